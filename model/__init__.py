@@ -1,0 +1,1 @@
+"""What is trained: the convolutional VAE, its data, its objective and its training loop."""

@@ -1,0 +1,82 @@
+"""Save and load: a whole training state to go on from, or a finished model to use.
+
+Both are read with `weights_only=True`: tensors and plain values, no code.
+"""
+
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.atomic import replacing
+from model.errors import UserError
+from model.config import TrainConfig
+from model.train import TrainState
+from model.vae import ConvVAE
+
+
+class CheckpointError(UserError):
+    """The file is no checkpoint of ours, or not a whole one."""
+
+
+def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -> None:
+    """Write everything that training needs to go on, and the metrics reported so far, atomically."""
+    contents = {
+        "config": asdict(state.config),
+        "step": state.step,
+        "skipped_updates": state.skipped_updates,
+        "elapsed_s": state.elapsed_s,
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "noise": state.noise.get_state(),
+        "history": history,
+    }
+    with replacing(path) as temporary:
+        torch.save(contents, temporary)
+
+
+def load_state(path: Path, state: TrainState) -> list[dict[str, float]]:
+    """Bring `state` to where the checkpoint was written; return the metrics reported until then.
+
+    Raises: CheckpointError: the file is damaged, or was written under another configuration.
+    """
+    contents = _load(path)
+    if TrainConfig.from_dict(contents["config"]) != state.config:
+        raise CheckpointError(f"{path}: was written under other hyperparameters; remove it")
+    state.model.load_state_dict(contents["model"])
+    state.optimizer.load_state_dict(contents["optimizer"])
+    state.noise.set_state(contents["noise"])
+    state.step = contents["step"]
+    state.skipped_updates = contents["skipped_updates"]
+    state.elapsed_s = contents["elapsed_s"]
+    return list(contents["history"])
+
+
+def save_model(path: Path, model: ConvVAE, sigma: float, config: TrainConfig) -> None:
+    """Write weights, sigma and configuration, atomically."""
+    contents = {"config": asdict(config), "sigma": sigma, "model": model.state_dict()}
+    with replacing(path) as temporary:
+        torch.save(contents, temporary)
+
+
+def load_model(path: Path) -> tuple[ConvVAE, float, TrainConfig]:
+    """Read a saved model: the VAE in evaluation mode on the CPU, its sigma, and how it was trained.
+
+    Raises: CheckpointError: the file is absent, damaged or not a model of ours.
+    """
+    contents = _load(path)
+    config = TrainConfig.from_dict(contents["config"])
+    model = ConvVAE(config.latent_dim, config.channels)
+    model.load_state_dict(contents["model"])
+    return model.eval(), float(contents["sigma"]), config
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+        contents["config"], contents["model"]
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path}: cannot be read as a saved model ({error})") from error
+    return dict(contents)

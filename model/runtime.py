@@ -1,0 +1,124 @@
+"""The machine a run meets: device, precision, compilation, seeds."""
+
+import shutil
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from model.errors import DeviceError
+from model.vae import ConvVAE
+
+Precision = Literal["float32", "bfloat16"]
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how a model runs."""
+
+    device: torch.device
+    precision: Precision
+    compiled: bool = False
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context in which a forward pass takes this precision."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def synchronize(self) -> None:
+        """Wait for the device, so that a clock read afterwards is true."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+    def describe(self) -> str:
+        """One phrase for people: `CPU, bfloat16, compiled`."""
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper()
+        return f"{name}, {self.precision}{', compiled' if self.compiled else ''}"
+
+
+def resolve(device: str = "auto", precision: str = "auto", compile_trunks: bool = False) -> Runtime:
+    """Turn what was asked for into what this machine has.
+
+    Raises: DeviceError: the device is unknown or absent, or has no bfloat16 where it was asked for by name.
+    """
+    chosen = _resolve_device(device)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    return Runtime(chosen, _resolve_precision(precision, chosen), compile_trunks and compiler_remedy(chosen) is None)
+
+
+def compiler_remedy(device: torch.device) -> str | None:
+    """What is missing for `torch.compile` on this device and how to get it, or None where nothing is."""
+    if device.type == "mps":
+        return "compilation is left out on MPS"
+    if device.type == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        return "no C++ compiler was found (Debian, Ubuntu: sudo apt install g++), so the model runs uncompiled"
+    return None
+
+
+def compile_model(model: ConvVAE) -> None:
+    """Compile the convolutional trunks in place, for any batch size; their shapes do not depend on the latent size."""
+    model.encoder.trunk.compile(dynamic=True)
+    model.decoder.trunk.compile(dynamic=True)
+
+
+def seeded_generator(*seeds: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator for a tuple of seeds: different tuples give unrelated streams."""
+    import numpy as np
+
+    words = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
+    return torch.Generator(device).manual_seed(int(words[0]) >> 1)
+
+
+def _resolve_device(name: str) -> torch.device:
+    kind = name.partition(":")[0]
+    if kind not in DEVICES:
+        raise DeviceError(f"device: must be one of {', '.join(DEVICES)} (or cuda:N), got {name!r}")
+    if kind == "auto":
+        return torch.device(_best_device())
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device: cuda was asked for, but PyTorch sees no CUDA GPU here; use --device auto or cpu")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("device: mps was asked for, but this machine has none; use --device auto or cpu")
+    return _checked_index(name, kind)
+
+
+def _checked_index(name: str, kind: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise DeviceError(f"device: must be like cuda or cuda:0, got {name!r}") from None
+    n_devices = torch.cuda.device_count() if kind == "cuda" else 1
+    if (device.index or 0) >= n_devices:
+        raise DeviceError(f"device: this machine has {n_devices} {kind} device(s), numbered from 0, got {name!r}")
+    return device
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _resolve_precision(name: str, device: torch.device) -> Precision:
+    native = _has_native_bfloat16(device)
+    if name == "auto":
+        return "bfloat16" if native else "float32"
+    if name == "bfloat16" and not native:
+        raise DeviceError(f"precision: {device.type} has no native bfloat16 here; use auto or float32")
+    return "bfloat16" if name == "bfloat16" else "float32"
+
+
+def _has_native_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    cpuinfo = Path("/proc/cpuinfo")
+    words = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
+    # x86 lists avx512_bf16 or amx_bf16, 64-bit Arm lists bf16.
+    return not words.isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from model.atomic import replacing
-from model.errors import UserError
 from model.config import TrainConfig
+from model.errors import UserError
 from model.train import TrainState
 from model.vae import ConvVAE
 

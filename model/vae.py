@@ -4,6 +4,8 @@ Kingma & Welling 2014 for the model, Ioffe & Szegedy 2015 for the normalisation.
 B batch, C channels, H W pixels, Z latent.
 """
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -54,7 +56,7 @@ class Decoder(nn.Module):
         self.project = nn.Linear(latent_dim, self.top[0] * self.top[1] * self.top[2])
         self.trunk = Stack()
         upwards = tuple(reversed(channels))
-        for n_in, n_out in zip(upwards, upwards[1:], strict=False):
+        for n_in, n_out in itertools.pairwise(upwards):
             self.trunk.append(nn.ConvTranspose2d(n_in, n_out, kernel_size=4, stride=2, padding=1, bias=False))
             self.trunk.append(nn.BatchNorm2d(n_out))
             self.trunk.append(nn.ReLU())

@@ -1,0 +1,87 @@
+#| Bayesian hyperparameter optimization of a convolutional VAE.
+#|
+#|   make tune            tune: sample, train, prune; run it again to go on where it stopped
+#|   make best-retrain    retrain the best trial at full length; draw all figures and the animation
+#|   make dashboard       browse the study in optuna-dashboard
+#|
+#|   make test            the tests, without the long suites
+#|   make test-all        all tests, also fault injection and browser
+#|   make check           ruff, mypy --strict, make test
+#|   make help            this page
+#|
+#| Set a variable behind the target: make tune STUDY=quick TRIALS=10
+#|
+#|   STUDY=cifar10        a study in study_configs/ (cifar10, quick, ...) or the path of its file
+#|   TRIALS=              tune: the study's total number of trials, over all calls
+#|   TIMEOUT=             tune: stop this call after so many minutes
+#|   FRESH=               tune: FRESH=1 starts over instead of going on
+#|   DEVICE=              tune, best-retrain: cpu, cuda or mps; empty: the fastest there is
+#|   TRIAL=               best-retrain: the number of another trial than the best
+#|   EPOCHS=              best-retrain: how many epochs
+#|   HOST=  PORT=         dashboard: where it listens; empty: on this machine only
+#|   PYTHON=python3       the Python (3.11 or newer) that .venv is made from
+#|
+#| The first call installs what it needs into .venv, once. On Linux without an NVIDIA GPU, the
+#| CPU build of PyTorch is enough and takes 2 GB instead of 8:
+#|
+#|   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make tune
+
+# Assigned also where empty, so that an exported HOST or DEVICE does not leak in.
+STUDY   = cifar10
+TRIALS  =
+TIMEOUT =
+FRESH   =
+DEVICE  =
+TRIAL   =
+EPOCHS  =
+HOST    =
+PORT    =
+PYTHON  = python3
+
+python := .venv/bin/python
+typed  := $(wildcard hpo model tests data/*.py benchmarks/*.py)
+# $(call option,--trials,TRIALS) is empty where TRIALS is.
+option  = $(if $(strip $($2)),$1 '$(strip $($2))')
+fresh   = $(if $(filter-out 0 no false,$(FRESH)),--fresh)
+
+.PHONY: help tune best-retrain dashboard test test-all check .packages .dev-packages
+
+help:
+	@sed -n 's/^#| \{0,1\}//p' Makefile
+
+tune: .packages
+	$(strip $(python) -m hpo tune '$(STUDY)' $(call option,--trials,TRIALS) \
+	  $(call option,--timeout,TIMEOUT) $(call option,--device,DEVICE) $(fresh))
+
+best-retrain: .packages
+	$(strip $(python) -m hpo retrain '$(STUDY)' $(call option,--trial,TRIAL) \
+	  $(call option,--epochs,EPOCHS) $(call option,--device,DEVICE))
+
+dashboard: .packages
+	$(strip $(python) -m hpo dashboard '$(STUDY)' $(call option,--host,HOST) $(call option,--port,PORT))
+
+test: .dev-packages
+	$(python) -m pytest -m 'not faults and not browser'
+
+test-all: .dev-packages
+	$(python) -m pytest
+
+check: .dev-packages
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy --strict $(typed)
+	@$(MAKE) --no-print-directory test
+
+# Installs where the requirements' content is not what .venv holds; otherwise returns at once.
+.packages:
+	@$(set_up) requirements.txt
+
+.dev-packages:
+	@$(set_up) requirements-dev.txt
+
+define set_up
+command -v '$(PYTHON)' >/dev/null || { \
+  echo "'$(PYTHON)' was not found: install Python 3.11 or newer, or name yours: make PYTHON=/path/to/python3" >&2; \
+  exit 2; }; \
+'$(PYTHON)' -I hpo/setup_venv.py
+endef

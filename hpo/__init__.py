@@ -1,0 +1,1 @@
+"""What chooses hyperparameters and shows what was found."""

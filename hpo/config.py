@@ -1,0 +1,201 @@
+"""StudyConfig: one YAML file becomes one frozen, validated object, or one message with every fault in it."""
+
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from model.config import Reconstruction, Schedule, TrainConfig
+from model.data import Source
+from model.vae import CHANNELS
+
+TUTORIAL = TrainConfig()
+T = TypeVar("T")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Range(_Strict, Generic[T]):
+    """Any value from low to high, both included; on a log scale where `log` is true."""
+
+    log: bool = False
+    low: T
+    high: T
+
+    @field_validator("low")
+    @classmethod
+    def _positive_on_a_log_scale(cls, low: Any, info: ValidationInfo) -> Any:
+        if info.data.get("log") and low <= 0:
+            raise PydanticCustomError("range", "must be > 0 on a log scale")
+        return low
+
+    @field_validator("high")
+    @classmethod
+    def _above_low(cls, high: Any, info: ValidationInfo) -> Any:
+        low = info.data.get("low")
+        if low is not None and high <= low:
+            raise PydanticCustomError("range", "must be greater than low ({low})", {"low": low})
+        return high
+
+
+class Choices(_Strict, Generic[T]):
+    """One of the values listed."""
+
+    choices: Annotated[tuple[T, ...], Field(min_length=1)]
+
+    @field_validator("choices")
+    @classmethod
+    def _without_repetition(cls, choices: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(choices)) < len(choices):
+            raise PydanticCustomError("choices", "must not repeat a value")
+        return choices
+
+
+def _kind(entry: object) -> str:
+    """Tells how an entry is written, so that its faults are told in those terms alone."""
+    if isinstance(entry, Choices) or (isinstance(entry, dict) and "choices" in entry):
+        return "<choices>"
+    return "<range>" if isinstance(entry, dict | Range) else "<value>"
+
+
+def _kind_of_category(entry: object) -> str:
+    """The same for an entry that cannot be a range."""
+    return "<choices>" if isinstance(entry, dict | Choices) else "<value>"
+
+
+_VALUE, _RANGE, _CHOICES = Tag("<value>"), Tag("<range>"), Tag("<choices>")
+_BY_KIND = Discriminator(_kind)
+
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+LatentDim = Annotated[int, Field(ge=1, le=3072)]
+BatchSize = Annotated[int, Field(ge=2, le=8192)]
+
+NonNegativeEntry = Annotated[
+    Annotated[NonNegative, _VALUE] | Annotated[Range[NonNegative], _RANGE] | Annotated[Choices[NonNegative], _CHOICES],
+    _BY_KIND,
+]
+PositiveEntry = Annotated[
+    Annotated[Positive, _VALUE] | Annotated[Range[Positive], _RANGE] | Annotated[Choices[Positive], _CHOICES],
+    _BY_KIND,
+]
+LatentDimEntry = Annotated[
+    Annotated[LatentDim, _VALUE] | Annotated[Range[LatentDim], _RANGE] | Annotated[Choices[LatentDim], _CHOICES],
+    _BY_KIND,
+]
+BatchSizeEntry = Annotated[
+    Annotated[BatchSize, _VALUE] | Annotated[Range[BatchSize], _RANGE] | Annotated[Choices[BatchSize], _CHOICES],
+    _BY_KIND,
+]
+ScheduleEntry = Annotated[
+    Annotated[Schedule, _VALUE] | Annotated[Choices[Schedule], _CHOICES], Discriminator(_kind_of_category)
+]
+ReconstructionEntry = Annotated[
+    Annotated[Reconstruction, _VALUE] | Annotated[Choices[Reconstruction], _CHOICES], Discriminator(_kind_of_category)
+]
+
+
+class Hyperparameters(_Strict):
+    """Each a value, a range `{low, high, log}` or `{choices: [...]}`; what is left out has the tutorial's value."""
+
+    beta: NonNegativeEntry = TUTORIAL.beta
+    latent_dim: LatentDimEntry = TUTORIAL.latent_dim
+    learning_rate: PositiveEntry = TUTORIAL.learning_rate
+    batch_size: BatchSizeEntry = TUTORIAL.batch_size
+    schedule: ScheduleEntry = TUTORIAL.schedule
+    warmup_epochs: NonNegativeEntry = TUTORIAL.warmup_epochs
+    max_grad_norm: PositiveEntry = TUTORIAL.max_grad_norm
+    reconstruction: ReconstructionEntry = TUTORIAL.reconstruction
+
+    def entries(self) -> dict[str, Any]:
+        """Every hyperparameter by name: a plain value, a Range or Choices."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+    def largest(self, name: str) -> Any:
+        """The largest value that a numeric hyperparameter can take."""
+        entry = self.entries()[name]
+        if isinstance(entry, Range):
+            return entry.high
+        return max(entry.choices) if isinstance(entry, Choices) else entry
+
+
+class Data(_Strict):
+    """Which images. `root` names a folder; `fallback` lets the bundled sample stand in where a download fails."""
+
+    source: Source = "cifar10"
+    root: Path | None = None
+    fallback: bool = True
+
+    @model_validator(mode="after")
+    def _folder_has_a_root(self) -> "Data":
+        if self.source == "folder" and self.root is None:
+            raise PydanticCustomError("root", "needs data.root where source is folder")
+        return self
+
+
+class Model(_Strict):
+    """The shape of the VAE: output channels of the four convolutions."""
+
+    channels: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=4, max_length=4)] = CHANNELS
+
+
+class Training(_Strict):
+    """One trial's length and how it runs."""
+
+    epochs: Annotated[int, Field(ge=1)] = 6
+    report_every: Annotated[float, Field(gt=0, le=1)] = 1.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+    compile: bool = False
+
+
+class Budget(_Strict):
+    """`trials` is the study's total over all calls; `timeout_minutes` is for one call."""
+
+    trials: Annotated[int, Field(ge=1)] | None = None
+    timeout_minutes: Positive | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Budget":
+        if self.trials is None and self.timeout_minutes is None:
+            raise PydanticCustomError("budget", "needs trials, timeout_minutes or both")
+        return self
+
+
+class Pruner(_Strict):
+    """`median` stops a trial whose best score so far is worse than the median of the others at the same point."""
+
+    name: Literal["median", "none"] = "median"
+    startup_trials: Annotated[int, Field(ge=1)] = 3
+    warmup_epochs: NonNegative = 1.0
+
+
+class Retrain(_Strict):
+    """The best trial's final training."""
+
+    epochs: Annotated[int, Field(ge=1)] = 20
+    seed: Annotated[int, Field(ge=0)] = 1000
+    importance_samples: Annotated[int, Field(ge=1)] = 64
+
+
+class StudyConfig(_Strict):
+    """A whole experiment."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    seed: Annotated[int, Field(ge=0)] = 0
+    data: Data = Data()
+    model: Model = Model()
+    hyperparameters: Hyperparameters = Hyperparameters()
+    training: Training = Training()
+    budget: Budget
+    pruner: Pruner = Pruner()
+    retrain: Retrain = Retrain()
+
+    @model_validator(mode="after")
+    def _something_is_searched(self) -> "StudyConfig":
+        if not any(isinstance(entry, Range | Choices) for entry in self.hyperparameters.entries().values()):
+            raise PydanticCustomError("search", "has nothing to search: give hyperparameters a range or choices")
+        return self

@@ -1,0 +1,56 @@
+"""Serves a study in optuna-dashboard."""
+
+import socket
+
+import optuna_dashboard
+from optuna.artifacts import FileSystemArtifactStore
+
+from hpo.config import StudyConfig
+from hpo.paths import StudyPaths
+from hpo.source import SAMPLE_SUFFIX
+from hpo.study import StudyError, existing_study, storage
+
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def find_study(config: StudyConfig, config_name: str) -> StudyPaths:
+    """The study's folder, or that of the sample's study which stands in where CIFAR-10 could not be fetched.
+
+    Raises: StudyError: neither is there.
+    """
+    for name in (config.name, f"{config.name}{SAMPLE_SUFFIX}"):
+        paths = StudyPaths.of(name)
+        if existing_study(name, paths) is not None:
+            return paths
+    raise StudyError(f"{StudyPaths.of(config.name).folder}: there is no study yet; run make tune STUDY={config_name}")
+
+
+def find_port(host: str, wanted: int) -> int:
+    """`wanted`, or any free port where it is taken.
+
+    Raises: StudyError: nothing can be bound on this host.
+    """
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                refusal = error
+                continue
+            return int(probe.getsockname()[1])
+    raise StudyError(f"--host {host}: cannot be bound ({refusal}); use 127.0.0.1")
+
+
+def warning(host: str) -> str | None:
+    """What whoever opens the dashboard to others must know."""
+    if host in _LOOPBACK:
+        return None
+    return "optuna-dashboard has no authentication: whoever reaches this address can change and delete the study."
+
+
+def serve(paths: StudyPaths, host: str, port: int) -> None:
+    """Serve until interrupted."""
+    paths.artifacts.mkdir(exist_ok=True)
+    store = FileSystemArtifactStore(paths.artifacts)
+    optuna_dashboard.run_server(storage(paths), host=host, port=port, artifact_store=store)

@@ -1,0 +1,152 @@
+"""What a study looks like in the terminal while it runs: a live table, or plain lines where there is no terminal."""
+
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from optuna.trial import TrialState
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from hpo.objective import Event, TrialEnded, TrialReported, TrialStarted
+
+N_ROWS = 12
+
+
+@dataclass
+class _Row:
+    values: dict[str, Any]
+    epoch: float
+    val_bpd: float | None = None
+    end: str = "running"
+
+
+@dataclass
+class Progress:
+    """What is to be shown: rows by trial number, the best finished trial, and how much budget is left."""
+
+    columns: list[str]
+    epochs: int
+    n_total: int | None
+    deadline: float | None
+    best: tuple[int, float] | None = None
+    n_ended: int = 0
+    n_pruned: int = 0
+    rows: dict[int, _Row] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        """Bring the rows up to date."""
+        if isinstance(event, TrialStarted):
+            self.rows[event.number] = _Row(event.values, event.epoch)
+            return
+        row = self.rows[event.number]
+        if isinstance(event, TrialReported):
+            row.epoch, row.val_bpd = event.metrics.epoch, event.metrics.val_bpd
+            return
+        row.end = event.end
+        self.n_ended += 1
+        self.n_pruned += event.state == TrialState.PRUNED
+        if event.state == TrialState.COMPLETE and event.value is not None:
+            self.best = min(self.best or (event.number, event.value), (event.number, event.value), key=lambda b: b[1])
+
+    def status(self) -> str:
+        """One line: trials so far, pruned, best, what is left."""
+        total = f" of {self.n_total}" if self.n_total else ""
+        best = f"best {self.best[1]:.4f} (trial {self.best[0]})" if self.best else "none finished yet"
+        return f"{self.n_ended}{total} trials, {self.n_pruned} pruned, {best}{self._left()}"
+
+    def _left(self) -> str:
+        if self.deadline is None:
+            return ""
+        return f", {max(0.0, self.deadline - time.monotonic()) / 60:.0f} min left"
+
+
+class LiveTable:
+    """A table that redraws itself."""
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        self._progress = progress
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=2)
+
+    def __enter__(self) -> "LiveTable":
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, event: Event) -> None:
+        """Take an event in; notices stand above the table."""
+        self._progress.take(event)
+        if isinstance(event, TrialStarted) and event.notice:
+            self._live.console.print(event.notice, highlight=False)
+
+    def announce(self, text: str) -> None:
+        """Print a line above the table."""
+        self._live.console.print(text)
+
+    def _table(self) -> Table:
+        progress = self._progress
+        table = Table(caption=progress.status(), caption_justify="left")
+        for name in ("trial", *progress.columns, "epoch", "val_bpd"):
+            table.add_column(name, justify="right")
+        table.add_column("end")
+        for number, row in list(progress.rows.items())[-N_ROWS:]:
+            best = progress.best is not None and progress.best[0] == number
+            table.add_row(
+                str(number),
+                *(shown(row.values[name]) for name in progress.columns),
+                f"{row.epoch:g}/{progress.epochs}",
+                "" if row.val_bpd is None else f"{row.val_bpd:.4f}",
+                row.end,
+                style="bold green" if best else "dim" if row.end.startswith(("pruned", "diverged")) else None,
+            )
+        return table
+
+
+class PlainLines:
+    """A line for each thing that happens: for logs."""
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        self._console = console
+        self._progress = progress
+
+    def __enter__(self) -> "PlainLines":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def show(self, event: Event) -> None:
+        """Print an event."""
+        self._progress.take(event)
+        for line in self._lines(event):
+            self.announce(line)
+
+    def announce(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _lines(self, event: Event) -> list[str]:
+        label = f"trial {event.number}"
+        if isinstance(event, TrialStarted):
+            values = ", ".join(f"{name} {shown(event.values[name])}" for name in self._progress.columns)
+            goes_on = f" goes on after epoch {event.epoch:g}" if event.epoch else ""
+            return [*([event.notice] if event.notice else []), f"{label}{goes_on}: {values}"]
+        if isinstance(event, TrialReported):
+            metrics = event.metrics
+            epoch = f"epoch {metrics.epoch:g}/{self._progress.epochs}"
+            return [f"{label}: {epoch}, val_bpd {metrics.val_bpd:.4f}, {metrics.images_per_second:,.0f} images/s"]
+        assert isinstance(event, TrialEnded)
+        return [f"{label}: {event.end}; {self._progress.status()}"]
+
+
+def shown(value: Any) -> str:
+    """A hyperparameter's value, short."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

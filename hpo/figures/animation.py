@@ -1,0 +1,137 @@
+"""A run as a film: one frame per epoch, written as GIF and as MP4.
+
+Legend: frames are RGB uint8 arrays (H, W, 3), H and W even, all of one shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio.v2 as imageio
+import imageio_ffmpeg
+import numpy as np
+from PIL import Image
+
+from hpo.figures.gif import encoded_gif, evenly_spaced
+from hpo.figures.style import Pixels, sheet
+from hpo.figures.vae import paired_rows, plain_rows
+from model.atomic import replacing
+
+_SCALE = 3
+# Fewer frames than this no longer show a course: rather make the picture smaller.
+_FEWEST_FRAMES = 24
+_SMALLEST_MAX_BYTES = 20_000
+# Colours are converted as BT.709 and marked so: without the mark players guess, and guess differently.
+_COLOURS = "scale=out_color_matrix=bt709:out_range=tv,setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+
+
+@dataclass(frozen=True)
+class WrittenGif:
+    """What it took to stay within the size: frames kept of those given, and 1/shrink of their width."""
+
+    n_frames: int
+    n_given: int
+    shrink: int
+    n_bytes: int
+
+
+def caption(epoch: int, n_epochs: int, val_bpd: float) -> str:
+    """`epoch 3 of 20 · validation 6.61 bits/dim`; epoch 0 is the untrained model."""
+    score = f"validation {val_bpd:.2f} bits/dim" if math.isfinite(val_bpd) else "validation not finite"
+    untrained = "untrained · " if epoch == 0 else ""
+    return f"epoch {epoch} of {n_epochs} · {untrained}{score}"
+
+
+def reconstruction_frame(
+    originals: Pixels, reconstructed: Pixels, *, epoch: int, n_epochs: int, val_bpd: float, columns: int = 10
+) -> Pixels:
+    """One frame: originals (N, H, W, 3) on top, their reconstructions below, the epoch beneath."""
+    rows = paired_rows(originals, reconstructed, columns)
+    return sheet(rows, _SCALE, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
+
+
+def samples_frame(samples: Pixels, *, epoch: int, n_epochs: int, val_bpd: float, columns: int = 10) -> Pixels:
+    """One frame: images (N, H, W, 3) decoded from the same draws of the prior, the epoch beneath."""
+    rows = plain_rows(samples, columns)
+    return sheet(rows, _SCALE, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
+
+
+def write_gif(
+    frames: Sequence[Pixels], path: Path, *, fps: float, hold_seconds: float = 2.0, max_bytes: int = 4_000_000
+) -> WrittenGif:
+    """Write a GIF that loops forever and rests on its last frame; never larger than `max_bytes`.
+
+    One frame of the file per frame given, unless that is too large: then evenly spaced frames are left out
+    (never the first or last), and when too few would remain, width and height are halved.
+    Raises: ValueError: no frames, unequal or odd shapes, or a limit too small for any picture.
+    """
+    _check_frames(frames, fps)
+    if max_bytes < _SMALLEST_MAX_BYTES:
+        raise ValueError(f"max_bytes must be at least {_SMALLEST_MAX_BYTES}, but got {max_bytes}")
+    kept, shrink = list(frames), 1
+    encoded = encoded_gif(kept, fps, hold_seconds)
+    while len(encoded) > max_bytes:
+        fitting = int(0.97 * len(kept) * max_bytes / len(encoded))
+        if fitting >= min(_FEWEST_FRAMES, len(kept)):
+            kept = [kept[index] for index in evenly_spaced(len(kept), fitting)]
+        else:
+            kept, shrink = [_halved(frame) for frame in kept], shrink * 2
+        encoded = encoded_gif(kept, fps, hold_seconds)
+    with replacing(path) as temporary:
+        temporary.write_bytes(encoded)
+    return WrittenGif(len(kept), len(frames), shrink, len(encoded))
+
+
+def write_mp4(frames: Sequence[Pixels], path: Path, *, fps: float, hold_seconds: float = 2.0) -> None:
+    """Write H.264 in yuv420p, which every browser plays; the last frame is repeated for `hold_seconds`.
+
+    Raises: ValueError: no frames, or unequal or odd shapes; OSError: the film could not be written whole.
+    """
+    _check_frames(frames, fps)
+    shown = [*frames, *[frames[-1]] * (max(1, round(hold_seconds * fps)) - 1)]
+    with replacing(path) as temporary:
+        writer = imageio.get_writer(
+            temporary,
+            format="FFMPEG",
+            mode="I",
+            fps=fps,
+            codec="libx264",
+            pixelformat="yuv420p",
+            macro_block_size=2,
+            quality=None,
+            ffmpeg_log_level="error",
+            output_params=["-crf", "16", "-movflags", "+faststart", "-vf", _COLOURS],
+        )
+        with writer:
+            for frame in shown:
+                writer.append_data(frame)
+        _check_film(temporary, path, len(shown))
+
+
+def _check_film(written: Path, path: Path, n_frames: int) -> None:
+    """imageio does not look at ffmpeg's exit status: on a full disk it leaves half a film and says nothing."""
+    try:
+        n_found, _ = imageio_ffmpeg.count_frames_and_secs(str(written))
+    except RuntimeError as error:
+        raise OSError(f"{path}: ffmpeg left no readable film; is the disk full?") from error
+    if n_found != n_frames:
+        raise OSError(f"{path}: ffmpeg wrote {n_found} of {n_frames} frames; is the disk full?")
+
+
+def _check_frames(frames: Sequence[Pixels], fps: float) -> None:
+    shapes = {frame.shape for frame in frames}
+    if len(shapes) != 1:
+        raise ValueError(f"frames must be at least one and all of one shape, but got {sorted(shapes)}")
+    height, width, channels = shapes.pop()
+    if height % 2 or width % 2 or channels != 3 or any(frame.dtype != np.uint8 for frame in frames):
+        raise ValueError(f"frames must be uint8 (H, W, 3), H and W even, but got {(height, width, channels)}")
+    if not fps > 0:
+        raise ValueError(f"fps must be > 0, but got {fps}")
+
+
+def _halved(frame: Pixels) -> Pixels:
+    image = Image.fromarray(frame)
+    return np.asarray(image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX))

@@ -1,0 +1,123 @@
+"""Every file name of a study and of a finished run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """What one study leaves, below `results/<study>/`."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, study_name: str) -> "StudyPaths":
+        """The paths of a study by its name."""
+        return cls(RESULTS / study_name)
+
+    @property
+    def database(self) -> Path:
+        """Optuna's storage: SQLite."""
+        return self.folder / "study.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """Optuna's artifact store."""
+        return self.folder / "artifacts"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that works on the study; the kernel lets go of it when that process ends."""
+        return self.folder / ".lock"
+
+    @property
+    def retrain_lock(self) -> Path:
+        """Held by the process that retrains."""
+        return self.folder / ".retrain_lock"
+
+    @property
+    def yardstick(self) -> Path:
+        """Validation bits per dimension of probabilistic PCA at each size."""
+        return self.folder / "ppca.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """States of trials under way."""
+        return self.folder / "checkpoints"
+
+    def checkpoint(self, trial_number: int) -> Path:
+        """The state of one trial under way."""
+        return self.checkpoints / f"trial_{trial_number:04d}.pt"
+
+    @property
+    def best(self) -> "RunPaths":
+        """The retrained model."""
+        return RunPaths(self.folder / "best")
+
+    @property
+    def best_under_way(self) -> "RunPaths":
+        """The retraining under way, built aside."""
+        return RunPaths(self.folder / ".best_under_way")
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """What one finished training run leaves."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """How the run was trained."""
+        return self.folder / "config.yaml"
+
+    @property
+    def metrics_json(self) -> Path:
+        """The numbers at the end."""
+        return self.folder / "metrics.json"
+
+    @property
+    def metrics_csv(self) -> Path:
+        """The numbers at every report point, the untrained model first."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def model(self) -> Path:
+        """Weights and sigma."""
+        return self.folder / "model.pt"
+
+    @property
+    def loss_curves(self) -> Path:
+        """Bits per dimension, rate, error and learning rate over the epochs."""
+        return self.folder / "loss_curves.png"
+
+    @property
+    def reconstructions(self) -> Path:
+        """Validation images and their reconstructions."""
+        return self.folder / "reconstructions.png"
+
+    @property
+    def samples(self) -> Path:
+        """Images decoded from the prior."""
+        return self.folder / "samples.png"
+
+    @property
+    def frames(self) -> Path:
+        """The animation's frames, one picture each."""
+        return self.folder / "reconstruction_frames"
+
+    def frame(self, index: int) -> Path:
+        """Frame `index`; 0 is the untrained model."""
+        return self.frames / f"reconstruction_epoch_{index:03d}.png"
+
+    @property
+    def animation_gif(self) -> Path:
+        """Originals above, reconstructions below, epoch by epoch."""
+        return self.folder / "reconstruction_progress.gif"
+
+    @property
+    def animation_mp4(self) -> Path:
+        """The same as a video."""
+        return self.folder / "reconstruction_progress.mp4"

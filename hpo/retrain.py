@@ -1,0 +1,93 @@
+"""The best trial's way: its values at full length, with a seed of its own."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from hpo.config import Choices, Range, StudyConfig
+from hpo.lock import held
+from hpo.objective import NOTABLE_BPD, trial_config
+from hpo.paths import StudyPaths
+from hpo.run import Finished, Run, carry_out
+from hpo.study import StudyError, best_trial
+from hpo.tune import Prepared
+from model.config import TrainConfig
+from model.train import EpochMetrics
+
+
+def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTrial:
+    """Trial `number`, or the best.
+
+    Raises: StudyError: there is none such, or none has finished.
+    """
+    if number is None:
+        best = best_trial(study)
+        if best is None:
+            raise StudyError(f"no trial has finished yet; run make tune STUDY={config_name}")
+        return best
+    trials = study.get_trials(deepcopy=False)
+    if number >= len(trials):
+        raise StudyError(f"--trial {number}: the study has trials 0 to {len(trials) - 1}")
+    if trials[number].value is None:
+        raise StudyError(f"--trial {number}: has no score yet; choose one that finished or was pruned")
+    return trials[number]
+
+
+def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> TrainConfig:
+    """How a trial's values are trained at full length, a report an epoch."""
+    entries = config.hyperparameters.entries()
+    pinned = {name: entry for name, entry in entries.items() if not isinstance(entry, Range | Choices)}
+    trained = trial_config(config, pinned | trial.params, trial.number)
+    return replace(trained, epochs=epochs, report_every=1.0, seed=config.retrain.seed)
+
+
+def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -> Iterator[EpochMetrics | Finished]:
+    """Retrain into `best/`, yielding each epoch and then the result; its numbers also go onto the study.
+
+    Raises: StudyError: another process retrains this study.
+    """
+    config, paths = prepared.config, StudyPaths.of(prepared.config.name)
+    run = Run(
+        config=retrain_config(config, trial, epochs),
+        data=prepared.data,
+        runtime=prepared.runtime,
+        origin={
+            "study": config.name,
+            "trial": trial.number,
+            "trial_val_bpd": trial.value,
+            "trial_epochs": trial.user_attrs["epoch"],
+        },
+        importance_samples=config.retrain.importance_samples,
+    )
+    with held(paths.retrain_lock):
+        for event in carry_out(run, paths.best_under_way, paths.best):
+            if isinstance(event, Finished):
+                _write_down(study, event)
+            yield event
+
+
+def compare(finished: Finished) -> list[str]:
+    """What the retraining came to, next to the trial, its own course, and pPCA."""
+    metrics = finished.metrics
+    lines = [
+        f"Chosen at {metrics['trial_epochs']:g} epochs, retrained at {metrics['epochs']}: "
+        f"val_bpd {metrics['trial_val_bpd']:.4f} -> {metrics['val_bpd']:.4f}; test_bpd {metrics['test_bpd']:.4f}"
+    ]
+    best = min(finished.history, key=lambda row: row["val_bpd"])
+    if best["val_bpd"] < metrics["val_bpd"] - NOTABLE_BPD:
+        lines.append(f"It was better earlier: {best['val_bpd']:.4f} at epoch {best['epoch']:g}; the last epoch counts")
+    if metrics["ppca_bpd"] is not None:
+        verdict = "beaten" if metrics["test_bpd"] < metrics["ppca_bpd"] else "not beaten: the model is undertrained"
+        size = metrics["hyperparameters"]["latent_dim"]
+        lines.append(f"Probabilistic PCA with {size} dimensions, test: {metrics['ppca_bpd']:.4f}, {verdict}")
+    return [*lines, *([finished.notice] if finished.notice else [])]
+
+
+def _write_down(study: Study, finished: Finished) -> None:
+    for name, value in finished.metrics.items():
+        if name.startswith(("test_", "ppca_")) or name in ("val_bpd", "sigma", "active_units"):
+            study.set_user_attr(name, value)
+    study.set_user_attr("retrained_trial", finished.metrics["trial"])
+    study.set_user_attr("retrained_epochs", finished.metrics["epochs"])

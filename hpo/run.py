@@ -1,0 +1,125 @@
+"""One training run from untrained weights to a folder of results, built aside and swapped in whole."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+import yaml
+
+from hpo.figures import vae
+from hpo.film import Film, as_pixels, spread
+from hpo.metrics import score
+from hpo.paths import RunPaths
+from model.atomic import replacing, write_text
+from model.checkpoint import save_model
+from model.config import TrainConfig
+from model.data import ImageData
+from model.evaluate import decode, reconstruct
+from model.runtime import Runtime, seeded_generator
+from model.train import EpochMetrics, TrainState, score_validation, train
+
+N_RECONSTRUCTIONS = 32
+N_SAMPLES = 64
+_SAMPLES_SEED = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained, on what, and where it came from. `data` lies on the runtime's device."""
+
+    config: TrainConfig
+    data: ImageData
+    runtime: Runtime
+    origin: dict[str, Any]
+    importance_samples: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is in its place: its metrics as written, its history, and a word where something was adapted."""
+
+    metrics: dict[str, Any]
+    history: list[dict[str, float]]
+    notice: str | None
+
+
+def carry_out(run: Run, aside: RunPaths, final: RunPaths) -> Iterator[EpochMetrics | Finished]:
+    """Train, yielding each epoch; then score, draw and put the folder in place, yielding the result.
+
+    Raises: Diverged: the training did.
+    """
+    shutil.rmtree(aside.folder, ignore_errors=True)
+    state = TrainState(run.config, run.runtime)
+    film = Film(run.data.validation, aside)
+    history = [_untrained(state, run.data)]
+    film.take(state, 0, history[0]["val_bpd"])
+    for metrics in train(state, run.data):
+        history.append(asdict(metrics))
+        film.take(state, round(metrics.epoch), metrics.val_bpd)
+        yield metrics
+    numbers = run.origin | score(state, run.data, history, run.importance_samples)
+    _write(aside, run, state, history, numbers)
+    notice = film.write()
+    _swap(aside, final)
+    yield Finished(numbers, history, notice)
+
+
+def _untrained(state: TrainState, data: ImageData) -> dict[str, float]:
+    sigma, evaluation = score_validation(state, data)
+    return {
+        "epoch": 0.0,
+        "images_seen": 0,
+        "val_bpd": evaluation.bpd,
+        "val_rate_nats": evaluation.rate_nats,
+        "val_distortion_nats": evaluation.distortion_nats,
+        "val_mse": evaluation.mse,
+        "sigma": sigma,
+    }
+
+
+def _write(
+    paths: RunPaths, run: Run, state: TrainState, history: list[dict[str, float]], numbers: dict[str, Any]
+) -> None:
+    table = pd.DataFrame(history)
+    with replacing(paths.metrics_csv) as temporary:
+        table.to_csv(temporary, index=False)
+    write_text(paths.metrics_json, json.dumps(numbers, indent=2) + "\n")
+    write_text(paths.config, _as_yaml(run))
+    save_model(paths.model, state.model, numbers["sigma"], run.config)
+    vae.loss_curves(table, paths.loss_curves)
+    _draw_images(paths, run, state)
+
+
+def _as_yaml(run: Run) -> str:
+    contents = {
+        **{name: run.origin[name] for name in ("study", "trial")},
+        "data": {"source": run.data.source, "digest": run.data.digest},
+        "precision": run.runtime.precision,
+        "compiled": run.runtime.compiled,
+        "training": asdict(run.config) | {"channels": list(run.config.channels)},
+    }
+    return yaml.safe_dump(contents, sort_keys=False)
+
+
+def _draw_images(paths: RunPaths, run: Run, state: TrainState) -> None:
+    images = spread(run.data.validation, N_RECONSTRUCTIONS)
+    reconstructed = reconstruct(state.model, images, run.runtime)
+    title = "Validation images and their reconstructions"
+    vae.reconstructions(as_pixels(images), as_pixels(reconstructed), paths.reconstructions, title)
+    z = torch.randn(N_SAMPLES, run.config.latent_dim, generator=seeded_generator(_SAMPLES_SEED))
+    samples = decode(state.model, z, run.runtime)
+    vae.prior_samples(as_pixels(samples), paths.samples, "Images decoded from draws of the prior")
+
+
+def _swap(aside: RunPaths, final: RunPaths) -> None:
+    """Put the new folder in place of the old one, so that frames of two runs never mix."""
+    old = final.folder.with_name(f".{final.folder.name}_before")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.folder.exists():
+        final.folder.rename(old)
+    aside.folder.rename(final.folder)
+    shutil.rmtree(old, ignore_errors=True)

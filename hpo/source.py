@@ -1,0 +1,58 @@
+"""Which images a study is about, and what happens where they cannot be fetched."""
+
+import os
+from pathlib import Path
+
+from hpo.config import StudyConfig
+from model.data import ImageData, load_cifar10, load_folder, load_sample
+from model.errors import DataError, DownloadError
+
+ROOT_VARIABLE = "CIFAR10_ROOT"
+SAMPLE_SUFFIX = "-sample"
+
+
+def load_data(config: StudyConfig) -> tuple[StudyConfig, ImageData, str | None]:
+    """Load a study's images: (the study as it will run, its data, a line to print first or None).
+
+    Where CIFAR-10 was neither named nor to be downloaded, the bundled sample stands in, under a study name of its
+    own, so that a lost connection never turns a big study into a small one.
+
+    Raises: DataError: the images are absent or unreadable, or too few for the study's batch sizes.
+    """
+    try:
+        data, notice = _load(config), None
+    except DownloadError as error:
+        if not config.data.fallback:
+            raise DataError(f"{error}; data.fallback is false. {_HOW_TO_NAME}") from None
+        data, notice = load_sample(), _fallback_notice(config, error)
+        config = config.model_copy(update={"name": f"{config.name}{SAMPLE_SUFFIX}"})
+    _check_batch_sizes(config, data)
+    return config, data, notice
+
+
+_HOW_TO_NAME = f"Set {ROOT_VARIABLE} or data.root to the folder that holds cifar-10-batches-py."
+
+
+def _load(config: StudyConfig) -> ImageData:
+    if config.data.source == "sample":
+        return load_sample()
+    if config.data.source == "folder":
+        assert config.data.root is not None, "validated with the configuration"
+        return load_folder(config.data.root.expanduser())
+    named = os.environ.get(ROOT_VARIABLE) or config.data.root
+    return load_cifar10(Path(named).expanduser() if named else None)
+
+
+def _fallback_notice(config: StudyConfig, error: DownloadError) -> str:
+    return (
+        f"{error}: using the bundled sample of 5,000 images, as study '{config.name}{SAMPLE_SUFFIX}'. "
+        f"Its scores are not CIFAR-10's. {_HOW_TO_NAME}"
+    )
+
+
+def _check_batch_sizes(config: StudyConfig, data: ImageData) -> None:
+    largest = config.hyperparameters.largest("batch_size")
+    if largest > len(data.train):
+        raise DataError(
+            f"hyperparameters.batch_size: must be at most the {len(data.train)} training images, got {largest}"
+        )

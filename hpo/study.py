@@ -1,0 +1,190 @@
+"""A study's storage, sampler and pruner, and what a resume may not change."""
+
+import datetime
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import sqlalchemy
+from optuna.distributions import BaseDistribution
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.config import Pruner, StudyConfig
+from hpo.paths import StudyPaths
+from hpo.search_space import tutorial_values
+from model.data import ImageData
+from model.errors import UserError
+
+# Several seconds of another process's write are waited for, never answered with "database is locked".
+BUSY_TIMEOUT_S = 60
+MAX_STARTUP_TRIALS = 10
+CONSTRAINT = "finite"
+
+
+class StudyError(UserError):
+    """The study at hand cannot be opened, or is not the one asked for."""
+
+
+class PerTrialSeededSampler(optuna.samplers.BaseSampler):
+    """TPE (Bergstra et al. 2011), seeded anew from (study seed, trial number) before every trial.
+
+    A study then suggests the same whether its trials are run in one go or in several.
+    """
+
+    def __init__(self, seed: int, n_startup_trials: int) -> None:
+        self._seed = seed
+        self._n_startup_trials = n_startup_trials
+        self._tpe = self._for_trial(0)
+
+    def _for_trial(self, number: int) -> optuna.samplers.TPESampler:
+        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._n_startup_trials)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Seed for this trial."""
+        self._tpe = self._for_trial(trial.number)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """As TPE does."""
+        return self._tpe.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """As TPE does."""
+        return self._tpe.sample_relative(study, trial, search_space)
+
+    def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:
+        """As TPE does."""
+        return self._tpe.sample_independent(study, trial, name, distribution)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """As TPE does."""
+        self._tpe.after_trial(study, trial, state, values)
+
+
+def identity(config: StudyConfig, data: ImageData) -> dict[str, str]:
+    """What makes trials comparable and a resume go on as one run would have: JSON text by dotted key."""
+    return {
+        "seed": json.dumps(config.seed),
+        "data.source": json.dumps(data.source),
+        "data.digest": json.dumps(data.digest[:16]),
+        "model": config.model.model_dump_json(),
+        "training.epochs": json.dumps(config.training.epochs),
+        "training.report_every": json.dumps(config.training.report_every),
+        **{
+            f"hyperparameters.{name}": json.dumps(value)
+            for name, value in config.hyperparameters.model_dump(mode="json").items()
+        },
+    }
+
+
+def move_aside(paths: StudyPaths) -> Path | None:
+    """Rename an earlier study's folder out of the way; return where it is now, or None where there was none."""
+    if not paths.folder.exists():
+        return None
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return paths.folder.rename(paths.folder.with_name(f"{paths.folder.name}-{stamp}"))
+
+
+def existing_study(name: str, paths: StudyPaths) -> Study | None:
+    """The study as it stands, or None where none was begun.
+
+    Raises: StudyError: its database is damaged or not a study's.
+    """
+    if not paths.database.exists():
+        return None
+    try:
+        return optuna.load_study(study_name=name, storage=storage(paths))
+    except KeyError:
+        # Killed before its first write: nothing is in there yet.
+        return None
+    except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
+        raise _damaged(paths, error) from error
+
+
+def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> None:
+    """Refuse to go on with a study under another search space, objective, model or data.
+
+    Raises: StudyError: naming every difference.
+    """
+    begun: dict[str, str] = study.user_attrs["identity"]
+    changed = [
+        f"{key} was {begun.get(key, 'not there')}, is now {wanted.get(key, 'not there')}"
+        for key in sorted(begun.keys() | wanted.keys())
+        if begun.get(key) != wanted.get(key)
+    ]
+    if changed:
+        raise StudyError(
+            f"{paths.folder}: this study was begun otherwise: {'; '.join(changed)}. Change it back, give the new "
+            "study another name, or begin anew with --fresh (make tune FRESH=1), which moves the old one aside"
+        )
+
+
+def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, Any]) -> Study:
+    """Begin a study: SQLite in WAL mode, its identity and facts as attributes.
+
+    Raises: StudyError: the folder cannot be written.
+    """
+    paths.folder.mkdir(parents=True, exist_ok=True)
+    with sqlite3.connect(paths.database) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    study = optuna.create_study(
+        study_name=config.name, storage=storage(paths), direction="minimize", load_if_exists=True
+    )
+    study.set_metric_names(["val_bpd"])
+    for name, value in attributes.items():
+        study.set_user_attr(name, value)
+    return study
+
+
+def prepare(study: Study, config: StudyConfig) -> None:
+    """Give a study its sampler, its pruner and, as the very first trial, the tutorial's values."""
+    study.sampler = PerTrialSeededSampler(config.seed, study.user_attrs["startup_trials"])
+    study.pruner = make_pruner(config.pruner, config.training.report_every)
+    values = tutorial_values(config.hyperparameters)
+    if values and not study.get_trials(deepcopy=False):
+        study.enqueue_trial(values)
+
+
+def make_pruner(pruner: Pruner, report_every: float) -> optuna.pruners.BasePruner:
+    """The pruner as configured; its steps are report points 1, 2, ..."""
+    if pruner.name == "none":
+        return optuna.pruners.NopPruner()
+    n_warmup = max(1, round(pruner.warmup_epochs / report_every))
+    return optuna.pruners.MedianPruner(n_startup_trials=pruner.startup_trials, n_warmup_steps=n_warmup)
+
+
+def startup_trials(affordable_trials: float) -> int:
+    """How many trials are sampled at random before TPE is trusted: a third of the affordable ones, ten at most."""
+    return max(1, min(MAX_STARTUP_TRIALS, int(affordable_trials // 3)))
+
+
+def best_trial(study: Study) -> FrozenTrial | None:
+    """The finished trial of lowest val_bpd, or None where none has finished."""
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return min(finished, key=lambda trial: (trial.value, trial.number), default=None)
+
+
+def ended(study: Study) -> list[FrozenTrial]:
+    """Trials that are over, for better or worse."""
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+
+
+def storage(paths: StudyPaths) -> optuna.storages.RDBStorage:
+    """The study's SQLite database, as Optuna opens it."""
+    url = sqlalchemy.URL.create("sqlite", database=str(paths.database)).render_as_string()
+    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
+
+
+def _damaged(paths: StudyPaths, error: Exception) -> StudyError:
+    reason = " ".join(str(error).split())[:200]
+    return StudyError(
+        f"{paths.database}: cannot be opened as a study ({reason}). Restore it, or begin anew with --fresh "
+        "(make tune FRESH=1), which moves the folder aside"
+    )

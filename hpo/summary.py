@@ -1,0 +1,77 @@
+"""What a study has to say for itself at the end of a call."""
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.config import StudyConfig
+from hpo.display import shown
+from hpo.search_space import at_edge, searched
+from hpo.study import best_trial, ended
+from hpo.workers import interrupted_trials
+
+
+def summarize(study: Study, config: StudyConfig, ppca_bpd: dict[int, float], config_name: str) -> list[str]:
+    """Best values, how they compare, edges, prunings, what is paused, and the next command."""
+    best = best_trial(study)
+    if best is None:
+        return [*_paused(study), f"No trial has finished yet. Next: make tune STUDY={config_name}"]
+    return [
+        *_best(study, best, config),
+        *_against_ppca(best, config, ppca_bpd),
+        *_edges(best, config),
+        _prunings(study, config),
+        *_paused(study),
+        f"Next: make best-retrain STUDY={config_name}   (look at the study: make dashboard STUDY={config_name})",
+    ]
+
+
+def latent_dim_of(trial: FrozenTrial, config: StudyConfig) -> int:
+    """A trial's latent dimension, searched or pinned."""
+    return int(trial.params.get("latent_dim", config.hyperparameters.latent_dim))
+
+
+def _best(study: Study, best: FrozenTrial, config: StudyConfig) -> list[str]:
+    values = ", ".join(f"{name} {shown(value)}" for name, value in best.params.items())
+    lines = [f"Best: trial {best.number}, val_bpd {best.value:.4f} after {config.training.epochs} epochs: {values}"]
+    if "earlier_best" in best.user_attrs:
+        lines.append(f"It was better earlier: {best.user_attrs['earlier_best']}; the last epoch is what counts")
+    first = study.get_trials(deepcopy=False)[0]
+    if first.number == best.number:
+        lines.append("That is the first trial: nothing sampled since has beaten the tutorial's values")
+    elif first.state == TrialState.COMPLETE and first.value is not None and best.value is not None:
+        lines.append(
+            f"First trial (the tutorial's values): {first.value:.4f}; {first.value - best.value:.4f} to the good"
+        )
+    return lines
+
+
+def _against_ppca(best: FrozenTrial, config: StudyConfig, ppca_bpd: dict[int, float]) -> list[str]:
+    latent_dim = latent_dim_of(best, config)
+    if latent_dim not in ppca_bpd or best.value is None:
+        return []
+    yardstick = ppca_bpd[latent_dim]
+    verdict = (
+        "beaten" if best.value < yardstick else "not beaten yet: the model is undertrained, which retraining mends"
+    )
+    return [f"Probabilistic PCA with {latent_dim} dimensions: {yardstick:.4f}, {verdict}"]
+
+
+def _edges(best: FrozenTrial, config: StudyConfig) -> list[str]:
+    spaces = searched(config.hyperparameters)
+    at = [name for name, value in best.params.items() if name in spaces and at_edge(spaces[name], value)]
+    return [f"At the edge of its range: {', '.join(at)}; a wider range may hold better values"] if at else []
+
+
+def _prunings(study: Study, config: StudyConfig) -> str:
+    over = ended(study)
+    n_pruned = sum(trial.state == TrialState.PRUNED for trial in over)
+    trained = sum(float(trial.user_attrs.get("epoch", 0)) for trial in over)
+    full = config.training.epochs * len(over)
+    return f"{n_pruned} of {len(over)} trials pruned; {100 * (1 - trained / full):.0f}% of their epochs saved"
+
+
+def _paused(study: Study) -> list[str]:
+    return [
+        f"Trial {trial.number} is paused after {len(trial.intermediate_values)} reports; the next call goes on with it"
+        for trial in interrupted_trials(study)
+    ]

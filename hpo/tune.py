@@ -1,0 +1,138 @@
+"""One call of `tune`, from the file to an open study: everything that can be wrong is found before it is written."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.study import Study
+
+from hpo import forecast, provenance
+from hpo.config import StudyConfig
+from hpo.lock import held
+from hpo.objective import Workplace
+from hpo.paths import StudyPaths
+from hpo.source import load_data
+from hpo.study import (
+    StudyError,
+    check_unchanged,
+    create_study,
+    ended,
+    existing_study,
+    identity,
+    move_aside,
+    prepare,
+    startup_trials,
+)
+from hpo.yardstick import validation_yardstick
+from model.data import ImageData
+from model.runtime import Runtime, compiler_remedy, resolve
+
+SCORE = (
+    "val_bpd: the negative ELBO at beta = 1 on the validation split, in bits per dimension, with a calibrated sigma; "
+    "lower is better, and comparable across every beta, latent dimension, learning rate and batch size"
+)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A study ready to be worked on; `deadline` on `time.monotonic()`'s clock."""
+
+    place: Workplace
+    ppca_bpd: dict[int, float]
+    n_total: int | None
+    deadline: float | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Machine and data, found before anything is written; `notices` are to be printed first."""
+
+    config: StudyConfig
+    runtime: Runtime
+    data: ImageData
+    notices: tuple[str, ...]
+
+
+def prepare_machine(config: StudyConfig, device: str | None) -> Prepared:
+    """Find device and data.
+
+    Raises: DeviceError, DataError: they are not there.
+    """
+    wanted = device or config.training.device
+    runtime = resolve(wanted, config.training.precision, config.training.compile)
+    config, data, notice = load_data(config)
+    notices = [notice] if notice else []
+    remedy = compiler_remedy(runtime.device) if config.training.compile else None
+    if remedy:
+        notices.append(f"Note: {remedy}.")
+    return Prepared(config, runtime, data.to(runtime.device), tuple(notices))
+
+
+@contextmanager
+def open_study(prepared: Prepared, fresh: bool) -> Iterator[tuple[Study | None, Path | None]]:
+    """Hold the study's lock and open it where it exists: (study or None, where an old one was moved or None).
+
+    Raises: StudyError: another process works on it, it is damaged, or it was begun otherwise.
+    """
+    paths = StudyPaths.of(prepared.config.name)
+    with ExitStack() as stack:
+        moved = None
+        if fresh:
+            with held(paths.lock):
+                moved = move_aside(paths)
+        stack.enter_context(held(paths.lock))
+        study = existing_study(prepared.config.name, paths)
+        if study is not None and "identity" in study.user_attrs:
+            check_unchanged(study, identity(prepared.config, prepared.data), paths)
+        yield study, moved
+
+
+def measure_and_begin(prepared: Prepared, study: Study | None) -> tuple[Opened, str | None]:
+    """Everything before the first trial: the study, its yardstick, the forecast's line (None where all is done)."""
+    config, data = prepared.config, prepared.data
+    paths = StudyPaths.of(config.name)
+    line = None
+    if study is None or _has_budget_left(study, config):
+        measured = forecast.measure(config, data, prepared.runtime)
+        line = forecast.describe(measured, config, config.budget, prepared.runtime)
+        if study is None or "identity" not in study.user_attrs:
+            affordable = measured.affordable_trials(config.budget)
+            study = create_study(config, paths, _attributes(prepared, startup_trials(affordable)))
+    prepare(study, config)
+    ppca_bpd = validation_yardstick(paths, data, config.hyperparameters.largest("latent_dim"))
+    minutes = config.budget.timeout_minutes
+    deadline = time.monotonic() + 60 * minutes if minutes else None
+    place = Workplace(config, paths, study, data, prepared.runtime)
+    return Opened(place, ppca_bpd, config.budget.trials, deadline), line
+
+
+def _has_budget_left(study: Study, config: StudyConfig) -> bool:
+    return config.budget.trials is None or len(ended(study)) < config.budget.trials
+
+
+def _attributes(prepared: Prepared, n_startup_trials: int) -> dict[str, Any]:
+    return {
+        "score": SCORE,
+        "startup_trials": n_startup_trials,
+        "data": provenance.data_facts(prepared.data),
+        "versions": provenance.versions(),
+        "git_commit": provenance.git_commit(),
+        # Last: a study without it was killed while it was made, and is made again.
+        "identity": identity(prepared.config, prepared.data),
+    }
+
+
+def open_for_reading(prepared: Prepared, config_name: str) -> Study:
+    """A study that must be there already.
+
+    Raises: StudyError: it is not, or was begun otherwise.
+    """
+    config, paths = prepared.config, StudyPaths.of(prepared.config.name)
+    study = existing_study(config.name, paths)
+    if study is None or "identity" not in study.user_attrs:
+        raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={config_name}")
+    check_unchanged(study, identity(config, prepared.data), paths)
+    return study

@@ -14,7 +14,7 @@ from rich.console import Console
 from hpo import dashboard as server
 from hpo import retrain as retraining
 from hpo import tune as tuning
-from hpo.config import StudyConfig
+from hpo.config import Budget
 from hpo.config_file import ConfigError, find_config, read_config
 from hpo.display import LiveTable, PlainLines, Progress
 from hpo.interrupt import graceful
@@ -87,13 +87,14 @@ def tune(
     Every trial trains a conv VAE and is scored by val_bpd: the negative ELBO at beta = 1 on the validation split, in
     bits per dimension, lower is better. Unpromising trials are pruned. Ctrl-C stops after the epoch under way.
     """
-    study_config = _with_budget(read_config(find_config(config)), trials, timeout)
+    study_config = read_config(find_config(config))
+    budget = _call_budget(study_config.budget, trials, timeout)
     prepared = tuning.prepare_machine(study_config, device)
     _say(*prepared.notices)
     with tuning.open_study(prepared, fresh) as (study, moved):
         if moved:
             _say(f"The earlier study now lies in {moved}.")
-        opened, line = tuning.measure_and_begin(prepared, study)
+        opened, line = tuning.measure_and_begin(prepared, study, budget)
         if line:
             _say(line)
         interrupted = _run_trials(opened)
@@ -143,12 +144,11 @@ def dashboard(
     server.serve(paths, host, free)
 
 
-def _with_budget(config: StudyConfig, trials: int | None, timeout: float | None) -> StudyConfig:
+def _call_budget(budget: Budget, trials: int | None, timeout: float | None) -> Budget:
     if timeout is not None and not 0 < timeout < float("inf"):
         raise ConfigError(f"--timeout: must be > 0 minutes, got {timeout}")
     given = {"trials": trials, "timeout_minutes": timeout}
-    changed = {name: value for name, value in given.items() if value is not None}
-    return config.model_copy(update={"budget": config.budget.model_copy(update=changed)})
+    return budget.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 def _run_trials(opened: tuning.Opened) -> bool:
@@ -159,7 +159,7 @@ def _run_trials(opened: tuning.Opened) -> bool:
     progress = Progress(
         columns=list(searched(place.config.hyperparameters)),
         epochs=place.config.training.epochs,
-        n_total=opened.n_total,
+        n_total=opened.budget.trials,
         deadline=opened.deadline,
         best=(best.number, best.value) if best and best.value is not None else None,
         n_ended=len(over),
@@ -168,7 +168,7 @@ def _run_trials(opened: tuning.Opened) -> bool:
     screen = LiveTable(console, progress) if console.is_terminal else PlainLines(console, progress)
     announcement = "Stopping after the epoch under way; Ctrl-C again stops at once."
     with screen, graceful(lambda: screen.announce(announcement)) as interrupt:
-        for event in work(place, opened.n_total, opened.deadline):
+        for event in work(place, opened.budget.trials, opened.deadline):
             screen.show(event)
             if interrupt.requested and not isinstance(event, TrialStarted):
                 return True

@@ -10,7 +10,7 @@ from typing import Any
 from optuna.study import Study
 
 from hpo import forecast, provenance
-from hpo.config import StudyConfig
+from hpo.config import Budget, StudyConfig
 from hpo.lock import held
 from hpo.objective import Workplace
 from hpo.paths import StudyPaths
@@ -42,7 +42,7 @@ class Opened:
 
     place: Workplace
     ppca_bpd: dict[int, float]
-    n_total: int | None
+    budget: Budget
     deadline: float | None
 
 
@@ -90,27 +90,31 @@ def open_study(prepared: Prepared, fresh: bool) -> Iterator[tuple[Study | None, 
         yield study, moved
 
 
-def measure_and_begin(prepared: Prepared, study: Study | None) -> tuple[Opened, str | None]:
-    """Everything before the first trial: the study, its yardstick, the forecast's line (None where all is done)."""
+def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -> tuple[Opened, str | None]:
+    """Everything before the first trial: the study, its yardstick, the forecast's line (None where all is done).
+
+    `budget` is this call's. How many trials are unguided follows from the file's: it must not depend on how a study
+    is cut into calls.
+    """
     config, data = prepared.config, prepared.data
     paths = StudyPaths.of(config.name)
     line = None
-    if study is None or _has_budget_left(study, config):
+    if study is None or _has_budget_left(study, budget):
         measured = forecast.measure(config, data, prepared.runtime)
-        line = forecast.describe(measured, config, config.budget, prepared.runtime)
+        line = forecast.describe(measured, config, budget, prepared.runtime)
         if study is None or "identity" not in study.user_attrs:
             affordable = measured.affordable_trials(config.budget)
             study = create_study(config, paths, _attributes(prepared, startup_trials(affordable)))
     prepare(study, config)
     ppca_bpd = validation_yardstick(paths, data, config.hyperparameters.largest("latent_dim"))
-    minutes = config.budget.timeout_minutes
+    minutes = budget.timeout_minutes
     deadline = time.monotonic() + 60 * minutes if minutes else None
     place = Workplace(config, paths, study, data, prepared.runtime)
-    return Opened(place, ppca_bpd, config.budget.trials, deadline), line
+    return Opened(place, ppca_bpd, budget, deadline), line
 
 
-def _has_budget_left(study: Study, config: StudyConfig) -> bool:
-    return config.budget.trials is None or len(ended(study)) < config.budget.trials
+def _has_budget_left(study: Study, budget: Budget) -> bool:
+    return budget.trials is None or len(ended(study)) < budget.trials
 
 
 def _attributes(prepared: Prepared, n_startup_trials: int) -> dict[str, Any]:

@@ -37,12 +37,13 @@ _Loader.add_implicit_resolver(
 
 
 def _mapping_without_repetition(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[object] = set()
+    # A list: what YAML admits as a key need not be hashable.
+    seen: list[object] = []
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        seen.add(key)
+        seen.append(key)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -72,7 +73,7 @@ def read_config(path: Path) -> StudyConfig:
         # Through JSON, whose strict mode takes a list for a tuple and text for a path, and nothing else for a number.
         return StudyConfig.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        faults = [_describe(path, fault) for fault in error.errors()]
+        faults = [_describe(path, fault) for fault in error.errors() if not _is_echo(fault)]
         raise ConfigError("\n".join(faults)) from None
 
 
@@ -88,10 +89,17 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
+def _is_echo(fault: ErrorDetails) -> bool:
+    """Whether a list is called too short only because some of its items, told of themselves, are faulty."""
+    return fault["type"] == "too_short" and len(fault["input"]) >= fault["ctx"]["min_length"]
+
+
 def _describe(path: Path, fault: ErrorDetails) -> str:
     keys = [str(part) for part in fault["loc"] if not str(part).startswith("<")]
     where = f"{path}: {'.'.join(keys)}" if keys else f"{path}"
     if fault["type"] == "extra_forbidden":
+        if keys[-1] in _keys_below(keys[:-1]):
+            return f"{where}: does not go with choices; give low and high, or choices"
         return f"{where}: unknown key{_suggestion(keys)}"
     if fault["type"] == "missing":
         return f"{where}: is missing"
@@ -115,6 +123,7 @@ def _rule(fault: ErrorDetails) -> str:
         "tuple_type": "must be a list",
         "too_short": "must have at least {min_length} of them",
         "too_long": "must have at most {max_length} of them",
+        "string_too_long": "must have at most {max_length} characters",
         "model_type": "must be a mapping of keys",
         "string_pattern_mismatch": "must be letters, digits, dots, dashes and underscores, and begin with one of the "
         "first two",

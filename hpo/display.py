@@ -34,7 +34,12 @@ class Progress:
     best: tuple[int, float] | None = None
     n_ended: int = 0
     n_pruned: int = 0
+    started: float = field(default_factory=time.monotonic)
+    n_ended_before: int = field(init=False)
     rows: dict[int, _Row] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.n_ended_before = self.n_ended
 
     def take(self, event: Event) -> None:
         """Bring the rows up to date."""
@@ -58,9 +63,12 @@ class Progress:
         return f"{self.n_ended}{total} trials, {self.n_pruned} pruned, {best}{self._left()}"
 
     def _left(self) -> str:
-        if self.deadline is None:
-            return ""
-        return f", {max(0.0, self.deadline - time.monotonic()) / 60:.0f} min left"
+        """Minutes until the first of the two bounds, the trials' at this call's pace so far."""
+        bounds = [] if self.deadline is None else [max(0.0, self.deadline - time.monotonic())]
+        n_here = self.n_ended - self.n_ended_before
+        if self.n_total is not None and n_here:
+            bounds.append((time.monotonic() - self.started) / n_here * max(0, self.n_total - self.n_ended))
+        return f", about {min(bounds) / 60:.0f} min left" if bounds else ""
 
 
 class LiveTable:

@@ -51,8 +51,11 @@ def _fallback_notice(config: StudyConfig, error: DownloadError) -> str:
 
 
 def _check_batch_sizes(config: StudyConfig, data: ImageData) -> None:
+    """A batch must fit into the training images, and into the stretch between two reports."""
     largest = config.hyperparameters.largest("batch_size")
-    if largest > len(data.train):
+    n_images = round(len(data.train) * config.training.report_every)
+    if largest > n_images:
         raise DataError(
-            f"hyperparameters.batch_size: must be at most the {len(data.train)} training images, got {largest}"
+            f"hyperparameters.batch_size: must be at most {n_images}, the training images between two reports "
+            f"(training.report_every {config.training.report_every:g} of {len(data.train)}), got {largest}"
         )

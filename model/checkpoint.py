@@ -4,6 +4,7 @@ Both are read with `weights_only=True`: tensors and plain values, no code.
 """
 
 import pickle
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -74,9 +75,13 @@ def load_model(path: Path) -> tuple[ConvVAE, float, TrainConfig]:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    # PyTorch's reader of the older, unzipped format fails on other files in ways of every kind.
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(f"{path}: is absent, cut short, or no saved model")
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
-        contents["config"], contents["model"]
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except (RuntimeError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path}: cannot be read as a saved model ({error})") from error
-    return dict(contents)
+    if not isinstance(contents, dict) or not {"config", "model"} <= contents.keys():
+        raise CheckpointError(f"{path}: holds something else than a saved model")
+    return contents

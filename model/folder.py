@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from model.errors import DataError
 
@@ -51,7 +51,7 @@ def _read_all(paths: list[Path]) -> Any:
     for index, path in enumerate(paths):
         try:
             pixels[index] = _read_image(path)
-        except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             corrupt.append(f"{path} ({error})")
     if corrupt:
         more = f" and {len(corrupt) - 5} more" if len(corrupt) > 5 else ""

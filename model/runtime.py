@@ -55,9 +55,11 @@ def compiler_remedy(device: torch.device) -> str | None:
     """What is missing for `torch.compile` on this device and how to get it, or None where nothing is."""
     if device.type == "mps":
         return "compilation is left out on MPS"
-    if device.type == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
-        return "no C++ compiler was found (Debian, Ubuntu: sudo apt install g++), so the model runs uncompiled"
-    return None
+    # On CUDA only the launchers of the kernels are compiled here, in C.
+    compilers = ("c++", "g++", "clang++") if device.type == "cpu" else ("cc", "gcc", "clang")
+    if any(map(shutil.which, compilers)):
+        return None
+    return "no C++ compiler was found (Debian, Ubuntu: sudo apt install g++), so the model runs uncompiled"
 
 
 def compile_model(model: ConvVAE) -> None:

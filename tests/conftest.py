@@ -1,0 +1,28 @@
+"""Shared by the tests: small data of known structure, and a machine set for exact comparison."""
+
+import pytest
+import torch
+
+from model.data import ImageData, LabelledImages
+from model.runtime import Runtime
+
+
+def blobs(n_images: int, seed: int) -> LabelledImages:
+    """Images that a model can learn: one soft colour gradient each, uint8 (N, 3, 32, 32)."""
+    generator = torch.Generator().manual_seed(seed)
+    corners = torch.rand(n_images, 3, 2, 2, generator=generator)
+    images = torch.nn.functional.interpolate(corners, size=32, mode="bilinear")
+    pixels = (images * 255).round().to(torch.uint8).contiguous(memory_format=torch.channels_last)
+    return LabelledImages(pixels, torch.arange(n_images) % 10)
+
+
+@pytest.fixture(scope="session")
+def data() -> ImageData:
+    """320 training, 60 validation and 60 test images."""
+    return ImageData("folder", ("blob",), blobs(320, 0), blobs(60, 1), blobs(60, 2), digest="blobs")
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Runtime:
+    """CPU and float32, where results are the same to the last bit."""
+    return Runtime(torch.device("cpu"), "float32")

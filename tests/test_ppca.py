@@ -1,0 +1,48 @@
+"""The yardstick against scikit-learn."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from model import elbo, ppca
+from tests.conftest import blobs
+
+LATENT_DIMS = [1, 4, 40]
+
+
+@pytest.fixture(scope="module")
+def noisy() -> torch.Tensor:
+    """Small images with noise in every direction, so that each size of the model has some left to explain."""
+    images = blobs(700, 5).images[:, :, ::4, ::4]
+    noise = torch.randint(0, 40, images.shape, generator=torch.Generator().manual_seed(6), dtype=torch.uint8)
+    return images // 2 + noise
+
+
+@pytest.mark.parametrize("latent_dim", LATENT_DIMS)
+def test_score_agrees_with_scikit_learn(noisy: torch.Tensor, latent_dim: int) -> None:
+    train, held_out = noisy[:600], noisy[600:]
+    ours = ppca.score(ppca.fit(train), held_out, [latent_dim])[latent_dim]
+    # bits_per_dimension's 3,072 dimensions stand on both sides.
+    # Dequantized as our score is: the bins' variance on the diagonal of the data's covariance and of the test's.
+    reference = PCA(n_components=latent_dim, svd_solver="covariance_eigh").fit(train.flatten(1).numpy() / 255.0)
+    precision = np.linalg.inv(reference.get_covariance() * 599 / 600 + np.eye(192) * elbo.DEQUANTIZATION_VARIANCE)
+    centred = held_out.flatten(1).numpy() / 255.0 - reference.mean_
+    squares = (centred @ precision * centred).sum(1).mean() + elbo.DEQUANTIZATION_VARIANCE * np.trace(precision)
+    nats = 0.5 * (192 * np.log(2 * np.pi) - np.linalg.slogdet(precision)[1] + squares)
+    assert ours == pytest.approx(elbo.bits_per_dimension(nats, 0.0), abs=1e-6)
+
+
+def test_more_dimensions_explain_the_training_images_better(noisy: torch.Tensor) -> None:
+    scores = ppca.score(ppca.fit(noisy), noisy, LATENT_DIMS)
+    assert scores[1] > scores[4] > scores[40]
+
+
+def test_sizes_that_the_images_cannot_determine_are_left_out(noisy: torch.Tensor) -> None:
+    model = ppca.fit(noisy[:20])
+    assert set(ppca.score(model, noisy, [1, 19, 20, 300])) == {1, 19}
+
+
+def test_images_of_one_colour_still_have_a_finite_score() -> None:
+    flat = torch.full((30, 3, 8, 8), 7, dtype=torch.uint8)
+    assert np.isfinite(ppca.score(ppca.fit(flat), flat, [2])[2])

@@ -1,0 +1,295 @@
+"""The search: repeatable however it is cut into calls, guarded against changes, readable by plain Optuna."""
+
+import json
+import math
+import sqlite3
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from hpo.config import Budget, Choices, Hyperparameters, Pruner, Range, StudyConfig, Training
+from hpo.lock import held
+from hpo.objective import TrialEnded, TrialReported, Workplace, earlier_best, trial_config
+from hpo.paths import StudyPaths
+from hpo.search_space import at_edge, searched, suggest, tutorial_values
+from hpo.study import (
+    PerTrialSeededSampler,
+    StudyError,
+    best_trial,
+    check_unchanged,
+    create_study,
+    ended,
+    existing_study,
+    identity,
+    make_pruner,
+    move_aside,
+    prepare,
+    startup_trials,
+)
+from hpo.workers import interrupted_trials, work
+from model.config import TrainConfig
+from model.data import ImageData
+from model.runtime import Runtime
+
+SPACE = Hyperparameters(
+    beta=Range[float](low=0.1, high=10.0, log=True),
+    latent_dim=Choices[int](choices=(2, 4, 128)),
+    learning_rate=Range[float](low=1e-4, high=1e-2, log=True),
+    batch_size=32,
+)
+CONFIG = StudyConfig.model_construct(
+    name="small", hyperparameters=SPACE, training=Training(epochs=3), budget=Budget(trials=6)
+)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> StudyPaths:
+    return StudyPaths(tmp_path / "results" / "small")
+
+
+def begin(paths: StudyPaths, data: ImageData, n_startup: int = 3) -> optuna.Study:
+    attributes = {"startup_trials": n_startup, "identity": identity(CONFIG, data)}
+    study = create_study(CONFIG, paths, attributes)
+    prepare(study, CONFIG)
+    return study
+
+
+def place_of(paths: StudyPaths, study: optuna.Study, data: ImageData, runtime: Runtime) -> Workplace:
+    config = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"channels": (4, 4, 8, 8)})})
+    return Workplace(config, paths, study, data, runtime)
+
+
+def imitated(trial: optuna.trial.Trial) -> float:
+    """A score that depends on the suggestions as a real one does."""
+    values = suggest(trial, SPACE)
+    return math.log(values["beta"]) ** 2 + math.log10(values["learning_rate"] / 1e-3) ** 2 + 1 / values["latent_dim"]
+
+
+@pytest.mark.parametrize("calls", [(3, 4, 5), (1,) * 12])
+def test_a_search_cut_into_calls_suggests_what_one_call_would(tmp_path: Path, calls: tuple[int, ...]) -> None:
+    def run(database: Path, cuts: tuple[int, ...]) -> list[dict[str, object]]:
+        url = f"sqlite:///{database}"
+        for n_trials in cuts:
+            study = optuna.create_study(study_name="s", storage=url, load_if_exists=True)
+            study.sampler = PerTrialSeededSampler(seed=0, n_startup_trials=4)
+            for _ in range(n_trials):
+                trial = study.ask()
+                study.tell(trial, imitated(trial))
+        return [trial.params for trial in study.trials]
+
+    whole, parts = run(tmp_path / "whole.db", (12,)), run(tmp_path / "parts.db", calls)
+    assert whole == parts
+    assert len({str(params) for params in whole}) == 12, "no suggestion comes twice"
+
+
+def test_an_interrupted_search_ends_as_if_never_interrupted(
+    tmp_path: Path, data: ImageData, runtime: Runtime
+) -> None:
+    def outcome(folder: Path, stops: tuple[int, ...]) -> list[tuple[object, ...]]:
+        paths = StudyPaths(folder / "small")
+        begin(paths, data)
+        for stop in (*stops, None):
+            study = existing_study("small", paths)
+            assert study is not None
+            prepare(study, CONFIG)
+            for index, _ in enumerate(work(place_of(paths, study, data, runtime), 6, None), start=1):
+                if index == stop:
+                    break
+        assert not interrupted_trials(study)
+        assert list(paths.checkpoints.iterdir()) == []
+        return [(t.number, t.state, t.params, t.value, t.intermediate_values, t.user_attrs["end"]) for t in study.trials]
+
+    whole = outcome(tmp_path / "whole", ())
+    assert len(whole) == 6
+    # Stops right after a trial began, after its first report, and further on.
+    assert outcome(tmp_path / "cut", (1, 2, 1, 5, 4)) == whole
+
+
+def test_a_trial_carries_its_rate_distortion_sigma_speed_and_end(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    events = list(work(place_of(paths, study, data, runtime), 1, None))
+    last = [event for event in events if isinstance(event, TrialReported)][-1].metrics
+    trial = study.trials[0]
+    assert trial.state == TrialState.COMPLETE
+    assert trial.value == last.val_bpd
+    attributes = trial.user_attrs
+    for name in ("val_rate_nats", "val_distortion_nats", "val_mse", "sigma", "skipped_updates"):
+        assert attributes[name] == asdict(last)[name]
+    assert attributes["images_per_second"] > 0
+    assert attributes["end"] == "finished"
+    assert (attributes["device"], attributes["precision"]) == ("cpu", "float32")
+
+
+def test_the_first_trial_has_the_tutorials_values_where_the_space_admits_them(
+    paths: StudyPaths, data: ImageData
+) -> None:
+    study = begin(paths, data)
+    prepare(study, CONFIG)
+    assert [trial.state for trial in study.trials] == [TrialState.WAITING], "enqueued once, however often prepared"
+    assert suggest(study.ask(), SPACE) | {"seed": 0} == suggest_tutorial() | {"seed": 0}
+    narrow = Hyperparameters(beta=Range[float](low=2.0, high=3.0), latent_dim=Choices[int](choices=(32, 128)))
+    assert tutorial_values(narrow) == {"latent_dim": 128}
+
+
+def suggest_tutorial() -> dict[str, object]:
+    tutorial = asdict(TrainConfig())
+    return {name: tutorial[name] for name in SPACE.entries()} | {"batch_size": 32}
+
+
+def test_a_diverged_trial_is_ranked_last_and_never_best(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    list(work(place, 1, None))
+    monkeypatch.setattr("model.train.MAX_SKIPPED_SHARE", -1.0)
+    (ending,) = [event for event in work(place, 2, None) if isinstance(event, TrialEnded)]
+    assert ending.state == TrialState.PRUNED
+    assert ending.end.startswith("diverged: ")
+    diverged = study.trials[1]
+    assert diverged.user_attrs["end"] == ending.end
+    assert diverged.constraints == {"finite": 1.0}
+    best = best_trial(study)
+    assert best is not None and best.number == study.best_trial.number == 0
+
+
+def test_a_damaged_checkpoint_sends_its_trial_back_to_the_start_and_says_so(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    for event in work(place, 1, None):
+        if isinstance(event, TrialReported):
+            break
+    paths.checkpoint(0).write_bytes(b"torn")
+    events = list(work(place, 1, None))
+    assert "begins anew" in str(events[0])
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert len(study.trials[0].intermediate_values) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 1}, "seed was 0, is now 1"),
+        ({"training": Training(epochs=4)}, "training.epochs was 3, is now 4"),
+        ({"training": Training(epochs=3, report_every=0.5)}, "training.report_every"),
+        ({"hyperparameters": SPACE.model_copy(update={"batch_size": 64})}, "hyperparameters.batch_size was 32"),
+        ({"hyperparameters": SPACE.model_copy(update={"beta": 1.0})}, "hyperparameters.beta"),
+        ({"hyperparameters": SPACE.model_copy(update={"reconstruction": "bce"})}, "hyperparameters.reconstruction"),
+        ({"model": CONFIG.model.model_copy(update={"channels": (1, 2, 3, 4)})}, "model"),
+    ],
+)
+def test_a_study_begun_otherwise_is_refused_with_the_remedy(
+    paths: StudyPaths, data: ImageData, change: dict[str, object], named: str
+) -> None:
+    study = begin(paths, data)
+    check_unchanged(study, identity(CONFIG, data), paths)
+    with pytest.raises(StudyError, match="--fresh") as refusal:
+        check_unchanged(study, identity(CONFIG.model_copy(update=change), data), paths)
+    assert named in str(refusal.value)
+
+
+def test_a_study_begun_on_other_images_is_refused(paths: StudyPaths, data: ImageData) -> None:
+    study = begin(paths, data)
+    other = ImageData("sample", data.class_names, data.train, data.validation, data.test, digest="others")
+    with pytest.raises(StudyError, match=r"data\.source was \"folder\", is now \"sample\""):
+        check_unchanged(study, identity(CONFIG, other), paths)
+
+
+def test_budget_pruner_and_retraining_may_change(paths: StudyPaths, data: ImageData) -> None:
+    study = begin(paths, data)
+    changed = CONFIG.model_copy(update={"budget": Budget(trials=99), "pruner": Pruner(name="none")})
+    check_unchanged(study, identity(changed, data), paths)
+
+
+def test_an_old_study_is_moved_aside_whole(paths: StudyPaths, data: ImageData) -> None:
+    assert move_aside(paths) is None
+    begin(paths, data)
+    moved = move_aside(paths)
+    assert moved is not None and not paths.folder.exists()
+    assert (moved / paths.database.name).exists()
+
+
+def test_a_database_that_is_none_is_named_with_the_remedy(paths: StudyPaths) -> None:
+    paths.folder.mkdir(parents=True)
+    paths.database.write_bytes(b"this is not SQLite" * 100)
+    with pytest.raises(StudyError, match="--fresh"):
+        existing_study("small", paths)
+
+
+def test_an_empty_database_counts_as_no_study(paths: StudyPaths) -> None:
+    paths.folder.mkdir(parents=True)
+    sqlite3.connect(paths.database).close()
+    assert existing_study("small", paths) is None
+
+
+def test_one_process_at_a_time_works_on_a_study(paths: StudyPaths) -> None:
+    code = f"from pathlib import Path; from hpo.lock import held\nwith held(Path({str(paths.lock)!r})): pass"
+    with held(paths.lock):
+        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert second.returncode != 0
+        assert "another process is at work" in second.stderr
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_storage_is_plain_optuna_in_wal_mode(paths: StudyPaths, data: ImageData) -> None:
+    begin(paths, data)
+    assert sqlite3.connect(paths.database).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    command = ["studies", "--storage", f"sqlite:///{paths.database}", "-f", "json"]
+    listed = subprocess.run(
+        [sys.executable, "-c", "from optuna.cli import main; main()", *command], capture_output=True, text=True
+    )
+    (study,) = json.loads(listed.stdout)
+    assert study["name"] == "small"
+
+
+def test_the_median_pruner_waits_for_trials_and_epochs(paths: StudyPaths, data: ImageData) -> None:
+    study = begin(paths, data)
+    study.pruner = make_pruner(Pruner(startup_trials=2, warmup_epochs=1), report_every=0.5)
+
+    def verdicts(scores: list[float]) -> list[bool]:
+        trial = study.ask()
+        found = []
+        for step, score in enumerate(scores, start=1):
+            trial.report(score, step)
+            found.append(trial.should_prune())
+        study.tell(trial, scores[-1])
+        return found
+
+    assert verdicts([7.0, 6.9, 6.8]) == [False] * 3
+    assert verdicts([7.1, 7.0, 6.9]) == [False] * 3
+    assert verdicts([8.0, 8.0, 8.0]) == [False, True, True], "not before one epoch, that is two reports"
+    assert verdicts([6.9, 6.8, 6.7]) == [False] * 3
+
+
+def test_at_most_a_third_of_the_affordable_trials_is_unguided() -> None:
+    assert [startup_trials(n) for n in (1, 5, 6, 12, 15.9, 30, 1000)] == [1, 1, 2, 4, 5, 10, 10]
+
+
+def test_a_trials_seed_stays_with_it_and_differs_between_trials_and_studies() -> None:
+    values = {name: entry for name, entry in suggest_tutorial().items()}
+    seeds = [trial_config(CONFIG.model_copy(update={"seed": s}), values, n).seed for s in (0, 1) for n in range(50)]
+    assert len(set(seeds)) == 100
+
+
+def test_values_at_the_end_of_their_range_are_named() -> None:
+    spaces = searched(SPACE)
+    assert at_edge(spaces["beta"], 9.9) and at_edge(spaces["beta"], 0.1)
+    assert not at_edge(spaces["beta"], 1.0)
+    assert at_edge(spaces["latent_dim"], 128) and not at_edge(spaces["latent_dim"], 4)
+    assert at_edge(Range[int](low=16, high=256, log=True), 256)
+    assert not at_edge(Range[int](low=16, high=256, log=True), 200)
+
+
+def test_an_earlier_epoch_is_named_where_it_was_notably_better() -> None:
+    rows = [{"val_bpd": value} for value in (7.0, 6.5, 6.6)]
+    assert earlier_best(rows) == rows[1]
+    assert earlier_best([{"val_bpd": value} for value in (7.0, 6.5, 6.505)]) is None

@@ -132,8 +132,7 @@ def build(splits: dict[str, tuple[Pixels, Integers]]) -> dict[str, bytes]:
             files[name] = encode(tile(drawn, grid.columns))
             digest.update(drawn.tobytes())  # C order, whatever the strides: NHWC
             rows += [
-                (grid.split, name, i, label, CLASSES[label], int(position))
-                for i, position in enumerate(positions)
+                (grid.split, name, i, label, CLASSES[label], int(position)) for i, position in enumerate(positions)
             ]
         sha256[grid.split] = digest.hexdigest()
     n_images = {f"n_{grid.split}": grid.tiles * len(CLASSES) for grid in GRIDS}
@@ -152,9 +151,7 @@ def write(files: dict[str, bytes], folder: Path) -> None:
             partial.write_bytes(content)
             partial.replace(folder / name)
     except OSError as error:
-        raise SampleError(
-            f"{folder}: cannot be written ({error.strerror}); choose another --output"
-        ) from error
+        raise SampleError(f"{folder}: cannot be written ({error.strerror}); choose another --output") from error
 
 
 def parse_arguments() -> argparse.Namespace:

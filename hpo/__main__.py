@@ -16,7 +16,7 @@ from hpo import retrain as retraining
 from hpo import tune as tuning
 from hpo.config import Budget
 from hpo.config_file import ConfigError, find_config, read_config
-from hpo.display import LiveTable, PlainLines, Progress
+from hpo.display import LiveTable, PlainLines, Progress, shown
 from hpo.interrupt import graceful
 from hpo.objective import TrialStarted
 from hpo.paths import StudyPaths
@@ -121,7 +121,7 @@ def retrain(
     study = tuning.open_for_reading(prepared, config)
     chosen = retraining.choose_trial(study, trial, config)
     n_epochs = epochs or prepared.config.retrain.epochs
-    values = ", ".join(f"{name} {value:.4g}" for name, value in chosen.params.items())
+    values = ", ".join(f"{name} {shown(value)}" for name, value in chosen.params.items())
     _say(f"Retraining trial {chosen.number} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}")
     for event in retraining.retrain(prepared, study, chosen, n_epochs):
         _say(*(retraining.compare(event) if isinstance(event, Finished) else [_epoch_line(event, n_epochs)]))

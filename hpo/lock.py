@@ -20,6 +20,6 @@ def held(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StudyError(
-                f"{path.parent}: another process is at work on this study; wait for it or stop it first"
+                f"{path}: another process is at work on this study; wait for it or stop it first"
             ) from None
         yield

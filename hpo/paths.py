@@ -29,13 +29,13 @@ class StudyPaths:
 
     @property
     def lock(self) -> Path:
-        """Held by the process that works on the study; the kernel lets go of it when that process ends."""
-        return self.folder / ".lock"
+        """Held by the process that works on the study; beside the folder, which may be moved aside meanwhile."""
+        return self.folder.with_name(f".{self.folder.name}.lock")
 
     @property
     def retrain_lock(self) -> Path:
         """Held by the process that retrains."""
-        return self.folder / ".retrain_lock"
+        return self.folder.with_name(f".{self.folder.name}.retrain.lock")
 
     @property
     def yardstick(self) -> Path:

@@ -1,5 +1,6 @@
 """A study's storage, sampler and pruner, and what a resume may not change."""
 
+import contextlib
 import datetime
 import json
 import sqlite3
@@ -132,7 +133,7 @@ def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, A
     Raises: StudyError: the folder cannot be written.
     """
     paths.folder.mkdir(parents=True, exist_ok=True)
-    with sqlite3.connect(paths.database) as connection:
+    with contextlib.closing(sqlite3.connect(paths.database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     study = optuna.create_study(
         study_name=config.name, storage=storage(paths), direction="minimize", load_if_exists=True

@@ -5,7 +5,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import StudyConfig
 from hpo.display import shown
-from hpo.search_space import at_edge, searched
+from hpo.search_space import at_edge, searched, tutorial_values
 from hpo.study import best_trial, ended
 from hpo.workers import interrupted_trials
 
@@ -37,12 +37,16 @@ def _best(study: Study, best: FrozenTrial, config: StudyConfig) -> list[str]:
         lines.append(f"It was better earlier: {best.user_attrs['earlier_best']}; the last epoch is what counts")
     first = study.get_trials(deepcopy=False)[0]
     if first.number == best.number:
-        lines.append("That is the first trial: nothing sampled since has beaten the tutorial's values")
+        lines.append(f"That is the first trial{_tutorial(config)}: nothing sampled since has beaten it")
     elif first.state == TrialState.COMPLETE and first.value is not None and best.value is not None:
-        lines.append(
-            f"First trial (the tutorial's values): {first.value:.4f}; {first.value - best.value:.4f} to the good"
-        )
+        lines.append(f"First trial{_tutorial(config)}: {first.value:.4f}; {first.value - best.value:.4f} to the good")
     return lines
+
+
+def _tutorial(config: StudyConfig) -> str:
+    """What the first trial was, where the space admits all of the tutorial's values."""
+    admitted = tutorial_values(config.hyperparameters).keys() == searched(config.hyperparameters).keys()
+    return " (the tutorial's values)" if admitted else ""
 
 
 def _against_ppca(best: FrozenTrial, config: StudyConfig, ppca_bpd: dict[int, float]) -> list[str]:

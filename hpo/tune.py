@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,11 @@ def open_study(prepared: Prepared, fresh: bool) -> Iterator[tuple[Study | None, 
     Raises: StudyError: another process works on it, it is damaged, or it was begun otherwise.
     """
     paths = StudyPaths.of(prepared.config.name)
-    with ExitStack() as stack:
+    with held(paths.lock):
         moved = None
         if fresh:
-            with held(paths.lock):
+            with held(paths.retrain_lock):
                 moved = move_aside(paths)
-        stack.enter_context(held(paths.lock))
         study = existing_study(prepared.config.name, paths)
         if study is not None and "identity" in study.user_attrs:
             check_unchanged(study, identity(prepared.config, prepared.data), paths)

@@ -165,7 +165,9 @@ def test_a_changed_search_space_is_refused_before_anything_is_trained(folder: Pa
 
 def test_retraining_compares_itself_with_the_trial_and_the_yardstick(retrained: str, best: Path) -> None:
     metrics = json.loads((best / "metrics.json").read_text())
-    assert f"Chosen at {EPOCHS} epochs, retrained at {RETRAIN_EPOCHS}: val_bpd {metrics['trial_val_bpd']:.4f}" in retrained
+    assert (
+        f"Chosen at {EPOCHS} epochs, retrained at {RETRAIN_EPOCHS}: val_bpd {metrics['trial_val_bpd']:.4f}" in retrained
+    )
     assert f"Probabilistic PCA with {metrics['hyperparameters']['latent_dim']} dimensions, test" in retrained
 
 

@@ -23,7 +23,6 @@ from hpo.study import (
     best_trial,
     check_unchanged,
     create_study,
-    ended,
     existing_study,
     identity,
     make_pruner,
@@ -67,7 +66,10 @@ def place_of(paths: StudyPaths, study: optuna.Study, data: ImageData, runtime: R
 def imitated(trial: optuna.trial.Trial) -> float:
     """A score that depends on the suggestions as a real one does."""
     values = suggest(trial, SPACE)
-    return math.log(values["beta"]) ** 2 + math.log10(values["learning_rate"] / 1e-3) ** 2 + 1 / values["latent_dim"]
+    distance: float = (
+        math.log(values["beta"]) ** 2 + math.log10(values["learning_rate"] / 1e-3) ** 2 + 1 / values["latent_dim"]
+    )
+    return distance
 
 
 @pytest.mark.parametrize("calls", [(3, 4, 5), (1,) * 12])
@@ -87,22 +89,21 @@ def test_a_search_cut_into_calls_suggests_what_one_call_would(tmp_path: Path, ca
     assert len({str(params) for params in whole}) == 12, "no suggestion comes twice"
 
 
-def test_an_interrupted_search_ends_as_if_never_interrupted(
-    tmp_path: Path, data: ImageData, runtime: Runtime
-) -> None:
+def test_an_interrupted_search_ends_as_if_never_interrupted(tmp_path: Path, data: ImageData, runtime: Runtime) -> None:
     def outcome(folder: Path, stops: tuple[int, ...]) -> list[tuple[object, ...]]:
         paths = StudyPaths(folder / "small")
-        begin(paths, data)
+        study = begin(paths, data)
         for stop in (*stops, None):
-            study = existing_study("small", paths)
-            assert study is not None
+            study = existing_study("small", paths) or study
             prepare(study, CONFIG)
             for index, _ in enumerate(work(place_of(paths, study, data, runtime), 6, None), start=1):
                 if index == stop:
                     break
         assert not interrupted_trials(study)
         assert list(paths.checkpoints.iterdir()) == []
-        return [(t.number, t.state, t.params, t.value, t.intermediate_values, t.user_attrs["end"]) for t in study.trials]
+        return [
+            (t.number, t.state, t.params, t.value, t.intermediate_values, t.user_attrs["end"]) for t in study.trials
+        ]
 
     whole = outcome(tmp_path / "whole", ())
     assert len(whole) == 6
@@ -275,7 +276,7 @@ def test_at_most_a_third_of_the_affordable_trials_is_unguided() -> None:
 
 
 def test_a_trials_seed_stays_with_it_and_differs_between_trials_and_studies() -> None:
-    values = {name: entry for name, entry in suggest_tutorial().items()}
+    values = suggest_tutorial()
     seeds = [trial_config(CONFIG.model_copy(update={"seed": s}), values, n).seed for s in (0, 1) for n in range(50)]
     assert len(set(seeds)) == 100
 

@@ -30,9 +30,7 @@ def test_training_twice_gives_identical_metrics(data: ImageData, runtime: Runtim
 
 
 def test_another_seed_gives_other_metrics(data: ImageData, runtime: Runtime) -> None:
-    first, second = (
-        next(train(TrainState(replace(SMALL, seed=seed), runtime), data)).val_bpd for seed in (0, 1)
-    )
+    first, second = (next(train(TrainState(replace(SMALL, seed=seed), runtime), data)).val_bpd for seed in (0, 1))
     assert first != second
 
 
@@ -115,8 +113,7 @@ def test_gradients_are_clipped_to_the_norm_asked_for(data: ImageData, runtime: R
 
 def test_binary_cross_entropy_trains_otherwise_and_is_scored_the_same(data: ImageData, runtime: Runtime) -> None:
     gaussian, bce = (
-        list(train(TrainState(replace(SMALL, reconstruction=kind), runtime), data))[-1]
-        for kind in ("gaussian", "bce")
+        list(train(TrainState(replace(SMALL, reconstruction=kind), runtime), data))[-1] for kind in ("gaussian", "bce")
     )
     assert gaussian.val_bpd != bce.val_bpd
     assert 6 < bce.val_bpd < 9

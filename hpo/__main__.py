@@ -5,28 +5,21 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import optuna
 import typer
 from rich.console import Console
 
-from hpo import dashboard as server
-from hpo import retrain as retraining
-from hpo import tune as tuning
 from hpo.config import Budget
 from hpo.config_file import ConfigError, find_config, read_config
-from hpo.display import LiveTable, PlainLines, Progress, shown
-from hpo.interrupt import graceful
-from hpo.objective import TrialStarted
 from hpo.paths import StudyPaths
-from hpo.run import Finished
-from hpo.search_space import searched
-from hpo.study import best_trial, ended
-from hpo.summary import summarize
-from hpo.workers import work
 from model.errors import UserError
-from model.train import Diverged, EpochMetrics
+
+# Everything that loads torch is imported where it is used: help and a faulty file answer at once.
+if TYPE_CHECKING:
+    from hpo.tune import Opened
+    from model.train import EpochMetrics
 
 OUR_FAULT, USER_FAULT, INTERRUPTED = 1, 2, 130
 
@@ -55,7 +48,7 @@ def _tidy(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
-        except (UserError, Diverged) as error:
+        except UserError as error:
             _fail(str(error), USER_FAULT)
         except (OSError, optuna.exceptions.StorageInternalError) as error:
             _fail(_about_files(error), USER_FAULT)
@@ -88,6 +81,9 @@ def tune(
     bits per dimension, lower is better. Unpromising trials are pruned. Ctrl-C stops after the epoch under way.
     """
     study_config = read_config(find_config(config))
+    from hpo import tune as tuning
+    from hpo.summary import summarize
+
     budget = _call_budget(study_config.budget, trials, timeout)
     prepared = tuning.prepare_machine(study_config, device)
     _say(*prepared.notices)
@@ -116,7 +112,13 @@ def retrain(
     device: Device = None,
 ) -> None:
     """Retrain the best trial at full length, score it once on the test split, draw its pictures and its animation."""
-    prepared = tuning.prepare_machine(read_config(find_config(config)), device)
+    study_config = read_config(find_config(config))
+    from hpo import retrain as retraining
+    from hpo import tune as tuning
+    from hpo.display import shown
+    from hpo.run import Finished
+
+    prepared = tuning.prepare_machine(study_config, device)
     _say(*prepared.notices)
     study = tuning.open_for_reading(prepared, config)
     chosen = retraining.choose_trial(study, trial, config)
@@ -137,7 +139,10 @@ def dashboard(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port; a free one where it is taken.")] = 8080,
 ) -> None:
     """Browse the study in optuna-dashboard, also while it is running."""
-    paths = server.find_study(read_config(find_config(config)), config)
+    study_config = read_config(find_config(config))
+    from hpo import dashboard as server
+
+    paths = server.find_study(study_config, config)
     free = server.find_port(host, port)
     warning = server.warning(host)
     _say(*([warning] if warning else []), f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
@@ -151,8 +156,15 @@ def _call_budget(budget: Budget, trials: int | None, timeout: float | None) -> B
     return budget.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
-def _run_trials(opened: tuning.Opened) -> bool:
+def _run_trials(opened: "Opened") -> bool:
     """Work until the budget is spent; return whether somebody asked to stop before."""
+    from hpo.display import LiveTable, PlainLines, Progress
+    from hpo.interrupt import graceful
+    from hpo.objective import TrialStarted
+    from hpo.search_space import searched
+    from hpo.study import best_trial, ended
+    from hpo.workers import work
+
     place = opened.place
     best = best_trial(place.study)
     over = ended(place.study)
@@ -175,7 +187,7 @@ def _run_trials(opened: tuning.Opened) -> bool:
     return False
 
 
-def _epoch_line(metrics: EpochMetrics, n_epochs: int) -> str:
+def _epoch_line(metrics: "EpochMetrics", n_epochs: int) -> str:
     return (
         f"epoch {metrics.epoch:g}/{n_epochs}: val_bpd {metrics.val_bpd:.4f} (rate {metrics.val_rate_nats:.1f} nats, "
         f"mse {metrics.val_mse:.5f}), {metrics.images_per_second:,.0f} images/s"

@@ -6,9 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from model.config import Reconstruction, Schedule, TrainConfig
-from model.data import Source
-from model.vae import CHANNELS
+from model.config import CHANNELS, Reconstruction, Schedule, Source, TrainConfig
 
 TUTORIAL = TrainConfig()
 T = TypeVar("T")

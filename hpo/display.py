@@ -68,7 +68,10 @@ class Progress:
         n_here = self.n_ended - self.n_ended_before
         if self.n_total is not None and n_here:
             bounds.append((time.monotonic() - self.started) / n_here * max(0, self.n_total - self.n_ended))
-        return f", about {min(bounds) / 60:.0f} min left" if bounds else ""
+        if not bounds:
+            return ""
+        left = min(bounds)
+        return f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"
 
 
 class LiveTable:

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from model.config import Source
 from model.errors import DataError, DownloadError
 from model.folder import read_folder
 from model.sample import read_sample
 
-Source = Literal["cifar10", "sample", "folder"]
 DATA_FOLDER = Path(__file__).resolve().parent.parent / "data"
 VALIDATION_SHARE = 0.1
 # One split for every study, whatever its seed: scores of different studies are about the same images.
@@ -130,9 +130,10 @@ def _read_cifar10(root: Path) -> tuple[Any, Any]:
 def _download_cifar10() -> tuple[Any, Any]:
     from model.torchvision_cpu import import_datasets
 
+    datasets = import_datasets()
     try:
         with _connection_timeout(DOWNLOAD_TIMEOUT_S):
-            import_datasets().CIFAR10(DATA_FOLDER, download=True)
+            datasets.CIFAR10(DATA_FOLDER, download=True)
     except (urllib.error.URLError, TimeoutError, ConnectionError, RuntimeError) as error:
         reason = getattr(error, "reason", error)
         raise DownloadError(f"CIFAR-10 could not be downloaded ({reason})") from error

@@ -15,6 +15,7 @@ from torch.nn import functional
 from model import elbo
 from model.config import TrainConfig
 from model.data import ImageData, to_unit
+from model.errors import UserError
 from model.evaluate import Evaluation, calibrate_sigma, evaluate
 from model.runtime import Runtime, compile_model, seeded_generator
 from model.stream import BatchStream
@@ -24,8 +25,8 @@ from model.vae import ConvVAE
 MAX_SKIPPED_SHARE = 0.5
 
 
-class Diverged(ArithmeticError):
-    """The run keeps producing values that are not finite."""
+class Diverged(UserError):
+    """The run keeps producing values that are not finite: another learning rate, say, is called for."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from model.config import CHANNELS
+
 IMAGE_CHANNELS = 3
 IMAGE_SIZE = 32
-CHANNELS = (32, 64, 128, 256)
 # |log variance| stays below this: from a standard deviation of 1/150 to 150.
 LOG_VARIANCE_BOUND = 10.0
 

@@ -112,7 +112,7 @@ def test_images_are_uint8_in_channels_last(sample: ImageData) -> None:
         assert split.labels.dtype == torch.int64
 
 
-def test_the_sample_is_a_picture_of_itself_to_whoever_opens_a_sheet(sample: ImageData) -> None:
+def test_the_first_tile_of_a_sheet_is_the_first_image_of_its_class(sample: ImageData) -> None:
     with (SAMPLE / "index.csv").open(newline="") as file:
         row = next(row for row in csv.DictReader(file) if row["split"] == "test" and row["class_name"] == "frog")
     with Image.open(SAMPLE / row["sheet"]) as sheet:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from model.config import CHANNELS, Reconstruction, Schedule, Source, TrainConfig
@@ -13,7 +13,9 @@ T = TypeVar("T")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    # Defaults are validated too: rules across keys must hold for what was left out. All rules are on fields, since one
+    # on a whole mapping would not be looked at where any of its keys is at fault.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True)
 
 
 class Range(_Strict, Generic[T]):
@@ -69,6 +71,7 @@ _BY_KIND = Discriminator(_kind)
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 LatentDim = Annotated[int, Field(ge=1, le=3072)]
 BatchSize = Annotated[int, Field(ge=2, le=8192)]
 
@@ -127,11 +130,12 @@ class Data(_Strict):
     root: Path | None = None
     fallback: bool = True
 
-    @model_validator(mode="after")
-    def _folder_has_a_root(self) -> "Data":
-        if self.source == "folder" and self.root is None:
-            raise PydanticCustomError("root", "needs data.root where source is folder")
-        return self
+    @field_validator("root")
+    @classmethod
+    def _named_for_a_folder(cls, root: Path | None, info: ValidationInfo) -> Path | None:
+        if root is None and info.data.get("source") == "folder":
+            raise PydanticCustomError("root", "must name the folder of images where source is folder")
+        return root
 
 
 class Model(_Strict):
@@ -144,7 +148,7 @@ class Training(_Strict):
     """One trial's length and how it runs."""
 
     epochs: Annotated[int, Field(ge=1)] = 6
-    report_every: Annotated[float, Field(gt=0, le=1)] = 1.0
+    report_every: Annotated[float, Field(ge=0.01, le=1)] = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     device: str = "auto"
     compile: bool = False
@@ -156,11 +160,12 @@ class Budget(_Strict):
     trials: Annotated[int, Field(ge=1)] | None = None
     timeout_minutes: Positive | None = None
 
-    @model_validator(mode="after")
-    def _bounded(self) -> "Budget":
-        if self.trials is None and self.timeout_minutes is None:
-            raise PydanticCustomError("budget", "needs trials, timeout_minutes or both")
-        return self
+    @field_validator("timeout_minutes")
+    @classmethod
+    def _bounded(cls, minutes: float | None, info: ValidationInfo) -> float | None:
+        if minutes is None and info.data.get("trials", 1) is None:
+            raise PydanticCustomError("budget", "must be a number where trials is null")
+        return minutes
 
 
 class Pruner(_Strict):
@@ -175,7 +180,7 @@ class Retrain(_Strict):
     """The best trial's final training."""
 
     epochs: Annotated[int, Field(ge=1)] = 20
-    seed: Annotated[int, Field(ge=0)] = 1000
+    seed: Seed = 1000
     importance_samples: Annotated[int, Field(ge=1)] = 64
 
 
@@ -183,7 +188,7 @@ class StudyConfig(_Strict):
     """A whole experiment."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     data: Data = Data()
     model: Model = Model()
     hyperparameters: Hyperparameters = Hyperparameters()
@@ -192,8 +197,9 @@ class StudyConfig(_Strict):
     pruner: Pruner = Pruner()
     retrain: Retrain = Retrain()
 
-    @model_validator(mode="after")
-    def _something_is_searched(self) -> "StudyConfig":
-        if not any(isinstance(entry, Range | Choices) for entry in self.hyperparameters.entries().values()):
-            raise PydanticCustomError("search", "has nothing to search: give hyperparameters a range or choices")
-        return self
+    @field_validator("hyperparameters")
+    @classmethod
+    def _something_is_searched(cls, hyperparameters: Hyperparameters) -> Hyperparameters:
+        if not any(isinstance(entry, Range | Choices) for entry in hyperparameters.entries().values()):
+            raise PydanticCustomError("search", "leaves nothing to search: give an entry a range or choices")
+        return hyperparameters

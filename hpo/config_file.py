@@ -21,14 +21,15 @@ class ConfigError(UserError):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe types, with 1e-4 a number and a repeated key a fault."""
+    """YAML's safe types, numbers as in YAML 1.2 (1e-4 is one, 1:30 and octal 010 are none), a repeated key a fault."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":float"))]
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":float", ":int"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-9]\d*)$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf)$|^\.(nan|NaN)$"),
@@ -40,6 +41,8 @@ def _mapping_without_repetition(loader: _Loader, node: yaml.MappingNode) -> dict
     # A list: what YAML admits as a key need not be hashable.
     seen: list[object] = []
     for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
@@ -59,7 +62,7 @@ def find_config(name_or_path: str) -> Path:
     for path in candidates:
         if path.is_file():
             return path
-    known = ", ".join(sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))) or "none"
+    known = ", ".join(sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml") if path.is_file())) or "none"
     raise ConfigError(f"no study file {candidates[0]} or {candidates[1]}; there is: {known}")
 
 
@@ -82,7 +85,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not a text file in UTF-8") from None
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys like `budget:`, got {_shown(values)}")

@@ -38,9 +38,23 @@ def _load(config: StudyConfig) -> ImageData:
         return load_sample()
     if config.data.source == "folder":
         assert config.data.root is not None, "validated with the configuration"
-        return load_folder(config.data.root.expanduser())
-    named = os.environ.get(ROOT_VARIABLE) or config.data.root
-    return load_cifar10(Path(named).expanduser() if named else None)
+        return load_folder(_expanded(config.data.root))
+    for name, root in ((ROOT_VARIABLE, os.environ.get(ROOT_VARIABLE)), ("data.root", config.data.root)):
+        if root:
+            return _load_named(name, _expanded(root))
+    return load_cifar10(None)
+
+
+def _load_named(name: str, root: Path) -> ImageData:
+    try:
+        return load_cifar10(root)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+
+
+def _expanded(path: str | Path) -> Path:
+    # Path.expanduser raises where there is no such user; this leaves the name as it stands, to be told as absent.
+    return Path(os.path.expanduser(path))
 
 
 def _fallback_notice(config: StudyConfig, error: DownloadError) -> str:

@@ -98,7 +98,7 @@ def existing_study(name: str, paths: StudyPaths) -> Study | None:
 
     Raises: StudyError: its database is damaged or not a study's.
     """
-    if not paths.database.exists():
+    if not paths.database.exists() or paths.database.stat().st_size == 0:
         return None
     try:
         return optuna.load_study(study_name=name, storage=storage(paths))

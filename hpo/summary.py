@@ -54,9 +54,7 @@ def _against_ppca(best: FrozenTrial, config: StudyConfig, ppca_bpd: dict[int, fl
     if latent_dim not in ppca_bpd or best.value is None:
         return []
     yardstick = ppca_bpd[latent_dim]
-    verdict = (
-        "beaten" if best.value < yardstick else "not beaten yet: the model is undertrained, which retraining mends"
-    )
+    verdict = "beaten" if best.value < yardstick else "not beaten: at this length the model is undertrained"
     return [f"Probabilistic PCA with {latent_dim} dimensions: {yardstick:.4f}, {verdict}"]
 
 

@@ -1,4 +1,4 @@
-"""How one model is trained: the settings a study searches or pins. Free of torch, so that a faulty file is told at once."""
+"""How one model is trained: what a study searches or pins. Free of torch, so that a faulty file is told at once."""
 
 import math
 from dataclasses import dataclass, fields

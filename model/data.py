@@ -3,9 +3,10 @@
 N images, C channels, H W pixels.
 """
 
+import errno
 import hashlib
+import http.client
 import socket
-import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ VALIDATION_SHARE = 0.1
 # One split for every study, whatever its seed: scores of different studies are about the same images.
 SPLIT_SEED = 10
 DOWNLOAD_TIMEOUT_S = 20
+_ABOUT_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,9 @@ def _download_cifar10() -> tuple[Any, Any]:
     try:
         with _connection_timeout(DOWNLOAD_TIMEOUT_S):
             datasets.CIFAR10(DATA_FOLDER, download=True)
-    except (urllib.error.URLError, TimeoutError, ConnectionError, RuntimeError) as error:
+    except (OSError, http.client.HTTPException, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in _ABOUT_THE_DISK:
+            raise
         reason = getattr(error, "reason", error)
         raise DownloadError(f"CIFAR-10 could not be downloaded ({reason})") from error
     return _read_cifar10(DATA_FOLDER)

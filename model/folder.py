@@ -62,4 +62,7 @@ def _read_all(paths: list[Path]) -> Any:
 def _read_image(path: Path) -> Any:
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I"):
+            # 16 bits a pixel: scaled, where convert() would clip at 255.
+            upright = Image.fromarray((np.asarray(upright, dtype=np.int64).clip(0, 65535) // 257).astype(np.uint8))
         return np.asarray(ImageOps.fit(upright.convert("RGB"), SIZE, Image.Resampling.LANCZOS))

@@ -1,5 +1,6 @@
 """The machine a run meets: device, precision, compilation, seeds."""
 
+import re
 import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from model.errors import DeviceError
 from model.vae import ConvVAE
 
 Precision = Literal["float32", "bfloat16"]
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -77,26 +77,18 @@ def seeded_generator(*seeds: int, device: torch.device | str = "cpu") -> torch.G
 
 
 def _resolve_device(name: str) -> torch.device:
-    kind = name.partition(":")[0]
-    if kind not in DEVICES:
-        raise DeviceError(f"device: must be one of {', '.join(DEVICES)} (or cuda:N), got {name!r}")
-    if kind == "auto":
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise DeviceError(f"device: must be auto, cpu, cuda, cuda:N or mps, got {name!r}")
+    if name == "auto":
         return torch.device(_best_device())
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device: cuda was asked for, but PyTorch sees no CUDA GPU here; use --device auto or cpu")
-    if kind == "mps" and not torch.backends.mps.is_available():
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f"device: {name} was asked for, but PyTorch sees {torch.cuda.device_count()} CUDA GPUs here; "
+            "use --device auto or cpu (make: DEVICE=cpu)"
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("device: mps was asked for, but this machine has none; use --device auto or cpu")
-    return _checked_index(name, kind)
-
-
-def _checked_index(name: str, kind: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise DeviceError(f"device: must be like cuda or cuda:0, got {name!r}") from None
-    n_devices = torch.cuda.device_count() if kind == "cuda" else 1
-    if (device.index or 0) >= n_devices:
-        raise DeviceError(f"device: this machine has {n_devices} {kind} device(s), numbered from 0, got {name!r}")
     return device
 
 

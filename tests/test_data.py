@@ -354,7 +354,6 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: ImageData) 
     return meet
 
 
-_UNCAUGHT = pytest.mark.xfail(reason="model/data.py: _download_cifar10 does not catch it, so nothing falls back")
 FAILURES = [
     pytest.param(urllib.error.URLError(OSError(-3, "Temporary failure in name resolution")), id="no-name-server"),
     pytest.param(urllib.error.URLError("unknown url type"), id="URLError-with-text"),
@@ -362,8 +361,8 @@ FAILURES = [
     pytest.param(TimeoutError("timed out"), id="timeout"),
     pytest.param(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), id="connection-reset"),
     pytest.param(b"<html>Please log in to this network.</html>", id="another-page"),
-    pytest.param(OSError(errno.EHOSTUNREACH, "No route to host"), id="no-route", marks=_UNCAUGHT),
-    pytest.param(ssl.SSLError("EOF occurred in violation of protocol"), id="broken-encryption", marks=_UNCAUGHT),
+    pytest.param(OSError(errno.EHOSTUNREACH, "No route to host"), id="no-route"),
+    pytest.param(ssl.SSLError("EOF occurred in violation of protocol"), id="broken-encryption"),
 ]
 
 
@@ -525,7 +524,6 @@ def palette_picture(colour: tuple[int, int, int]) -> Image.Image:
             Image.new("I;16", (32, 32), 128 * 257),
             (128, 128, 128),
             id="16-bit-grey",
-            marks=pytest.mark.xfail(reason="model/folder.py: convert('RGB') clips 16-bit grey at 255, not scales it"),
         ),
         pytest.param(Image.new("RGB", (1, 1), (1, 2, 3)), (1, 2, 3), id="one-pixel"),
         pytest.param(Image.new("RGB", (500, 7), (1, 2, 3)), (1, 2, 3), id="strip"),

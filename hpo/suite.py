@@ -98,7 +98,7 @@ def most_faithful(model: ConvVAE, split: LabelledImages, means_NZ: Floats, runti
 
     A traversal from a picture that cannot be recognised would show nothing.
     """
-    fixed = spread_positions(split, N_FIXED)
+    fixed = spread_positions(split, min(N_FIXED, len(split)))
     originals = as_pixels(split.images[fixed.to(split.images.device)]).astype(np.float64)
     unexplained = np.square(originals - decoded(model, means_NZ[fixed.numpy()], runtime)).mean(axis=(1, 2, 3))
     share = unexplained / np.maximum(originals.var(axis=(1, 2, 3)), 1e-9)
@@ -109,7 +109,7 @@ def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtim
     reconstructed = reconstruct(model, split.images, runtime)
     errors = squared_errors(split.images, reconstructed)
     ends = extremes(errors, N_EXTREMES)
-    fixed = spread_positions(split, N_FIXED).tolist()
+    fixed = spread_positions(split, min(N_FIXED, len(split))).tolist()
     headings = {
         "A fixed choice, evenly over the classes": fixed,
         f"The {len(ends.best)} of lowest error among {len(split):,}": ends.best,

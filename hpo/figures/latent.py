@@ -35,7 +35,7 @@ _SCALE, _CELL_GAP = 2, 2
 # Pixels: margins around the two panels, between them, above (titles) and below (labels, legend, caption).
 _MARGIN, _LEFT, _BETWEEN, _RIGHT, _ABOVE, _BELOW = 30, 130, 60, 40, 140, 350
 _TO_LEGEND, _TO_CAPTION = 80, 220
-_CAPTION_CHARACTERS = 160
+_CAPTION_CHARACTERS = 170
 # Burda et al. 2016: a unit whose posterior mean varies less than this over the images is unused.
 ACTIVE_VARIANCE = 0.01
 _KL_X, _KL_Y = "latent dimensions, by falling KL", "KL to the prior (nats per image)"
@@ -127,7 +127,8 @@ def kl_per_dimension(data: KlPerDimension, path: Path) -> None:
     subject = "dimension carries" if data.half_rank == 1 else f"{data.half_rank} dimensions carry"
     dress(axes, f"The first {subject} half of the rate (left of the dotted line)", _KL_X, _KL_Y)
     axes.set_xlim(0, n + 1)
-    axes.set_ylim(bottom=0)
+    # Room for the legend above the bars, also where all are of one height.
+    axes.set_ylim(0, 1.2 * max(*data.nats, 1e-3))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.legend(loc="upper right", fontsize=12, edgecolor="none", labelcolor=INK)
     save_figure(figure, path)

@@ -35,6 +35,8 @@ N_CELLS = 16
 _HARDLY, _MOSTLY = 0.35, 0.7
 # Shares of variance below this are not worth a word.
 _NOTABLE = 0.2
+# A weaker correlation than this is not called following.
+_FOLLOWS = 0.5
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _thumbnails(coordinates: Floats, limits: tuple[float, float, float, float]) 
 def _title(n_points: int, order: Order, *, is_pca: bool) -> str:
     method = f"{'PCA' if is_pca else 't-SNE'} of {n_points:,} posterior means"
     attribute, correlation = order.correlations[0]
-    if is_pca:
+    if is_pca and abs(correlation) >= _FOLLOWS:
         return f"{method}: the first axis follows {attribute} (r = {abs(correlation):.2f})"
     contrast = " rather than class" if order.class_chance < 1 and _skill(order) < _HARDLY else ""
     return f"{method}: neighbours share {order.shared[0][0]}{contrast}"

@@ -48,9 +48,13 @@ class Film:
 
 def spread(images: LabelledImages, n_images: int) -> Tensor:
     """A fixed choice of images, evenly over the classes: uint8 (N, 3, 32, 32)."""
+    return images.images[spread_positions(images, n_images).to(images.images.device)]
+
+
+def spread_positions(images: LabelledImages, n_images: int) -> Tensor:
+    """Where those images lie in the split, class by class: int64 (N,)."""
     by_class = images.labels.argsort(stable=True)
-    positions = ((torch.arange(n_images) + 0.5) * len(images) / n_images).long()
-    return images.images[by_class[positions].to(images.images.device)]
+    return by_class[((torch.arange(n_images) + 0.5) * len(images) / n_images).long()]
 
 
 def as_pixels(images: Tensor) -> Pixels:

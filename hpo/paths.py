@@ -100,8 +100,33 @@ class RunPaths:
 
     @property
     def samples(self) -> Path:
-        """Images decoded from the prior."""
+        """Images decoded from the prior, beside those from a mixture fitted to the encodings."""
         return self.folder / "samples.png"
+
+    @property
+    def interpolations(self) -> Path:
+        """Steps between real images, and between draws of the prior."""
+        return self.folder / "interpolations.png"
+
+    @property
+    def traversals(self) -> Path:
+        """What the dimensions of highest KL do to one image."""
+        return self.folder / "traversals.png"
+
+    @property
+    def latent_pca(self) -> Path:
+        """Posterior means along their two principal components."""
+        return self.folder / "latent_pca.png"
+
+    @property
+    def latent_tsne(self) -> Path:
+        """Posterior means as t-SNE lays them out."""
+        return self.folder / "latent_tsne.png"
+
+    @property
+    def kl_per_dimension(self) -> Path:
+        """How many nats each latent dimension carries."""
+        return self.folder / "kl_per_dimension.png"
 
     @property
     def frames(self) -> Path:

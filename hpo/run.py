@@ -7,24 +7,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
-import torch
 import yaml
 
-from hpo.figures import vae
-from hpo.film import Film, as_pixels, spread
+from hpo.film import Film
 from hpo.metrics import score
 from hpo.paths import RunPaths
+from hpo.suite import draw_suite
 from model.atomic import replacing, write_text
 from model.checkpoint import save_model
 from model.config import TrainConfig
 from model.data import ImageData
-from model.evaluate import decode, reconstruct
-from model.runtime import Runtime, seeded_generator
+from model.runtime import Runtime
 from model.train import EpochMetrics, TrainState, score_validation, train
-
-N_RECONSTRUCTIONS = 32
-N_SAMPLES = 64
-_SAMPLES_SEED = 4
 
 
 @dataclass(frozen=True)
@@ -90,8 +84,7 @@ def _write(
     write_text(paths.metrics_json, json.dumps(numbers, indent=2) + "\n")
     write_text(paths.config, _as_yaml(run))
     save_model(paths.model, state.model, numbers["sigma"], run.config)
-    vae.loss_curves(table, paths.loss_curves)
-    _draw_images(paths, run, state)
+    draw_suite(state.model, run.data, run.runtime, paths, table)
 
 
 def _as_yaml(run: Run) -> str:
@@ -103,16 +96,6 @@ def _as_yaml(run: Run) -> str:
         "training": asdict(run.config) | {"channels": list(run.config.channels)},
     }
     return yaml.safe_dump(contents, sort_keys=False)
-
-
-def _draw_images(paths: RunPaths, run: Run, state: TrainState) -> None:
-    images = spread(run.data.validation, N_RECONSTRUCTIONS)
-    reconstructed = reconstruct(state.model, images, run.runtime)
-    title = "Validation images and their reconstructions"
-    vae.reconstructions(as_pixels(images), as_pixels(reconstructed), paths.reconstructions, title)
-    z = torch.randn(N_SAMPLES, run.config.latent_dim, generator=seeded_generator(_SAMPLES_SEED))
-    samples = decode(state.model, z, run.runtime)
-    vae.prior_samples(as_pixels(samples), paths.samples, "Images decoded from draws of the prior")
 
 
 def _swap(aside: RunPaths, final: RunPaths) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from hpo.figures import animation, gif, style, vae
+from hpo.figures import animation, curves, gif, style, tiles, vae
 from hpo.figures.style import Pixels
 
 
@@ -65,36 +65,36 @@ def decoded_gif(path: Path) -> tuple[list[Pixels], list[int]]:
 
 
 def test_curves_leave_out_the_untrained_row_and_tell_its_value() -> None:
-    score = vae.loss_curve_data(history([8.4, 6.9, 6.5, 6.6])).panels[0]
-    assert score == vae.Panel(
+    score = curves.loss_curve_data(history([8.4, 6.9, 6.5, 6.6])).panels[0]
+    assert score == curves.Panel(
         "Score",
         "bits/dim",
         ".3f",
         (
-            vae.Curve("train", (1.0, 2.0, 3.0), (6.9 - 0.1, 6.5 - 0.1, 6.6 - 0.1)),
-            vae.Curve("validation", (1.0, 2.0, 3.0), (6.9, 6.5, 6.6)),
+            curves.Curve("train", (1.0, 2.0, 3.0), (6.9 - 0.1, 6.5 - 0.1, 6.6 - 0.1)),
+            curves.Curve("validation", (1.0, 2.0, 3.0), (6.9, 6.5, 6.6)),
         ),
         untrained=8.4,
     )
 
 
 def test_best_and_last_epoch_are_told_apart() -> None:
-    data = vae.loss_curve_data(history([8.4, 6.9, 6.5, 6.6]))
+    data = curves.loss_curve_data(history([8.4, 6.9, 6.5, 6.6]))
     assert (data.best, data.last) == ((2.0, 6.5), (3.0, 6.6))
 
 
 def test_an_untrained_score_below_the_rest_is_never_the_best() -> None:
-    assert vae.loss_curve_data(history([6.0, 6.9, 6.5])).best == (2.0, 6.5)
+    assert curves.loss_curve_data(history([6.0, 6.9, 6.5])).best == (2.0, 6.5)
 
 
 def test_a_run_that_ends_in_nan_has_a_best_epoch_but_no_last_score() -> None:
-    data = vae.loss_curve_data(history([8.4, 6.9, 6.5, math.nan]))
+    data = curves.loss_curve_data(history([8.4, 6.9, 6.5, math.nan]))
     assert (data.best, data.last, data.last_epoch) == ((2.0, 6.5), None, 3.0)
 
 
 def test_curves_of_a_run_without_an_untrained_row_are_the_same() -> None:
     table = history([8.4, 6.9, 6.5])
-    with_row, without_row = vae.loss_curve_data(table), vae.loss_curve_data(table[1:])
+    with_row, without_row = curves.loss_curve_data(table), curves.loss_curve_data(table[1:])
     assert [panel.curves for panel in with_row.panels] == [panel.curves for panel in without_row.panels]
     assert [panel.untrained for panel in without_row.panels] == [None] * 4
 
@@ -105,7 +105,7 @@ def test_curves_of_a_run_without_an_untrained_row_are_the_same() -> None:
     ids=["untrained only", "one epoch", "no score", "ends in infinity", "sixty epochs"],
 )
 def test_loss_curves_render_for(scores: list[float], tmp_path: Path) -> None:
-    vae.loss_curves(history(scores), tmp_path / "loss_curves.png")
+    curves.loss_curves(history(scores), tmp_path / "loss_curves.png")
     with Image.open(tmp_path / "loss_curves.png") as picture:
         assert picture.size == (13 * style.DPI, 8.4 * style.DPI)
 
@@ -113,7 +113,7 @@ def test_loss_curves_render_for(scores: list[float], tmp_path: Path) -> None:
 def test_strip_enlarges_every_pixel_to_a_square_and_keeps_its_value() -> None:
     two = np.array([[[[1, 2, 3]]], [[[250, 251, 252]]]], np.uint8)
     expected = np.array([[[1, 2, 3]] * 2 + [[255] * 3] + [[250, 251, 252]] * 2] * 2, np.uint8)
-    assert np.array_equal(style.strip(two, scale=2, gap=1), expected)
+    assert np.array_equal(tiles.strip(two, scale=2, gap=1), expected)
 
 
 def test_every_reconstruction_lies_below_its_original() -> None:
@@ -127,11 +127,11 @@ def test_every_reconstruction_lies_below_its_original() -> None:
 
 def test_tiles_appear_in_the_picture_unchanged(tmp_path: Path) -> None:
     originals, reconstructed = images(8), images(8, seed=1)
-    vae.reconstructions(originals, reconstructed, tmp_path / "pair.png", "Eight pairs")
+    vae.reconstructions([vae.Pairs("Eight pairs", originals, reconstructed)], 0.01, tmp_path / "pair.png")
     with Image.open(tmp_path / "pair.png") as picture:
         drawn = np.asarray(picture)
-    for tiles in (originals, reconstructed):
-        assert contains(drawn, style.strip(tiles, scale=4, gap=8))
+    for shown in (originals, reconstructed):
+        assert contains(drawn, tiles.strip(shown, scale=4, gap=8))
 
 
 def contains(picture: Pixels, part: Pixels) -> bool:
@@ -139,14 +139,6 @@ def contains(picture: Pixels, part: Pixels) -> bool:
     height, width, _ = part.shape
     corners = np.argwhere((picture[: 1 - height, : 1 - width] == part[0, 0]).all(axis=-1))
     return any(np.array_equal(picture[y : y + height, x : x + width], part) for y, x in corners)
-
-
-def test_prior_samples_show_all_of_64(tmp_path: Path) -> None:
-    samples = images(64)
-    vae.prior_samples(samples, tmp_path / "samples.png", "Sixty-four samples")
-    with Image.open(tmp_path / "samples.png") as picture:
-        drawn = np.asarray(picture)
-    assert all(contains(drawn, style.strip(samples[i : i + 8], 4, 8)) for i in range(0, 64, 8))
 
 
 def test_images_that_are_not_uint8_are_refused() -> None:
@@ -186,7 +178,7 @@ def test_originals_stay_where_they_are_in_every_frame() -> None:
 def test_samples_frame_shows_all_samples() -> None:
     samples = images(20)
     frame = animation.samples_frame(samples, epoch=1, n_epochs=2, val_bpd=6.6)
-    assert all(contains(frame, style.strip(samples[i : i + 10], 3, 6)) for i in (0, 10))
+    assert all(contains(frame, tiles.strip(samples[i : i + 10], 3, 6)) for i in (0, 10))
 
 
 def test_gif_has_one_frame_per_frame_and_holds_the_last(tmp_path: Path) -> None:
@@ -302,7 +294,7 @@ def test_a_failed_drawing_leaves_the_earlier_picture_whole(tmp_path: Path, monke
     path.write_bytes(b"earlier")
     monkeypatch.setattr(Image.Image, "save", half_written)
     with pytest.raises(OSError, match="No space left"):
-        vae.prior_samples(images(8), path, "Eight samples")
+        vae.prior_samples(images(8), images(8), 10, path)
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"earlier"]
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from hpo.figures.gif import encoded_gif, evenly_spaced
-from hpo.figures.style import Pixels, sheet
+from hpo.figures.style import Pixels
+from hpo.figures.tiles import sheet
 from hpo.figures.vae import paired_rows, plain_rows
 from model.atomic import replacing
 

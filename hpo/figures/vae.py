@@ -1,110 +1,54 @@
-"""One training run in pictures: its learning curves, its reconstructions, its samples from the prior."""
+"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+
+Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+"""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+import numpy as np
 
-from hpo.figures.style import (
-    BLUE,
-    INK,
-    PAPER,
-    VERMILLION,
-    Pixels,
-    TileRow,
-    check_images,
-    dress,
-    new_figure,
-    save_figure,
-    save_pixels,
-    sheet,
-)
+from hpo.figures.style import Pixels, check_images
+from hpo.figures.tiles import Sheet, TileRow, save_sheet
 
-_RATE = "learning rate"
-_LINES = {"train": (VERMILLION, "--"), "validation": (BLUE, "-"), _RATE: (INK, "-")}
+_COLUMNS = 10
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Points (epoch, value) of one quantity; values that are not finite are left out."""
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Originals (N, H, W, 3), their reconstructions, and what was chosen."""
 
-    name: str
-    epochs: tuple[float, ...]
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One quantity over the trained epochs; what the untrained model scored is told apart.
-
-    `digits` is the format in which its values are written, such as `.3f`.
-    """
-
-    quantity: str
-    unit: str
-    digits: str
-    curves: tuple[Curve, ...]
-    untrained: float | None
+    heading: str
+    originals: Pixels
+    reconstructed: Pixels
 
 
-@dataclass(frozen=True)
-class LossCurves:
-    """What `loss_curves` draws; `best` and `last` are (epoch, validation bits/dim), `last` None if not finite."""
+@dataclass(frozen=True, eq=False)
+class Way:
+    """Between two real images: the two (2, H, W, 3), the decoded steps (T, H, W, 3), and what they are."""
 
-    panels: tuple[Panel, ...]
-    last_epoch: float
-    best: tuple[float, float] | None
-    last: tuple[float, float] | None
-
-
-def loss_curve_data(history: pd.DataFrame) -> LossCurves:
-    """The curves of a run's history (one row per report point, epoch 0 = untrained).
-
-    The untrained row is no point of a curve: it scores so far from the rest that it would flatten them.
-    """
-    score = _curve(history, "validation", "val_bpd")
-    points = list(zip(score.epochs, score.values, strict=True))
-    last_epoch = float(history["epoch"].max())
-    return LossCurves(
-        panels=(
-            _panel(history, "Score", "bits/dim", ".3f", "bpd"),
-            _panel(history, "Rate", "nats/image", ".1f", "rate_nats"),
-            _panel(history, "Mean squared error", "MSE, pixels in [0, 1]", ".4f", "mse"),
-            Panel("Learning rate", "learning rate", ".2g", (_curve(history, _RATE, "learning_rate"),), None),
-        ),
-        last_epoch=last_epoch,
-        best=min(points, key=lambda point: point[1], default=None),
-        last=points[-1] if points and points[-1][0] == last_epoch else None,
-    )
+    label: str
+    ends: Pixels
+    steps: Pixels
 
 
-def loss_curves(history: pd.DataFrame, path: Path) -> None:
-    """Draw score, rate, squared error and learning rate over the epochs."""
-    data = loss_curve_data(history)
-    figure = new_figure(_headline(data), width_in=13, height_in=8.4)
-    grid = figure.subplots(2, 2)
-    for axes, panel in zip(grid.flat, data.panels, strict=True):
-        _draw_panel(axes, panel, data.last_epoch)
-    _mark_score(grid[0, 0], data)
-    for axes in grid.flat:
-        if len(axes.get_lines()) > 1:
-            axes.legend(loc="best", fontsize=11, framealpha=0.9, edgecolor="none", labelcolor=INK)
-    save_figure(figure, path)
+@dataclass(frozen=True, eq=False)
+class Traversal:
+    """One latent dimension, its KL in nats, and the images (T, H, W, 3) decoded along it."""
+
+    dimension: int
+    kl_nats: float
+    images: Pixels
 
 
 def paired_rows(originals: Pixels, reconstructed: Pixels, columns: int) -> list[TileRow]:
     """Rows of at most `columns` originals, each with its reconstructions below it."""
     check_images(originals)
-    if originals.shape != reconstructed.shape or reconstructed.dtype != originals.dtype:
-        raise ValueError(
-            f"reconstructed must be uint8 {originals.shape} like the originals, "
-            f"but got {reconstructed.dtype} {reconstructed.shape}"
-        )
+    _check_alike(originals, reconstructed, "reconstructed")
     rows: list[TileRow] = []
     for start in range(0, len(originals), columns):
         chosen = slice(start, start + columns)
@@ -119,79 +63,121 @@ def plain_rows(images: Pixels, columns: int) -> list[TileRow]:
     return [TileRow(images[start : start + columns]) for start in range(0, len(images), columns)]
 
 
-def reconstructions(originals: Pixels, reconstructed: Pixels, path: Path, title: str) -> None:
-    """Originals (N, H, W, 3) in rows of 8, and under each row its reconstructions."""
-    save_pixels(sheet(paired_rows(originals, reconstructed, columns=8), scale=4, title=title), path)
+def mse_per_image(originals: Pixels, reconstructed: Pixels) -> list[float]:
+    """Mean squared error of each image as shown, pixels in [0, 1], length N."""
+    difference = (originals.astype(np.float64) - reconstructed) / 255
+    return [float(one) for one in np.square(difference).mean(axis=(1, 2, 3))]
 
 
-def prior_samples(samples: Pixels, path: Path, title: str) -> None:
-    """Images (N, H, W, 3) decoded from draws of the prior, in rows of 8."""
-    save_pixels(sheet(plain_rows(samples, columns=8), scale=4, title=title), path)
+def reconstruction_sheet(groups: Sequence[Pairs], mean_mse: float) -> Sheet:
+    """Each group's originals above their reconstructions, the error of each below it.
+
+    `mean_mse` is the split's, pixels in [0, 1].
+    """
+    rows: list[TileRow] = []
+    for group in groups:
+        errors = mse_per_image(group.originals, group.reconstructed)
+        pairs = paired_rows(group.originals, group.reconstructed, _COLUMNS)
+        pairs[0] = replace(pairs[0], headings=((0, group.heading),))
+        for index in range(1, len(pairs), 2):
+            start = index // 2 * _COLUMNS
+            below = tuple(f"{error:.4f}" for error in errors[start : start + _COLUMNS])
+            pairs[index] = replace(pairs[index], below=below)
+        rows += pairs
+    return Sheet(
+        tuple(rows),
+        f"Validation images and their reconstructions: mean squared error {mean_mse:.4f} on average",
+        "Reconstructed through z drawn from the posterior, as the score counts it. Below: the mean squared error of "
+        "each, pixels in [0, 1]. Smooth pictures come out best; texture and strong contrast cost most.",
+        scale=4,
+    )
 
 
-def _curve(history: pd.DataFrame, name: str, column: str) -> Curve:
-    trained = history[history["epoch"] > 0]
-    points = [
-        (float(epoch), float(value))
-        for epoch, value in zip(trained["epoch"], trained[column], strict=True)
-        if math.isfinite(value)
+def reconstructions(groups: Sequence[Pairs], mean_mse: float, path: Path) -> None:
+    """Draw `reconstruction_sheet`."""
+    save_sheet(reconstruction_sheet(groups, mean_mse), path)
+
+
+def sample_sheet(prior: Pixels, mixture: Pixels, n_components: int) -> Sheet:
+    """Images decoded from the prior (N, H, W, 3), and beside them as many from the mixture, in rows of 8 and 8."""
+    check_images(prior)
+    _check_alike(prior, mixture, "mixture")
+    rows = [
+        TileRow(np.concatenate([prior[start : start + 8], mixture[start : start + 8]]), breaks=(min(8, len(prior)),))
+        for start in range(0, len(prior), 8)
     ]
-    return Curve(name, tuple(epoch for epoch, _ in points), tuple(value for _, value in points))
+    gaussians = f"{n_components} Gaussian{'s' if n_components != 1 else ''}"
+    sides = ((0, "z from the prior N(0, I)"), (min(8, len(prior)), f"z from {gaussians} fitted to the encodings"))
+    rows[0] = replace(rows[0], headings=sides)
+    return Sheet(
+        tuple(rows),
+        "Samples: the prior beside a mixture fitted to the encodings of training images",
+        "The same decoder. The more natural the right side looks than the left, the more the prior draws where no "
+        "image is encoded.",
+        scale=3,
+    )
 
 
-def _panel(history: pd.DataFrame, quantity: str, unit: str, digits: str, metric: str) -> Panel:
-    curves = (_curve(history, "train", f"train_{metric}"), _curve(history, "validation", f"val_{metric}"))
-    before = [float(value) for value in history.loc[history["epoch"] == 0, f"val_{metric}"]]
-    untrained = before[0] if before and math.isfinite(before[0]) else None
-    return Panel(quantity, unit, digits, curves, untrained)
+def prior_samples(prior: Pixels, mixture: Pixels, n_components: int, path: Path) -> None:
+    """Draw `sample_sheet`."""
+    save_sheet(sample_sheet(prior, mixture, n_components), path)
 
 
-def _headline(data: LossCurves) -> str:
-    if data.best is None:
-        return "No trained epoch has a finite validation score"
-    best_epoch, best = data.best
-    if data.last is None:
-        return f"Validation ends without a finite score; its best was {best:.3f} at epoch {best_epoch:g}"
-    last = data.last[1]
-    if data.best == data.last:
-        return f"Validation ends at {last:.3f} bits/dim, its best"
-    return f"Validation ends at {last:.3f} bits/dim; its best was {best:.3f} at epoch {best_epoch:g}"
+def interpolation_sheet(real: Sequence[Way], prior: Sequence[Pixels]) -> Sheet:
+    """Rows between real images, which stand apart at both ends; below, rows (T, H, W, 3) between prior draws."""
+    n_steps = len(real[0].steps)
+    breaks = (1, n_steps + 1)
+    steps = tuple(str(Fraction(index, n_steps - 1)) for index in range(n_steps))
+    rows = [TileRow(np.concatenate([way.ends[:1], way.steps, way.ends[1:]]), way.label, breaks=breaks) for way in real]
+    rows[0] = replace(
+        rows[0],
+        headings=((0, "Linear, between the encodings of two real images (0 and 1: their reconstructions)"),),
+        above=("original", *steps, "original"),
+    )
+    draws = [TileRow(images, first_column=1, breaks=breaks) for images in prior]
+    draws[0] = replace(
+        draws[0], starts_group=True, headings=((1, "Spherical, between two draws of the prior"),), above=steps
+    )
+    return Sheet(
+        (*rows, *draws),
+        "Interpolations: decoded steps between two images, and between two draws of the prior",
+        "Look for steps that are pictures of their own, not two laid over each other. Draws of the prior lie near a "
+        "sphere: a straight line between two would pass nearer to the origin than draws do.",
+        scale=4,
+    )
 
 
-def _draw_panel(axes: Axes, panel: Panel, last_epoch: float) -> None:
-    for curve in panel.curves:
-        colour, line = _LINES[curve.name]
-        # Beyond some thirty points the dots merge into a thick line; one lone point needs its dot.
-        dot = "o" if len(curve.values) <= 30 else ""
-        label = curve.name if curve.values else f"{curve.name}: no finite value"
-        axes.plot(curve.epochs, curve.values, line, marker=dot, color=colour, lw=2, ms=4, label=label)
-    if panel.untrained is not None:
-        axes.plot([], [], " ", label=f"untrained: {panel.untrained:{panel.digits}} (not drawn)")
-    dress(axes, _panel_title(panel), "epoch", panel.unit)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.set_xlim(0, max(last_epoch, 1) * 1.03)
-    if not any(curve.values for curve in panel.curves):
-        axes.set_yticks([])
+def interpolations(real: Sequence[Way], prior: Sequence[Pixels], path: Path) -> None:
+    """Draw `interpolation_sheet`."""
+    save_sheet(interpolation_sheet(real, prior), path)
 
 
-def _panel_title(panel: Panel) -> str:
-    shown = panel.curves[-1]
-    if not shown.values:
-        return f"{panel.quantity}: no finite value"
-    first, peak, last = (f"{value:{panel.digits}}" for value in (shown.values[0], max(shown.values), shown.values[-1]))
-    if len(shown.values) == 1:
-        return f"{panel.quantity}: {last}"
-    if shown.name == _RATE:
-        return f"{panel.quantity}: at most {peak}, {last} at the end"
-    return f"{panel.quantity}: {shown.name} from {first} to {last}"
+def traversal_sheet(original: Pixels, offsets: Sequence[float], traversals: Sequence[Traversal]) -> Sheet:
+    """The real image (1, H, W, 3) once; below, a row for each dimension, a column for each offset (prior sd)."""
+    columns = tuple("0" if offset == 0 else f"{offset:+g}".replace("-", "−") for offset in offsets)
+    rows = [
+        TileRow(one.images, f"z{one.dimension} · KL {one.kl_nats:.1f} nats", starts_group=index == 0)
+        for index, one in enumerate(traversals)
+    ]
+    heading = "Its reconstruction, one dimension moved by … prior standard deviations"
+    rows[0] = replace(rows[0], headings=((0, heading),), above=columns)
+    middle = len(offsets) // 2
+    return Sheet(
+        (TileRow(original, "original", first_column=middle), *rows),
+        f"Traversals: what the {len(traversals)} dimensions of highest KL do to one image",
+        "Column 0 is the same reconstruction in every row. Look for what a row changes (brightness, colour, layout) "
+        "and what it leaves alone.",
+        scale=4,
+    )
 
 
-def _mark_score(axes: Axes, data: LossCurves) -> None:
-    if data.best is not None:
-        epoch, score = data.best
-        label = f"best: {score:.3f} (epoch {epoch:g})"
-        axes.plot(epoch, score, "o", ms=13, mfc="none", mew=2.2, mec=INK, label=label)
-    if data.last is not None:
-        epoch, score = data.last
-        label = f"last, which counts: {score:.3f} (epoch {epoch:g})"
-        axes.plot(epoch, score, "D", ms=9, mfc=BLUE, mec=PAPER, zorder=5, label=label)
+def traversals(original: Pixels, offsets: Sequence[float], rows: Sequence[Traversal], path: Path) -> None:
+    """Draw `traversal_sheet`."""
+    save_sheet(traversal_sheet(original, offsets, rows), path)
+
+
+def _check_alike(first: Pixels, second: Pixels, name: str) -> None:
+    if first.shape != second.shape or second.dtype != first.dtype:
+        raise ValueError(
+            f"{name} must be uint8 {first.shape} like the originals, but got {second.dtype} {second.shape}"
+        )

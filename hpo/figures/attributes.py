@@ -1,0 +1,108 @@
+"""What a map of images is ordered by: plain attributes of the pictures, and how much of them neighbours share.
+
+Legend: N images; coordinates are (N, 2) float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.figures.style import Pixels
+
+Floats = NDArray[np.float64]
+N_NEIGHBOURS = 15
+# Rec. 709: how bright red, green and blue look.
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
+
+
+@dataclass(frozen=True)
+class Order:
+    """What orders a map.
+
+    `correlations`: for each axis the attribute it follows most, and Pearson's r. `shared`: for each attribute the
+    share of its variance that a point's nearest neighbours predict, the largest first. `class_accuracy`: how often
+    they guess its class; `class_chance`: how often the commonest class is right.
+    """
+
+    correlations: tuple[tuple[str, float], tuple[str, float]]
+    shared: tuple[tuple[str, float], ...]
+    class_accuracy: float
+    class_chance: float
+
+
+def order_of(coordinates: Floats, images: Pixels, labels: NDArray[np.int64]) -> Order:
+    """Measure on images (N, H, W, 3) and labels (N,) what their places on a map follow."""
+    found = attributes(images)
+    nearest = nearest_neighbours(coordinates, min(N_NEIGHBOURS, len(coordinates) - 1))
+    shared = [(name, _explained(values, values[nearest].mean(axis=1))) for name, values in found.items()]
+    first, second = (_strongest(axis, found) for axis in coordinates.T)
+    return Order(
+        correlations=(first, second),
+        shared=tuple(sorted(shared, key=lambda one: -one[1])),
+        class_accuracy=_vote_accuracy(labels, labels[nearest]),
+        class_chance=float(np.bincount(labels).max() / len(labels)),
+    )
+
+
+def attributes(images: Pixels) -> dict[str, Floats]:
+    """Attributes of images (N, H, W, 3), each (N,), in units of 1 = full scale."""
+    unit = images.astype(np.float64) / 255
+    luma = unit @ _LUMA
+    red, green, blue = (unit[..., channel].mean(axis=(1, 2)) for channel in range(3))
+    height, width = luma.shape[1:]
+    return {
+        "brightness": luma.mean(axis=(1, 2)),
+        "colour (blue to orange)": red - blue,
+        "colour (magenta to green)": green - (red + blue) / 2,
+        "brightness of top against bottom": _mean(luma[:, : height // 2]) - _mean(luma[:, height // 2 :]),
+        "brightness of left against right": _mean(luma[:, :, : width // 2]) - _mean(luma[:, :, width // 2 :]),
+        "brightness of centre against border": _middle_against_border(luma),
+        "contrast": luma.std(axis=(1, 2)),
+    }
+
+
+def nearest_neighbours(coordinates: Floats, n_neighbours: int) -> NDArray[np.intp]:
+    """Indices (N, n_neighbours) of the points nearest to each, itself left out."""
+    squares = np.square(coordinates).sum(axis=1)
+    distances = squares[:, None] + squares - 2 * coordinates @ coordinates.T
+    np.fill_diagonal(distances, np.inf)
+    return np.argpartition(distances, n_neighbours - 1, axis=1)[:, :n_neighbours]
+
+
+def _mean(luma: Floats) -> Floats:
+    means: Floats = luma.mean(axis=(1, 2))
+    return means
+
+
+def _middle_against_border(luma: Floats) -> Floats:
+    height, width = luma.shape[1:]
+    middle = np.zeros((height, width), bool)
+    middle[height // 4 : height - height // 4, width // 4 : width - width // 4] = True
+    difference: Floats = luma[:, middle].mean(axis=1) - luma[:, ~middle].mean(axis=1)
+    return difference
+
+
+def _strongest(axis: Floats, found: dict[str, Floats]) -> tuple[str, float]:
+    correlations = {name: _correlation(axis, values) for name, values in found.items()}
+    name = max(correlations, key=lambda one: abs(correlations[one]))
+    return name, correlations[name]
+
+
+def _correlation(first: Floats, second: Floats) -> float:
+    """Pearson's r; 0 where one of them does not vary."""
+    spread = float(first.std() * second.std())
+    return float(((first - first.mean()) * (second - second.mean())).mean()) / spread if spread > 0 else 0.0
+
+
+def _explained(values: Floats, predicted: Floats) -> float:
+    """Share of variance, from 0; 0 where there is none."""
+    variance = float(values.var())
+    return max(0.0, 1 - float(np.square(values - predicted).mean()) / variance) if variance > 0 else 0.0
+
+
+def _vote_accuracy(labels: NDArray[np.int64], neighbours: NDArray[np.int64]) -> float:
+    votes = (neighbours[:, :, None] == np.arange(labels.max() + 1)).sum(axis=1)
+    return float((votes.argmax(axis=1) == labels).mean())

@@ -1,0 +1,152 @@
+"""One training run in curves: score, rate, squared error and learning rate over the epochs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from hpo.figures.style import BLUE, INK, PAPER, VERMILLION, dress, new_figure, save_figure
+
+_RATE = "learning rate"
+_LINES = {"train": (VERMILLION, "--"), "validation": (BLUE, "-"), _RATE: (INK, "-")}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points (epoch, value) of one quantity; values that are not finite are left out."""
+
+    name: str
+    epochs: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One quantity over the trained epochs; what the untrained model scored is told apart.
+
+    `digits` is the format in which its values are written, such as `.3f`.
+    """
+
+    quantity: str
+    unit: str
+    digits: str
+    curves: tuple[Curve, ...]
+    untrained: float | None
+
+
+@dataclass(frozen=True)
+class LossCurves:
+    """What `loss_curves` draws; `best` and `last` are (epoch, validation bits/dim), `last` None if not finite."""
+
+    panels: tuple[Panel, ...]
+    last_epoch: float
+    best: tuple[float, float] | None
+    last: tuple[float, float] | None
+
+
+def loss_curve_data(history: pd.DataFrame) -> LossCurves:
+    """The curves of a run's history (one row per report point, epoch 0 = untrained).
+
+    The untrained row is no point of a curve: it scores so far from the rest that it would flatten them.
+    """
+    score = _curve(history, "validation", "val_bpd")
+    points = list(zip(score.epochs, score.values, strict=True))
+    last_epoch = float(history["epoch"].max())
+    return LossCurves(
+        panels=(
+            _panel(history, "Score", "bits/dim", ".3f", "bpd"),
+            _panel(history, "Rate", "nats/image", ".1f", "rate_nats"),
+            _panel(history, "Mean squared error", "MSE, pixels in [0, 1]", ".4f", "mse"),
+            Panel("Learning rate", "learning rate", ".2g", (_curve(history, _RATE, "learning_rate"),), None),
+        ),
+        last_epoch=last_epoch,
+        best=min(points, key=lambda point: point[1], default=None),
+        last=points[-1] if points and points[-1][0] == last_epoch else None,
+    )
+
+
+def loss_curves(history: pd.DataFrame, path: Path) -> None:
+    """Draw score, rate, squared error and learning rate over the epochs."""
+    data = loss_curve_data(history)
+    figure = new_figure(_headline(data), width_in=13, height_in=8.4)
+    grid = figure.subplots(2, 2)
+    for axes, panel in zip(grid.flat, data.panels, strict=True):
+        _draw_panel(axes, panel, data.last_epoch)
+    _mark_score(grid[0, 0], data)
+    for axes in grid.flat:
+        if len(axes.get_lines()) > 1:
+            axes.legend(loc="best", fontsize=11, framealpha=0.9, edgecolor="none", labelcolor=INK)
+    save_figure(figure, path)
+
+
+def _curve(history: pd.DataFrame, name: str, column: str) -> Curve:
+    trained = history[history["epoch"] > 0]
+    points = [
+        (float(epoch), float(value))
+        for epoch, value in zip(trained["epoch"], trained[column], strict=True)
+        if math.isfinite(value)
+    ]
+    return Curve(name, tuple(epoch for epoch, _ in points), tuple(value for _, value in points))
+
+
+def _panel(history: pd.DataFrame, quantity: str, unit: str, digits: str, metric: str) -> Panel:
+    curves = (_curve(history, "train", f"train_{metric}"), _curve(history, "validation", f"val_{metric}"))
+    before = [float(value) for value in history.loc[history["epoch"] == 0, f"val_{metric}"]]
+    untrained = before[0] if before and math.isfinite(before[0]) else None
+    return Panel(quantity, unit, digits, curves, untrained)
+
+
+def _headline(data: LossCurves) -> str:
+    if data.best is None:
+        return "No trained epoch has a finite validation score"
+    best_epoch, best = data.best
+    if data.last is None:
+        return f"Validation ends without a finite score; its best was {best:.3f} at epoch {best_epoch:g}"
+    last = data.last[1]
+    if data.best == data.last:
+        return f"Validation ends at {last:.3f} bits/dim, its best"
+    return f"Validation ends at {last:.3f} bits/dim; its best was {best:.3f} at epoch {best_epoch:g}"
+
+
+def _draw_panel(axes: Axes, panel: Panel, last_epoch: float) -> None:
+    for curve in panel.curves:
+        colour, line = _LINES[curve.name]
+        # Beyond some thirty points the dots merge into a thick line; one lone point needs its dot.
+        dot = "o" if len(curve.values) <= 30 else ""
+        label = curve.name if curve.values else f"{curve.name}: no finite value"
+        axes.plot(curve.epochs, curve.values, line, marker=dot, color=colour, lw=2, ms=4, label=label)
+    if panel.untrained is not None:
+        axes.plot([], [], " ", label=f"untrained: {panel.untrained:{panel.digits}} (not drawn)")
+    dress(axes, _panel_title(panel), "epoch", panel.unit)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.set_xlim(0, max(last_epoch, 1) * 1.03)
+    if not any(curve.values for curve in panel.curves):
+        axes.set_yticks([])
+
+
+def _panel_title(panel: Panel) -> str:
+    shown = panel.curves[-1]
+    if not shown.values:
+        return f"{panel.quantity}: no finite value"
+    first, peak, last = (f"{value:{panel.digits}}" for value in (shown.values[0], max(shown.values), shown.values[-1]))
+    if len(shown.values) == 1:
+        return f"{panel.quantity}: {last}"
+    if shown.name == _RATE:
+        return f"{panel.quantity}: at most {peak}, {last} at the end"
+    return f"{panel.quantity}: {shown.name} from {first} to {last}"
+
+
+def _mark_score(axes: Axes, data: LossCurves) -> None:
+    if data.best is not None:
+        epoch, score = data.best
+        label = f"best: {score:.3f} (epoch {epoch:g})"
+        axes.plot(epoch, score, "o", ms=13, mfc="none", mew=2.2, mec=INK, label=label)
+    if data.last is not None:
+        epoch, score = data.last
+        label = f"last, which counts: {score:.3f} (epoch {epoch:g})"
+        axes.plot(epoch, score, "D", ms=9, mfc=BLUE, mec=PAPER, zorder=5, label=label)

@@ -1,0 +1,156 @@
+"""The latent space in pictures: a map of posterior means by class and in images, and the KL of every dimension.
+
+Legend: N points, images (N, H, W, 3) uint8.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from itertools import accumulate, product
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from hpo.figures.attributes import Floats
+from hpo.figures.map_data import N_CELLS, LatentMap
+from hpo.figures.style import (
+    BLUE,
+    DPI,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    VERMILLION,
+    Pixels,
+    dress,
+    new_figure,
+    save_figure,
+)
+from hpo.figures.tiles import strip
+
+_SCALE, _CELL_GAP = 2, 2
+# Pixels: margins around the two panels, between them, above (titles) and below (labels, legend, caption).
+_MARGIN, _LEFT, _BETWEEN, _RIGHT, _ABOVE, _BELOW = 30, 130, 60, 40, 140, 350
+_TO_LEGEND, _TO_CAPTION = 80, 220
+_CAPTION_CHARACTERS = 170
+# Burda et al. 2016: a unit whose posterior mean varies less than this over the images is unused.
+ACTIVE_VARIANCE = 0.01
+_KL_X, _KL_Y = "latent dimensions, by falling KL", "KL to the prior (nats per image)"
+
+
+@dataclass(frozen=True)
+class KlPerDimension:
+    """Dimensions by falling KL in nats, which of them are active, and their sum, the rate.
+
+    `half_rank`: how many of the first carry half of it.
+    """
+
+    dimensions: tuple[int, ...]
+    nats: tuple[float, ...]
+    active: tuple[bool, ...]
+    rate_nats: float
+    half_rank: int
+
+
+def latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
+    """Draw points by class and, on the same plane, the images (N, H, W, 3) themselves, every pixel a square."""
+    tiles = mosaic(data, images)
+    panel = len(tiles)
+    width, height = _LEFT + _BETWEEN + _RIGHT + 2 * panel, _ABOVE + panel + _BELOW
+    figure = new_figure(data.title, width / DPI, height / DPI)
+    figure.set_layout_engine("none")
+    figure.texts[0].set_position((_MARGIN / width, 1 - _MARGIN / height))
+    lefts = (_LEFT, _LEFT + panel + _BETWEEN)
+    points, pictures = (
+        figure.add_axes((left / width, _BELOW / height, panel / width, panel / height)) for left in lefts
+    )
+    n_points = sum(len(one.points) for one in data.classes)
+    dress(points, f"Each point one of {n_points:,} images, by class", *data.axis_labels)
+    dress(pictures, f"The same plane, with {len(data.thumbnails)} of the images", data.axis_labels[0], "")
+    for axes in (points, pictures):
+        axes.set(xlim=data.limits[:2], ylim=data.limits[2:])
+        if not data.has_ticks:
+            axes.set(xticks=[], yticks=[])
+    pictures.grid(False)
+    pictures.set_yticks([])
+    _draw_points(points, data, legend_y=-_TO_LEGEND / panel)
+    # Straight onto the canvas: an image drawn into axes would be resampled.
+    figure.figimage(tiles, lefts[1], _BELOW, origin="upper", zorder=3)
+    lines = textwrap.fill(data.caption, _CAPTION_CHARACTERS)
+    at = (_MARGIN / width, (_BELOW - _TO_CAPTION) / height)
+    figure.text(*at, lines, fontsize=12, color=INK, va="top", linespacing=1.4)
+    save_figure(figure, path)
+
+
+def mosaic(data: LatentMap, images: Pixels) -> Pixels:
+    """The thumbnails in their cells on paper, RGB (S, S, 3)."""
+    side = images.shape[1] * _SCALE
+    cell = side + _CELL_GAP
+    canvas = np.full((N_CELLS * cell, N_CELLS * cell, 3), 255, np.uint8)
+    for one in data.thumbnails:
+        top, left = one.row * cell + _CELL_GAP // 2, one.column * cell + _CELL_GAP // 2
+        canvas[top : top + side, left : left + side] = strip(images[one.index : one.index + 1], _SCALE, 0)
+    return canvas
+
+
+def kl_per_dimension_data(nats: Floats, variances: Floats) -> KlPerDimension:
+    """KL of each latent dimension (Z,), and the variance of its posterior mean over the images (Z,)."""
+    order = sorted(range(len(nats)), key=lambda dimension: -nats[dimension])
+    ordered = tuple(float(nats[dimension]) for dimension in order)
+    return KlPerDimension(
+        dimensions=tuple(order),
+        nats=ordered,
+        active=tuple(bool(variances[dimension] > ACTIVE_VARIANCE) for dimension in order),
+        rate_nats=sum(ordered),
+        half_rank=sum(total < sum(ordered) / 2 for total in accumulate(ordered)) + 1,
+    )
+
+
+def kl_per_dimension(data: KlPerDimension, path: Path) -> None:
+    """Draw the KL of each dimension as a bar, the largest first; inactive ones in another colour and crossed."""
+    n = len(data.nats)
+    title = f"{sum(data.active)} of {n} latent dimensions are active; the rate is {data.rate_nats:.1f} nats per image"
+    figure = new_figure(title, width_in=13, height_in=6.4)
+    axes = figure.subplots()
+    rule = f"its posterior mean varies by more than {ACTIVE_VARIANCE:g} over the images (Burda et al. 2016)"
+    active, inactive = ([rank for rank, on in enumerate(data.active, 1) if on == kind] for kind in (True, False))
+    axes.bar(active, [data.nats[rank - 1] for rank in active], width=0.85, color=BLUE, label=f"active: {rule}")
+    if inactive:
+        heights = [data.nats[rank - 1] for rank in inactive]
+        axes.bar(inactive, heights, width=0.85, color=ORANGE)
+        # A bar of no height cannot be seen: a cross can.
+        axes.plot(inactive, heights, "x", color=VERMILLION, ms=6, mew=1.8, clip_on=False, label="inactive", zorder=4)
+    axes.axvline(data.half_rank + 0.5, color=INK, ls=":", lw=1.8)
+    subject = "dimension carries" if data.half_rank == 1 else f"{data.half_rank} dimensions carry"
+    dress(axes, f"The first {subject} half of the rate (left of the dotted line)", _KL_X, _KL_Y)
+    axes.set_xlim(0, n + 1)
+    # Room for the legend above the bars, also where all are of one height.
+    axes.set_ylim(0, 1.2 * max(*data.nats, 1e-3))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.legend(loc="upper right", fontsize=12, edgecolor="none", labelcolor=INK)
+    save_figure(figure, path)
+
+
+def _draw_points(axes: Axes, data: LatentMap, legend_y: float) -> None:
+    # In ten rounds, or the last class would lie on top of all others.
+    for part, one in product(range(10), data.classes):
+        x, y = np.array(one.points[part::10]).reshape(-1, 2).T
+        axes.scatter(x, y, s=16, c=one.colour, marker=one.marker, alpha=0.5, linewidths=0)
+    for one in data.classes:
+        x, y = np.array(one.points).mean(axis=0)
+        axes.scatter(x, y, s=200, c=one.colour, marker=one.marker, ec=PAPER, linewidths=1.6, label=one.name, zorder=4)
+    legend = axes.legend(
+        title="large markers: the mean of a class",
+        loc="upper center",
+        bbox_to_anchor=(0.5, legend_y),
+        ncols=5,
+        fontsize=11.5,
+        title_fontsize=11.5,
+        frameon=False,
+        borderpad=0,
+        labelcolor=INK,
+    )
+    legend.get_title().set_color(MUTED)

@@ -1,0 +1,198 @@
+"""Sheets of small images: rows of tiles, every pixel a square, and what is written around them.
+
+Legend: N images, H W pixels of one image, 3 colour channels (RGB, uint8, never stretched in contrast).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from hpo.figures.style import BLUE, FAINT, INK, MUTED, PAPER, Pixels, save_pixels
+
+_MARGIN, _LABEL_SIZE, _TITLE_SIZE, _CAPTION_SIZE = 28, 23, 28, 24
+_HEADING_SIZE, _HEADING_HEIGHT = 23, 40
+_TILE_TEXT_SIZE, _TILE_TEXT_HEIGHT = 21, 30
+_NOTE_SIZE, _NOTE_HEIGHT = 23, 32
+# Room for the longest caption: frames of one film must not differ in width because their captions do.
+_LEAST_TEXT_WIDTH = 720
+
+
+@dataclass(frozen=True, eq=False)
+class TileRow:
+    """One row of a sheet: images (N, H, W, 3), what they are, and what is written around them.
+
+    `headings` are (column, text) and stand above the row; `above` and `below` have one text per image, centred
+    on it. The images begin at `first_column`; a wide gap lies before each column in `breaks`.
+    """
+
+    images: Pixels
+    label: str = ""
+    starts_group: bool = False
+    headings: tuple[tuple[int, str], ...] = ()
+    above: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+    first_column: int = 0
+    breaks: tuple[int, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in every pixel and every word."""
+        if not isinstance(other, TileRow):
+            return NotImplemented
+        words = [field.name for field in fields(self) if field.name != "images"]
+        same = all(getattr(self, name) == getattr(other, name) for name in words)
+        return same and np.array_equal(self.images, other.images)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a picture of tiles shows: rows under a title and above a note; `scale` screen pixels a pixel."""
+
+    rows: tuple[TileRow, ...]
+    title: str
+    note: str
+    scale: int
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A row in its place: from `top` its headings, from `tiles` its images, all above `bottom`; in pixels."""
+
+    row: TileRow
+    top: int
+    tiles: int
+    bottom: int
+
+
+def save_sheet(shown: Sheet, path: Path) -> None:
+    """Draw the sheet into a picture file."""
+    save_pixels(sheet(shown.rows, shown.scale, title=shown.title, note=shown.note), path)
+
+
+def sheet(
+    rows: Sequence[TileRow],
+    scale: int,
+    *,
+    title: str = "",
+    caption: str = "",
+    note: str = "",
+    progress: float | None = None,
+) -> Pixels:
+    """Rows of tiles under a title, above a caption (one line) or a note (wrapped): RGB (H, W, 3), even sides.
+
+    `progress` in [0, 1] draws a thin bar under the caption. What changes from frame to frame of an
+    animation (caption, bar) lies below the tiles: a GIF then stores no unchanged row twice.
+    """
+    left = _MARGIN + max(_label_width(row.label) for row in rows)
+    placed = list(_placed(rows, scale, start=_MARGIN + (_TITLE_SIZE + 22 if title else 0)))
+    bottom = placed[-1].bottom
+    right = left + max(_LEAST_TEXT_WIDTH if title or caption else 0, *(_row_width(row, scale) for row in rows))
+    lines = wrapped(note, right - _MARGIN)
+    written = (18 + _CAPTION_SIZE if caption else 0) + (18 + _NOTE_HEIGHT * len(lines) if lines else 0)
+    height = bottom + written + (18 if progress is not None else 0) + _MARGIN
+    canvas = Image.new("RGB", _even(right + _MARGIN, height), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    for one in placed:
+        _draw_row(canvas, draw, one, left, scale)
+    _write_line(draw, title, (_MARGIN, _MARGIN), right - _MARGIN, _TITLE_SIZE, bold=True)
+    _write_line(draw, caption, (left, bottom + 18), right - left, _CAPTION_SIZE)
+    for index, line in enumerate(lines):
+        draw.text((_MARGIN, bottom + 24 + _NOTE_HEIGHT * index), line, INK, _font(_NOTE_SIZE), anchor="la")
+    if progress is not None:
+        _draw_bar(draw, (left, height - _MARGIN - 4, right, height - _MARGIN), progress)
+    return np.asarray(canvas)
+
+
+def strip(images: Pixels, scale: int, gap: int) -> Pixels:
+    """Images (N, H, W, 3) side by side, each pixel a square of `scale`, `gap` pixels of paper between."""
+    enlarged = images.repeat(scale, axis=1).repeat(scale, axis=2)
+    spaced = np.pad(enlarged, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
+    joined = np.concatenate(list(spaced), axis=1)
+    return joined[:, : joined.shape[1] - gap]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines that fit `width` pixels in the type of notes."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _font(_NOTE_SIZE).getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def _placed(rows: Sequence[TileRow], scale: int, start: int) -> Iterator[_Placed]:
+    gap, bottom = 2 * scale, start
+    for index, row in enumerate(rows):
+        top = bottom + (0 if index == 0 else 4 * gap if row.starts_group else gap)
+        tiles = top + (_HEADING_HEIGHT if row.headings else 0) + (_TILE_TEXT_HEIGHT if row.above else 0)
+        bottom = tiles + row.images.shape[1] * scale + (_TILE_TEXT_HEIGHT if row.below else 0)
+        yield _Placed(row, top, tiles, bottom)
+
+
+def _column(row: TileRow, scale: int, column: int) -> int:
+    """Where a column's tiles begin, in pixels right of the first."""
+    gap, width = 2 * scale, int(row.images.shape[2]) * scale
+    return column * (width + gap) + sum(one <= column for one in row.breaks) * 3 * gap
+
+
+def _row_width(row: TileRow, scale: int) -> int:
+    return _column(row, scale, row.first_column + len(row.images) - 1) + int(row.images.shape[2]) * scale
+
+
+def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, placed: _Placed, left: int, scale: int) -> None:
+    row, height, width = placed.row, *(side * scale for side in placed.row.images.shape[1:3])
+    first, end = row.first_column, row.first_column + len(row.images)
+    for begin, stop in pairwise([first, *(one for one in row.breaks if first < one < end), end]):
+        joined = strip(row.images[begin - first : stop - first], scale, 2 * scale)
+        canvas.paste(Image.fromarray(joined), (left + _column(row, scale, begin), placed.tiles))
+    draw.text((_MARGIN, placed.tiles + height // 2), row.label, MUTED, _font(_LABEL_SIZE), anchor="lm")
+    for column, text in row.headings:
+        draw.text(
+            (left + _column(row, scale, column), placed.top), text, INK, _font(_HEADING_SIZE, bold=True), anchor="la"
+        )
+    for texts, y, anchor in ((row.above, placed.tiles - 5, "md"), (row.below, placed.tiles + height + 5, "ma")):
+        for index, text in enumerate(texts):
+            middle = left + _column(row, scale, first + index) + width // 2
+            draw.text((middle, y), text, MUTED, _font(_TILE_TEXT_SIZE), anchor=anchor)
+
+
+def _write_line(
+    draw: ImageDraw.ImageDraw, text: str, at: tuple[int, int], width: int, size: int, *, bold: bool = False
+) -> None:
+    """One line of text, in smaller type where it would not fit the width."""
+    while size > 10 and _font(size, bold=bold).getlength(text) > width:
+        size -= 1
+    draw.text(at, text, INK, _font(size, bold=bold), anchor="la")
+
+
+def _draw_bar(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], progress: float) -> None:
+    left, top, right, bottom = box
+    draw.rectangle((left, top, right - 1, bottom - 1), FAINT)
+    if progress > 0:
+        draw.rectangle((left, top, left + round((right - left) * min(progress, 1.0)) - 1, bottom - 1), BLUE)
+
+
+def _label_width(label: str) -> int:
+    return round(_font(_LABEL_SIZE).getlength(label)) + 20 if label else 0
+
+
+def _even(width: int, height: int) -> tuple[int, int]:
+    """Rounded up to even numbers: H.264 in yuv420p knows no others."""
+    return width + width % 2, height + height % 2
+
+
+@cache
+def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans at `size` pixels, from matplotlib's own data: the same on every machine."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)

@@ -1,0 +1,129 @@
+"""Walks through the latent space and maps of it, as numbers: every one is the same at every call.
+
+Legend: N images, T steps, D dimensions chosen, Z latent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.mixture import GaussianMixture
+
+Floats = NDArray[np.float64]
+N_COMPONENTS = 10
+_MIXTURE_SEED, _TSNE_SEED = 5, 6
+# Keeps the covariance invertible where dimensions are unused or images few; a tenth of the scale of unused units.
+_LEAST_VARIANCE = 1e-4
+_PERPLEXITY, _TSNE_COMPONENTS, _TSNE_STEPS = 30.0, 50, 500
+# Two directions nearer than this, in radians, have no plane between them that rounding would not decide.
+_PARALLEL = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class PrincipalComponents:
+    """Coordinates (N, 2) and the share of variance that each of the two axes explains."""
+
+    coordinates: Floats
+    explained: tuple[float, float]
+
+
+def fit_mixture(means_NZ: Floats, n_components: int = N_COMPONENTS) -> GaussianMixture:
+    """A mixture of Gaussians fitted to posterior means (Ghosh et al. 2020: ex-post density estimation).
+
+    One covariance shared by all components ("tied"): posterior means are correlated, so diagonal ones fit worse than
+    a single Gaussian, and ten full ones have too many parameters for 512 dimensions. Measured at 128 dimensions on
+    4,500 images, in nats on 500 others: tied -61.7, one full Gaussian -62.7, ten full -64.8, ten diagonal -176.3.
+    """
+    mixture = GaussianMixture(
+        min(n_components, len(means_NZ)),
+        covariance_type="tied",
+        reg_covar=_LEAST_VARIANCE,
+        max_iter=200,
+        random_state=_MIXTURE_SEED,
+    )
+    return mixture.fit(means_NZ)
+
+
+def mixture_samples(mixture: GaussianMixture, n_samples: int) -> Floats:
+    """Draws (N, Z), in no order: scikit-learn returns them component by component."""
+    drawn, _ = mixture.sample(n_samples)
+    shuffled: Floats = np.random.default_rng(_MIXTURE_SEED).permutation(drawn)
+    return shuffled
+
+
+def linear(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
+    """Evenly spaced points (T, Z) of the straight line, both ends exact."""
+    t = np.linspace(0, 1, n_steps)[:, None]
+    return (1 - t) * start_Z + t * end_Z
+
+
+def spherical(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
+    """Points (T, Z) whose direction turns at constant speed from one to the other and whose norm changes linearly.
+
+    For vectors of equal norm this is Shoemake's slerp (1985). Opposite directions: by way of the axis that is
+    most at right angles to them, as no plane is singled out.
+    Raises: ValueError: one of them is the zero vector, which has no direction.
+    """
+    norms = (float(np.linalg.norm(start_Z)), float(np.linalg.norm(end_Z)))
+    if min(norms) == 0:
+        raise ValueError(f"start and end must not be zero, but got norms {norms}")
+    towards, target = start_Z / norms[0], end_Z / norms[1]
+    cosine = float(towards @ target)
+    aside = _at_right_angles(target, towards)
+    if np.linalg.norm(aside) < _PARALLEL:
+        aside = np.zeros_like(aside) if cosine > 0 else _any_at_right_angles(towards)
+    angle = float(np.arctan2(np.linalg.norm(_at_right_angles(target, towards)), cosine))
+    aside = aside / max(float(np.linalg.norm(aside)), _PARALLEL)
+    t = np.linspace(0, 1, n_steps)[:, None]
+    directions = np.cos(t * angle) * towards + np.sin(t * angle) * aside
+    return ((1 - t) * norms[0] + t * norms[1]) * directions
+
+
+def traverse(mean_Z: Floats, dimensions: NDArray[np.intp], offsets: Floats) -> Floats:
+    """The encoding with one dimension at a time moved by each offset: (D, T, Z); prior standard deviations are 1."""
+    latents = np.tile(mean_Z, (len(dimensions), len(offsets), 1))
+    for row, dimension in enumerate(dimensions):
+        latents[row, :, dimension] += offsets
+    return latents
+
+
+def principal_components(means_NZ: Floats, shown_NZ: Floats) -> PrincipalComponents:
+    """Where `shown_NZ` lies along the two principal components of `means_NZ`."""
+    n_components = min(2, *means_NZ.shape)
+    fitted = PCA(n_components, svd_solver="full").fit(means_NZ)
+    # A latent space of one dimension has one axis: the other is empty.
+    coordinates = np.zeros((len(shown_NZ), 2))
+    coordinates[:, :n_components] = fitted.transform(shown_NZ)
+    first, second = [*np.nan_to_num(fitted.explained_variance_ratio_), 0.0][:2]
+    return PrincipalComponents(coordinates, (float(first), float(second)))
+
+
+def tsne(means_NZ: Floats) -> Floats:
+    """t-SNE coordinates (N, 2) of posterior means (van der Maaten & Hinton 2008), begun from their PCA.
+
+    50 principal components and 500 steps: on 3,000 means of 128 dimensions the divergence is 2.91 instead of
+    2.90 with all dimensions and 1,000 steps, in a quarter of the time.
+    """
+    components = PCA(min(_TSNE_COMPONENTS, *means_NZ.shape), svd_solver="full").fit_transform(means_NZ)
+    # A latent space of one dimension has no second component to begin from.
+    init = np.zeros((len(means_NZ), 2))
+    init[:, : components.shape[1]] = components[:, :2]
+    # The scale from which scikit-learn itself begins: a wide start tears groups apart.
+    init *= 1e-4 / max(float(init[:, 0].std()), 1e-12)
+    perplexity = min(_PERPLEXITY, (len(means_NZ) - 1) / 3)
+    fitted = TSNE(2, perplexity=perplexity, init=init, max_iter=_TSNE_STEPS, random_state=_TSNE_SEED)
+    coordinates: Floats = fitted.fit_transform(components).astype(np.float64)
+    return coordinates
+
+
+def _at_right_angles(vector_Z: Floats, unit_Z: Floats) -> Floats:
+    """The part of a vector at right angles to a unit vector."""
+    return vector_Z - (vector_Z @ unit_Z) * unit_Z
+
+
+def _any_at_right_angles(unit_Z: Floats) -> Floats:
+    axis = np.zeros_like(unit_Z)
+    axis[int(np.abs(unit_Z).argmin())] = 1.0
+    return _at_right_angles(axis, unit_Z)

@@ -178,12 +178,23 @@ class Pruner(_Strict):
     warmup_epochs: NonNegative = 1.0
 
 
+def _number_or_word(interval: object) -> str:
+    return "<word>" if isinstance(interval, str) else "<value>"
+
+
+FrameInterval = Annotated[
+    Annotated[int, Field(ge=1), _VALUE] | Annotated[Literal["log"], Tag("<word>")], Discriminator(_number_or_word)
+]
+
+
 class Retrain(_Strict):
-    """The best trial's final training."""
+    """The best trial's final training. A frame every `reconstruction_interval` epochs, or spaced logarithmically."""
 
     epochs: Annotated[int, Field(ge=1)] = 20
     seed: Seed = 1000
     importance_samples: Annotated[int, Field(ge=1)] = 64
+    reconstruction_interval: FrameInterval = 1
+    fps: Annotated[float, Field(gt=0, le=60)] = 2.0
 
 
 class StudyConfig(_Strict):

@@ -1,49 +1,75 @@
-"""The frames of a run's animation, drawn while it trains."""
+"""The frames of a run's two animations, drawn while it trains: reconstructions, and draws of the prior."""
+
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from hpo.figures.animation import reconstruction_frame, write_gif, write_mp4
+from hpo.figures.animation import reconstruction_frame, samples_frame, write_gif, write_mp4
 from hpo.figures.style import Pixels, save_pixels
 from hpo.paths import RunPaths
 from model.data import LabelledImages
-from model.evaluate import reconstruct
+from model.evaluate import decode, reconstruct
+from model.runtime import seeded_generator
 from model.train import TrainState
 
-FPS = 2.0
-N_IMAGES = 10
+N_IMAGES, N_SAMPLES = 10, 20
+# Frames of a run whose frames are spaced logarithmically, about.
+N_LOG_FRAMES = 40
+_SAMPLES_SEED = 4
 
 
 class Film:
-    """The same images and the same noise at every epoch: what changes from frame to frame is the model."""
+    """The same images, prior draws and noise at every epoch: what changes from frame to frame is the model."""
 
-    def __init__(self, images: LabelledImages, paths: RunPaths) -> None:
+    def __init__(self, images: LabelledImages, epochs: frozenset[int], paths: RunPaths) -> None:
         self._images = spread(images, N_IMAGES)
+        self._epochs = epochs
         self._paths = paths
-        self._frames: list[Pixels] = []
 
     def take(self, state: TrainState, epoch: int, val_bpd: float) -> None:
-        """Draw and save the frame of this epoch; 0 is the untrained model."""
+        """Draw and save both frames of this epoch, where it is one of those chosen; 0 is the untrained model."""
+        if epoch not in self._epochs:
+            return
+        n_epochs = state.config.epochs
         reconstructed = reconstruct(state.model, self._images, state.runtime)
-        frame = reconstruction_frame(
-            as_pixels(self._images),
-            as_pixels(reconstructed),
-            epoch=epoch,
-            n_epochs=state.config.epochs,
-            val_bpd=val_bpd,
-        )
+        pairs = (as_pixels(self._images), as_pixels(reconstructed))
+        frame = reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
         save_pixels(frame, self._paths.frame(epoch))
-        self._frames.append(frame)
+        z = torch.randn(N_SAMPLES, state.config.latent_dim, generator=seeded_generator(_SAMPLES_SEED))
+        samples = as_pixels(decode(state.model, z, state.runtime))
+        frame = samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
+        save_pixels(frame, self._paths.samples_frame(epoch))
 
-    def write(self) -> str | None:
-        """Write GIF and MP4; return a word where frames were left out of the GIF."""
-        written = write_gif(self._frames, self._paths.animation_gif, fps=FPS)
-        write_mp4(self._frames, self._paths.animation_mp4, fps=FPS)
-        if (written.n_frames, written.shrink) == (written.n_given, 1):
-            return None
-        size = f" at 1/{written.shrink} of the width" if written.shrink > 1 else ""
-        return f"The GIF holds {written.n_frames} of {written.n_given} frames{size}, to stay small; the MP4 has all."
+
+def frame_epochs(n_epochs: int, interval: int | str) -> frozenset[int]:
+    """Epochs that get a frame: every `interval`-th, or spaced logarithmically; the first and last always."""
+    if interval == "log":
+        spaced = np.unique(np.geomspace(1, n_epochs, N_LOG_FRAMES).round().astype(int)).tolist()
+    else:
+        spaced = list(range(0, n_epochs, int(interval)))
+    return frozenset({0, n_epochs, *spaced})
+
+
+def write_films(paths: RunPaths, fps: float) -> list[str]:
+    """Write GIF and MP4 of both animations from the frames saved; return a word where a GIF left frames out."""
+    films = (
+        (paths.frames, paths.animation_gif, paths.animation_mp4),
+        (paths.samples_frames, paths.samples_gif, paths.samples_mp4),
+    )
+    return [notice for film in films if (notice := _write_film(*film, fps))]
+
+
+def _write_film(folder: Path, gif: Path, mp4: Path, fps: float) -> str | None:
+    frames = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.png"))]
+    written = write_gif(frames, gif, fps=fps)
+    write_mp4(frames, mp4, fps=fps)
+    if (written.n_frames, written.shrink) == (written.n_given, 1):
+        return None
+    size = f" at 1/{written.shrink} of the width" if written.shrink > 1 else ""
+    return f"{gif.name} holds {written.n_frames} of {written.n_given} frames{size}, to stay small; {mp4.name} has all."
 
 
 def spread(images: LabelledImages, n_images: int) -> Tensor:

@@ -133,9 +133,28 @@ class RunPaths:
         """The animation's frames, one picture each."""
         return self.folder / "reconstruction_frames"
 
-    def frame(self, index: int) -> Path:
-        """Frame `index`; 0 is the untrained model."""
-        return self.frames / f"reconstruction_epoch_{index:03d}.png"
+    def frame(self, epoch: int) -> Path:
+        """The frame at an epoch; 0 is the untrained model."""
+        return self.frames / f"reconstruction_epoch_{epoch:03d}.png"
+
+    @property
+    def samples_frames(self) -> Path:
+        """The frames of the second animation."""
+        return self.folder / "samples_frames"
+
+    def samples_frame(self, epoch: int) -> Path:
+        """The prior draws' frame at an epoch; 0 is the untrained model."""
+        return self.samples_frames / f"samples_epoch_{epoch:03d}.png"
+
+    @property
+    def samples_gif(self) -> Path:
+        """The same draws of the prior, epoch by epoch."""
+        return self.folder / "samples_progress.gif"
+
+    @property
+    def samples_mp4(self) -> Path:
+        """The same as a video."""
+        return self.folder / "samples_progress.mp4"
 
     @property
     def animation_gif(self) -> Path:

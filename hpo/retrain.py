@@ -60,6 +60,8 @@ def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -
             "trial_epochs": trial.user_attrs["epoch"],
         },
         importance_samples=config.retrain.importance_samples,
+        reconstruction_interval=config.retrain.reconstruction_interval,
+        fps=config.retrain.fps,
     )
     with held(paths.retrain_lock):
         for event in carry_out(run, paths.best_under_way, paths.best):
@@ -82,7 +84,7 @@ def compare(finished: Finished) -> list[str]:
         verdict = "beaten" if metrics["test_bpd"] < metrics["ppca_bpd"] else "not beaten: the model is undertrained"
         size = metrics["hyperparameters"]["latent_dim"]
         lines.append(f"Probabilistic PCA with {size} dimensions, test: {metrics['ppca_bpd']:.4f}, {verdict}")
-    return [*lines, *([finished.notice] if finished.notice else [])]
+    return [*lines, *finished.notices]
 
 
 def _write_down(study: Study, finished: Finished) -> None:

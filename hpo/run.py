@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from hpo.film import Film
+from hpo.film import Film, frame_epochs, write_films
 from hpo.metrics import score
 from hpo.paths import RunPaths
 from hpo.suite import draw_suite
@@ -30,15 +30,17 @@ class Run:
     runtime: Runtime
     origin: dict[str, Any]
     importance_samples: int
+    reconstruction_interval: int | str
+    fps: float
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The run is in its place: its metrics as written, its history, and a word where something was adapted."""
+    """The run is in its place: its metrics as written, its history, and words where something was adapted."""
 
     metrics: dict[str, Any]
     history: list[dict[str, float]]
-    notice: str | None
+    notices: tuple[str, ...]
 
 
 def carry_out(run: Run, aside: RunPaths, final: RunPaths) -> Iterator[EpochMetrics | Finished]:
@@ -48,7 +50,7 @@ def carry_out(run: Run, aside: RunPaths, final: RunPaths) -> Iterator[EpochMetri
     """
     shutil.rmtree(aside.folder, ignore_errors=True)
     state = TrainState(run.config, run.runtime)
-    film = Film(run.data.validation, aside)
+    film = Film(run.data.validation, frame_epochs(run.config.epochs, run.reconstruction_interval), aside)
     history = [_untrained(state, run.data)]
     film.take(state, 0, history[0]["val_bpd"])
     for metrics in train(state, run.data):
@@ -57,9 +59,9 @@ def carry_out(run: Run, aside: RunPaths, final: RunPaths) -> Iterator[EpochMetri
         yield metrics
     numbers = run.origin | score(state, run.data, history, run.importance_samples)
     _write(aside, run, state, history, numbers)
-    notice = film.write()
+    notices = write_films(aside, run.fps)
     _swap(aside, final)
-    yield Finished(numbers, history, notice)
+    yield Finished(numbers, history, tuple(notices))
 
 
 def _untrained(state: TrainState, data: ImageData) -> dict[str, float]:
@@ -93,6 +95,7 @@ def _as_yaml(run: Run) -> str:
         "data": {"source": run.data.source, "digest": run.data.digest},
         "precision": run.runtime.precision,
         "compiled": run.runtime.compiled,
+        "fps": run.fps,
         "training": asdict(run.config) | {"channels": list(run.config.channels)},
     }
     return yaml.safe_dump(contents, sort_keys=False)

@@ -4,6 +4,7 @@ Tipping & Bishop 1999. N images, D dimensions, d latent dimensions.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from model.data import to_unit
 from model.elbo import DEQUANTIZATION_VARIANCE, bits_per_dimension
 
-_CHUNK = 5000
+_CHUNK = 2500
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class PPCA:
 
 def fit(images: Tensor) -> PPCA:
     """Fit to uint8 images (N, 3, 32, 32), as points in [0, 1]^D."""
-    flat = _flat(images)
-    mean = flat.mean(0)
+    mean = torch.stack([chunk.sum(0) for chunk in _chunks(images)]).sum(0) / len(images)
     covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
-    for chunk in (flat - mean).split(_CHUNK):
-        covariance += (chunk.T @ chunk).double()
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance / len(flat))
+    for chunk in _chunks(images):
+        centred = (chunk - mean).float()
+        covariance += (centred.T @ centred).double()
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance / len(images))
     return PPCA(mean, eigenvalues.flip(0).clamp(min=0), eigenvectors.flip(1), len(images))
 
 
@@ -46,8 +47,9 @@ def score(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, floa
     A size that the training images cannot determine (d >= min(N, D)) is left out.
     """
     squares = torch.zeros(len(model.mean), dtype=torch.float64)
-    for chunk in (_flat(images) - model.mean).split(_CHUNK):
-        squares += (chunk @ model.eigenvectors.float()).double().square().sum(0)
+    directions = model.eigenvectors.float()
+    for chunk in _chunks(images):
+        squares += ((chunk - model.mean).float() @ directions).double().square().sum(0)
     # E over the dequantization noise of the squared projection.
     mean_squares = squares / len(images) + DEQUANTIZATION_VARIANCE
     determined = [d for d in latent_dims if d < min(model.n_images, len(model.mean))]
@@ -62,5 +64,7 @@ def _negative_log_likelihood(model: PPCA, mean_squares: Tensor, latent_dim: int)
     return 0.5 * float((math.log(2 * math.pi) + variances.log() + mean_squares / variances).sum())
 
 
-def _flat(images: Tensor) -> Tensor:
-    return to_unit(images.cpu()).flatten(1)
+def _chunks(images: Tensor) -> Iterator[Tensor]:
+    """The images in parts, flat and in [0, 1], float64: all at once would take a gigabyte."""
+    for chunk in images.split(_CHUNK):
+        yield to_unit(chunk.cpu()).flatten(1).double()

@@ -94,15 +94,14 @@ def highest(values: Floats, n: int) -> NDArray[np.intp]:
 
 
 def most_faithful(model: ConvVAE, split: LabelledImages, means_NZ: Floats, runtime: Runtime) -> int:
-    """Where in its split lies that image of the fixed choice whose reconstruction explains most of its variance.
+    """Where in its split lies that image of the fixed choice which is reconstructed with the least error.
 
-    A traversal from a picture that cannot be recognised would show nothing.
+    A traversal that starts from a picture nobody recognises would show nothing.
     """
     fixed = spread_positions(split, min(N_FIXED, len(split)))
-    originals = as_pixels(split.images[fixed.to(split.images.device)]).astype(np.float64)
-    unexplained = np.square(originals - decoded(model, means_NZ[fixed.numpy()], runtime)).mean(axis=(1, 2, 3))
-    share = unexplained / np.maximum(originals.var(axis=(1, 2, 3)), 1e-9)
-    return int(fixed[int(share.argmin())])
+    reconstructed = decode(model, torch.from_numpy(means_NZ[fixed.numpy()]).float(), runtime)
+    errors = squared_errors(split.images[fixed.to(split.images.device)], reconstructed)
+    return int(fixed[extremes(errors, 1).best[0]])
 
 
 def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtime, paths: RunPaths) -> None:

@@ -57,6 +57,13 @@ def test_breaks_set_tiles_apart_and_keep_columns_aligned() -> None:
     assert (drawn[below : below + tile, :second] == 255).all()
 
 
+def test_a_heading_wider_than_its_row_is_not_clipped() -> None:
+    row = tiles.TileRow(images(1), headings=((0, "A heading much wider than the only image that stands below it"),))
+    drawn = tiles.sheet([row], scale=2)
+    assert drawn.shape[1] > 600
+    assert (drawn[:, -28:] == 255).all()
+
+
 def test_squared_errors_are_those_of_pixels_in_the_unit_interval() -> None:
     assert vae.mse_per_image(grey(0, 2), np.concatenate([grey(0), grey(51)])) == [0.0, pytest.approx(0.04)]
 
@@ -151,7 +158,7 @@ def test_brightness_and_balances_are_those_of_the_picture() -> None:
 def test_a_map_laid_out_by_brightness_is_found_to_be_so() -> None:
     levels = np.arange(0, 250, 2)
     shown = np.concatenate([grey(int(level)) for level in levels])
-    order = attributes.order_of(np.stack([-levels, levels % 7], axis=1).astype(float), shown, levels % 2)
+    order = attributes.order_of(np.stack([-levels, levels % 7], axis=1).astype(float), shown, levels // 2 % 2)
     name, correlation = order.correlations[0]
     assert name == "brightness"
     assert correlation == pytest.approx(-1.0)
@@ -186,8 +193,8 @@ def test_map_data_of_three_points_is() -> None:
     last = map_data.N_CELLS - 1
     assert data.thumbnails == (
         map_data.Thumbnail(0, 0, last),
-        map_data.Thumbnail(1, last, last),
         map_data.Thumbnail(2, last, 0),
+        map_data.Thumbnail(1, last, last),
     )
 
 
@@ -227,7 +234,10 @@ def test_maps_render_for_classes(n_classes: int, tmp_path: Path) -> None:
     assert sum(len(one.points) for one in data.classes) == 120
     assert (data.classes[-1].name == f"{n_classes - 10} others") == (n_classes > 11)
     latent.latent_map(data, shown, tmp_path / "map.png")
-    assert contains(picture(tmp_path / "map.png"), latent.mosaic(data, shown))
+    expected = latent.mosaic(data, shown)
+    side = len(expected)
+    # Above and right of it lie margins of 140 and 40 pixels.
+    assert np.array_equal(picture(tmp_path / "map.png")[140 : 140 + side, -40 - side : -40], expected)
 
 
 def test_points_that_coincide_render(tmp_path: Path) -> None:

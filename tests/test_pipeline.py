@@ -204,7 +204,16 @@ def test_the_run_keeps_how_it_was_trained(best: Path, folder: Path) -> None:
     assert kept["training"]["epochs"] == RETRAIN_EPOCHS
 
 
-@pytest.mark.parametrize("name", ["loss_curves.png", "reconstructions.png", "samples.png"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{name}.png"
+        for name in (
+            *("loss_curves", "reconstructions", "samples", "interpolations", "traversals"),
+            *("latent_pca", "latent_tsne", "kl_per_dimension"),
+        )
+    ],
+)
 def test_pictures_decode_and_show_something(best: Path, name: str) -> None:
     pixels = np.asarray(Image.open(best / name).convert("L"))
     assert min(pixels.shape) > 400

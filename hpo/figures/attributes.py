@@ -14,6 +14,8 @@ from hpo.figures.style import Pixels
 
 Floats = NDArray[np.float64]
 N_NEIGHBOURS = 15
+# Anything that varies less than this does so by rounding alone.
+_LEAST_SPREAD = 1e-12
 # Rec. 709: how bright red, green and blue look.
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 
@@ -94,13 +96,13 @@ def _strongest(axis: Floats, found: dict[str, Floats]) -> tuple[str, float]:
 def _correlation(first: Floats, second: Floats) -> float:
     """Pearson's r; 0 where one of them does not vary."""
     spread = float(first.std() * second.std())
-    return float(((first - first.mean()) * (second - second.mean())).mean()) / spread if spread > 0 else 0.0
+    return float(((first - first.mean()) * (second - second.mean())).mean()) / spread if spread > _LEAST_SPREAD else 0.0
 
 
 def _explained(values: Floats, predicted: Floats) -> float:
     """Share of variance, from 0; 0 where there is none."""
     variance = float(values.var())
-    return max(0.0, 1 - float(np.square(values - predicted).mean()) / variance) if variance > 0 else 0.0
+    return max(0.0, 1 - float(np.square(values - predicted).mean()) / variance) if variance > _LEAST_SPREAD else 0.0
 
 
 def _vote_accuracy(labels: NDArray[np.int64], neighbours: NDArray[np.int64]) -> float:

@@ -155,9 +155,10 @@ def _title(n_points: int, order: Order, *, is_pca: bool) -> str:
 def _caption(order: Order, *, is_pca: bool) -> str:
     """What the map is ordered by, in the numbers measured on it."""
     sentences = [_about_classes(order)] if order.class_chance < 1 else []
-    shared = [f"{name} ({share:.0%})" for name, share in order.shared[:4] if share >= _NOTABLE]
+    notable = [(name, share) for name, share in order.shared[:4] if share >= _NOTABLE]
+    shared = ", ".join(f"{share:.0%} in {name}" for name, share in notable)
     if shared:
-        sentences.append(f"Neighbours do tell how a picture looks, in shares of its variance: {', '.join(shared)}.")
+        sentences.append(f"Neighbours look alike: of the variance between images they predict {shared}.")
     if is_pca:
         axes = (f"PC {n} with {name} (r = {abs(r):.2f})" for n, (name, r) in enumerate(order.correlations, 1))
         sentences.append(f"Strongest correlations: {', '.join(axes)}.")
@@ -173,8 +174,8 @@ def _about_classes(order: Order) -> str:
     verdict = "hardly separates" if skill < _HARDLY else "partly separates" if skill < _MOSTLY else "separates"
     return (
         f"Trained without labels, the VAE {verdict} the classes: the {N_NEIGHBOURS} nearest neighbours of a point on "
-        f"this map tell its class in {order.class_accuracy:.0%} of cases; naming always the commonest class would in "
-        f"{order.class_chance:.0%}."
+        f"this map tell its class in {order.class_accuracy:.0%} of cases, where always naming the commonest class "
+        f"would be right in {order.class_chance:.0%}."
     )
 
 

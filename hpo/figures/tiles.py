@@ -47,8 +47,8 @@ class TileRow:
         if not isinstance(other, TileRow):
             return NotImplemented
         words = [field.name for field in fields(self) if field.name != "images"]
-        same = all(getattr(self, name) == getattr(other, name) for name in words)
-        return same and np.array_equal(self.images, other.images)
+        alike = all(getattr(self, name) == getattr(other, name) for name in words)
+        return alike and np.array_equal(self.images, other.images)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,9 @@ def _column(row: TileRow, scale: int, column: int) -> int:
 
 
 def _row_width(row: TileRow, scale: int) -> int:
-    return _column(row, scale, row.first_column + len(row.images) - 1) + int(row.images.shape[2]) * scale
+    tiles = _column(row, scale, row.first_column + len(row.images) - 1) + int(row.images.shape[2]) * scale
+    font = _font(_HEADING_SIZE, bold=True)
+    return max(tiles, *(_column(row, scale, at) + round(font.getlength(text)) for at, text in row.headings), 0)
 
 
 def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, placed: _Placed, left: int, scale: int) -> None:
@@ -170,9 +172,8 @@ def _write_line(
     draw: ImageDraw.ImageDraw, text: str, at: tuple[int, int], width: int, size: int, *, bold: bool = False
 ) -> None:
     """One line of text, in smaller type where it would not fit the width."""
-    while size > 10 and _font(size, bold=bold).getlength(text) > width:
-        size -= 1
-    draw.text(at, text, INK, _font(size, bold=bold), anchor="la")
+    fitting = (one for one in range(size, 10, -1) if _font(one, bold=bold).getlength(text) <= width)
+    draw.text(at, text, INK, _font(next(fitting, 10), bold=bold), anchor="la")
 
 
 def _draw_bar(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], progress: float) -> None:

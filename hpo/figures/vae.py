@@ -102,10 +102,10 @@ def sample_sheet(prior: Pixels, mixture: Pixels, n_components: int) -> Sheet:
     """Images decoded from the prior (N, H, W, 3), and beside them as many from the mixture, in rows of 8 and 8."""
     check_images(prior)
     _check_alike(prior, mixture, "mixture")
-    rows = [
-        TileRow(np.concatenate([prior[start : start + 8], mixture[start : start + 8]]), breaks=(min(8, len(prior)),))
-        for start in range(0, len(prior), 8)
-    ]
+    rows = []
+    for start in range(0, len(prior), 8):
+        left, right = prior[start : start + 8], mixture[start : start + 8]
+        rows.append(TileRow(np.concatenate([left, right]), breaks=(len(left),)))
     gaussians = f"{n_components} Gaussian{'s' if n_components != 1 else ''}"
     sides = ((0, "z from the prior N(0, I)"), (min(8, len(prior)), f"z from {gaussians} fitted to the encodings"))
     rows[0] = replace(rows[0], headings=sides)

@@ -96,7 +96,7 @@ def highest(values: Floats, n: int) -> NDArray[np.intp]:
 def most_faithful(model: ConvVAE, split: LabelledImages, means_NZ: Floats, runtime: Runtime) -> int:
     """Where in its split lies that image of the fixed choice which is reconstructed with the least error.
 
-    A traversal that starts from a picture nobody recognises would show nothing.
+    Mid-tones come out best, and leave a traversal room both ways: in black and white parts it would show nothing.
     """
     fixed = spread_positions(split, min(N_FIXED, len(split)))
     reconstructed = decode(model, torch.from_numpy(means_NZ[fixed.numpy()]).float(), runtime)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +239,15 @@ def test_maps_render_for_classes(n_classes: int, tmp_path: Path) -> None:
     side = len(expected)
     # Above and right of it lie margins of 140 and 40 pixels.
     assert np.array_equal(picture(tmp_path / "map.png")[140 : 140 + side, -40 - side : -40], expected)
+
+
+def test_a_long_caption_makes_the_picture_taller_and_is_not_clipped(tmp_path: Path) -> None:
+    data = map_data.latent_map_data(scattered(9), images(9), np.zeros(9, np.int64), ("one",), None)
+    latent.latent_map(data, images(9), tmp_path / "short.png")
+    latent.latent_map(replace(data, caption="what is seen here " * 60), images(9), tmp_path / "long.png")
+    short, long = picture(tmp_path / "short.png"), picture(tmp_path / "long.png")
+    assert len(long) > len(short) + 100
+    assert (long[-20:] == 255).all()
 
 
 def test_points_that_coincide_render(tmp_path: Path) -> None:

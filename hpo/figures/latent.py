@@ -32,9 +32,9 @@ from hpo.figures.style import (
 from hpo.figures.tiles import strip
 
 _SCALE, _CELL_GAP = 2, 2
-# Pixels: margins around the two panels, between them, above (titles) and below (labels, legend, caption).
-_MARGIN, _LEFT, _BETWEEN, _RIGHT, _ABOVE, _BELOW = 30, 130, 60, 40, 140, 350
-_TO_LEGEND, _TO_CAPTION = 80, 220
+# Pixels: around and between the two panels, above them (titles), from them down to legend and caption, and a line.
+_MARGIN, _LEFT, _BETWEEN, _RIGHT, _ABOVE = 30, 130, 60, 40, 140
+_TO_LEGEND, _TO_CAPTION, _LINE = 80, 220, 36
 _CAPTION_CHARACTERS = 170
 # Burda et al. 2016: a unit whose posterior mean varies less than this over the images is unused.
 ACTIVE_VARIANCE = 0.01
@@ -59,13 +59,15 @@ def latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     """Draw points by class and, on the same plane, the images (N, H, W, 3) themselves, every pixel a square."""
     tiles = mosaic(data, images)
     panel = len(tiles)
-    width, height = _LEFT + _BETWEEN + _RIGHT + 2 * panel, _ABOVE + panel + _BELOW
+    lines = textwrap.wrap(data.caption, _CAPTION_CHARACTERS)
+    below = _TO_CAPTION + _LINE * len(lines) + _MARGIN
+    width, height = _LEFT + _BETWEEN + _RIGHT + 2 * panel, _ABOVE + panel + below
     figure = new_figure(data.title, width / DPI, height / DPI)
     figure.set_layout_engine("none")
     figure.texts[0].set_position((_MARGIN / width, 1 - _MARGIN / height))
     lefts = (_LEFT, _LEFT + panel + _BETWEEN)
     points, pictures = (
-        figure.add_axes((left / width, _BELOW / height, panel / width, panel / height)) for left in lefts
+        figure.add_axes((left / width, below / height, panel / width, panel / height)) for left in lefts
     )
     n_points = sum(len(one.points) for one in data.classes)
     dress(points, f"Each point one of {n_points:,} images, by class", *data.axis_labels)
@@ -78,10 +80,9 @@ def latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     pictures.set_yticks([])
     _draw_points(points, data, legend_y=-_TO_LEGEND / panel)
     # Straight onto the canvas: an image drawn into axes would be resampled.
-    figure.figimage(tiles, lefts[1], _BELOW, origin="upper", zorder=3)
-    lines = textwrap.fill(data.caption, _CAPTION_CHARACTERS)
-    at = (_MARGIN / width, (_BELOW - _TO_CAPTION) / height)
-    figure.text(*at, lines, fontsize=12, color=INK, va="top", linespacing=1.4)
+    figure.figimage(tiles, lefts[1], below, origin="upper", zorder=3)
+    at = (_MARGIN / width, (below - _TO_CAPTION) / height)
+    figure.text(*at, "\n".join(lines), fontsize=12, color=INK, va="top", linespacing=1.4)
     save_figure(figure, path)
 
 
@@ -127,6 +128,8 @@ def kl_per_dimension(data: KlPerDimension, path: Path) -> None:
     subject = "dimension carries" if data.half_rank == 1 else f"{data.half_rank} dimensions carry"
     dress(axes, f"The first {subject} half of the rate (left of the dotted line)", _KL_X, _KL_Y)
     axes.set_xlim(0, n + 1)
+    # Clear of the crosses on the axis.
+    axes.tick_params(axis="x", pad=8)
     # Room for the legend above the bars, also where all are of one height.
     axes.set_ylim(0, 1.2 * max(*data.nats, 1e-3))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))

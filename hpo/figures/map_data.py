@@ -155,7 +155,7 @@ def _title(n_points: int, order: Order, *, is_pca: bool) -> str:
 def _caption(order: Order, *, is_pca: bool) -> str:
     """What the map is ordered by, in the numbers measured on it."""
     sentences = [_about_classes(order)] if order.class_chance < 1 else []
-    notable = [(name, share) for name, share in order.shared[:4] if share >= _NOTABLE]
+    notable = [(name, share) for name, share in order.shared[:3] if share >= _NOTABLE]
     shared = ", ".join(f"{share:.0%} in {name}" for name, share in notable)
     if shared:
         sentences.append(f"Neighbours look alike: of the variance between images they predict {shared}.")

@@ -41,29 +41,32 @@ Device = Annotated[
 ]
 
 
-def _tidy(command: Callable[..., None]) -> Callable[..., None]:
-    """One clear message and the right exit code for everything that can go wrong."""
+def _tidy(stopped: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """One clear message and the right exit code for everything that can go wrong; `stopped` is said on Ctrl-C."""
 
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except UserError as error:
-            _fail(str(error), USER_FAULT)
-        except (OSError, optuna.exceptions.StorageInternalError) as error:
-            _fail(_about_files(error), USER_FAULT)
-        except KeyboardInterrupt:
-            _fail("Stopped. What was reported is kept; run the same command again to go on.", INTERRUPTED)
-        except typer.Exit:
-            raise
-        except Exception:
-            _fail(f"{traceback.format_exc()}This is a fault of ours; please report it with the lines above.", OUR_FAULT)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(*args: Any, **kwargs: Any) -> None:
+            try:
+                command(*args, **kwargs)
+            except UserError as error:
+                _fail(str(error), USER_FAULT)
+            except (OSError, optuna.exceptions.StorageInternalError) as error:
+                _fail(_about_files(error), USER_FAULT)
+            except KeyboardInterrupt:
+                _fail(stopped, INTERRUPTED)
+            except typer.Exit:
+                raise
+            except Exception:
+                _fail(f"{traceback.format_exc()}This is a fault of ours; please report these lines.", OUR_FAULT)
 
-    return run
+        return run
+
+    return decorate
 
 
 @app.command()
-@_tidy
+@_tidy("Stopped. Every report made is kept; the same command goes on from there.")
 def tune(
     config: Config,
     trials: Annotated[
@@ -100,7 +103,7 @@ def tune(
 
 
 @app.command()
-@_tidy
+@_tidy("Stopped. Nothing was changed; the same command begins the retraining anew.")
 def retrain(
     config: Config,
     trial: Annotated[
@@ -117,7 +120,9 @@ def retrain(
     from hpo import tune as tuning
     from hpo.display import shown
     from hpo.run import Finished
+    from hpo.study import find_study
 
+    find_study(study_config.name, config)
     prepared = tuning.prepare_machine(study_config, device)
     _say(*prepared.notices)
     study = tuning.open_for_reading(prepared, config)
@@ -132,7 +137,7 @@ def retrain(
 
 
 @app.command()
-@_tidy
+@_tidy("Stopped.")
 def dashboard(
     config: Config,
     host: Annotated[str, typer.Option(help="Address to listen on; only this machine reaches 127.0.0.1.")] = "127.0.0.1",
@@ -141,8 +146,9 @@ def dashboard(
     """Browse the study in optuna-dashboard, also while it is running."""
     study_config = read_config(find_config(config))
     from hpo import dashboard as server
+    from hpo.study import find_study
 
-    paths = server.find_study(study_config, config)
+    paths = find_study(study_config.name, config)
     free = server.find_port(host, port)
     warning = server.warning(host)
     _say(*([warning] if warning else []), f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
@@ -160,10 +166,9 @@ def _run_trials(opened: "Opened") -> bool:
     """Work until the budget is spent; return whether somebody asked to stop before."""
     from hpo.display import LiveTable, PlainLines, Progress
     from hpo.interrupt import graceful
-    from hpo.objective import TrialStarted
     from hpo.search_space import searched
-    from hpo.study import best_trial, ended
-    from hpo.workers import work
+    from hpo.study import best_trial, ended, is_pruned
+    from hpo.workers import may_stop_after, work
 
     place = opened.place
     best = best_trial(place.study)
@@ -175,14 +180,14 @@ def _run_trials(opened: "Opened") -> bool:
         deadline=opened.deadline,
         best=(best.number, best.value) if best and best.value is not None else None,
         n_ended=len(over),
-        n_pruned=sum(trial.state == optuna.trial.TrialState.PRUNED for trial in over),
+        n_pruned=sum(is_pruned(trial.user_attrs["end"]) for trial in over),
     )
     screen = LiveTable(console, progress) if console.is_terminal else PlainLines(console, progress)
     announcement = "Stopping after the epoch under way; Ctrl-C again stops at once."
     with screen, graceful(lambda: screen.announce(announcement)) as interrupt:
         for event in work(place, opened.budget.trials, opened.deadline):
             screen.show(event)
-            if interrupt.requested and not isinstance(event, TrialStarted):
+            if interrupt.requested and may_stop_after(event, place):
                 return True
     return False
 

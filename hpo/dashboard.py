@@ -5,24 +5,10 @@ import socket
 import optuna_dashboard
 from optuna.artifacts import FileSystemArtifactStore
 
-from hpo.config import StudyConfig
 from hpo.paths import StudyPaths
-from hpo.source import SAMPLE_SUFFIX
-from hpo.study import StudyError, existing_study, storage
+from hpo.study import StudyError, storage
 
 _LOOPBACK = ("127.0.0.1", "localhost")
-
-
-def find_study(config: StudyConfig, config_name: str) -> StudyPaths:
-    """The study's folder, or that of the sample's study which stands in where CIFAR-10 could not be fetched.
-
-    Raises: StudyError: neither is there.
-    """
-    for name in (config.name, f"{config.name}{SAMPLE_SUFFIX}"):
-        paths = StudyPaths.of(name)
-        if existing_study(name, paths) is not None:
-            return paths
-    raise StudyError(f"{StudyPaths.of(config.name).folder}: there is no study yet; run make tune STUDY={config_name}")
 
 
 def find_port(host: str, wanted: int) -> int:

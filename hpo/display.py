@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from hpo.objective import Event, TrialEnded, TrialReported, TrialStarted
+from hpo.study import is_pruned
 
 N_ROWS = 12
 
@@ -52,7 +53,7 @@ class Progress:
             return
         row.end = event.end
         self.n_ended += 1
-        self.n_pruned += event.state == TrialState.PRUNED
+        self.n_pruned += is_pruned(event.end)
         if event.state == TrialState.COMPLETE and event.value is not None:
             self.best = min(self.best or (event.number, event.value), (event.number, event.value), key=lambda b: b[1])
 
@@ -104,7 +105,7 @@ class LiveTable:
         progress = self._progress
         table = Table(caption=progress.status(), caption_justify="left")
         for name in ("trial", *progress.columns, "epoch", "val_bpd"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=name in ("trial", "epoch", "val_bpd"))
         table.add_column("end")
         for number, row in list(progress.rows.items())[-N_ROWS:]:
             best = progress.best is not None and progress.best[0] == number
@@ -113,8 +114,8 @@ class LiveTable:
                 *(shown(row.values[name]) for name in progress.columns),
                 f"{row.epoch:g}/{progress.epochs}",
                 "" if row.val_bpd is None else f"{row.val_bpd:.4f}",
-                row.end,
-                style="bold green" if best else "dim" if row.end.startswith(("pruned", "diverged")) else None,
+                row.end.partition(":")[0],
+                style="bold green" if best else "dim" if row.end not in ("running", "finished") else None,
             )
         return table
 

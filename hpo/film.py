@@ -78,7 +78,8 @@ def spread(images: LabelledImages, n_images: int) -> Tensor:
 
 
 def spread_positions(images: LabelledImages, n_images: int) -> Tensor:
-    """Where those images lie in the split, class by class: int64 (N,)."""
+    """Where those images lie in the split, class by class: int64 (N,), at most one for each image there is."""
+    n_images = min(n_images, len(images))
     by_class = images.labels.argsort(stable=True)
     return by_class[((torch.arange(n_images) + 0.5) * len(images) / n_images).long()]
 

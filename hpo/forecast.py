@@ -49,16 +49,23 @@ def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> Forecast:
     )
 
 
-def describe(forecast: Forecast, config: StudyConfig, budget: Budget, runtime: Runtime) -> str:
-    """The line that `tune` prints before it trains."""
-    n_trials = forecast.affordable_trials(budget)
-    epochs = config.training.epochs
-    if budget.timeout_minutes:
-        bought = f"{budget.timeout_minutes:g} min buy about {n_trials:.0f} trials of {epochs} epochs, more with pruning"
-    else:
-        minutes = n_trials * forecast.trial_s / 60
-        bought = f"{n_trials:.0f} trials of {epochs} epochs take at most about {minutes:.0f} min, less with pruning"
+def describe(forecast: Forecast, config: StudyConfig, budget: Budget, n_ended: int, runtime: Runtime) -> str:
+    """The line that `tune` prints before it trains; `n_ended` trials of the study are over."""
     return (
-        f"{forecast.images_per_second:,.0f} images/s here ({runtime.describe()}): {bought}; "
+        f"{forecast.images_per_second:,.0f} images/s here ({runtime.describe()}): "
+        f"{_bought(forecast, config.training.epochs, budget, n_ended)}; "
         f"about {forecast.disk_bytes / 1e6:.0f} MB of disk."
     )
+
+
+def _bought(forecast: Forecast, epochs: int, budget: Budget, n_ended: int) -> str:
+    """What the bound that binds first comes to."""
+    minutes = budget.timeout_minutes
+    n_left = None if budget.trials is None else budget.trials - n_ended
+    if minutes and (n_left is None or minutes * 60 < n_left * forecast.trial_s):
+        n_trials = minutes * 60 / forecast.trial_s
+        return f"{minutes:g} min buy about {n_trials:.0f} trials of {epochs} epochs, more with pruning"
+    assert n_left is not None, "a budget has one bound at least"
+    left = n_left * forecast.trial_s
+    duration = f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
+    return f"{n_left} trials of {epochs} epochs take about {duration}, less with pruning"

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 
 from hpo import provenance
 from model import ppca
@@ -50,7 +51,8 @@ def _how_it_was_trained(state: TrainState, history: list[dict[str, float]]) -> d
 def _test_metrics(state: TrainState, data: ImageData, sigma: float, importance_samples: int) -> dict[str, Any]:
     test = evaluate(state.model, data.test.images, sigma, state.runtime)
     # Evenly spaced: in a folder of one's own the images lie class by class.
-    subset = data.test.images[:: max(1, len(data.test) // N_IMPORTANCE_IMAGES)][:N_IMPORTANCE_IMAGES]
+    n_images = min(N_IMPORTANCE_IMAGES, len(data.test))
+    subset = data.test.images[((torch.arange(n_images) + 0.5) * len(data.test) / n_images).long()]
     bound = importance_weighted_bpd(state.model, subset, sigma, state.runtime, n_samples=importance_samples)
     return {
         "test_bpd": test.bpd,

@@ -5,15 +5,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import optuna
+import torch
 from optuna.trial import TrialState
 
 from hpo.config import StudyConfig
 from hpo.paths import StudyPaths
 from hpo.search_space import suggest
-from hpo.study import CONSTRAINT
+from hpo.study import CONSTRAINT, is_pruned
 from model.checkpoint import CheckpointError, load_state, save_state
 from model.config import TrainConfig
 from model.data import ImageData
+from model.errors import UserError
 from model.runtime import Runtime
 from model.train import Diverged, EpochMetrics, TrainState, train
 
@@ -67,8 +69,8 @@ Event = TrialStarted | TrialReported | TrialEnded
 def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
     """Train one trial to its end, going on from its checkpoint where it has one.
 
-    Its value is the last epoch's val_bpd. A diverged trial ends as pruned and infeasible, so that the sampler ranks
-    it last: a failed one would be ignored, and the corner it came from tried again.
+    Its value is the last epoch's val_bpd. A trial that diverged or ran out of memory ends as pruned and infeasible,
+    so that the sampler ranks it last: a failed one would be ignored, and the corner it came from tried again.
     """
     values = suggest(trial, place.config.hyperparameters)
     state = TrainState(trial_config(place.config, values, trial.number), place.runtime)
@@ -78,6 +80,14 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
         end = yield from _train_and_report(trial, place, state, history)
     except Diverged as error:
         end = f"diverged: {error}"
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        end = f"out of memory: {str(error).splitlines()[0] if str(error) else 'on the CPU'}"
+    except (OSError, UserError, optuna.exceptions.StorageInternalError):
+        # The disk's or the user's: the trial stays as it is and can go on.
+        raise
+    except Exception as error:
+        _end(trial, place, history, TrialState.FAIL, f"failed: {type(error).__name__}: {error}")
+        raise
     outcome = TrialState.COMPLETE if end == "finished" else TrialState.PRUNED
     yield _end(trial, place, history, outcome, end)
 
@@ -147,10 +157,10 @@ def _end(
     end: str,
 ) -> TrialEnded:
     """Write down what the trial was, tell the study, and let go of the checkpoint."""
-    diverged = end.startswith("diverged")
+    feasible = end == "finished" or is_pruned(end)
     for name, value in _attributes(place, history, end).items():
         trial.set_user_attr(name, value)
-    trial.set_constraint(CONSTRAINT, 1.0 if diverged else 0.0)
+    trial.set_constraint(CONSTRAINT, 0.0 if feasible else 1.0)
     value = history[-1]["val_bpd"] if history else None
     place.study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
     place.paths.checkpoint(trial.number).unlink(missing_ok=True)

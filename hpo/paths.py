@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
+# Of the study that stands in, on the bundled sample, where CIFAR-10 could not be fetched.
+SAMPLE_SUFFIX = "-sample"
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from optuna.trial import FrozenTrial
 
 from hpo.config import Choices, Range, StudyConfig
 from hpo.lock import held
-from hpo.objective import NOTABLE_BPD, trial_config
+from hpo.objective import earlier_best, trial_config
 from hpo.paths import StudyPaths
 from hpo.run import Finished, Run, carry_out
-from hpo.study import StudyError, best_trial
+from hpo.study import StudyError, best_trial, is_pruned
 from hpo.tune import Prepared
 from model.config import TrainConfig
-from model.train import EpochMetrics
+from model.train import Diverged, EpochMetrics
 
 
 def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTrial:
@@ -29,9 +29,10 @@ def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTr
         return best
     trials = study.get_trials(deepcopy=False)
     if number >= len(trials):
-        raise StudyError(f"--trial {number}: the study has trials 0 to {len(trials) - 1}")
-    if trials[number].value is None:
-        raise StudyError(f"--trial {number}: has no score yet; choose one that finished or was pruned")
+        raise StudyError(f"--trial {number}: the study has {len(trials)} trials, numbered from 0")
+    end = trials[number].user_attrs.get("end", "not over yet")
+    if end != "finished" and not is_pruned(end):
+        raise StudyError(f"--trial {number}: is {end}; choose one that finished or was pruned")
     return trials[number]
 
 
@@ -46,7 +47,7 @@ def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> Trai
 def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -> Iterator[EpochMetrics | Finished]:
     """Retrain into `best/`, yielding each epoch and then the result; its numbers also go onto the study.
 
-    Raises: StudyError: another process retrains this study.
+    Raises: StudyError: another process retrains this study, or the training diverged.
     """
     config, paths = prepared.config, StudyPaths.of(prepared.config.name)
     run = Run(
@@ -64,10 +65,15 @@ def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -
         fps=config.retrain.fps,
     )
     with held(paths.retrain_lock):
-        for event in carry_out(run, paths.best_under_way, paths.best):
-            if isinstance(event, Finished):
-                _write_down(study, event)
-            yield event
+        try:
+            for event in carry_out(run, paths.best_under_way, paths.best):
+                if isinstance(event, Finished):
+                    _write_down(study, event)
+                yield event
+        except Diverged as error:
+            raise StudyError(
+                f"retraining trial {trial.number} diverged: {error}; choose another with --trial (make: TRIAL=N)"
+            ) from error
 
 
 def compare(finished: Finished) -> list[str]:
@@ -77,13 +83,15 @@ def compare(finished: Finished) -> list[str]:
         f"Chosen at {metrics['trial_epochs']:g} epochs, retrained at {metrics['epochs']}: "
         f"val_bpd {metrics['trial_val_bpd']:.4f} -> {metrics['val_bpd']:.4f}; test_bpd {metrics['test_bpd']:.4f}"
     ]
-    best = min(finished.history, key=lambda row: row["val_bpd"])
-    if best["val_bpd"] < metrics["val_bpd"] - NOTABLE_BPD:
+    best = earlier_best(finished.history)
+    if best:
         lines.append(f"It was better earlier: {best['val_bpd']:.4f} at epoch {best['epoch']:g}; the last epoch counts")
     if metrics["ppca_bpd"] is not None:
         verdict = "beaten" if metrics["test_bpd"] < metrics["ppca_bpd"] else "not beaten: the model is undertrained"
-        size = metrics["hyperparameters"]["latent_dim"]
-        lines.append(f"Probabilistic PCA with {size} dimensions, test: {metrics['ppca_bpd']:.4f}, {verdict}")
+        lines.append(
+            f"Probabilistic PCA with {metrics['hyperparameters']['latent_dim']} dimensions: "
+            f"validation {metrics['ppca_val_bpd']:.4f}, test {metrics['ppca_bpd']:.4f}, {verdict}"
+        )
     return [*lines, *finished.notices]
 
 

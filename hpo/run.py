@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -48,6 +49,7 @@ def carry_out(run: Run, aside: RunPaths, final: RunPaths) -> Iterator[EpochMetri
 
     Raises: Diverged: the training did.
     """
+    _undo_half_a_swap(final)
     shutil.rmtree(aside.folder, ignore_errors=True)
     state = TrainState(run.config, run.runtime)
     film = Film(run.data.validation, frame_epochs(run.config.epochs, run.reconstruction_interval), aside)
@@ -101,9 +103,19 @@ def _as_yaml(run: Run) -> str:
     return yaml.safe_dump(contents, sort_keys=False)
 
 
+def _before(final: RunPaths) -> Path:
+    return final.folder.with_name(f".{final.folder.name}_before")
+
+
+def _undo_half_a_swap(final: RunPaths) -> None:
+    """Put the old folder back where a process ended between the two renames."""
+    if _before(final).exists() and not final.folder.exists():
+        _before(final).rename(final.folder)
+
+
 def _swap(aside: RunPaths, final: RunPaths) -> None:
     """Put the new folder in place of the old one, so that frames of two runs never mix."""
-    old = final.folder.with_name(f".{final.folder.name}_before")
+    old = _before(final)
     shutil.rmtree(old, ignore_errors=True)
     if final.folder.exists():
         final.folder.rename(old)

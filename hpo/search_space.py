@@ -29,8 +29,6 @@ def at_edge(entry: Range[Any] | Choices[Any], value: Any) -> bool:
     if isinstance(entry, Choices):
         numeric = all(isinstance(choice, int | float) for choice in entry.choices)
         return numeric and len(entry.choices) > 2 and value in (min(entry.choices), max(entry.choices))
-    if isinstance(entry.low, int):
-        return value in (entry.low, entry.high)
     scale = math.log if entry.log else float
     low, high = scale(entry.low), scale(entry.high)
     return not 0.02 < (scale(value) - low) / (high - low) < 0.98

@@ -1,14 +1,16 @@
 """Which images a study is about, and what happens where they cannot be fetched."""
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 from hpo.config import StudyConfig
+from hpo.paths import SAMPLE_SUFFIX
+from model.config import TrainConfig
 from model.data import ImageData, load_cifar10, load_folder, load_sample
 from model.errors import DataError, DownloadError
 
 ROOT_VARIABLE = "CIFAR10_ROOT"
-SAMPLE_SUFFIX = "-sample"
 
 
 def load_data(config: StudyConfig) -> tuple[StudyConfig, ImageData, str | None]:
@@ -65,11 +67,13 @@ def _fallback_notice(config: StudyConfig, error: DownloadError) -> str:
 
 
 def _check_batch_sizes(config: StudyConfig, data: ImageData) -> None:
-    """A batch must fit into the training images, and into the stretch between two reports."""
-    largest = config.hyperparameters.largest("batch_size")
-    n_images = round(len(data.train) * config.training.report_every)
+    """A batch must fit into the training images, and into the shortest stretch between two reports."""
+    training, largest = config.training, config.hyperparameters.largest("batch_size")
+    course = TrainConfig(epochs=training.epochs, report_every=training.report_every)
+    points = [course.epoch_at(report) for report in range(course.n_reports + 1)]
+    n_images = int(min(after - before for before, after in pairwise(points)) * len(data.train) + 1e-6)
     if largest > n_images:
         raise DataError(
-            f"hyperparameters.batch_size: must be at most {n_images}, the training images between two reports "
-            f"(training.report_every {config.training.report_every:g} of {len(data.train)}), got {largest}"
+            f"hyperparameters.batch_size: must be at most {n_images}, the fewest training images between two reports "
+            f"(training.report_every {training.report_every:g} of {len(data.train)}), got {largest}"
         )

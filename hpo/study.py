@@ -16,7 +16,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import Pruner, StudyConfig
-from hpo.paths import StudyPaths
+from hpo.paths import SAMPLE_SUFFIX, StudyPaths
 from hpo.search_space import tutorial_values
 from model.data import ImageData
 from model.errors import UserError
@@ -109,6 +109,24 @@ def existing_study(name: str, paths: StudyPaths) -> Study | None:
         raise _damaged(paths, error) from error
 
 
+def find_study(name: str, config_name: str) -> StudyPaths:
+    """The study's folder, or that of the sample's study which stands in for it.
+
+    Raises: StudyError: there is neither.
+    """
+    for candidate in (name, f"{name}{SAMPLE_SUFFIX}"):
+        paths = StudyPaths.of(candidate)
+        study = existing_study(candidate, paths)
+        if study is not None and "identity" in study.user_attrs:
+            return paths
+    raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; run make tune STUDY={config_name}")
+
+
+def is_pruned(end: str) -> bool:
+    """Whether a trial's `end` attribute tells of the pruner, not of a fault."""
+    return end.startswith("pruned")
+
+
 def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> None:
     """Refuse to go on with a study under another search space, objective, model or data.
 
@@ -133,8 +151,11 @@ def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, A
     Raises: StudyError: the folder cannot be written.
     """
     paths.folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(paths.database)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
+    try:
+        with contextlib.closing(sqlite3.connect(paths.database)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise StudyError(f"{paths.database}: cannot be written ({error}); mend the folder's permissions") from error
     study = optuna.create_study(
         study_name=config.name, storage=storage(paths), direction="minimize", load_if_exists=True
     )
@@ -162,7 +183,10 @@ def make_pruner(pruner: Pruner, report_every: float) -> optuna.pruners.BasePrune
 
 
 def startup_trials(affordable_trials: float) -> int:
-    """How many trials are sampled at random before TPE is trusted: a third of the affordable ones, ten at most."""
+    """How many trials are sampled at random before TPE is trusted: a third of the affordable ones, ten at most.
+
+    The first trial always counts as one: there is nothing before it to be guided by.
+    """
     return max(1, min(MAX_STARTUP_TRIALS, int(affordable_trials // 3)))
 
 

@@ -6,7 +6,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.config import StudyConfig
 from hpo.display import shown
 from hpo.search_space import at_edge, searched, tutorial_values
-from hpo.study import best_trial, ended
+from hpo.study import best_trial, ended, is_pruned
 from hpo.workers import interrupted_trials
 
 
@@ -66,10 +66,12 @@ def _edges(best: FrozenTrial, config: StudyConfig) -> list[str]:
 
 def _prunings(study: Study, config: StudyConfig) -> str:
     over = ended(study)
-    n_pruned = sum(trial.state == TrialState.PRUNED for trial in over)
-    trained = sum(float(trial.user_attrs.get("epoch", 0)) for trial in over)
-    full = config.training.epochs * len(over)
-    return f"{n_pruned} of {len(over)} trials pruned; {100 * (1 - trained / full):.0f}% of their epochs saved"
+    pruned = [trial for trial in over if is_pruned(trial.user_attrs["end"])]
+    saved = sum(config.training.epochs - trial.user_attrs["epoch"] for trial in pruned)
+    share = saved / (config.training.epochs * len(over))
+    faulty = [trial for trial in over if trial.state != TrialState.COMPLETE and trial not in pruned]
+    others = f"; {len(faulty)} ended by a fault (see their attribute `end`)" if faulty else ""
+    return f"{len(pruned)} of {len(over)} trials pruned; {100 * share:.0f}% of all epochs saved{others}"
 
 
 def _paused(study: Study) -> list[str]:

@@ -100,7 +100,7 @@ def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -
     line = None
     if study is None or _has_budget_left(study, budget):
         measured = forecast.measure(config, data, prepared.runtime)
-        line = forecast.describe(measured, config, budget, prepared.runtime)
+        line = forecast.describe(measured, config, budget, len(ended(study)) if study else 0, prepared.runtime)
         if study is None or "identity" not in study.user_attrs:
             affordable = measured.affordable_trials(config.budget)
             study = create_study(config, paths, _attributes(prepared, startup_trials(affordable)))
@@ -120,6 +120,7 @@ def _attributes(prepared: Prepared, n_startup_trials: int) -> dict[str, Any]:
     return {
         "score": SCORE,
         "startup_trials": n_startup_trials,
+        "precision": prepared.runtime.precision,
         "data": provenance.data_facts(prepared.data),
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),

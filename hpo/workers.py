@@ -20,8 +20,13 @@ def work(place: Workplace, n_total: int | None, deadline: float | None) -> Itera
     while _goes_on(place, n_total, deadline):
         for event in run_trial(_next_trial(place.study), place):
             yield event
-            if isinstance(event, TrialReported) and _is_past(deadline):
+            if _is_past(deadline) and may_stop_after(event, place):
                 return
+
+
+def may_stop_after(event: Event, place: Workplace) -> bool:
+    """Whether a call may stop here: not between a trial's last report and its end, which costs nothing more."""
+    return not (isinstance(event, TrialReported) and event.metrics.epoch >= place.config.training.epochs)
 
 
 def interrupted_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:

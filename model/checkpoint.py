@@ -3,6 +3,7 @@
 Both are read with `weights_only=True`: tensors and plain values, no code.
 """
 
+import io
 import pickle
 import zipfile
 from dataclasses import asdict
@@ -26,6 +27,7 @@ def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -
     """Write everything that training needs to go on, and the metrics reported so far, atomically."""
     contents = {
         "config": asdict(state.config),
+        "made_on": _made_on(state),
         "step": state.step,
         "skipped_updates": state.skipped_updates,
         "elapsed_s": state.elapsed_s,
@@ -34,8 +36,7 @@ def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -
         "noise": state.noise.get_state(),
         "history": history,
     }
-    with replacing(path) as temporary:
-        torch.save(contents, temporary)
+    _write(path, contents)
 
 
 def load_state(path: Path, state: TrainState) -> list[dict[str, float]]:
@@ -46,6 +47,8 @@ def load_state(path: Path, state: TrainState) -> list[dict[str, float]]:
     contents = _load(path)
     if TrainConfig.from_dict(contents["config"]) != state.config:
         raise CheckpointError(f"{path}: was written under other hyperparameters; remove it")
+    if contents["made_on"] != _made_on(state):
+        raise CheckpointError(f"{path}: was written on {contents['made_on']}, this is {_made_on(state)}")
     state.model.load_state_dict(contents["model"])
     state.optimizer.load_state_dict(contents["optimizer"])
     state.noise.set_state(contents["noise"])
@@ -58,8 +61,7 @@ def load_state(path: Path, state: TrainState) -> list[dict[str, float]]:
 def save_model(path: Path, model: ConvVAE, sigma: float, config: TrainConfig) -> None:
     """Write weights, sigma and configuration, atomically."""
     contents = {"config": asdict(config), "sigma": sigma, "model": model.state_dict()}
-    with replacing(path) as temporary:
-        torch.save(contents, temporary)
+    _write(path, contents)
 
 
 def load_model(path: Path) -> tuple[ConvVAE, float, TrainConfig]:
@@ -72,6 +74,19 @@ def load_model(path: Path) -> tuple[ConvVAE, float, TrainConfig]:
     model = ConvVAE(config.latent_dim, config.channels)
     model.load_state_dict(contents["model"])
     return model.eval(), float(contents["sigma"]), config
+
+
+def _made_on(state: TrainState) -> str:
+    """What a run must go on with: random generators do not carry over to another kind of device."""
+    return f"{state.runtime.device.type}, {state.runtime.precision}"
+
+
+def _write(path: Path, contents: dict[str, Any]) -> None:
+    # By way of memory: writing to a file, torch.save turns a full disk into a RuntimeError.
+    buffer = io.BytesIO()
+    torch.save(contents, buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def _load(path: Path) -> dict[str, Any]:

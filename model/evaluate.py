@@ -141,7 +141,7 @@ def _run(model: ConvVAE, images: Tensor, runtime: Runtime, noise_seed: int, batc
             with runtime.autocast():
                 reconstruction, mean, log_variance = model(x, batch_noise)
             squared_error += float(elbo.squared_error(x, reconstruction).sum())
-            rates += elbo.rate_per_dimension(mean, log_variance).sum(0).double().cpu()
+            rates += elbo.rate_per_dimension(mean, log_variance).sum(0).cpu().double()
     return _Pass(squared_error, rates)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sysconfig
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +28,6 @@ class Runtime:
         """The context in which a forward pass takes this precision."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
-    def synchronize(self) -> None:
-        """Wait for the device, so that a clock read afterwards is true."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        elif self.device.type == "mps":
-            torch.mps.synchronize()
-
     def describe(self) -> str:
         """One phrase for people: `CPU, bfloat16, compiled`."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper()
@@ -57,9 +51,11 @@ def compiler_remedy(device: torch.device) -> str | None:
         return "compilation is left out on MPS"
     # On CUDA only the launchers of the kernels are compiled here, in C.
     compilers = ("c++", "g++", "clang++") if device.type == "cpu" else ("cc", "gcc", "clang")
-    if any(map(shutil.which, compilers)):
-        return None
-    return "no C++ compiler was found (Debian, Ubuntu: sudo apt install g++), so the model runs uncompiled"
+    if not any(map(shutil.which, compilers)):
+        return "no C++ compiler was found (Debian, Ubuntu: sudo apt install g++), so the model runs uncompiled"
+    if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
+        return "Python.h was not found (Debian, Ubuntu: sudo apt install python3-dev), so the model runs uncompiled"
+    return None
 
 
 def compile_model(model: ConvVAE) -> None:
@@ -69,7 +65,7 @@ def compile_model(model: ConvVAE) -> None:
 
 
 def seeded_generator(*seeds: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator for a tuple of seeds: different tuples give unrelated streams."""
+    """A generator for a tuple of seeds: different tuples of one length give unrelated streams."""
     import numpy as np
 
     words = np.random.SeedSequence(seeds).generate_state(1, np.uint64)

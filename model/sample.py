@@ -34,8 +34,11 @@ def read_sample(folder: Path) -> Sample:
             rows = list(csv.DictReader(file))
         sheets = {name: _tiles(folder / name, facts["tile_px"]) for name in {row["sheet"] for row in rows}}
         splits = {name: _split(name, rows, sheets) for name in facts["sha256"]}
-    except (OSError, KeyError, ValueError, IndexError, SyntaxError) as error:
+    except (OSError, KeyError, ValueError, IndexError, SyntaxError, TypeError) as error:
         raise DataError(f"{folder}: the bundled sample cannot be read ({error}); {_REMEDY}") from error
+    index_digest = hashlib.sha256((folder / "index.csv").read_bytes()).hexdigest()
+    if index_digest != facts["index_sha256"]:
+        raise DataError(f"{folder}: index.csv is not the one that was written; {_REMEDY}")
     for name, (pixels, _) in splits.items():
         if hashlib.sha256(pixels.tobytes()).hexdigest() != facts["sha256"][name]:
             raise DataError(f"{folder}: the {name} images are not those that were drawn; {_REMEDY}")

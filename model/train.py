@@ -68,7 +68,9 @@ class TrainState:
         self.model.to(runtime.device)
         if runtime.compiled:
             compile_model(self.model)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
+        # Adam fused on MPS takes found_inf and does not heed it.
+        fused = runtime.device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=fused)
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)
         self.step = 0
         self.skipped_updates = 0
@@ -136,6 +138,8 @@ def _train_stretch(state: TrainState, images: Tensor, last_step: int) -> _Stretc
 def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
     """One Adam step on uint8 images; return means of squared error, rate and gradient norm, and 1 (0s if skipped)."""
     config, model = state.config, state.model.train()
+    statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+    before = [buffer.clone() for buffer in statistics]
     x_BCHW = to_unit(batch)
     noise_BZ = torch.randn(len(x_BCHW), config.latent_dim, generator=state.noise, device=x_BCHW.device)
     with state.runtime.autocast():
@@ -149,17 +153,23 @@ def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
     state.optimizer.zero_grad(set_to_none=True)
     (distortion + config.beta * rate).backward()
     grad_norm = nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-    _step_if_finite(state.optimizer, grad_norm, learning_rate)
+    finite = torch.isfinite(grad_norm)
+    _step_if_finite(state.optimizer, finite, learning_rate)
+    for buffer, kept in zip(statistics, before, strict=True):
+        buffer.copy_(torch.where(finite, buffer, kept))
     means = torch.stack([errors_B.mean(), rate, grad_norm, torch.ones_like(grad_norm)]).detach()
-    return torch.where(torch.isfinite(grad_norm), means, 0.0)
+    return torch.where(finite, means, 0.0)
 
 
-def _step_if_finite(optimizer: torch.optim.Optimizer, grad_norm: Tensor, learning_rate: float) -> None:
+def _step_if_finite(optimizer: torch.optim.Optimizer, finite: Tensor, learning_rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
-    # GradScaler's own way to leave out a fused step on the device itself: weights, moments and count stay as they are.
-    optimizer.found_inf = (~torch.isfinite(grad_norm)).float()  # type: ignore[attr-defined]
-    optimizer.step()
+    if optimizer.defaults["fused"]:
+        # GradScaler's own way to leave out a step on the device itself: weights, moments and count stay as they are.
+        optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+        optimizer.step()
+    elif finite:
+        optimizer.step()
 
 
 def _metrics(

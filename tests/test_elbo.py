@@ -22,8 +22,7 @@ def test_kl_is_zero_at_the_prior() -> None:
     assert elbo.rate_per_dimension(zeros, zeros).tolist() == zeros.tolist()
 
 
-def test_bits_per_dimension_of_a_uniform_guess_are_eight() -> None:
-    # A density of 1 over the 255/255 + one bin that the pixels cover: log2(256) bits, up to the bin's width.
+def test_a_density_of_one_costs_the_bits_of_255_bins_and_a_nat_its_share() -> None:
     assert elbo.bits_per_dimension(0.0, 0.0) == pytest.approx(math.log2(255))
     nats_of_one_bit_each = 3072 * math.log(2)
     assert elbo.bits_per_dimension(nats_of_one_bit_each, 0.0) == pytest.approx(math.log2(255) + 1)

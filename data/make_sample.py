@@ -136,8 +136,9 @@ def build(splits: dict[str, tuple[Pixels, Integers]]) -> dict[str, bytes]:
             ]
         sha256[grid.split] = digest.hexdigest()
     n_images = {f"n_{grid.split}": grid.tiles * len(CLASSES) for grid in GRIDS}
-    facts = {"seed": SEED, "classes": CLASSES, **n_images, "tile_px": TILE_PX, "sha256": sha256}
     files["index.csv"] = index_csv(rows)
+    facts = {"seed": SEED, "classes": CLASSES, **n_images, "tile_px": TILE_PX, "sha256": sha256}
+    facts["index_sha256"] = hashlib.sha256(files["index.csv"]).hexdigest()
     files["sample.json"] = (json.dumps(facts, indent=2) + "\n").encode()
     return files
 

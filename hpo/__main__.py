@@ -120,9 +120,7 @@ def retrain(
     from hpo import tune as tuning
     from hpo.display import shown
     from hpo.run import Finished
-    from hpo.study import find_study
 
-    find_study(study_config.name, config)
     prepared = tuning.prepare_machine(study_config, device)
     _say(*prepared.notices)
     study = tuning.open_for_reading(prepared, config)

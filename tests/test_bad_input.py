@@ -389,12 +389,15 @@ def test_changed_images_are_refused() -> None:
 @pytest.mark.usefixtures("resumed")
 @pytest.mark.parametrize("number", [2, 10**6])
 def test_a_trial_out_of_range_is_answered_with_those_that_there_are(number: int) -> None:
-    assert refusal("retrain", "mine", "--trial", str(number)) == f"--trial {number}: the study has trials 0 to 1"
+    assert (
+        refusal("retrain", "mine", "--trial", str(number))
+        == f"--trial {number}: the study has 2 trials, numbered from 0"
+    )
 
 
 @pytest.mark.usefixtures("resumed")
 def test_a_trial_without_a_score_is_refused() -> None:
-    assert refusal("retrain", "mine", "--trial", "1").startswith("--trial 1: has no score yet")
+    assert refusal("retrain", "mine", "--trial", "1").startswith("--trial 1: is not over yet")
 
 
 @pytest.mark.usefixtures("resumed")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+import torch
 from optuna.trial import TrialState
 
 from hpo.config import Budget, Choices, Hyperparameters, Pruner, Range, StudyConfig, Training
@@ -159,6 +160,49 @@ def test_a_diverged_trial_is_ranked_last_and_never_best(
     assert diverged.constraints == {"finite": 1.0}
     best = best_trial(study)
     assert best is not None and best.number == study.best_trial.number == 0
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried 1 GiB"), MemoryError()])
+def test_a_trial_out_of_memory_ends_as_infeasible_and_the_search_goes_on(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    with monkeypatch.context() as patched:
+        patched.setattr("hpo.objective.train", lambda *_: (_ for _ in ()).throw(error))
+        list(work(place, 1, None))
+    list(work(place, 2, None))
+    assert [trial.state for trial in study.trials] == [TrialState.PRUNED, TrialState.COMPLETE]
+    assert study.trials[0].user_attrs["end"].startswith("out of memory")
+    assert study.trials[0].constraints == {"finite": 1.0}
+
+
+def test_a_fault_of_ours_fails_its_trial_and_is_not_met_again(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    with monkeypatch.context() as patched, pytest.raises(AssertionError):
+        patched.setattr("hpo.objective.train", lambda *_: (_ for _ in ()).throw(AssertionError("a bug")))
+        list(work(place, 1, None))
+    assert study.trials[0].state == TrialState.FAIL
+    assert study.trials[0].user_attrs["end"] == "failed: AssertionError: a bug"
+    assert not interrupted_trials(study)
+
+
+def test_a_deadline_pauses_a_trial_between_reports_but_not_after_its_last(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    clock = iter([0.0, 0.0, 9.0])
+    monkeypatch.setattr("hpo.workers.time.monotonic", lambda: next(clock, 9.0))
+    list(work(place, None, 5.0))
+    assert len(interrupted_trials(study)[0].intermediate_values) == 1
+    clock = iter([0.0, 0.0, 0.0, 9.0])
+    list(work(place, None, 5.0))
+    assert study.trials[0].state == TrialState.COMPLETE, "past the deadline at its last report, and ended all the same"
+    assert len(study.trials) == 1
 
 
 def test_a_damaged_checkpoint_sends_its_trial_back_to_the_start_and_says_so(

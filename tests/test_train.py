@@ -86,6 +86,30 @@ def test_a_non_finite_update_is_skipped_and_counted(data: ImageData, runtime: Ru
     assert steps == {10.0 - 2.0}
 
 
+def test_an_update_whose_images_came_out_as_nan_leaves_the_batch_statistics_alone(
+    data: ImageData, runtime: Runtime
+) -> None:
+    state = TrainState(replace(SMALL, epochs=1), runtime)
+    calls = iter(range(100))
+    state.model.encoder.mean.register_forward_hook(
+        lambda _module, _inputs, output: output * float("nan") if next(calls) == 4 else output
+    )
+    (metrics,) = train(state, data)
+    assert metrics.skipped_updates == 1
+    assert all(torch.isfinite(buffer).all() for buffer in state.model.buffers())
+
+
+def test_a_checkpoint_of_another_device_or_precision_is_refused(
+    data: ImageData, runtime: Runtime, tmp_path: Path
+) -> None:
+    save_state(tmp_path / "state.pt", TrainState(SMALL, runtime), [])
+    other = TrainState(SMALL, Runtime(runtime.device, "bfloat16"))
+    before = other.noise.get_state()
+    with pytest.raises(CheckpointError, match="written on cpu, float32, this is cpu, bfloat16"):
+        load_state(tmp_path / "state.pt", other)
+    assert torch.equal(other.noise.get_state(), before), "nothing was loaded"
+
+
 def test_a_run_that_keeps_diverging_says_so(data: ImageData, runtime: Runtime) -> None:
     state = TrainState(SMALL, runtime)
     state.model.encoder.mean.weight.register_hook(lambda grad: grad * float("inf"))

@@ -1,8 +1,10 @@
 """What the README promises is there."""
 
+import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -65,8 +67,23 @@ def test_the_files_shown_are_those_that_are_written() -> None:
         assert path.name in tree
 
 
-@pytest.mark.parametrize("page", ["README.md", "data/README.md"])
+@pytest.mark.parametrize("page", ["README.md", "data/README.md", "results/showcase/README.md"])
 def test_links_to_files_resolve(page: str) -> None:
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_showcase_tells_the_numbers_of_its_files() -> None:
+    folder = ROOT / "results" / "showcase"
+    page, metrics = (folder / "README.md").read_text(), json.loads((folder / "metrics.json").read_text())
+    trials = pd.read_csv(folder / "trials.csv")
+    for name, digits in (("val_bpd", 3), ("test_bpd", 3), ("ppca_bpd", 3), ("test_mse", 5), ("test_rate_nats", 1)):
+        assert f"{metrics[name]:.{digits}f}" in page
+    assert f"{metrics['test_bpd']:.3f} bits per dimension on the test split" in README
+    finished = trials[trials["state"] == "complete"].sort_values("val_bpd")
+    assert metrics["trial"] == finished.iloc[0]["trial"] == 0
+    assert f"val_bpd {finished.iloc[0]['val_bpd']:.3f} after 3 epochs" in page
+    assert f"trial {finished.iloc[1]['trial']} with {finished.iloc[1]['val_bpd']:.3f}" in page
+    n_pruned, n_ended = (trials["state"] == "pruned").sum(), (trials["state"] != "running").sum()
+    assert f"{n_ended} trials ended, {n_pruned} of them pruned" in page

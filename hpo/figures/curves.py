@@ -125,6 +125,9 @@ def _draw_panel(axes: Axes, panel: Panel, last_epoch: float) -> None:
     dress(axes, _panel_title(panel), "epoch", panel.unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlim(0, max(last_epoch, 1) * 1.03)
+    if panel.curves[0].name == _RATE:
+        # A constant rate would else be drawn with a scale of its own rounding.
+        axes.set_ylim(bottom=0)
     if not any(curve.values for curve in panel.curves):
         axes.set_yticks([])
 

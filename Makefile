@@ -2,6 +2,8 @@
 #|
 #|   make tune            tune: sample, train, prune; run it again to go on where it stopped
 #|   make best-retrain    retrain the best trial at full length; draw all figures and the animation
+#|   make train           one run with given values (the tutorial's by default), drawn as well
+#|   make figures         draw a finished run again from its files: RUN=results/cifar10/best FPS=4
 #|   make dashboard       browse the study in optuna-dashboard
 #|
 #|   make test            the tests, without the long suites
@@ -15,9 +17,14 @@
 #|   TRIALS=              tune: the study's total number of trials, over all calls
 #|   TIMEOUT=             tune: stop this call after so many minutes
 #|   FRESH=               tune: FRESH=1 starts over instead of going on
-#|   DEVICE=              tune, best-retrain: cpu, cuda or mps; empty: the fastest there is
+#|   DEVICE=              cpu, cuda or mps; empty: the fastest there is
 #|   TRIAL=               best-retrain: the number of another trial than the best
-#|   EPOCHS=              best-retrain: how many epochs
+#|   EPOCHS=              best-retrain, train: how many epochs
+#|   BETA=  LATENT_DIM=  LEARNING_RATE=  BATCH_SIZE=  SCHEDULE=      train: its values
+#|   DATA=cifar10         train: cifar10, sample or a folder of images
+#|   OUTPUT=results/train train: where the results go
+#|   TEST=                train: TEST=1 scores the test split, too
+#|   RUN=  FPS=           figures: the folder of the run; frames a second
 #|   HOST=  PORT=         dashboard: where it listens; empty: on this machine only
 #|   PYTHON=python3       the Python (3.11 or newer) that .venv is made from
 #|
@@ -34,6 +41,16 @@ FRESH   =
 DEVICE  =
 TRIAL   =
 EPOCHS  =
+BETA    =
+LATENT_DIM =
+LEARNING_RATE =
+BATCH_SIZE =
+SCHEDULE =
+DATA    =
+OUTPUT  =
+TEST    =
+RUN     =
+FPS     =
 HOST    =
 PORT    =
 PYTHON  = python3
@@ -42,20 +59,30 @@ python := .venv/bin/python
 typed  := $(wildcard hpo model tests data/*.py benchmarks/*.py)
 # $(call option,--trials,TRIALS) is empty where TRIALS is.
 option  = $(if $(strip $($2)),$1 '$(strip $($2))')
-fresh   = $(if $(filter-out 0 no false,$(FRESH)),--fresh)
+# $(call flag,--fresh,FRESH) likewise, also where it says no.
+flag    = $(if $(filter-out 0 no false,$($2)),$1)
 
-.PHONY: help tune best-retrain dashboard test test-all check .packages .dev-packages
+.PHONY: help tune best-retrain train figures dashboard test test-all check .packages .dev-packages
 
 help:
 	@sed -n 's/^#| \{0,1\}//p' Makefile
 
 tune: .packages
 	$(strip $(python) -m hpo tune '$(STUDY)' $(call option,--trials,TRIALS) \
-	  $(call option,--timeout,TIMEOUT) $(call option,--device,DEVICE) $(fresh))
+	  $(call option,--timeout,TIMEOUT) $(call option,--device,DEVICE) $(call flag,--fresh,FRESH))
 
 best-retrain: .packages
 	$(strip $(python) -m hpo retrain '$(STUDY)' $(call option,--trial,TRIAL) \
 	  $(call option,--epochs,EPOCHS) $(call option,--device,DEVICE))
+
+train: .packages
+	$(strip $(python) -m hpo train $(call option,--beta,BETA) $(call option,--latent-dim,LATENT_DIM) \
+	  $(call option,--learning-rate,LEARNING_RATE) $(call option,--batch-size,BATCH_SIZE) \
+	  $(call option,--epochs,EPOCHS) $(call option,--schedule,SCHEDULE) $(call option,--data,DATA) \
+	  $(call option,--device,DEVICE) $(call option,--output,OUTPUT) $(call flag,--test,TEST))
+
+figures: .packages
+	$(strip $(python) -m hpo figures '$(RUN)' $(call option,--fps,FPS) $(call option,--device,DEVICE))
 
 dashboard: .packages
 	$(strip $(python) -m hpo dashboard '$(STUDY)' $(call option,--host,HOST) $(call option,--port,PORT))

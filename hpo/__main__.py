@@ -1,28 +1,18 @@
-"""The command line: the only place that prints or exits."""
+"""The command line: what can be asked for."""
 
-import functools
-import traceback
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import optuna
 import typer
-from rich.console import Console
 
-from hpo.config import Budget
+from hpo.config import TUTORIAL, Budget
 from hpo.config_file import ConfigError, find_config, read_config
-from hpo.paths import StudyPaths
-from model.errors import UserError
+from hpo.paths import TRAIN, RunPaths, StudyPaths
+from hpo.terminal import INTERRUPTED, follow_run, follow_trials, say, tidy
 
 # Everything that loads torch is imported where it is used: help and a faulty file answer at once.
-if TYPE_CHECKING:
-    from hpo.tune import Opened
-    from model.train import EpochMetrics
-
-OUR_FAULT, USER_FAULT, INTERRUPTED = 1, 2, 130
-
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -30,8 +20,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Find the best hyperparameters of a convolutional VAE on CIFAR-10, then retrain the best and show it.",
 )
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Config = Annotated[
     str, typer.Argument(help="A study's name (quick) or its file (study_configs/quick.yaml).", show_default=False)
@@ -41,32 +29,8 @@ Device = Annotated[
 ]
 
 
-def _tidy(stopped: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """One clear message and the right exit code for everything that can go wrong; `stopped` is said on Ctrl-C."""
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def run(*args: Any, **kwargs: Any) -> None:
-            try:
-                command(*args, **kwargs)
-            except UserError as error:
-                _fail(str(error), USER_FAULT)
-            except (OSError, optuna.exceptions.StorageInternalError) as error:
-                _fail(_about_files(error), USER_FAULT)
-            except KeyboardInterrupt:
-                _fail(stopped, INTERRUPTED)
-            except typer.Exit:
-                raise
-            except Exception:
-                _fail(f"{traceback.format_exc()}This is a fault of ours; please report these lines.", OUR_FAULT)
-
-        return run
-
-    return decorate
-
-
 @app.command()
-@_tidy("Stopped. Every report made is kept; the same command goes on from there.")
+@tidy("Stopped. Every report made is kept; the same command goes on from there.")
 def tune(
     config: Config,
     trials: Annotated[
@@ -89,21 +53,21 @@ def tune(
 
     budget = _call_budget(study_config.budget, trials, timeout)
     prepared = tuning.prepare_machine(study_config, device)
-    _say(*prepared.notices)
+    say(*prepared.notices)
     with tuning.open_study(prepared, fresh) as (study, moved):
         if moved:
-            _say(f"The earlier study now lies in {moved}.")
+            say(f"The earlier study now lies in {moved}.")
         opened, line = tuning.measure_and_begin(prepared, study, budget)
         if line:
-            _say(line)
-        interrupted = _run_trials(opened)
-        _say(*summarize(opened.place.study, opened.place.config, opened.ppca_bpd, config))
+            say(line)
+        interrupted = follow_trials(opened)
+        say(*summarize(opened.place.study, opened.place.config, opened.ppca_bpd, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
 
 @app.command()
-@_tidy("Stopped. Nothing was changed; the same command begins the retraining anew.")
+@tidy("Stopped. Every finished epoch is kept; the same command goes on from there.")
 def retrain(
     config: Config,
     trial: Annotated[
@@ -114,28 +78,90 @@ def retrain(
     ] = None,
     device: Device = None,
 ) -> None:
-    """Retrain the best trial at full length, score it once on the test split, draw its pictures and its animation."""
+    """Retrain the best trial at full length, score it once on the test split, draw its pictures and its animation.
+
+    Ctrl-C stops after the epoch under way; the same command goes on from there.
+    """
     study_config = read_config(find_config(config))
     from hpo import retrain as retraining
     from hpo import tune as tuning
     from hpo.display import shown
-    from hpo.run import Finished
 
     prepared = tuning.prepare_machine(study_config, device)
-    _say(*prepared.notices)
+    say(*prepared.notices)
     study = tuning.open_for_reading(prepared, config)
     chosen = retraining.choose_trial(study, trial, config)
     n_epochs = epochs or prepared.config.retrain.epochs
     values = ", ".join(f"{name} {shown(value)}" for name, value in chosen.params.items())
-    _say(f"Retraining trial {chosen.number} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}")
-    for event in retraining.retrain(prepared, study, chosen, n_epochs):
-        _say(*(retraining.compare(event) if isinstance(event, Finished) else [_epoch_line(event, n_epochs)]))
-    best = StudyPaths.of(prepared.config.name).best
-    _say(f"Next: open {best.animation_gif}, and the pictures beside it")
+    say(f"Retraining trial {chosen.number} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}")
+    finished = follow_run(retraining.retrain(prepared, study, chosen, n_epochs), n_epochs)
+    say(*retraining.compare(finished))
+    say(f"Next: open {StudyPaths.of(prepared.config.name).best.page}")
 
 
 @app.command()
-@_tidy("Stopped.")
+@tidy("Stopped. Every finished epoch is kept; the same command goes on from there.")
+def train(
+    beta: Annotated[float, typer.Option(help="Weight of the rate in the training loss.")] = TUTORIAL.beta,
+    latent_dim: Annotated[int, typer.Option(help="Latent dimensions.")] = TUTORIAL.latent_dim,
+    learning_rate: Annotated[float, typer.Option(help="Adam's, after the warm-up.")] = TUTORIAL.learning_rate,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = TUTORIAL.batch_size,
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = TUTORIAL.epochs,
+    schedule: Annotated[str, typer.Option(help="constant, or cosine: falls to zero over the run.")] = TUTORIAL.schedule,
+    warmup_epochs: Annotated[
+        float, typer.Option(help="Epochs in which the learning rate rises.")
+    ] = TUTORIAL.warmup_epochs,
+    reconstruction: Annotated[
+        str, typer.Option(help="gaussian, or bce: the tutorial's binary cross-entropy.")
+    ] = TUTORIAL.reconstruction,
+    seed: Annotated[int, typer.Option(help="Of weights, order and noise.")] = TUTORIAL.seed,
+    reconstruction_interval: Annotated[str, typer.Option(help="A frame every so many epochs, or: log.")] = "1",
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 2.0,
+    data: Annotated[
+        str, typer.Option(help="cifar10, sample (5,000 images, bundled), or a folder of images.")
+    ] = "cifar10",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    output: Annotated[Path, typer.Option(help="Folder of the results; an earlier run there is moved aside.")] = TRAIN,
+    test: Annotated[bool, typer.Option("--test", help="Score the test split, too, once it is trained.")] = False,
+) -> None:
+    """Train once with the values given (the tutorial's by default), and draw the same pictures as best-retrain.
+
+    Ctrl-C stops after the epoch under way; the same command goes on from there.
+    """
+    # The options that are fields of a study's file go by their names there.
+    options = {name: value for name, value in locals().items() if name not in ("data", "device", "output", "test")}
+    from hpo import single_run
+    from hpo.outcome import outcome
+
+    prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)
+    say(*prepared.notices)
+    say(f"Training for {epochs} epochs ({prepared.run.runtime.describe()}) into {prepared.paths.folder}")
+    say(*outcome(follow_run(single_run.train_alone(prepared), epochs)))
+    say(f"Next: open {prepared.paths.page}")
+
+
+@app.command()
+@tidy("Stopped. What was drawn is whole; the same command draws the rest.")
+def figures(
+    run: Annotated[
+        Path, typer.Argument(help="The folder of a finished run: results/cifar10/best, say.", show_default=False)
+    ],
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second; the run's own if left out.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+) -> None:
+    """Draw a finished run's pictures, animations and page again from its saved files, without training."""
+    if fps is not None and not 0 < fps <= 60:
+        raise ConfigError(f"--fps: must be > 0 and <= 60, got {fps}")
+    from hpo.redraw import redraw
+
+    say(*redraw(run, fps, device))
+    say(f"Next: open {RunPaths(run).page}")
+
+
+@app.command()
+@tidy("Stopped.")
 def dashboard(
     config: Config,
     host: Annotated[str, typer.Option(help="Address to listen on; only this machine reaches 127.0.0.1.")] = "127.0.0.1",
@@ -149,7 +175,7 @@ def dashboard(
     paths = find_study(study_config.name, config)
     free = server.find_port(host, port)
     warning = server.warning(host)
-    _say(*([warning] if warning else []), f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
+    say(*([warning] if warning else []), f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
     server.serve(paths, host, free)
 
 
@@ -158,59 +184,6 @@ def _call_budget(budget: Budget, trials: int | None, timeout: float | None) -> B
         raise ConfigError(f"--timeout: must be > 0 minutes, got {timeout}")
     given = {"trials": trials, "timeout_minutes": timeout}
     return budget.model_copy(update={name: value for name, value in given.items() if value is not None})
-
-
-def _run_trials(opened: "Opened") -> bool:
-    """Work until the budget is spent; return whether somebody asked to stop before."""
-    from hpo.display import LiveTable, PlainLines, Progress
-    from hpo.interrupt import graceful
-    from hpo.search_space import searched
-    from hpo.study import best_trial, ended, is_pruned
-    from hpo.workers import may_stop_after, work
-
-    place = opened.place
-    best = best_trial(place.study)
-    over = ended(place.study)
-    progress = Progress(
-        columns=list(searched(place.config.hyperparameters)),
-        epochs=place.config.training.epochs,
-        n_total=opened.budget.trials,
-        deadline=opened.deadline,
-        best=(best.number, best.value) if best and best.value is not None else None,
-        n_ended=len(over),
-        n_pruned=sum(is_pruned(trial.user_attrs["end"]) for trial in over),
-    )
-    screen = LiveTable(console, progress) if console.is_terminal else PlainLines(console, progress)
-    announcement = "Stopping after the epoch under way; Ctrl-C again stops at once."
-    with screen, graceful(lambda: screen.announce(announcement)) as interrupt:
-        for event in work(place, opened.budget.trials, opened.deadline):
-            screen.show(event)
-            if interrupt.requested and may_stop_after(event, place):
-                return True
-    return False
-
-
-def _epoch_line(metrics: "EpochMetrics", n_epochs: int) -> str:
-    return (
-        f"epoch {metrics.epoch:g}/{n_epochs}: val_bpd {metrics.val_bpd:.4f} (rate {metrics.val_rate_nats:.1f} nats, "
-        f"mse {metrics.val_mse:.5f}), {metrics.images_per_second:,.0f} images/s"
-    )
-
-
-def _about_files(error: OSError | optuna.exceptions.StorageInternalError) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{Path(str(error.filename))}: {error.strerror}; mend that and run the same command again"
-    return f"{' '.join(str(error).split())}; mend that and run the same command again"
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        console.print(line, markup=False)
-
-
-def _fail(message: str, code: int) -> None:
-    errors.print(message if code != USER_FAULT else f"error: {message}", markup=False)
-    raise typer.Exit(code)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from hpo.paths import RESERVED
 from model.config import CHANNELS, Reconstruction, Schedule, Source, TrainConfig
 
 TUTORIAL = TrainConfig()
@@ -14,13 +15,15 @@ T = TypeVar("T")
 ACROSS_KEYS = "across_keys"
 
 
-class _Strict(BaseModel):
+class StrictModel(BaseModel):
+    """Refuses unknown keys, values of another kind, and changes."""
+
     # Defaults are validated too: rules across keys must hold for what was left out. All rules are on fields, since one
     # on a whole mapping would not be looked at where any of its keys is at fault.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True)
 
 
-class Range(_Strict, Generic[T]):
+class Range(StrictModel, Generic[T]):
     """Any value from low to high, both included; on a log scale where `log` is true."""
 
     log: bool = False
@@ -43,7 +46,7 @@ class Range(_Strict, Generic[T]):
         return high
 
 
-class Choices(_Strict, Generic[T]):
+class Choices(StrictModel, Generic[T]):
     """One of the values listed."""
 
     choices: Annotated[tuple[T, ...], Field(min_length=1)]
@@ -101,7 +104,7 @@ ReconstructionEntry = Annotated[
 ]
 
 
-class Hyperparameters(_Strict):
+class Hyperparameters(StrictModel):
     """Each a value, a range `{low, high, log}` or `{choices: [...]}`; what is left out has the tutorial's value."""
 
     beta: NonNegativeEntry = TUTORIAL.beta
@@ -125,7 +128,7 @@ class Hyperparameters(_Strict):
         return max(entry.choices) if isinstance(entry, Choices) else entry
 
 
-class Data(_Strict):
+class Data(StrictModel):
     """Which images. `root` names a folder; `fallback` lets the bundled sample stand in where a download fails."""
 
     source: Source = "cifar10"
@@ -140,13 +143,13 @@ class Data(_Strict):
         return root
 
 
-class Model(_Strict):
+class Model(StrictModel):
     """The shape of the VAE: output channels of the four convolutions."""
 
     channels: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=4, max_length=4)] = CHANNELS
 
 
-class Training(_Strict):
+class Training(StrictModel):
     """One trial's length and how it runs."""
 
     epochs: Annotated[int, Field(ge=1)] = 6
@@ -156,7 +159,7 @@ class Training(_Strict):
     compile: bool = False
 
 
-class Budget(_Strict):
+class Budget(StrictModel):
     """`trials` is the study's total over all calls; `timeout_minutes` is for one call."""
 
     trials: Annotated[int, Field(ge=1)] | None = None
@@ -170,7 +173,7 @@ class Budget(_Strict):
         return minutes
 
 
-class Pruner(_Strict):
+class Pruner(StrictModel):
     """`median` stops a trial whose best score so far is worse than the median of the others at the same point."""
 
     name: Literal["median", "none"] = "median"
@@ -182,25 +185,34 @@ def _number_or_word(interval: object) -> str:
     return "<word>" if isinstance(interval, str) else "<value>"
 
 
+Interval = int | Literal["log"]
 FrameInterval = Annotated[
     Annotated[int, Field(ge=1), _VALUE] | Annotated[Literal["log"], Tag("<word>")], Discriminator(_number_or_word)
 ]
+FramesPerSecond = Annotated[float, Field(gt=0, le=60)]
 
 
-class Retrain(_Strict):
+class Retrain(StrictModel):
     """The best trial's final training. A frame every `reconstruction_interval` epochs, or spaced logarithmically."""
 
     epochs: Annotated[int, Field(ge=1)] = 20
     seed: Seed = 1000
     importance_samples: Annotated[int, Field(ge=1)] = 64
     reconstruction_interval: FrameInterval = 1
-    fps: Annotated[float, Field(gt=0, le=60)] = 2.0
+    fps: FramesPerSecond = 2.0
 
 
-class StudyConfig(_Strict):
+def _not_reserved(name: str) -> str:
+    if name in RESERVED:
+        taken = " and ".join(f"results/{other}" for other in RESERVED)
+        raise PydanticCustomError("reserved", "must be another name: {taken} hold other things", {"taken": taken})
+    return name
+
+
+class StudyConfig(StrictModel):
     """A whole experiment."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100), AfterValidator(_not_reserved)]
     seed: Seed = 0
     data: Data = Data()
     model: Model = Model()

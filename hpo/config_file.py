@@ -108,6 +108,11 @@ def _describe(path: Path, fault: ErrorDetails) -> str:
         return f"{where}: is missing"
     if fault["type"] == ACROSS_KEYS:
         return f"{where}: {fault['msg']}"
+    return broken_rule(where, fault)
+
+
+def broken_rule(where: str, fault: ErrorDetails) -> str:
+    """`where: rule, got value`, in our words."""
     return f"{where}: {_rule(fault)}, got {_shown(fault['input'])}"
 
 

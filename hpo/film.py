@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from hpo.config import Interval
 from hpo.figures.animation import reconstruction_frame, samples_frame, write_gif, write_mp4
 from hpo.figures.style import Pixels, save_pixels
 from hpo.paths import RunPaths
@@ -44,12 +45,12 @@ class Film:
         save_pixels(frame, self._paths.samples_frame(epoch))
 
 
-def frame_epochs(n_epochs: int, interval: int | str) -> frozenset[int]:
+def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:
     """Epochs that get a frame: every `interval`-th, or spaced logarithmically; the first and last always."""
     if interval == "log":
         spaced = np.unique(np.geomspace(1, n_epochs, N_LOG_FRAMES).round().astype(int)).tolist()
     else:
-        spaced = list(range(0, n_epochs, int(interval)))
+        spaced = list(range(0, n_epochs, interval))
     return frozenset({0, n_epochs, *spaced})
 
 

@@ -12,7 +12,8 @@ from hpo.config import StudyConfig
 from hpo.paths import StudyPaths
 from hpo.search_space import suggest
 from hpo.study import CONSTRAINT, is_pruned
-from model.checkpoint import CheckpointError, load_state, save_state
+from hpo.take_up import take_up
+from model.checkpoint import save_state
 from model.config import TrainConfig
 from model.data import ImageData
 from model.errors import UserError
@@ -73,8 +74,8 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
     so that the sampler ranks it last: a failed one would be ignored, and the corner it came from tried again.
     """
     values = suggest(trial, place.config.hyperparameters)
-    state = TrainState(trial_config(place.config, values, trial.number), place.runtime)
-    history, notice = _history(trial, place, state)
+    config = trial_config(place.config, values, trial.number)
+    state, history, notice = take_up(place.paths.checkpoint(trial.number), config, place.runtime)
     yield TrialStarted(trial.number, values, history[-1]["epoch"] if history else 0.0, notice)
     try:
         end = yield from _train_and_report(trial, place, state, history)
@@ -107,17 +108,6 @@ def earlier_best(history: list[Row]) -> Row | None:
     """The best report, where it beats the last by more than NOTABLE_BPD."""
     best = min(history, key=lambda row: row["val_bpd"])
     return best if best["val_bpd"] < history[-1]["val_bpd"] - NOTABLE_BPD else None
-
-
-def _history(trial: optuna.trial.Trial, place: Workplace, state: TrainState) -> tuple[list[Row], str | None]:
-    """Metrics reported before an interruption, and a word where they had to be given up; moves `state` there."""
-    path = place.paths.checkpoint(trial.number)
-    if not path.exists():
-        return [], None
-    try:
-        return load_state(path, state), None
-    except CheckpointError as error:
-        return [], f"{error}; the trial begins anew"
 
 
 def _train_and_report(

@@ -1,11 +1,17 @@
 """Every file name of a study and of a finished run."""
 
+import datetime
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
 # Of the study that stands in, on the bundled sample, where CIFAR-10 could not be fetched.
 SAMPLE_SUFFIX = "-sample"
+# Where single runs go unless another folder is named.
+TRAIN = RESULTS / "train"
+# Below results/ and no study's: these names are taken.
+RESERVED = ("train", "showcase")
 
 
 @dataclass(frozen=True)
@@ -35,11 +41,6 @@ class StudyPaths:
         return self.folder.with_name(f".{self.folder.name}.lock")
 
     @property
-    def retrain_lock(self) -> Path:
-        """Held by the process that retrains."""
-        return self.folder.with_name(f".{self.folder.name}.retrain.lock")
-
-    @property
     def yardstick(self) -> Path:
         """Validation bits per dimension of probabilistic PCA at each size."""
         return self.folder / "ppca.json"
@@ -58,17 +59,27 @@ class StudyPaths:
         """The retrained model."""
         return RunPaths(self.folder / "best")
 
-    @property
-    def best_under_way(self) -> "RunPaths":
-        """The retraining under way, built aside."""
-        return RunPaths(self.folder / ".best_under_way")
-
 
 @dataclass(frozen=True)
 class RunPaths:
     """What one finished training run leaves."""
 
     folder: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that makes the run, or draws it again."""
+        return self.folder.with_name(f".{self.folder.name}.run.lock")
+
+    @property
+    def under_way(self) -> "RunPaths":
+        """Where the run is built until it is whole, and goes on from when it was interrupted."""
+        return RunPaths(self.folder.with_name(f".{self.folder.name}_under_way"))
+
+    @property
+    def state(self) -> Path:
+        """Everything that a run under way needs to go on."""
+        return self.folder / "state.pt"
 
     @property
     def config(self) -> Path:
@@ -89,6 +100,11 @@ class RunPaths:
     def model(self) -> Path:
         """Weights and sigma."""
         return self.folder / "model.pt"
+
+    @property
+    def page(self) -> Path:
+        """One page that shows all of it."""
+        return self.folder / "index.html"
 
     @property
     def loss_curves(self) -> Path:
@@ -167,3 +183,13 @@ class RunPaths:
     def animation_mp4(self) -> Path:
         """The same as a video."""
         return self.folder / "reconstruction_progress.mp4"
+
+
+def move_aside(folder: Path) -> Path | None:
+    """Rename a folder out of the way; return where it is now, or None where there was none."""
+    if not folder.exists():
+        return None
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    suffixes = itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
+    places = (folder.with_name(f"{folder.name}-{stamp}{suffix}") for suffix in suffixes)
+    return folder.rename(next(place for place in places if not place.exists()))

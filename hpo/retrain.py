@@ -7,14 +7,14 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpo.config import Choices, Range, StudyConfig
-from hpo.lock import held
-from hpo.objective import earlier_best, trial_config
+from hpo.objective import trial_config
+from hpo.outcome import outcome
 from hpo.paths import StudyPaths
-from hpo.run import Finished, Run, carry_out
+from hpo.run import Event, Finished, Run, carry_out
 from hpo.study import StudyError, best_trial, is_pruned
 from hpo.tune import Prepared
 from model.config import TrainConfig
-from model.train import Diverged, EpochMetrics
+from model.train import Diverged
 
 
 def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTrial:
@@ -44,15 +44,16 @@ def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> Trai
     return replace(trained, epochs=epochs, report_every=1.0, seed=config.retrain.seed)
 
 
-def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -> Iterator[EpochMetrics | Finished]:
+def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -> Iterator[Event]:
     """Retrain into `best/`, yielding each epoch and then the result; its numbers also go onto the study.
 
-    Raises: StudyError: another process retrains this study, or the training diverged.
+    Raises: Busy: another process retrains this study; StudyError: the training diverged.
     """
-    config, paths = prepared.config, StudyPaths.of(prepared.config.name)
+    config = prepared.config
     run = Run(
         config=retrain_config(config, trial, epochs),
         data=prepared.data,
+        data_root=config.data.root,
         runtime=prepared.runtime,
         origin={
             "study": config.name,
@@ -64,35 +65,25 @@ def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -
         reconstruction_interval=config.retrain.reconstruction_interval,
         fps=config.retrain.fps,
     )
-    with held(paths.retrain_lock):
-        try:
-            for event in carry_out(run, paths.best_under_way, paths.best):
-                if isinstance(event, Finished):
-                    _write_down(study, event)
-                yield event
-        except Diverged as error:
-            raise StudyError(
-                f"retraining trial {trial.number} diverged: {error}; choose another with --trial (make: TRIAL=N)"
-            ) from error
+    try:
+        for event in carry_out(run, StudyPaths.of(config.name).best):
+            if isinstance(event, Finished):
+                _write_down(study, event)
+            yield event
+    except Diverged as error:
+        raise StudyError(
+            f"retraining trial {trial.number} diverged: {error}; choose another with --trial (make: TRIAL=N)"
+        ) from error
 
 
 def compare(finished: Finished) -> list[str]:
     """What the retraining came to, next to the trial, its own course, and pPCA."""
     metrics = finished.metrics
-    lines = [
+    chosen = (
         f"Chosen at {metrics['trial_epochs']:g} epochs, retrained at {metrics['epochs']}: "
-        f"val_bpd {metrics['trial_val_bpd']:.4f} -> {metrics['val_bpd']:.4f}; test_bpd {metrics['test_bpd']:.4f}"
-    ]
-    best = earlier_best(finished.history)
-    if best:
-        lines.append(f"It was better earlier: {best['val_bpd']:.4f} at epoch {best['epoch']:g}; the last epoch counts")
-    if metrics["ppca_bpd"] is not None:
-        verdict = "beaten" if metrics["test_bpd"] < metrics["ppca_bpd"] else "not beaten: the model is undertrained"
-        lines.append(
-            f"Probabilistic PCA with {metrics['hyperparameters']['latent_dim']} dimensions: "
-            f"validation {metrics['ppca_val_bpd']:.4f}, test {metrics['ppca_bpd']:.4f}, {verdict}"
-        )
-    return [*lines, *finished.notices]
+        f"val_bpd {metrics['trial_val_bpd']:.4f} -> {metrics['val_bpd']:.4f}"
+    )
+    return [chosen, *outcome(finished)]
 
 
 def _write_down(study: Study, finished: Finished) -> None:

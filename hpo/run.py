@@ -1,4 +1,4 @@
-"""One training run from untrained weights to a folder of results, built aside and swapped in whole."""
+"""One training run from untrained weights to a folder of results, built aside and put in its place whole."""
 
 import json
 import shutil
@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from hpo.config import Interval
 from hpo.film import Film, frame_epochs, write_films
-from hpo.metrics import score
-from hpo.paths import RunPaths
+from hpo.lock import held
+from hpo.metrics import score, test_metrics
+from hpo.page import write_page
+from hpo.paths import RunPaths, move_aside
+from hpo.run_record import Images, RunError, RunRecord, read_record, write_record
 from hpo.suite import draw_suite
+from hpo.take_up import take_up
+from model import ppca
 from model.atomic import replacing, write_text
-from model.checkpoint import save_model
+from model.checkpoint import load_model, save_model, save_state
 from model.config import TrainConfig
 from model.data import ImageData
 from model.runtime import Runtime
@@ -24,15 +29,41 @@ from model.train import EpochMetrics, TrainState, score_validation, train
 
 @dataclass(frozen=True)
 class Run:
-    """What is trained, on what, and where it came from. `data` lies on the runtime's device."""
+    """What is trained, on what, and where it came from.
+
+    `data` lies on the runtime's device and was named by `data_root`; `origin` has at least `study` and `trial`, and
+    goes into the metrics; `importance_samples` is None where the test split is not to be looked at.
+    """
 
     config: TrainConfig
     data: ImageData
+    data_root: Path | None
     runtime: Runtime
     origin: dict[str, Any]
-    importance_samples: int
-    reconstruction_interval: int | str
+    importance_samples: int | None
+    reconstruction_interval: Interval
     fps: float
+
+    def record(self) -> RunRecord:
+        """What config.yaml is to hold."""
+        return RunRecord(
+            study=self.origin["study"],
+            trial=self.origin["trial"],
+            data=Images(source=self.data.source, root=self.data_root, digest=self.data.digest),
+            precision=self.runtime.precision,
+            compiled=self.runtime.compiled,
+            reconstruction_interval=self.reconstruction_interval,
+            fps=self.fps,
+            training=self.config,
+        )
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The run is under way, `epoch` > 0 where it goes on; `notice` says what was given up for it."""
+
+    epoch: float
+    notice: str | None
 
 
 @dataclass(frozen=True)
@@ -44,26 +75,94 @@ class Finished:
     notices: tuple[str, ...]
 
 
-def carry_out(run: Run, aside: RunPaths, final: RunPaths) -> Iterator[EpochMetrics | Finished]:
-    """Train, yielding each epoch; then score, draw and put the folder in place, yielding the result.
+Event = Begun | EpochMetrics | Finished
 
-    Raises: Diverged: the training did.
+
+def carry_out(run: Run, final: RunPaths) -> Iterator[Event]:
+    """Train, yielding each epoch; then score, draw, and put the folder in place, yielding the result.
+
+    A run that was interrupted goes on from its last epoch. Where `final` holds this very run it is not trained
+    again; another run there is moved aside.
+
+    Raises: Busy: another process makes this run; Diverged: the training did.
     """
-    _undo_half_a_swap(final)
-    shutil.rmtree(aside.folder, ignore_errors=True)
-    state = TrainState(run.config, run.runtime)
+    with held(final.lock, str(final.folder)):
+        if _holds(final, run.record()):
+            yield _as_it_was(run, final)
+        else:
+            yield from _make(run, final)
+
+
+def _make(run: Run, final: RunPaths) -> Iterator[Event]:
+    aside = final.under_way
+    state, history, notice = _begin(run, aside)
+    yield Begun(history[-1]["epoch"] if history else 0.0, notice)
     film = Film(run.data.validation, frame_epochs(run.config.epochs, run.reconstruction_interval), aside)
-    history = [_untrained(state, run.data)]
-    film.take(state, 0, history[0]["val_bpd"])
+    if not history:
+        history.append(_untrained(state, run.data))
+        film.take(state, 0, history[0]["val_bpd"])
     for metrics in train(state, run.data):
         history.append(asdict(metrics))
         film.take(state, round(metrics.epoch), metrics.val_bpd)
+        # After its frame: what the state tells of is there.
+        save_state(aside.state, state, history)
         yield metrics
     numbers = run.origin | score(state, run.data, history, run.importance_samples)
     _write(aside, run, state, history, numbers)
     notices = write_films(aside, run.fps)
-    _swap(aside, final)
+    write_page(aside)
+    moved = move_aside(final.folder)
+    aside.folder.rename(final.folder)
+    final.state.unlink(missing_ok=True)
+    if moved:
+        notices.append(f"The earlier run now lies in {moved}")
     yield Finished(numbers, history, tuple(notices))
+
+
+def _begin(run: Run, aside: RunPaths) -> tuple[TrainState, list[dict[str, float]], str | None]:
+    """The state to train from and its history: where this run was interrupted, else untrained."""
+    record = run.record()
+    interrupted = read_record(aside.config) if aside.config.exists() else None
+    if interrupted and interrupted.is_same_run(record):
+        state, history, notice = take_up(aside.state, run.config, run.runtime)
+        if history:
+            return state, history, notice
+    else:
+        given_up = interrupted is not None and aside.state.exists()
+        notice = "The run that was under way here had other values, and is given up" if given_up else None
+    shutil.rmtree(aside.folder, ignore_errors=True)
+    write_record(aside.config, record)
+    return TrainState(run.config, run.runtime), [], notice
+
+
+def _holds(final: RunPaths, record: RunRecord) -> bool:
+    """Whether this very run is there, finished."""
+    if not final.folder.exists() or not any(final.folder.iterdir()):
+        return False
+    try:
+        return read_record(final.config).is_same_run(record)
+    except RunError as error:
+        raise RunError(f"{error}; move the folder away, or name another") from None
+
+
+def _as_it_was(run: Run, final: RunPaths) -> Finished:
+    """What is there; the test split is scored where that is asked for and was not done."""
+    final.state.unlink(missing_ok=True)
+    metrics = json.loads(final.metrics_json.read_text())
+    if run.importance_samples is not None and metrics["test_bpd"] is None:
+        model, sigma, _ = load_model(final.model)
+        model, linear = model.to(run.runtime.device), ppca.fit(run.data.train.images)
+        metrics |= test_metrics(model, run.data, run.runtime, sigma, run.importance_samples, linear)
+        _write_metrics(final, metrics)
+        write_page(final)
+    table = pd.read_csv(final.metrics_csv)
+    history = [{str(name): float(value) for name, value in row.items()} for row in table.to_dict("records")]
+    notice = f"{final.folder} holds this very run already; to train it anew, remove that folder"
+    return Finished(metrics, history, (notice,))
+
+
+def _write_metrics(paths: RunPaths, metrics: dict[str, Any]) -> None:
+    write_text(paths.metrics_json, json.dumps(metrics, indent=2) + "\n")
 
 
 def _untrained(state: TrainState, data: ImageData) -> dict[str, float]:
@@ -85,39 +184,7 @@ def _write(
     table = pd.DataFrame(history)
     with replacing(paths.metrics_csv) as temporary:
         table.to_csv(temporary, index=False)
-    write_text(paths.metrics_json, json.dumps(numbers, indent=2) + "\n")
-    write_text(paths.config, _as_yaml(run))
+    _write_metrics(paths, numbers)
+    write_record(paths.config, run.record())
     save_model(paths.model, state.model, numbers["sigma"], run.config)
     draw_suite(state.model, run.data, run.runtime, paths, table)
-
-
-def _as_yaml(run: Run) -> str:
-    contents = {
-        **{name: run.origin[name] for name in ("study", "trial")},
-        "data": {"source": run.data.source, "digest": run.data.digest},
-        "precision": run.runtime.precision,
-        "compiled": run.runtime.compiled,
-        "fps": run.fps,
-        "training": asdict(run.config) | {"channels": list(run.config.channels)},
-    }
-    return yaml.safe_dump(contents, sort_keys=False)
-
-
-def _before(final: RunPaths) -> Path:
-    return final.folder.with_name(f".{final.folder.name}_before")
-
-
-def _undo_half_a_swap(final: RunPaths) -> None:
-    """Put the old folder back where a process ended between the two renames."""
-    if _before(final).exists() and not final.folder.exists():
-        _before(final).rename(final.folder)
-
-
-def _swap(aside: RunPaths, final: RunPaths) -> None:
-    """Put the new folder in place of the old one, so that frames of two runs never mix."""
-    old = _before(final)
-    shutil.rmtree(old, ignore_errors=True)
-    if final.folder.exists():
-        final.folder.rename(old)
-    aside.folder.rename(final.folder)
-    shutil.rmtree(old, ignore_errors=True)

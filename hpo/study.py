@@ -1,11 +1,9 @@
 """A study's storage, sampler and pruner, and what a resume may not change."""
 
 import contextlib
-import datetime
 import json
 import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,14 +81,6 @@ def identity(config: StudyConfig, data: ImageData) -> dict[str, str]:
             for name, value in config.hyperparameters.model_dump(mode="json").items()
         },
     }
-
-
-def move_aside(paths: StudyPaths) -> Path | None:
-    """Rename an earlier study's folder out of the way; return where it is now, or None where there was none."""
-    if not paths.folder.exists():
-        return None
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return paths.folder.rename(paths.folder.with_name(f"{paths.folder.name}-{stamp}"))
 
 
 def existing_study(name: str, paths: StudyPaths) -> Study | None:

@@ -13,7 +13,7 @@ from hpo import forecast, provenance
 from hpo.config import Budget, StudyConfig
 from hpo.lock import held
 from hpo.objective import Workplace
-from hpo.paths import StudyPaths
+from hpo.paths import StudyPaths, move_aside
 from hpo.source import load_data
 from hpo.study import (
     StudyError,
@@ -22,7 +22,6 @@ from hpo.study import (
     ended,
     existing_study,
     identity,
-    move_aside,
     prepare,
     startup_trials,
 )
@@ -75,14 +74,14 @@ def prepare_machine(config: StudyConfig, device: str | None) -> Prepared:
 def open_study(prepared: Prepared, fresh: bool) -> Iterator[tuple[Study | None, Path | None]]:
     """Hold the study's lock and open it where it exists: (study or None, where an old one was moved or None).
 
-    Raises: StudyError: another process works on it, it is damaged, or it was begun otherwise.
+    Raises: Busy: another process works on it; StudyError: it is damaged, or was begun otherwise.
     """
     paths = StudyPaths.of(prepared.config.name)
-    with held(paths.lock):
+    with held(paths.lock, str(paths.folder)):
         moved = None
-        if fresh:
-            with held(paths.retrain_lock):
-                moved = move_aside(paths)
+        if fresh and paths.folder.exists():
+            with held(paths.best.lock, str(paths.best.folder)):
+                moved = move_aside(paths.folder)
         study = existing_study(prepared.config.name, paths)
         if study is not None and "identity" in study.user_attrs:
             check_unchanged(study, identity(prepared.config, prepared.data), paths)

@@ -15,6 +15,7 @@ import torch
 from model.atomic import replacing
 from model.config import TrainConfig
 from model.errors import UserError
+from model.runtime import Runtime
 from model.train import TrainState
 from model.vae import ConvVAE
 
@@ -39,23 +40,27 @@ def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -
     _write(path, contents)
 
 
-def load_state(path: Path, state: TrainState) -> list[dict[str, float]]:
-    """Bring `state` to where the checkpoint was written; return the metrics reported until then.
+def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> tuple[TrainState, list[dict[str, float]]]:
+    """Read where a run stood: its state, and the metrics reported until then.
 
-    Raises: CheckpointError: the file is damaged, or was written under another configuration.
+    Raises: CheckpointError: the file is damaged, or was written under another configuration or kind of device.
     """
     contents = _load(path)
-    if TrainConfig.from_dict(contents["config"]) != state.config:
-        raise CheckpointError(f"{path}: was written under other hyperparameters; remove it")
-    if contents["made_on"] != _made_on(state):
-        raise CheckpointError(f"{path}: was written on {contents['made_on']}, this is {_made_on(state)}")
-    state.model.load_state_dict(contents["model"])
-    state.optimizer.load_state_dict(contents["optimizer"])
-    state.noise.set_state(contents["noise"])
-    state.step = contents["step"]
-    state.skipped_updates = contents["skipped_updates"]
-    state.elapsed_s = contents["elapsed_s"]
-    return list(contents["history"])
+    state = TrainState(config, runtime)
+    try:
+        if TrainConfig.from_dict(contents["config"]) != config:
+            raise CheckpointError(f"{path}: was written under other hyperparameters; remove it")
+        if contents["made_on"] != _made_on(state):
+            raise CheckpointError(f"{path}: was written on {contents['made_on']}, this is {_made_on(state)}")
+        state.model.load_state_dict(contents["model"])
+        state.optimizer.load_state_dict(contents["optimizer"])
+        state.noise.set_state(contents["noise"])
+        state.step = contents["step"]
+        state.skipped_updates = contents["skipped_updates"]
+        state.elapsed_s = contents["elapsed_s"]
+        return state, list(contents["history"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: holds something else than the state of this model ({error})") from error
 
 
 def save_model(path: Path, model: ConvVAE, sigma: float, config: TrainConfig) -> None:

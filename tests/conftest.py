@@ -19,7 +19,9 @@ def blobs(n_images: int, seed: int) -> LabelledImages:
 @pytest.fixture(scope="session")
 def data() -> ImageData:
     """320 training, 60 validation and 60 test images."""
-    return ImageData("folder", ("blob",), blobs(320, 0), blobs(60, 1), blobs(60, 2), digest="blobs")
+    return ImageData(
+        "folder", tuple(f"blob {n}" for n in range(10)), blobs(320, 0), blobs(60, 1), blobs(60, 2), digest="blobs"
+    )
 
 
 @pytest.fixture(scope="session")

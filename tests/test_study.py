@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from hpo.config import Budget, Choices, Hyperparameters, Pruner, Range, StudyConfig, Training
 from hpo.lock import held
 from hpo.objective import TrialEnded, TrialReported, Workplace, earlier_best, trial_config
-from hpo.paths import StudyPaths
+from hpo.paths import StudyPaths, move_aside
 from hpo.search_space import at_edge, searched, suggest, tutorial_values
 from hpo.study import (
     PerTrialSeededSampler,
@@ -27,7 +27,6 @@ from hpo.study import (
     existing_study,
     identity,
     make_pruner,
-    move_aside,
     prepare,
     startup_trials,
 )
@@ -256,9 +255,9 @@ def test_budget_pruner_and_retraining_may_change(paths: StudyPaths, data: ImageD
 
 
 def test_an_old_study_is_moved_aside_whole(paths: StudyPaths, data: ImageData) -> None:
-    assert move_aside(paths) is None
+    assert move_aside(paths.folder) is None
     begin(paths, data)
-    moved = move_aside(paths)
+    moved = move_aside(paths.folder)
     assert moved is not None and not paths.folder.exists()
     assert (moved / paths.database.name).exists()
 
@@ -277,8 +276,8 @@ def test_an_empty_database_counts_as_no_study(paths: StudyPaths) -> None:
 
 
 def test_one_process_at_a_time_works_on_a_study(paths: StudyPaths) -> None:
-    code = f"from pathlib import Path; from hpo.lock import held\nwith held(Path({str(paths.lock)!r})): pass"
-    with held(paths.lock):
+    code = f"from pathlib import Path; from hpo.lock import held\nwith held(Path({str(paths.lock)!r}), 'x'): pass"
+    with held(paths.lock, "x"):
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert second.returncode != 0
         assert "another process is at work" in second.stderr

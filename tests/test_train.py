@@ -50,8 +50,8 @@ def test_a_run_resumed_from_its_checkpoint_ends_as_if_never_interrupted(
     stretches = train(state, data)
     history = [asdict(next(stretches)) for _ in range(reports_before)]
     save_state(tmp_path / "state.pt", state, history)
-    resumed = TrainState(config, runtime)
-    assert load_state(tmp_path / "state.pt", resumed) == history
+    resumed, reported = load_state(tmp_path / "state.pt", config, runtime)
+    assert reported == history
     assert [timeless(metrics) for metrics in train(resumed, data)] == whole[reports_before:]
 
 
@@ -60,10 +60,16 @@ def test_a_truncated_or_foreign_checkpoint_is_named(data: ImageData, runtime: Ru
     save_state(path, TrainState(SMALL, runtime), [])
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match=r"state\.pt"):
-        load_state(path, TrainState(SMALL, runtime))
+        load_state(path, SMALL, runtime)
     save_state(path, TrainState(SMALL, runtime), [])
     with pytest.raises(CheckpointError, match="other hyperparameters"):
-        load_state(path, TrainState(replace(SMALL, beta=2.0), runtime))
+        load_state(path, replace(SMALL, beta=2.0), runtime)
+
+
+def test_a_saved_model_is_no_state_to_go_on_from(runtime: Runtime, tmp_path: Path) -> None:
+    save_model(tmp_path / "model.pt", TrainState(SMALL, runtime).model, 0.1, SMALL)
+    with pytest.raises(CheckpointError, match="holds something else than the state of this model"):
+        load_state(tmp_path / "model.pt", SMALL, runtime)
 
 
 def test_a_saved_model_scores_as_it_did(data: ImageData, runtime: Runtime, tmp_path: Path) -> None:
@@ -103,11 +109,8 @@ def test_a_checkpoint_of_another_device_or_precision_is_refused(
     data: ImageData, runtime: Runtime, tmp_path: Path
 ) -> None:
     save_state(tmp_path / "state.pt", TrainState(SMALL, runtime), [])
-    other = TrainState(SMALL, Runtime(runtime.device, "bfloat16"))
-    before = other.noise.get_state()
     with pytest.raises(CheckpointError, match="written on cpu, float32, this is cpu, bfloat16"):
-        load_state(tmp_path / "state.pt", other)
-    assert torch.equal(other.noise.get_state(), before), "nothing was loaded"
+        load_state(tmp_path / "state.pt", SMALL, Runtime(runtime.device, "bfloat16"))
 
 
 def test_a_run_that_keeps_diverging_says_so(data: ImageData, runtime: Runtime) -> None:

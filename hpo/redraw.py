@@ -1,0 +1,53 @@
+"""Draws a finished run again from what it saved: model, metrics and frames. Nothing is trained."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from hpo.config import Data
+from hpo.film import write_films
+from hpo.lock import held
+from hpo.page import write_page
+from hpo.paths import RunPaths
+from hpo.run_record import RunError, RunRecord, read_record, write_record
+from hpo.source import load_images
+from hpo.suite import draw_suite
+from model.checkpoint import load_model
+from model.data import ImageData
+from model.runtime import resolve
+
+
+def redraw(folder: Path, fps: float | None, device: str) -> list[str]:
+    """Write pictures, animations and page of the run in `folder` anew; return words where something was adapted.
+
+    `fps` None keeps the run's own.
+
+    Raises: RunError: the folder holds no finished run, or its images are not those at hand.
+    """
+    paths = RunPaths(folder)
+    record = read_record(paths.config)
+    if not paths.metrics_csv.exists():
+        raise RunError(f"{folder}: holds no finished run (there is no {paths.metrics_csv.name} in it)")
+    runtime = resolve(device, record.precision)
+    model, _, _ = load_model(paths.model)
+    data = _images(record, paths)
+    with held(paths.lock, str(folder)):
+        draw_suite(model.to(runtime.device), data.to(runtime.device), runtime, paths, pd.read_csv(paths.metrics_csv))
+        notices = _film(paths, record, fps)
+        write_page(paths)
+    return notices
+
+
+def _images(record: RunRecord, paths: RunPaths) -> ImageData:
+    data, _ = load_images(Data(source=record.data.source, root=record.data.root, fallback=False))
+    if data.digest != record.data.digest:
+        raise RunError(f"{paths.config}: was trained on other images than those at hand ({data.source})")
+    return data
+
+
+def _film(paths: RunPaths, record: RunRecord, fps: float | None) -> list[str]:
+    if not any(paths.frames.glob("*.png")):
+        return [f"{paths.frames}: no frames are saved here, so that the animations stay as they are"]
+    wanted = record.model_copy(update={"fps": fps or record.fps})
+    write_record(paths.config, wanted)
+    return write_films(paths, wanted.fps)

@@ -1,0 +1,123 @@
+"""The terminal, the only place that prints or exits: how work is followed, and how what goes wrong is told."""
+
+import functools
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import typer
+from rich.console import Console
+
+from model.errors import UserError
+
+if TYPE_CHECKING:
+    from hpo.run import Begun, Event, Finished
+    from hpo.tune import Opened
+    from model.train import EpochMetrics
+
+OUR_FAULT, USER_FAULT, INTERRUPTED = 1, 2, 130
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(*lines: str) -> None:
+    """Print each as one line."""
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def tidy(stopped: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """One clear message and the right exit code for everything that can go wrong; `stopped` is said on Ctrl-C."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(*args: Any, **kwargs: Any) -> None:
+            try:
+                command(*args, **kwargs)
+            except UserError as error:
+                _fail(str(error), USER_FAULT)
+            except (OSError, optuna.exceptions.StorageInternalError) as error:
+                _fail(_about_files(error), USER_FAULT)
+            except KeyboardInterrupt:
+                _fail(stopped, INTERRUPTED)
+            except typer.Exit:
+                raise
+            except Exception:
+                _fail(f"{traceback.format_exc()}This is a fault of ours; please report these lines.", OUR_FAULT)
+
+        return run
+
+    return decorate
+
+
+def follow_run(events: "Iterator[Event]", n_epochs: int) -> "Finished":
+    """Follow a run to its end, or to the end of an epoch in which somebody asked to stop."""
+    from hpo.interrupt import graceful
+    from hpo.run import Begun, Finished
+    from model.train import EpochMetrics
+
+    with graceful(lambda: say("Stopping after the epoch under way; Ctrl-C again stops at once.")) as interrupt:
+        for event in events:
+            if isinstance(event, Finished):
+                return event
+            say(*(_beginning(event) if isinstance(event, Begun) else [_epoch_line(event, n_epochs)]))
+            # Not after the last epoch: what is left takes seconds.
+            if interrupt.requested and not (isinstance(event, EpochMetrics) and event.epoch >= n_epochs):
+                raise KeyboardInterrupt
+    raise AssertionError("a run ends in its result")
+
+
+def follow_trials(opened: "Opened") -> bool:
+    """Work until the budget is spent; return whether somebody asked to stop before."""
+    from hpo.display import LiveTable, PlainLines, Progress
+    from hpo.interrupt import graceful
+    from hpo.search_space import searched
+    from hpo.study import best_trial, ended, is_pruned
+    from hpo.workers import may_stop_after, work
+
+    place = opened.place
+    best = best_trial(place.study)
+    over = ended(place.study)
+    progress = Progress(
+        columns=list(searched(place.config.hyperparameters)),
+        epochs=place.config.training.epochs,
+        n_total=opened.budget.trials,
+        deadline=opened.deadline,
+        best=(best.number, best.value) if best and best.value is not None else None,
+        n_ended=len(over),
+        n_pruned=sum(is_pruned(trial.user_attrs["end"]) for trial in over),
+    )
+    screen = LiveTable(console, progress) if console.is_terminal else PlainLines(console, progress)
+    announcement = "Stopping after the epoch under way; Ctrl-C again stops at once."
+    with screen, graceful(lambda: screen.announce(announcement)) as interrupt:
+        for event in work(place, opened.budget.trials, opened.deadline):
+            screen.show(event)
+            if interrupt.requested and may_stop_after(event, place):
+                return True
+    return False
+
+
+def _beginning(begun: "Begun") -> list[str]:
+    goes_on = [f"Going on after epoch {begun.epoch:g}"] if begun.epoch else []
+    return [*([begun.notice] if begun.notice else []), *goes_on]
+
+
+def _epoch_line(metrics: "EpochMetrics", n_epochs: int) -> str:
+    return (
+        f"epoch {metrics.epoch:g}/{n_epochs}: val_bpd {metrics.val_bpd:.4f} (rate {metrics.val_rate_nats:.1f} nats, "
+        f"mse {metrics.val_mse:.5f}), {metrics.images_per_second:,.0f} images/s"
+    )
+
+
+def _about_files(error: OSError | optuna.exceptions.StorageInternalError) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{Path(str(error.filename))}: {error.strerror}; mend that and run the same command again"
+    return f"{' '.join(str(error).split())}; mend that and run the same command again"
+
+
+def _fail(message: str, code: int) -> None:
+    errors.print(message if code != USER_FAULT else f"error: {message}", markup=False)
+    raise typer.Exit(code)

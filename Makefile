@@ -9,6 +9,7 @@
 #|   make test            the tests, without the long suites
 #|   make test-all        all tests, also fault injection and browser
 #|   make check           ruff, mypy --strict, make test
+#|   make showcase        make results/showcase anew: tune, retrain, copy; an hour on two cores
 #|   make help            this page
 #|
 #| Set a variable behind the target: make tune STUDY=quick TRIALS=10
@@ -20,9 +21,12 @@
 #|   DEVICE=              cpu, cuda or mps; empty: the fastest there is
 #|   TRIAL=               best-retrain: the number of another trial than the best
 #|   EPOCHS=              best-retrain, train: how many epochs
-#|   BETA=  LATENT_DIM=  LEARNING_RATE=  BATCH_SIZE=  SCHEDULE=      train: its values
-#|   DATA=cifar10         train: cifar10, sample or a folder of images
-#|   OUTPUT=results/train train: where the results go
+#|   BETA=  LATENT_DIM=   train: weight of the rate; latent dimensions
+#|   LEARNING_RATE=       train: Adam's
+#|   BATCH_SIZE=          train: images a step
+#|   SCHEDULE=            train: of the learning rate, constant or cosine
+#|   DATA=                train: cifar10, sample or a folder of images
+#|   OUTPUT=              train: where the results go; empty: results/train
 #|   TEST=                train: TEST=1 scores the test split, too
 #|   RUN=  FPS=           figures: the folder of the run; frames a second
 #|   HOST=  PORT=         dashboard: where it listens; empty: on this machine only
@@ -62,7 +66,7 @@ option  = $(if $(strip $($2)),$1 '$(strip $($2))')
 # $(call flag,--fresh,FRESH) likewise, also where it says no.
 flag    = $(if $(filter-out 0 no false,$($2)),$1)
 
-.PHONY: help tune best-retrain train figures dashboard test test-all check .packages .dev-packages
+.PHONY: help tune best-retrain train figures dashboard showcase test test-all check .packages .dev-packages
 
 help:
 	@sed -n 's/^#| \{0,1\}//p' Makefile
@@ -86,6 +90,9 @@ figures: .packages
 
 dashboard: .packages
 	$(strip $(python) -m hpo dashboard '$(STUDY)' $(call option,--host,HOST) $(call option,--port,PORT))
+
+showcase: tune best-retrain
+	$(python) -m hpo.showcase '$(STUDY)'
 
 test: .dev-packages
 	$(python) -m pytest -m 'not faults and not browser'

@@ -10,8 +10,10 @@ RESULTS = Path("results")
 SAMPLE_SUFFIX = "-sample"
 # Where single runs go unless another folder is named.
 TRAIN = RESULTS / "train"
+# Of a real run, kept with the project.
+SHOWCASE = RESULTS / "showcase"
 # Below results/ and no study's: these names are taken.
-RESERVED = ("train", "showcase")
+RESERVED = (TRAIN.name, SHOWCASE.name)
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
-        """The inverse of `dataclasses.asdict`, also after a trip through a file."""
-        known = {field.name: values[field.name] for field in fields(cls)}
-        return cls(**{**known, "channels": tuple(known["channels"])})
+        """The inverse of `dataclasses.asdict`, also after a trip through a file that is older than a field."""
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        return cls(**{**known, "channels": tuple(known.get("channels", CHANNELS))})
 
     @property
     def n_reports(self) -> int:

@@ -17,7 +17,7 @@ HPO_LAYERS = (
     {"take_up", "objective", "film", "suite", "page", "run"},
     {"workers", "tune", "retrain", "display", "summary", "dashboard", "outcome", "single_run", "redraw"},
     {"terminal"},
-    {"__main__"},
+    {"__main__", "showcase"},
 )
 MODEL_LAYERS = (
     {"errors", "atomic", "torchvision_cpu", "vae", "elbo", "config", "sample", "folder", "data", "runtime", "stream"},

@@ -1,0 +1,128 @@
+"""Makes results/showcase from a study on the full CIFAR-10 and its retrained model: `make showcase` runs it last."""
+
+import csv
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from hpo.config_file import find_config, read_config
+from hpo.paths import SHOWCASE, RunPaths, StudyPaths
+from hpo.study import StudyError, best_trial, ended, existing_study, is_pruned
+from hpo.terminal import say, tidy
+from model.atomic import replacing, write_text
+
+_CAPTIONS = {
+    "loss_curves": "the rate grows while the error falls: detail is bought with nats",
+    "reconstructions": "what survives the rate; the best and the worst",
+    "samples": "draws of the prior beside draws of a mixture fitted to the encodings",
+    "samples_mp4": "the same draws of the prior, epoch by epoch",
+    "interpolations": "from one image to another, and between draws of the prior",
+    "traversals": "what the twelve costliest dimensions do to one image",
+    "latent_pca": "neighbours share brightness and layout, hardly their class",
+    "latent_tsne": "the same of t-SNE's neighbourhoods",
+    "kl_per_dimension": "how the rate is spread over the dimensions",
+}
+_COPIED = (*_CAPTIONS, "animation_gif", "metrics_json", "metrics_csv", "config")
+_FACTS = ("epoch", "val_rate_nats", "val_mse", "sigma", "images_per_second", "elapsed_s")
+
+
+def publish(study: Study, best: RunPaths, folder: Path) -> None:
+    """Copy the pictures and numbers of a retrained model to `folder`, with its study's trials and a page on both."""
+    for name in _COPIED:
+        source: Path = getattr(best, name)
+        with replacing(folder / source.name) as temporary:
+            shutil.copyfile(source, temporary)
+    write_text(folder / "trials.csv", trials_table(study))
+    write_text(folder / "README.md", page(study, json.loads(best.metrics_json.read_text()), best))
+
+
+def trials_table(study: Study) -> str:
+    """One row a trial, as CSV."""
+    trials = study.get_trials(deepcopy=False)
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", *names, "state", "end", "val_bpd", *_FACTS])
+    for trial in trials:
+        reported = trial.intermediate_values
+        last = reported[max(reported)] if reported else None
+        values = [trial.params.get(name) for name in names]
+        facts = [trial.user_attrs.get(name) for name in _FACTS]
+        writer.writerow([trial.number, *values, trial.state.name.lower(), trial.user_attrs.get("end"), last, *facts])
+    return text.getvalue()
+
+
+def page(study: Study, metrics: dict[str, Any], best: RunPaths) -> str:
+    """The folder's README: what was run, and what came of it."""
+    rows = "\n".join(
+        f"| [{(path := getattr(best, name)).name}]({path.name}) | {_CAPTIONS[name]} |" for name in _CAPTIONS
+    )
+    return f"""# A real run on CIFAR-10
+
+Made by `make showcase` on the whole data set ({metrics["device"]}, {metrics["precision"]}): the search at commit
+{study.user_attrs["git_commit"]}, the retraining at {metrics["git_commit"]}.
+
+- {_search(study, metrics)}
+- {_retraining(metrics)}
+
+| picture | what to look for |
+|---|---|
+{rows}
+"""
+
+
+def _search(study: Study, metrics: dict[str, Any]) -> str:
+    over = ended(study)
+    n_pruned = sum(is_pruned(trial.user_attrs["end"]) for trial in over)
+    finished = sorted((trial for trial in over if trial.user_attrs["end"] == "finished"), key=_value)
+    runner_up = next((trial for trial in finished if trial.number != metrics["trial"]), None)
+    nearest = f"; next came trial {runner_up.number} with {runner_up.value:.3f}" if runner_up else ""
+    return (
+        f"The search: {len(over)} trials ended, {n_pruned} of them pruned ([trials.csv](trials.csv)). Best was trial "
+        f"{metrics['trial']}{_first(metrics)}: val_bpd {metrics['trial_val_bpd']:.3f} after "
+        f"{metrics['trial_epochs']:g} epochs{nearest}."
+    )
+
+
+def _value(trial: FrozenTrial) -> float:
+    assert trial.value is not None, "it finished"
+    return trial.value
+
+
+def _first(metrics: dict[str, Any]) -> str:
+    return ", the tutorial's values" if metrics["trial"] == 0 else ""
+
+
+def _retraining(metrics: dict[str, Any]) -> str:
+    ahead = metrics["ppca_bpd"] - metrics["test_bpd"]
+    return (
+        f"The retraining of that trial, {metrics['epochs']} epochs with a seed of its own "
+        "([metrics.json](metrics.json), [metrics.csv](metrics.csv), [config.yaml](config.yaml)): "
+        f"val_bpd {metrics['val_bpd']:.3f}; on the test split, scored once, test_bpd {metrics['test_bpd']:.3f} "
+        f"(rate {metrics['test_rate_nats']:.1f} nats, mean squared error {metrics['test_mse']:.5f}, "
+        f"{metrics['test_psnr_db']:.1f} dB). Probabilistic PCA with as many dimensions scores "
+        f"{metrics['ppca_bpd']:.3f} there: {'beaten' if ahead > 0 else 'not beaten'}, by {abs(ahead):.3f}."
+    )
+
+
+@tidy("Stopped.")
+def main(study_name: str) -> None:
+    """Publish a study that was tuned and retrained on the full CIFAR-10."""
+    paths = StudyPaths.of(read_config(find_config(study_name)).name)
+    study = existing_study(paths.folder.name, paths)
+    if study is None or best_trial(study) is None or not paths.best.metrics_json.exists():
+        raise StudyError(f"{paths.best.folder}: is not there; run make showcase, with CIFAR-10 at hand")
+    if json.loads(paths.best.metrics_json.read_text())["data"]["source"] != "cifar10":
+        raise StudyError(f"{paths.best.folder}: was not made on the full CIFAR-10, which a showcase must be")
+    publish(study, paths.best, SHOWCASE)
+    say(f"Next: look at {SHOWCASE}, and let README.md follow its numbers (make test tells which)")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -17,6 +17,7 @@
 #|   STUDY=cifar10        a study in study_configs/ (cifar10, quick, ...) or the path of its file
 #|   TRIALS=              tune: the study's total number of trials, over all calls
 #|   TIMEOUT=             tune: stop this call after so many minutes
+#|   WORKERS=1            tune: processes that share the study, the cores and the GPUs
 #|   FRESH=               tune: FRESH=1 starts over instead of going on
 #|   DEVICE=              cpu, cuda or mps; empty: the fastest there is
 #|   TRIAL=               best-retrain: the number of another trial than the best
@@ -41,6 +42,7 @@
 STUDY   = cifar10
 TRIALS  =
 TIMEOUT =
+WORKERS = 1
 FRESH   =
 DEVICE  =
 TRIAL   =
@@ -73,7 +75,7 @@ help:
 
 tune: .packages
 	$(strip $(python) -m hpo tune '$(STUDY)' $(call option,--trials,TRIALS) \
-	  $(call option,--timeout,TIMEOUT) $(call option,--device,DEVICE) $(call flag,--fresh,FRESH))
+	  $(call option,--timeout,TIMEOUT) $(call option,--workers,WORKERS) $(call option,--device,DEVICE) $(call flag,--fresh,FRESH))
 
 best-retrain: .packages
 	$(strip $(python) -m hpo retrain '$(STUDY)' $(call option,--trial,TRIAL) \

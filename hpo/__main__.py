@@ -38,6 +38,7 @@ def tune(
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Minutes for this call.", show_default=False)] = None,
     device: Device = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the study and the cores.")] = 1,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew; the earlier study is moved aside, never deleted.")
     ] = False,
@@ -60,7 +61,7 @@ def tune(
         opened, line = tuning.measure_and_begin(prepared, study, budget)
         if line:
             say(line)
-        interrupted = follow_trials(opened)
+        interrupted = follow_trials(opened, workers)
         say(*summarize(opened.place.study, opened.place.config, opened.ppca_bpd, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from hpo.objective import Event, TrialEnded, TrialReported, TrialStarted
+from hpo.objective import Event, Notice, TrialEnded, TrialReported, TrialStarted
 from hpo.study import is_pruned
 
 N_ROWS = 12
@@ -44,6 +44,8 @@ class Progress:
 
     def take(self, event: Event) -> None:
         """Bring the rows up to date."""
+        if isinstance(event, Notice):
+            return
         if isinstance(event, TrialStarted):
             self.rows[event.number] = _Row(event.values, event.epoch)
             return
@@ -94,12 +96,12 @@ class LiveTable:
     def show(self, event: Event) -> None:
         """Take an event in; notices stand above the table."""
         self._progress.take(event)
-        if isinstance(event, TrialStarted) and event.notice:
-            self._live.console.print(event.notice, highlight=False)
+        if isinstance(event, Notice):
+            self.announce(event.text)
 
     def announce(self, text: str) -> None:
         """Print a line above the table."""
-        self._live.console.print(text)
+        self._live.console.print(text, markup=False, highlight=False)
 
     def _table(self) -> Table:
         progress = self._progress
@@ -143,14 +145,16 @@ class PlainLines:
 
     def announce(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _lines(self, event: Event) -> list[str]:
+        if isinstance(event, Notice):
+            return [event.text]
         label = f"trial {event.number}"
         if isinstance(event, TrialStarted):
             values = ", ".join(f"{name} {shown(event.values[name])}" for name in self._progress.columns)
             goes_on = f" goes on after epoch {event.epoch:g}" if event.epoch else ""
-            return [*([event.notice] if event.notice else []), f"{label}{goes_on}: {values}"]
+            return [f"{label}{goes_on}: {values}"]
         if isinstance(event, TrialReported):
             metrics = event.metrics
             epoch = f"epoch {metrics.epoch:g}/{self._progress.epochs}"

@@ -1,9 +1,10 @@
-"""One process at a time works in a place; the kernel knows at once when it is gone."""
+"""Locks of the kernel's: it knows at once when their holder is gone, however that ended."""
 
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from model.errors import UserError
 
@@ -18,10 +19,29 @@ def held(path: Path, whose: str) -> Iterator[None]:
 
     Raises: Busy: a living process holds it.
     """
+    file = try_to_hold(path)
+    if file is None:
+        raise Busy(f"{whose}: another process is at work on it; wait for it or stop it first")
+    with file:
+        yield
+
+
+@contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Wait for the lock at `path`, and hold it while the block runs: for what takes milliseconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"{whose}: another process is at work on it; wait for it or stop it first") from None
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def try_to_hold(path: Path) -> IO[str] | None:
+    """The open file whose lock is now ours until it is closed, or None where a living process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

@@ -1,5 +1,6 @@
 """One trial: sample, train, report, prune. A plain generator: between two events the caller may stop."""
 
+import traceback
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import optuna
 import torch
 from optuna.trial import TrialState
 
+from hpo.checkpoints import N_KEPT, remove_unneeded
 from hpo.config import StudyConfig
 from hpo.paths import StudyPaths
 from hpo.search_space import suggest
@@ -22,6 +24,10 @@ from model.train import Diverged, EpochMetrics, TrainState, train
 
 # An earlier epoch better than the last by more than this many bits per dimension is worth a word.
 NOTABLE_BPD = 0.01
+# A trial whose worker died is taken up again from its last report so many times; then it is the trial's own fault.
+MAX_TAKE_UPS = 2
+DEATHS = "deaths"
+_OUTCOMES = {"finished": TrialState.COMPLETE, "failed": TrialState.FAIL}
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,13 @@ class TrialStarted:
     number: int
     values: dict[str, Any]
     epoch: float
-    notice: str | None = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that whoever watches should read."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -64,33 +76,33 @@ class TrialEnded:
 
 
 Row = dict[str, float]
-Event = TrialStarted | TrialReported | TrialEnded
+Event = TrialStarted | Notice | TrialReported | TrialEnded
 
 
 def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
     """Train one trial to its end, going on from its checkpoint where it has one.
 
     Its value is the last epoch's val_bpd. A trial that diverged or ran out of memory ends as pruned and infeasible,
-    so that the sampler ranks it last: a failed one would be ignored, and the corner it came from tried again.
+    so that the sampler ranks it last: a failed one would be ignored, and the corner it came from tried again. What
+    nobody foresaw fails the trial alone; its traceback goes to its attributes and to the study's log.
     """
     values = suggest(trial, place.config.hyperparameters)
-    config = trial_config(place.config, values, trial.number)
-    state, history, notice = take_up(place.paths.checkpoint(trial.number), config, place.runtime)
-    yield TrialStarted(trial.number, values, history[-1]["epoch"] if history else 0.0, notice)
+    config, history = trial_config(place.config, values, trial.number), list[Row]()
+    reported = _reported(trial, place)
+    yield TrialStarted(trial.number, values, config.epoch_at(len(reported)))
     try:
-        end = yield from _train_and_report(trial, place, state, history)
+        end = _given_up(trial) or (yield from _train_and_report(trial, place, config, history))
     except Diverged as error:
         end = f"diverged: {error}"
     except (torch.OutOfMemoryError, MemoryError) as error:
         end = f"out of memory: {str(error).splitlines()[0] if str(error) else 'on the CPU'}"
-    except (OSError, UserError, optuna.exceptions.StorageInternalError):
+    except (OSError, UserError, optuna.exceptions.OptunaError):
         # The disk's or the user's: the trial stays as it is and can go on.
         raise
     except Exception as error:
-        _end(trial, place, history, TrialState.FAIL, f"failed: {type(error).__name__}: {error}")
-        raise
-    outcome = TrialState.COMPLETE if end == "finished" else TrialState.PRUNED
-    yield _end(trial, place, history, outcome, end)
+        end = f"failed: {type(error).__name__}: {error}"
+        _keep_traceback(trial, place)
+    yield _end(trial, place, history, end)
 
 
 def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int) -> TrainConfig:
@@ -110,11 +122,28 @@ def earlier_best(history: list[Row]) -> Row | None:
     return best if best["val_bpd"] < history[-1]["val_bpd"] - NOTABLE_BPD else None
 
 
+def _reported(trial: optuna.trial.Trial, place: Workplace) -> set[int]:
+    """Steps that the study has a value for."""
+    return set(place.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+
+
+def _given_up(trial: optuna.trial.Trial) -> str | None:
+    """How a trial ends whose worker keeps dying at one point, or None."""
+    deaths = trial.user_attrs.get(DEATHS, {"times": 0})
+    if deaths["times"] <= MAX_TAKE_UPS:
+        return None
+    return f"failed: its worker died {deaths['times']} times after report {deaths['report']}"
+
+
 def _train_and_report(
-    trial: optuna.trial.Trial, place: Workplace, state: TrainState, history: list[Row]
-) -> Generator[TrialReported, None, str]:
+    trial: optuna.trial.Trial, place: Workplace, config: TrainConfig, history: list[Row]
+) -> Generator[Event, None, str]:
     """Train to the end or to the pruner's verdict, saving before each report; return how it ended."""
-    reported = set(place.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+    checkpoint, reported = place.paths.checkpoint(trial.number), _reported(trial, place)
+    state, before, notice = take_up(checkpoint, config, place.runtime)
+    if notice:
+        yield Notice(f"trial {trial.number}: {notice}")
+    history += before
     for step, row in enumerate(history, start=1):
         _report(trial, row["val_bpd"], step, reported)
     # Asked again after an interruption: it may have fallen between the report and the verdict.
@@ -122,7 +151,7 @@ def _train_and_report(
         return f"pruned at epoch {history[-1]['epoch']:g}"
     for metrics in train(state, place.data):
         history.append(asdict(metrics))
-        save_state(place.paths.checkpoint(trial.number), state, history)
+        save_state(checkpoint, state, history)
         _report(trial, metrics.val_bpd, len(history), reported)
         yield TrialReported(trial.number, metrics)
         if _is_pruned(trial, state, history):
@@ -139,22 +168,24 @@ def _is_pruned(trial: optuna.trial.Trial, state: TrainState, history: list[Row])
     return len(history) < state.config.n_reports and trial.should_prune()
 
 
-def _end(
-    trial: optuna.trial.Trial,
-    place: Workplace,
-    history: list[Row],
-    state: TrialState,
-    end: str,
-) -> TrialEnded:
-    """Write down what the trial was, tell the study, and let go of the checkpoint."""
+def _keep_traceback(trial: optuna.trial.Trial, place: Workplace) -> None:
+    """Onto the trial and, for whoever has no dashboard, into the study's log."""
+    trial.set_user_attr("traceback", traceback.format_exc())
+    with place.paths.errors.open("a", encoding="utf-8") as log:
+        log.write(f"trial {trial.number}\n{traceback.format_exc()}\n")
+
+
+def _end(trial: optuna.trial.Trial, place: Workplace, history: list[Row], end: str) -> TrialEnded:
+    """Write down what the trial was, tell the study, and let go of checkpoints that nobody needs any longer."""
     feasible = end == "finished" or is_pruned(end)
     for name, value in _attributes(place, history, end).items():
         trial.set_user_attr(name, value)
     trial.set_constraint(CONSTRAINT, 0.0 if feasible else 1.0)
     value = history[-1]["val_bpd"] if history else None
-    place.study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
-    place.paths.checkpoint(trial.number).unlink(missing_ok=True)
-    return TrialEnded(trial.number, state, end, value)
+    outcome = _OUTCOMES.get(end.partition(":")[0], TrialState.PRUNED)
+    place.study.tell(trial, value if outcome == TrialState.COMPLETE else None, state=outcome)
+    remove_unneeded(place.study, place.paths, N_KEPT)
+    return TrialEnded(trial.number, outcome, end, value)
 
 
 def _attributes(place: Workplace, history: list[Row], end: str) -> dict[str, Any]:

@@ -57,6 +57,25 @@ class StudyPaths:
         return self.checkpoints / f"trial_{trial_number:04d}.pt"
 
     @property
+    def claims(self) -> Path:
+        """Whose trial is whose, while several workers share the study."""
+        return self.folder / "claims"
+
+    @property
+    def next_claim(self) -> Path:
+        """Held for the moment in which a worker takes a trial or lets go of one."""
+        return self.claims / "next.lock"
+
+    def claim(self, trial_number: int) -> Path:
+        """Held by the worker of one trial; left behind only by one that died."""
+        return self.claims / f"trial_{trial_number:04d}.lock"
+
+    @property
+    def errors(self) -> Path:
+        """Tracebacks of trials that failed."""
+        return self.folder / "errors.log"
+
+    @property
     def best(self) -> "RunPaths":
         """The retrained model."""
         return RunPaths(self.folder / "best")

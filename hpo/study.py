@@ -3,6 +3,8 @@
 import contextlib
 import json
 import sqlite3
+import warnings
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,12 +27,18 @@ MAX_STARTUP_TRIALS = 10
 CONSTRAINT = "finite"
 
 
+def quieten() -> None:
+    """Keep what Optuna says of itself out of a worker's output."""
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
 class StudyError(UserError):
     """The study at hand cannot be opened, or is not the one asked for."""
 
 
 class PerTrialSeededSampler(optuna.samplers.BaseSampler):
-    """TPE (Bergstra et al. 2011), seeded anew from (study seed, trial number) before every trial.
+    """TPE (Bergstra et al. 2011), seeded anew from (study seed, trial number) for every trial.
 
     A study then suggests the same whether its trials are run in one go or in several.
     """
@@ -40,16 +48,13 @@ class PerTrialSeededSampler(optuna.samplers.BaseSampler):
         self._n_startup_trials = n_startup_trials
         self._tpe = self._for_trial(0)
 
-    def _for_trial(self, number: int) -> optuna.samplers.TPESampler:
-        seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+    def _for_trial(self, number: int, *more: int) -> optuna.samplers.TPESampler:
+        seed = int(np.random.SeedSequence([self._seed, number, *more]).generate_state(1)[0])
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._n_startup_trials)
 
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Seed for this trial."""
-        self._tpe = self._for_trial(trial.number)
-
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """As TPE does."""
+        """Seed for this trial, also for one that is taken up again; then as TPE does."""
+        self._tpe = self._for_trial(trial.number)
         return self._tpe.infer_relative_search_space(study, trial)
 
     def sample_relative(
@@ -59,8 +64,9 @@ class PerTrialSeededSampler(optuna.samplers.BaseSampler):
         return self._tpe.sample_relative(study, trial, search_space)
 
     def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:
-        """As TPE does."""
-        return self._tpe.sample_independent(study, trial, name, distribution)
+        """As TPE does, each value from a seed of its own: those that an interrupted trial has already are not asked."""
+        sampler = self._for_trial(trial.number, zlib.crc32(name.encode()))
+        return sampler.sample_independent(study, trial, name, distribution)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """As TPE does."""

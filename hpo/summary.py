@@ -5,6 +5,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import StudyConfig
 from hpo.display import shown
+from hpo.paths import StudyPaths
 from hpo.search_space import at_edge, searched, tutorial_values
 from hpo.study import best_trial, ended, is_pruned
 from hpo.workers import interrupted_trials
@@ -14,13 +15,16 @@ def summarize(study: Study, config: StudyConfig, ppca_bpd: dict[int, float], con
     """Best values, how they compare, edges, prunings, what is paused, and the next command."""
     best = best_trial(study)
     if best is None:
-        return [*_paused(study), f"No trial has finished yet. Next: make tune STUDY={config_name}"]
+        return [
+            *_paused(study, config),
+            f"No trial has finished yet. Next: make tune STUDY={config_name}",
+        ]
     return [
         *_best(study, best, config),
         *_against_ppca(best, config, ppca_bpd),
         *_edges(best, config),
         _prunings(study, config),
-        *_paused(study),
+        *_paused(study, config),
         f"Next: make best-retrain STUDY={config_name}   (look at the study: make dashboard STUDY={config_name})",
     ]
 
@@ -74,8 +78,10 @@ def _prunings(study: Study, config: StudyConfig) -> str:
     return f"{len(pruned)} of {len(over)} trials pruned; {100 * share:.0f}% of all epochs saved{others}"
 
 
-def _paused(study: Study) -> list[str]:
+def _paused(study: Study, config: StudyConfig) -> list[str]:
+    trials = study.get_trials(deepcopy=False)
+    paused = interrupted_trials(study, StudyPaths.of(config.name))
+    n_reports = {number: len(trials[number].intermediate_values) for number in paused}
     return [
-        f"Trial {trial.number} is paused after {len(trial.intermediate_values)} reports; the next call goes on with it"
-        for trial in interrupted_trials(study)
+        f"Trial {number} is paused after {n} reports; the next call goes on with it" for number, n in n_reports.items()
     ]

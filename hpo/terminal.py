@@ -1,5 +1,6 @@
 """The terminal, the only place that prints or exits: how work is followed, and how what goes wrong is told."""
 
+import contextlib
 import functools
 import traceback
 from collections.abc import Callable, Iterator
@@ -70,13 +71,13 @@ def follow_run(events: "Iterator[Event]", n_epochs: int) -> "Finished":
     raise AssertionError("a run ends in its result")
 
 
-def follow_trials(opened: "Opened") -> bool:
+def follow_trials(opened: "Opened", n_workers: int) -> bool:
     """Work until the budget is spent; return whether somebody asked to stop before."""
+    from hpo.crew import assemble
     from hpo.display import LiveTable, PlainLines, Progress
     from hpo.interrupt import graceful
     from hpo.search_space import searched
     from hpo.study import best_trial, ended, is_pruned
-    from hpo.workers import may_stop_after, work
 
     place = opened.place
     best = best_trial(place.study)
@@ -91,13 +92,16 @@ def follow_trials(opened: "Opened") -> bool:
         n_pruned=sum(is_pruned(trial.user_attrs["end"]) for trial in over),
     )
     screen = LiveTable(console, progress) if console.is_terminal else PlainLines(console, progress)
-    announcement = "Stopping after the epoch under way; Ctrl-C again stops at once."
-    with screen, graceful(lambda: screen.announce(announcement)) as interrupt:
-        for event in work(place, opened.budget.trials, opened.deadline):
+    team = assemble(opened, n_workers)
+
+    def stop() -> None:
+        screen.announce("Stopping after the epoch under way; Ctrl-C again stops at once.")
+        team.stop()
+
+    with screen, graceful(stop) as interrupt, contextlib.closing(team.events()) as events:
+        for event in events:
             screen.show(event)
-            if interrupt.requested and may_stop_after(event, place):
-                return True
-    return False
+    return interrupt.requested
 
 
 def _beginning(begun: "Begun") -> list[str]:

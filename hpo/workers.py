@@ -1,27 +1,55 @@
-"""One worker: trials one after another until the budget is spent."""
+"""One worker: trials one after another until the budget is spent. Several may share a study."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import IO
 
 import optuna
+from optuna.study import Study
 from optuna.trial import TrialState
 
-from hpo.objective import Event, TrialReported, Workplace, run_trial
-from hpo.study import ended
+from hpo.lock import try_to_hold, turn
+from hpo.objective import DEATHS, Event, TrialEnded, TrialReported, Workplace, run_trial
+from hpo.paths import StudyPaths
+from hpo.study import StudyError, ended
+
+# So many trials that fail one after another are not bad luck.
+MAX_FAILURES_IN_A_ROW = 3
+_POLL_S = 0.5
 
 
-def work(place: Workplace, n_total: int | None, deadline: float | None) -> Iterator[Event]:
+@dataclass(frozen=True)
+class Claim:
+    """A trial of ours: as long as `file` is open, no other worker takes it."""
+
+    trial: optuna.trial.Trial
+    file: IO[str]
+
+
+def work(place: Workplace, n_total: int | None, deadline: float | None) -> Generator[Event]:
     """Run trials until the study has `n_total` or `time.monotonic()` has passed `deadline`.
 
     A trial under way at the deadline stops at its next report point and can be taken up again, as can one whose
     caller stops between two events. Interrupted trials come first, each under its own number.
+
+    Raises: StudyError: trials fail one after another.
     """
-    _discard_stale_checkpoints(place)
-    while _goes_on(place, n_total, deadline):
-        for event in run_trial(_next_trial(place.study), place):
-            yield event
-            if _is_past(deadline) and may_stop_after(event, place):
-                return
+    n_failures = 0
+    while not _is_past(deadline) and (claim := _claim_next(place, n_total, deadline)):
+        with _released(claim, place.paths):
+            for event in run_trial(claim.trial, place):
+                yield event
+                if _is_past(deadline) and may_stop_after(event, place):
+                    return
+        assert isinstance(event, TrialEnded), "a trial that is not left ends"
+        n_failures = n_failures + 1 if event.state == TrialState.FAIL else 0
+        if n_failures == MAX_FAILURES_IN_A_ROW:
+            raise StudyError(
+                f"{n_failures} trials failed one after another, the last one as '{event.end}'; "
+                f"look into {place.paths.errors}, mend the cause, and run the same command again"
+            )
 
 
 def may_stop_after(event: Event, place: Workplace) -> bool:
@@ -29,30 +57,82 @@ def may_stop_after(event: Event, place: Workplace) -> bool:
     return not (isinstance(event, TrialReported) and event.metrics.epoch >= place.config.training.epochs)
 
 
-def interrupted_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials that were begun and not ended, lowest number first."""
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+def interrupted_trials(study: Study, paths: StudyPaths) -> list[int]:
+    """Numbers of trials that were begun and not ended, and that no living worker holds."""
+    return [number for number in _begun(study) if not is_held(paths, number)]
 
 
-def _goes_on(place: Workplace, n_total: int | None, deadline: float | None) -> bool:
-    return not _is_past(deadline) and (n_total is None or len(ended(place.study)) < n_total)
+def is_held(paths: StudyPaths, trial_number: int) -> bool:
+    """Whether a living worker has this trial."""
+    claim = paths.claim(trial_number)
+    if not claim.exists():
+        return False
+    file = try_to_hold(claim)
+    if file:
+        file.close()
+    return file is None
 
 
 def _is_past(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() >= deadline
 
 
-def _next_trial(study: optuna.Study) -> optuna.trial.Trial:
-    """An interrupted trial, reopened under its own number, else a new one."""
-    interrupted = interrupted_trials(study)
-    if interrupted:
-        return optuna.trial.Trial(study, interrupted[0]._trial_id)
-    return study.ask()
+def _begun(study: Study) -> dict[int, optuna.trial.FrozenTrial]:
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return {trial.number: trial for trial in running}
 
 
-def _discard_stale_checkpoints(place: Workplace) -> None:
-    """Remove states of trials that ended just before their process did."""
-    if place.paths.checkpoints.is_dir():
-        wanted = {place.paths.checkpoint(trial.number) for trial in interrupted_trials(place.study)}
-        for path in set(place.paths.checkpoints.iterdir()) - wanted:
-            path.unlink(missing_ok=True)
+def _claim_next(place: Workplace, n_total: int | None, deadline: float | None) -> Claim | None:
+    """An interrupted trial, else a new one; None once the study has as many as it should.
+
+    While all that are missing are in the hands of others, waits: one of them may die.
+    """
+    while not _is_past(deadline):
+        with turn(place.paths.next_claim):
+            n_over, begun = len(ended(place.study)), _begun(place.study)
+            if n_total is not None and n_over >= n_total:
+                return None
+            if claim := _take_up_interrupted(place, begun):
+                return claim
+            if n_total is None or n_over + len(begun) < n_total:
+                return _begin_new(place)
+        time.sleep(_POLL_S)
+    return None
+
+
+def _take_up_interrupted(place: Workplace, begun: dict[int, optuna.trial.FrozenTrial]) -> Claim | None:
+    """The first trial that nobody holds, reopened under its own number."""
+    for number, frozen in sorted(begun.items()):
+        path = place.paths.claim(number)
+        left_behind = path.exists()
+        if (file := try_to_hold(path)) is None:
+            continue
+        trial = optuna.trial.Trial(place.study, frozen._trial_id)
+        if left_behind:
+            _count_death(trial, n_reports=len(frozen.intermediate_values))
+        return Claim(trial, file)
+    return None
+
+
+def _begin_new(place: Workplace) -> Claim:
+    trial = place.study.ask()
+    file = try_to_hold(place.paths.claim(trial.number))
+    assert file is not None, "nobody else can have a trial that was not there"
+    return Claim(trial, file)
+
+
+def _count_death(trial: optuna.trial.Trial, n_reports: int) -> None:
+    """Note that a worker died with this trial; deaths before its last report do not count."""
+    deaths = trial.user_attrs.get(DEATHS, {"report": n_reports, "times": 0})
+    times = deaths["times"] + 1 if deaths["report"] == n_reports else 1
+    trial.set_user_attr(DEATHS, {"report": n_reports, "times": times})
+
+
+@contextlib.contextmanager
+def _released(claim: Claim, paths: StudyPaths) -> Iterator[None]:
+    """Let go of the trial when the block ends, however it does: only a killed worker leaves its file behind."""
+    try:
+        yield
+    finally:
+        with turn(paths.next_claim), claim.file:
+            paths.claim(claim.trial.number).unlink(missing_ok=True)

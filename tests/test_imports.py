@@ -14,8 +14,9 @@ STANDALONE = "hpo.setup_venv"
 HPO_LAYERS = (
     {"config", "config_file", "paths", "interrupt", "provenance", "lock", "run_record"},
     {"search_space", "figures", "source", "study", "forecast", "yardstick", "metrics", "latent_space"},
-    {"take_up", "objective", "film", "suite", "page", "run"},
+    {"take_up", "checkpoints", "objective", "film", "suite", "page", "run"},
     {"workers", "tune", "retrain", "display", "summary", "dashboard", "outcome", "single_run", "redraw"},
+    {"crew"},
     {"terminal"},
     {"__main__", "showcase"},
 )

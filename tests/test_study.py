@@ -10,18 +10,17 @@ from pathlib import Path
 
 import optuna
 import pytest
-import torch
 from optuna.trial import TrialState
 
+from hpo.checkpoints import N_KEPT, unneeded
 from hpo.config import Budget, Choices, Hyperparameters, Pruner, Range, StudyConfig, Training
 from hpo.lock import held
-from hpo.objective import TrialEnded, TrialReported, Workplace, earlier_best, trial_config
+from hpo.objective import TrialReported, Workplace, earlier_best, trial_config
 from hpo.paths import StudyPaths, move_aside
 from hpo.search_space import at_edge, searched, suggest, tutorial_values
 from hpo.study import (
     PerTrialSeededSampler,
     StudyError,
-    best_trial,
     check_unchanged,
     create_study,
     existing_study,
@@ -30,7 +29,7 @@ from hpo.study import (
     prepare,
     startup_trials,
 )
-from hpo.workers import interrupted_trials, work
+from hpo.workers import work
 from model.config import TrainConfig
 from model.data import ImageData
 from model.runtime import Runtime
@@ -61,6 +60,10 @@ def begin(paths: StudyPaths, data: ImageData, n_startup: int = 3) -> optuna.Stud
 def place_of(paths: StudyPaths, study: optuna.Study, data: ImageData, runtime: Runtime) -> Workplace:
     config = CONFIG.model_copy(update={"model": CONFIG.model.model_copy(update={"channels": (4, 4, 8, 8)})})
     return Workplace(config, paths, study, data, runtime)
+
+
+def begun(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    return study.get_trials(states=(TrialState.RUNNING,))
 
 
 def imitated(trial: optuna.trial.Trial) -> float:
@@ -99,8 +102,9 @@ def test_an_interrupted_search_ends_as_if_never_interrupted(tmp_path: Path, data
             for index, _ in enumerate(work(place_of(paths, study, data, runtime), 6, None), start=1):
                 if index == stop:
                     break
-        assert not interrupted_trials(study)
-        assert list(paths.checkpoints.iterdir()) == []
+        assert not begun(study)
+        assert list(paths.claims.iterdir()) == [paths.next_claim]
+        assert unneeded(study, paths, N_KEPT) == []
         return [
             (t.number, t.state, t.params, t.value, t.intermediate_values, t.user_attrs["end"]) for t in study.trials
         ]
@@ -142,81 +146,6 @@ def test_the_first_trial_has_the_tutorials_values_where_the_space_admits_them(
 def suggest_tutorial() -> dict[str, object]:
     tutorial = asdict(TrainConfig())
     return {name: tutorial[name] for name in SPACE.entries()} | {"batch_size": 32}
-
-
-def test_a_diverged_trial_is_ranked_last_and_never_best(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    list(work(place, 1, None))
-    monkeypatch.setattr("model.train.MAX_SKIPPED_SHARE", -1.0)
-    (ending,) = [event for event in work(place, 2, None) if isinstance(event, TrialEnded)]
-    assert ending.state == TrialState.PRUNED
-    assert ending.end.startswith("diverged: ")
-    diverged = study.trials[1]
-    assert diverged.user_attrs["end"] == ending.end
-    assert diverged.constraints == {"finite": 1.0}
-    best = best_trial(study)
-    assert best is not None and best.number == study.best_trial.number == 0
-
-
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried 1 GiB"), MemoryError()])
-def test_a_trial_out_of_memory_ends_as_infeasible_and_the_search_goes_on(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    with monkeypatch.context() as patched:
-        patched.setattr("hpo.objective.train", lambda *_: (_ for _ in ()).throw(error))
-        list(work(place, 1, None))
-    list(work(place, 2, None))
-    assert [trial.state for trial in study.trials] == [TrialState.PRUNED, TrialState.COMPLETE]
-    assert study.trials[0].user_attrs["end"].startswith("out of memory")
-    assert study.trials[0].constraints == {"finite": 1.0}
-
-
-def test_a_fault_of_ours_fails_its_trial_and_is_not_met_again(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    with monkeypatch.context() as patched, pytest.raises(AssertionError):
-        patched.setattr("hpo.objective.train", lambda *_: (_ for _ in ()).throw(AssertionError("a bug")))
-        list(work(place, 1, None))
-    assert study.trials[0].state == TrialState.FAIL
-    assert study.trials[0].user_attrs["end"] == "failed: AssertionError: a bug"
-    assert not interrupted_trials(study)
-
-
-def test_a_deadline_pauses_a_trial_between_reports_but_not_after_its_last(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    clock = iter([0.0, 0.0, 9.0])
-    monkeypatch.setattr("hpo.workers.time.monotonic", lambda: next(clock, 9.0))
-    list(work(place, None, 5.0))
-    assert len(interrupted_trials(study)[0].intermediate_values) == 1
-    clock = iter([0.0, 0.0, 0.0, 9.0])
-    list(work(place, None, 5.0))
-    assert study.trials[0].state == TrialState.COMPLETE, "past the deadline at its last report, and ended all the same"
-    assert len(study.trials) == 1
-
-
-def test_a_damaged_checkpoint_sends_its_trial_back_to_the_start_and_says_so(
-    paths: StudyPaths, data: ImageData, runtime: Runtime
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    for event in work(place, 1, None):
-        if isinstance(event, TrialReported):
-            break
-    paths.checkpoint(0).write_bytes(b"torn")
-    events = list(work(place, 1, None))
-    assert "begins anew" in str(events[0])
-    assert study.trials[0].state == TrialState.COMPLETE
-    assert len(study.trials[0].intermediate_values) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""Which checkpoints of a study are still of use: those of trials that can go on, and of the best."""
+
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import TrialState
+
+from hpo.paths import StudyPaths
+
+N_KEPT = 3
+
+
+def unneeded(study: Study, paths: StudyPaths, n_best: int) -> list[Path]:
+    """Checkpoints there of trials that ended, but for the `n_best` of lowest val_bpd."""
+    over = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    finished = [trial for trial in over if trial.state == TrialState.COMPLETE]
+    best = sorted(finished, key=lambda trial: (trial.value, trial.number))[:n_best]
+    kept = {trial.number for trial in best}
+    candidates = (paths.checkpoint(trial.number) for trial in over if trial.number not in kept)
+    return [path for path in candidates if path.exists()]
+
+
+def remove_unneeded(study: Study, paths: StudyPaths, n_best: int) -> int:
+    """Remove them; return how many bytes that made free."""
+    n_bytes = 0
+    for path in unneeded(study, paths, n_best):
+        n_bytes += path.stat().st_size
+        # Another worker may have been faster.
+        path.unlink(missing_ok=True)
+    return n_bytes

@@ -1,0 +1,232 @@
+"""Several workers on one machine: processes that share a study, followed from one terminal."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Protocol
+
+import torch
+
+from hpo.config import Data, StudyConfig
+from hpo.objective import Event, Notice, TrialEnded, TrialStarted, Workplace
+from hpo.paths import StudyPaths
+from hpo.source import load_images
+from hpo.study import StudyError, existing_study, prepare, quieten
+from hpo.tune import Opened
+from hpo.workers import may_stop_after, work
+from model.errors import UserError
+from model.runtime import Runtime
+
+_LEAVE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker of a call is told. `data` names the images that the call found."""
+
+    config: StudyConfig
+    data: Data
+    runtime: Runtime
+    n_total: int | None
+    deadline: float | None
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A worker's last words."""
+
+    message: str
+
+
+@dataclass
+class _Member:
+    """A worker as its leader sees it: the trials that it has begun and not ended."""
+
+    process: BaseProcess
+    link: Connection
+    trial: int | None = None
+    begun: int = 0
+
+
+class Team(Protocol):
+    """Whoever does a call's trials."""
+
+    def events(self) -> Generator[Event]:
+        """What happens, as it happens, until all is done or `stop` was heeded."""
+
+    def stop(self) -> None:
+        """Leave after the next report."""
+
+
+def assemble(opened: Opened, n_workers: int) -> Team:
+    """This process alone, or so many processes."""
+    place, n_total, deadline = opened.place, opened.budget.trials, opened.deadline
+    if n_workers == 1:
+        return Alone(place, n_total, deadline)
+    data = Data(source=place.data.source, root=place.config.data.root, fallback=False)
+    return Crew(Job(place.config, data, place.runtime, n_total, deadline), n_workers)
+
+
+class Alone:
+    """This process as the one worker."""
+
+    def __init__(self, place: Workplace, n_total: int | None, deadline: float | None) -> None:
+        self._place, self._n_total, self._deadline = place, n_total, deadline
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Leave after the next report."""
+        self._stopping = True
+
+    def events(self) -> Generator[Event]:
+        """What happens, as it happens."""
+        with contextlib.closing(work(self._place, self._n_total, self._deadline)) as events:
+            for event in events:
+                yield event
+                if self._stopping and may_stop_after(event, self._place):
+                    return
+
+
+class Crew:
+    """Several processes, each a worker."""
+
+    def __init__(self, job: Job, n_workers: int) -> None:
+        self._job = job
+        self._members = [self._hire(index, n_workers) for index in range(n_workers)]
+        self._n_workers = n_workers
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Leave after the next report, each."""
+        self._stopping = True
+        for member in self._members:
+            with contextlib.suppress(OSError):
+                member.link.send("stop")
+
+    def events(self) -> Generator[Event]:
+        """Yield what happens, until the last worker has left.
+
+        A worker that dies is replaced; its trial goes on from its last report.
+
+        Raises: StudyError: a worker met a fault that is not a trial's.
+        """
+        try:
+            while self._members:
+                ready = connection.wait([member.link for member in self._members])
+                for member in [member for member in self._members if member.link in ready]:
+                    yield from self._listen(member)
+        finally:
+            self._dismiss()
+
+    def _listen(self, member: _Member) -> Iterator[Event]:
+        try:
+            message = member.link.recv()
+        except (EOFError, OSError):
+            yield from self._say_farewell(member)
+            return
+        if isinstance(message, _Failed):
+            raise StudyError(message.message)
+        if isinstance(message, TrialStarted):
+            member.trial, member.begun = message.number, member.begun + 1
+        elif isinstance(message, TrialEnded):
+            member.trial = None
+        yield message
+
+    def _say_farewell(self, member: _Member) -> Iterator[Event]:
+        """Take note of a worker that is gone, and put another in its place where it died at work."""
+        member.process.join()
+        index = self._members.index(member)
+        if member.process.exitcode == 0 or self._stopping:
+            del self._members[index]
+            return
+        what = f"with trial {member.trial}, which is taken up again" if member.trial is not None else "between trials"
+        yield Notice(f"worker {index + 1} died ({_cause(member.process.exitcode)}) {what}")
+        if member.begun:
+            self._members[index] = self._hire(index, self._n_workers)
+        else:
+            # It would only die again.
+            del self._members[index]
+            if not self._members:
+                raise StudyError(f"no worker could begin ({_cause(member.process.exitcode)})")
+
+    def _hire(self, index: int, n_workers: int) -> _Member:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        n_threads = max(1, torch.get_num_threads() // n_workers)
+        runtime = _share(self._job.runtime, index)
+        # As daemons, they are not left behind.
+        process = context.Process(target=_worker, args=(theirs, self._job, runtime, n_threads), daemon=True)
+        process.start()
+        theirs.close()
+        return _Member(process, ours)
+
+    def _dismiss(self) -> None:
+        for member in self._members:
+            member.process.terminate()
+        for member in self._members:
+            member.process.join(_LEAVE_S)
+            if member.process.is_alive():
+                member.process.kill()
+                member.process.join()
+
+
+def _share(runtime: Runtime, index: int) -> Runtime:
+    """GPUs are dealt round robin, unless one was named."""
+    if runtime.device.type != "cuda" or runtime.device.index is not None:
+        return runtime
+    device = torch.device("cuda", index % torch.cuda.device_count())
+    return Runtime(device, runtime.precision, runtime.compiled)
+
+
+def _cause(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return signal.Signals(-exit_code).name
+    return f"exit status {exit_code}"
+
+
+def _worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) -> None:
+    """A worker's whole life, in a process of its own."""
+    # Ctrl-C reaches every process of the terminal; it is the leader who decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_die_with_the_leader, daemon=True).start()
+    quieten()
+    torch.set_num_threads(n_threads)
+    try:
+        place = _workplace(job, runtime)
+        with contextlib.closing(work(place, job.n_total, job.deadline)) as events:
+            for event in events:
+                link.send(event)
+                if link.poll() and may_stop_after(event, place):
+                    return
+    except KeyboardInterrupt:
+        return
+    except (UserError, OSError) as error:
+        link.send(_Failed(str(error)))
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _die_with_the_leader() -> None:
+    leader = parent_process()
+    assert leader is not None
+    connection.wait([leader.sentinel])
+    os._exit(1)
+
+
+def _workplace(job: Job, runtime: Runtime) -> Workplace:
+    paths = StudyPaths.of(job.config.name)
+    study = existing_study(job.config.name, paths)
+    assert study is not None, "the leader has opened it"
+    prepare(study, job.config)
+    data, _ = load_images(job.data)
+    return Workplace(job.config, paths, study, data.to(runtime.device), runtime)

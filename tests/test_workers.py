@@ -1,0 +1,205 @@
+"""Trials under a worker: how they end, who has them, and what happens to one whose worker died."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from optuna.trial import TrialState
+
+from hpo.objective import Event, Notice, TrialEnded, TrialReported, TrialStarted
+from hpo.paths import StudyPaths
+from hpo.study import StudyError, best_trial
+from hpo.workers import interrupted_trials, work
+from model.data import ImageData
+from model.runtime import Runtime
+from model.train import EpochMetrics
+from tests.test_study import begin, begun, place_of
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> StudyPaths:
+    return StudyPaths(tmp_path / "results" / "small")
+
+
+def test_a_diverged_trial_is_ranked_last_and_never_best(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    list(work(place, 1, None))
+    monkeypatch.setattr("model.train.MAX_SKIPPED_SHARE", -1.0)
+    (ending,) = [event for event in work(place, 2, None) if isinstance(event, TrialEnded)]
+    assert ending.state == TrialState.PRUNED
+    assert ending.end.startswith("diverged: ")
+    diverged = study.trials[1]
+    assert diverged.user_attrs["end"] == ending.end
+    assert diverged.constraints == {"finite": 1.0}
+    best = best_trial(study)
+    assert best is not None and best.number == study.best_trial.number == 0
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried 1 GiB"), MemoryError()])
+def test_a_trial_out_of_memory_ends_as_infeasible_and_the_search_goes_on(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    with monkeypatch.context() as patched:
+        patched.setattr("hpo.objective.train", lambda *_: (_ for _ in ()).throw(error))
+        list(work(place, 1, None))
+    list(work(place, 2, None))
+    assert [trial.state for trial in study.trials] == [TrialState.PRUNED, TrialState.COMPLETE]
+    assert study.trials[0].user_attrs["end"].startswith("out of memory")
+    assert study.trials[0].constraints == {"finite": 1.0}
+
+
+def test_a_fault_of_ours_fails_its_trial_alone_and_keeps_the_traceback(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    with monkeypatch.context() as patched:
+        patched.setattr("hpo.objective.train", broken)
+        list(work(place, 1, None))
+    list(work(place, 2, None))
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert study.trials[0].user_attrs["end"] == "failed: AssertionError: a bug"
+    assert "in broken" in study.trials[0].user_attrs["traceback"]
+    assert study.trials[0].user_attrs["traceback"] in paths.errors.read_text()
+    assert paths.errors.read_text().startswith("trial 0\n")
+    assert not begun(study)
+
+
+def broken(*_: object) -> Iterator[EpochMetrics]:
+    raise AssertionError("a bug")
+
+
+def test_three_failures_in_a_row_stop_the_study(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    monkeypatch.setattr("hpo.objective.train", broken)
+    with pytest.raises(StudyError, match=r"3 trials failed one after another.*a bug.*errors\.log"):
+        list(work(place_of(paths, study, data, runtime), 9, None))
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL] * 3
+
+
+def abandon(work_under_way: Generator[Event], paths: StudyPaths, trial_number: int) -> None:
+    """Leave a trial as a killed worker does: its claim stays behind."""
+    work_under_way.close()
+    paths.claim(trial_number).touch()
+
+
+def test_a_trial_whose_worker_keeps_dying_at_one_point_is_taken_up_twice_and_then_fails(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    for _ in range(3):
+        events = work(place, 2, None)
+        while not isinstance(next(events), TrialStarted):
+            pass
+        abandon(events, paths, 0)
+    last = list(work(place, 1, None))
+    assert [type(event) for event in last] == [TrialStarted, TrialEnded]
+    assert study.trials[0].state == TrialState.FAIL
+    assert study.trials[0].user_attrs["end"] == "failed: its worker died 3 times after report 0"
+
+
+def test_a_trial_that_comes_further_each_time_may_be_taken_up_as_often_as_it_takes(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    for _ in range(2):
+        events = work(place, 2, None)
+        next(events)
+        abandon(events, paths, 0)
+        events = work(place, 2, None)
+        while not isinstance(next(events), TrialReported):
+            pass
+        abandon(events, paths, 0)
+    list(work(place, 1, None))
+    assert study.trials[0].state == TrialState.COMPLETE
+
+
+def test_a_trial_that_a_living_worker_holds_is_left_to_it(paths: StudyPaths, data: ImageData, runtime: Runtime) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    first, second = work(place, None, None), work(place, None, None)
+    numbers = [event.number for event in (next(first), next(second)) if isinstance(event, TrialStarted)]
+    assert numbers == [0, 1]
+    assert interrupted_trials(study, paths) == []
+    first.close()
+    assert interrupted_trials(study, paths) == [0]
+    third = work(place, None, None)
+    assert isinstance(taken := next(third), TrialStarted) and taken.number == 0
+    second.close()
+    third.close()
+
+
+def test_a_worker_with_nothing_left_to_begin_waits_for_the_others_and_takes_over_from_one_that_dies(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    other = work(place, 1, None)
+    next(other)
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            abandon(other, paths, 0)
+
+    monkeypatch.setattr("hpo.workers.time.sleep", sleep)
+    events = list(work(place, 1, None))
+    assert isinstance(events[-1], TrialEnded) and events[-1].number == 0
+    assert len(study.trials) == 1
+
+
+def test_only_checkpoints_of_the_best_and_of_what_can_go_on_are_kept(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    events = work(place, 7, None)
+    for event in events:
+        if isinstance(event, TrialReported) and event.number == 6:
+            break
+    events.close()
+    ranked = sorted((t for t in study.trials if t.state == TrialState.COMPLETE), key=lambda trial: trial.value or 0)
+    assert len(ranked) > 3, "or there is nothing to let go of"
+    kept = {paths.checkpoint(trial.number) for trial in ranked[:3]} | {paths.checkpoint(6)}
+    assert set(paths.checkpoints.iterdir()) == kept
+
+
+def test_a_deadline_pauses_a_trial_between_reports_but_not_after_its_last(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    clock = iter([0.0, 0.0, 9.0])
+    monkeypatch.setattr("hpo.workers.time.monotonic", lambda: next(clock, 9.0))
+    list(work(place, None, 5.0))
+    assert len(begun(study)[0].intermediate_values) == 1
+    clock = iter([0.0, 0.0, 0.0, 9.0])
+    list(work(place, None, 5.0))
+    assert study.trials[0].state == TrialState.COMPLETE, "past the deadline at its last report, and ended all the same"
+    assert len(study.trials) == 1
+
+
+def test_a_damaged_checkpoint_sends_its_trial_back_to_the_start_and_says_so(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    for event in work(place, 1, None):
+        if isinstance(event, TrialReported):
+            break
+    paths.checkpoint(0).write_bytes(b"torn")
+    events = list(work(place, 1, None))
+    assert any(isinstance(event, Notice) and "begins anew" in event.text for event in events)
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert len(study.trials[0].intermediate_values) == 3

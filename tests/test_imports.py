@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDALONE = "hpo.setup_venv"
 # From the ground up; a module imports from its own layer and those below. A new module takes its place here.
 HPO_LAYERS = (
-    {"config", "config_file", "paths", "interrupt", "provenance"},
+    {"config", "config_file", "paths", "interrupt", "provenance", "embedded"},
     {"search_space", "figures", "source", "study", "lock", "forecast", "yardstick", "metrics", "latent_space"},
     {"objective", "film", "suite", "run"},
     {"workers", "tune", "retrain", "display", "summary", "dashboard"},

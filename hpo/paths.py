@@ -91,6 +91,11 @@ class RunPaths:
         return self.folder / "model.pt"
 
     @property
+    def page(self) -> Path:
+        """One page that shows all of it."""
+        return self.folder / "index.html"
+
+    @property
     def loss_curves(self) -> Path:
         """Bits per dimension, rate, error and learning rate over the epochs."""
         return self.folder / "loss_curves.png"

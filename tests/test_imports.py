@@ -14,7 +14,7 @@ STANDALONE = "hpo.setup_venv"
 HPO_LAYERS = (
     {"config", "config_file", "paths", "interrupt", "provenance", "embedded"},
     {"search_space", "figures", "source", "study", "lock", "forecast", "yardstick", "metrics", "latent_space"},
-    {"objective", "film", "suite", "run"},
+    {"objective", "film", "suite", "run", "page_data", "page"},
     {"workers", "tune", "retrain", "display", "summary", "dashboard"},
     {"__main__"},
 )

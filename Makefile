@@ -17,7 +17,7 @@
 #|   STUDY=cifar10        a study in study_configs/ (cifar10, quick, ...) or the path of its file
 #|   TRIALS=              tune: the study's total number of trials, over all calls
 #|   TIMEOUT=             tune: stop this call after so many minutes
-#|   WORKERS=1            tune: processes that share the study, the cores and the GPUs
+#|   WORKERS=             tune: processes that share the study, the cores and the GPUs
 #|   FRESH=               tune: FRESH=1 starts over instead of going on
 #|   DEVICE=              cpu, cuda or mps; empty: the fastest there is
 #|   TRIAL=               best-retrain: the number of another trial than the best
@@ -42,7 +42,7 @@
 STUDY   = cifar10
 TRIALS  =
 TIMEOUT =
-WORKERS = 1
+WORKERS =
 FRESH   =
 DEVICE  =
 TRIAL   =

@@ -220,7 +220,7 @@ def _die_with_the_leader() -> None:
     leader = parent_process()
     assert leader is not None
     connection.wait([leader.sentinel])
-    os._exit(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _workplace(job: Job, runtime: Runtime) -> Workplace:

@@ -69,7 +69,7 @@ Made by `make showcase` on the whole data set ({metrics["device"]}, {metrics["pr
 {study.user_attrs["git_commit"]}, the retraining at {metrics["git_commit"]}.
 
 - {_search(study, metrics)}
-- {_retraining(metrics)}
+- {_retraining(metrics, best)}
 
 | picture | what to look for |
 |---|---|
@@ -99,11 +99,11 @@ def _first(metrics: dict[str, Any]) -> str:
     return ", the tutorial's values" if metrics["trial"] == 0 else ""
 
 
-def _retraining(metrics: dict[str, Any]) -> str:
+def _retraining(metrics: dict[str, Any], best: RunPaths) -> str:
+    files = ", ".join(f"[{path.name}]({path.name})" for path in (best.metrics_json, best.metrics_csv, best.config))
     ahead = metrics["ppca_bpd"] - metrics["test_bpd"]
     return (
-        f"The retraining of that trial, {metrics['epochs']} epochs with a seed of its own "
-        "([metrics.json](metrics.json), [metrics.csv](metrics.csv), [config.yaml](config.yaml)): "
+        f"The retraining of that trial, {metrics['epochs']} epochs with a seed of its own ({files}): "
         f"val_bpd {metrics['val_bpd']:.3f}; on the test split, scored once, test_bpd {metrics['test_bpd']:.3f} "
         f"(rate {metrics['test_rate_nats']:.1f} nats, mean squared error {metrics['test_mse']:.5f}, "
         f"{metrics['test_psnr_db']:.1f} dB). Probabilistic PCA with as many dimensions scores "

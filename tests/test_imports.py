@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDALONE = "hpo.setup_venv"
 # From the ground up; a module imports from its own layer and those below. A new module takes its place here.
 HPO_LAYERS = (
-    {"config", "config_file", "paths", "interrupt", "provenance", "lock", "run_record"},
+    {"config", "config_file", "paths", "interrupt", "provenance", "lock", "run_record", "embedded"},
     {"search_space", "figures", "source", "study", "forecast", "yardstick", "metrics", "latent_space"},
-    {"take_up", "checkpoints", "objective", "film", "suite", "page", "run"},
+    {"take_up", "checkpoints", "objective", "film", "suite", "page_data", "page", "run"},
     {"workers", "tune", "retrain", "display", "summary", "dashboard", "outcome", "single_run", "redraw"},
     {"crew"},
     {"terminal"},

@@ -180,11 +180,11 @@ def test_a_deadline_pauses_a_trial_between_reports_but_not_after_its_last(
 ) -> None:
     study = begin(paths, data)
     place = place_of(paths, study, data, runtime)
-    clock = iter([0.0, 0.0, 9.0])
+    clock = iter([0.0, 0.0, 0.0, 9.0])
     monkeypatch.setattr("hpo.workers.time.monotonic", lambda: next(clock, 9.0))
     list(work(place, None, 5.0))
     assert len(begun(study)[0].intermediate_values) == 1
-    clock = iter([0.0, 0.0, 0.0, 9.0])
+    clock = iter([0.0, 0.0, 0.0, 0.0, 9.0])
     list(work(place, None, 5.0))
     assert study.trials[0].state == TrialState.COMPLETE, "past the deadline at its last report, and ended all the same"
     assert len(study.trials) == 1

@@ -247,7 +247,9 @@ def test_retraining_again_replaces_the_folder_whole(best: Path, folder: Path) ->
     assert not (best / "of_an_earlier_run").exists()
     assert len(list((best / "reconstruction_frames").iterdir())) == 2
     assert json.loads((best / "metrics.json").read_text())["trial"] == 0
-    assert [path.name for path in best.parent.iterdir() if path.name.startswith(".best")] == []
+    assert [path.name for path in best.parent.iterdir() if path.name.startswith(".best")] == [".best.run.lock"]
+    (earlier,) = (path for path in best.parent.iterdir() if path.name.startswith("best-"))
+    assert (earlier / "of_an_earlier_run").exists(), "moved aside, not deleted"
 
 
 def test_fresh_moves_the_old_study_aside(best: Path, folder: Path) -> None:

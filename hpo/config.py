@@ -120,6 +120,10 @@ class Hyperparameters(StrictModel):
         """Every hyperparameter by name: a plain value, a Range or Choices."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
+    def pinned(self) -> dict[str, Any]:
+        """Those with a plain value, by name."""
+        return {name: entry for name, entry in self.entries().items() if not isinstance(entry, Range | Choices)}
+
     def largest(self, name: str) -> Any:
         """The largest value that a numeric hyperparameter can take."""
         entry = self.entries()[name]

@@ -3,8 +3,8 @@
 import socket
 
 import optuna_dashboard
-from optuna.artifacts import FileSystemArtifactStore
 
+from hpo.artifacts import store
 from hpo.paths import StudyPaths
 from hpo.study import StudyError, storage
 
@@ -37,6 +37,4 @@ def warning(host: str) -> str | None:
 
 def serve(paths: StudyPaths, host: str, port: int) -> None:
     """Serve until interrupted."""
-    paths.artifacts.mkdir(exist_ok=True)
-    store = FileSystemArtifactStore(paths.artifacts)
-    optuna_dashboard.run_server(storage(paths), host=host, port=port, artifact_store=store)
+    optuna_dashboard.run_server(storage(paths), host=host, port=port, artifact_store=store(paths))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from hpo.config import Choices, Range, StudyConfig
+from hpo.config import StudyConfig
 from hpo.objective import trial_config
 from hpo.outcome import outcome
 from hpo.paths import StudyPaths
@@ -38,9 +38,7 @@ def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTr
 
 def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> TrainConfig:
     """How a trial's values are trained at full length, a report an epoch."""
-    entries = config.hyperparameters.entries()
-    pinned = {name: entry for name, entry in entries.items() if not isinstance(entry, Range | Choices)}
-    trained = trial_config(config, pinned | trial.params, trial.number)
+    trained = trial_config(config, config.hyperparameters.pinned() | trial.params, trial.number)
     return replace(trained, epochs=epochs, report_every=1.0, seed=config.retrain.seed)
 
 

@@ -1,7 +1,11 @@
 """Shared by the tests: small data of known structure, and a machine set for exact comparison."""
 
+import shutil
+from collections.abc import Iterator
+
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
 
 from model.data import ImageData, LabelledImages
 from model.runtime import Runtime
@@ -28,3 +32,24 @@ def data() -> ImageData:
 def runtime() -> Runtime:
     """CPU and float32, where results are the same to the last bit."""
     return Runtime(torch.device("cpu"), "float32")
+
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, headless."""
+    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    if not found:
+        pytest.skip("no Chromium was found (Debian, Ubuntu: sudo apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found[0], args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()

@@ -1,0 +1,70 @@
+"""Commands on one run of its own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpo.config import TUTORIAL
+from hpo.config_file import ConfigError
+from hpo.paths import TRAIN, RunPaths
+from hpo.terminal import follow_run, say, tidy
+
+
+@tidy("Stopped. Every finished epoch is kept; the same command goes on from there.")
+def train(
+    beta: Annotated[float, typer.Option(help="Weight of the rate in the training loss.")] = TUTORIAL.beta,
+    latent_dim: Annotated[int, typer.Option(help="Latent dimensions.")] = TUTORIAL.latent_dim,
+    learning_rate: Annotated[float, typer.Option(help="Adam's, after the warm-up.")] = TUTORIAL.learning_rate,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = TUTORIAL.batch_size,
+    epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = TUTORIAL.epochs,
+    schedule: Annotated[str, typer.Option(help="constant, or cosine: falls to zero over the run.")] = TUTORIAL.schedule,
+    warmup_epochs: Annotated[
+        float, typer.Option(help="Epochs in which the learning rate rises.")
+    ] = TUTORIAL.warmup_epochs,
+    reconstruction: Annotated[
+        str, typer.Option(help="gaussian, or bce: the tutorial's binary cross-entropy.")
+    ] = TUTORIAL.reconstruction,
+    seed: Annotated[int, typer.Option(help="Of weights, order and noise.")] = TUTORIAL.seed,
+    reconstruction_interval: Annotated[str, typer.Option(help="A frame every so many epochs, or: log.")] = "1",
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 2.0,
+    data: Annotated[
+        str, typer.Option(help="cifar10, sample (5,000 images, bundled), or a folder of images.")
+    ] = "cifar10",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    output: Annotated[Path, typer.Option(help="Folder of the results; an earlier run there is moved aside.")] = TRAIN,
+    test: Annotated[bool, typer.Option("--test", help="Score the test split, too, once it is trained.")] = False,
+) -> None:
+    """Train once with the values given (the tutorial's by default), and draw the same pictures as best-retrain.
+
+    Ctrl-C stops after the epoch under way; the same command goes on from there.
+    """
+    # The options that are fields of a study's file go by their names there.
+    options = {name: value for name, value in locals().items() if name not in ("data", "device", "output", "test")}
+    from hpo import single_run
+    from hpo.outcome import outcome
+
+    prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)
+    say(*prepared.notices)
+    say(f"Training for {epochs} epochs ({prepared.run.runtime.describe()}) into {prepared.paths.folder}")
+    say(*outcome(follow_run(single_run.train_alone(prepared), epochs)))
+    say(f"Next: open {prepared.paths.page}")
+
+
+@tidy("Stopped. What was drawn is whole; the same command draws the rest.")
+def figures(
+    run: Annotated[
+        Path, typer.Argument(help="The folder of a finished run: results/cifar10/best, say.", show_default=False)
+    ],
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second; the run's own if left out.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+) -> None:
+    """Draw a finished run's pictures, animations and page again from its saved files, without training."""
+    if fps is not None and not 0 < fps <= 60:
+        raise ConfigError(f"--fps: must be > 0 and <= 60, got {fps}")
+    from hpo.redraw import redraw
+
+    say(*redraw(run, fps, device))
+    say(f"Next: open {RunPaths(run).page}")

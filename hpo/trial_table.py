@@ -1,0 +1,76 @@
+"""A study's trials as rows of plain values: what figures, notes, report and export are made from."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.config import StudyConfig
+from hpo.study import is_pruned
+
+# How a trial stands: as its `end` attribute begins, `pruned` without the epoch, and `running` where there is none yet.
+Kind = Literal["finished", "pruned", "diverged", "out of memory", "failed", "running"]
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial. What it never came to is None.
+
+    `values` has every hyperparameter, searched or pinned; `val_bpd` is the last one reported, whatever became of the
+    trial; `curve` holds (epoch, val_bpd) of every report; `end` is the whole story in a phrase.
+    """
+
+    number: int
+    kind: Kind
+    end: str
+    values: dict[str, Any]
+    val_bpd: float | None
+    epoch: float
+    rate_nats: float | None
+    distortion_nats: float | None
+    mse: float | None
+    sigma: float | None
+    elapsed_s: float | None
+    images_per_second: float | None
+    curve: tuple[tuple[float, float], ...]
+
+
+def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
+    """A row for each trial that was begun, in the order of their numbers."""
+    begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+    return [_row(trial, config) for trial in begun]
+
+
+def _row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
+    training, facts = config.training, trial.user_attrs
+    epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
+    curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
+    end = facts.get("end", "running")
+    return TrialRow(
+        number=trial.number,
+        kind=_kind(end),
+        end=end,
+        values=config.hyperparameters.pinned() | trial.params,
+        val_bpd=curve[-1][1] if curve else None,
+        epoch=curve[-1][0] if curve else 0.0,
+        rate_nats=facts.get("val_rate_nats"),
+        distortion_nats=facts.get("val_distortion_nats"),
+        mse=facts.get("val_mse"),
+        sigma=facts.get("sigma"),
+        elapsed_s=facts.get("elapsed_s"),
+        images_per_second=facts.get("images_per_second"),
+        curve=curve,
+    )
+
+
+def _kind(end: str) -> Kind:
+    if is_pruned(end):
+        return "pruned"
+    kinds: dict[str, Kind] = {
+        "finished": "finished",
+        "diverged": "diverged",
+        "out of memory": "out of memory",
+        "failed": "failed",
+    }
+    return kinds.get(end.partition(":")[0], "running")

@@ -20,6 +20,15 @@ def unneeded(study: Study, paths: StudyPaths, n_best: int) -> list[Path]:
     return [path for path in candidates if path.exists()]
 
 
+def clean(study: Study, paths: StudyPaths, n_best: int) -> int:
+    """Remove checkpoints that nobody needs and what killed processes left half-written; return the bytes freed."""
+    n_bytes = remove_unneeded(study, paths, n_best)
+    for half_written in paths.checkpoints.glob(".*"):
+        n_bytes += half_written.stat().st_size
+        half_written.unlink()
+    return n_bytes
+
+
 def remove_unneeded(study: Study, paths: StudyPaths, n_best: int) -> int:
     """Remove them; return how many bytes that made free."""
     n_bytes = 0

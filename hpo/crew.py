@@ -1,48 +1,26 @@
 """Several workers on one machine: processes that share a study, followed from one terminal."""
 
 import contextlib
-import os
 import signal
-import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from types import FrameType
 from typing import Protocol
 
 import torch
 
-from hpo.config import Data, StudyConfig
+from hpo.config import Data
+from hpo.crew_member import Failed, Job, be_a_worker
 from hpo.objective import Event, Notice, TrialEnded, TrialStarted, Workplace
 from hpo.paths import StudyPaths
-from hpo.source import load_images
-from hpo.study import StudyError, existing_study, prepare, quieten
+from hpo.study import StudyError
 from hpo.tune import Opened
-from hpo.workers import may_stop_after, work
-from model.errors import UserError
+from hpo.workers import FailureStreak, may_stop_after, work
 from model.runtime import Runtime
 
 _LEAVE_S = 10.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every worker of a call is told. `data` names the images that the call found."""
-
-    config: StudyConfig
-    data: Data
-    runtime: Runtime
-    n_total: int | None
-    deadline: float | None
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """A worker's last words."""
-
-    message: str
 
 
 @dataclass
@@ -102,6 +80,7 @@ class Crew:
         self._members = [self._hire(index, n_workers) for index in range(n_workers)]
         self._n_workers = n_workers
         self._stopping = False
+        self._streak = FailureStreak(StudyPaths.of(job.config.name))
 
     def stop(self) -> None:
         """Leave after the next report, each."""
@@ -115,7 +94,8 @@ class Crew:
 
         A worker that dies is replaced; its trial goes on from its last report.
 
-        Raises: StudyError: a worker met a fault that is not a trial's.
+        Raises: StudyError: trials fail one after another, or no worker can begin.
+                UserError, OSError, StorageInternalError: what a worker met that is not its trial's fault.
         """
         try:
             while self._members:
@@ -131,13 +111,14 @@ class Crew:
         except (EOFError, OSError):
             yield from self._say_farewell(member)
             return
-        if isinstance(message, _Failed):
-            raise StudyError(message.message)
+        if isinstance(message, Failed):
+            raise message.error
         if isinstance(message, TrialStarted):
             member.trial, member.begun = message.number, member.begun + 1
         elif isinstance(message, TrialEnded):
             member.trial = None
         yield message
+        self._streak.take(message)
 
     def _say_farewell(self, member: _Member) -> Iterator[Event]:
         """Take note of a worker that is gone, and put another in its place where it died at work."""
@@ -162,7 +143,7 @@ class Crew:
         n_threads = max(1, torch.get_num_threads() // n_workers)
         runtime = _share(self._job.runtime, index)
         # As daemons, they are not left behind.
-        process = context.Process(target=_worker, args=(theirs, self._job, runtime, n_threads), daemon=True)
+        process = context.Process(target=be_a_worker, args=(theirs, self._job, runtime, n_threads), daemon=True)
         process.start()
         theirs.close()
         return _Member(process, ours)
@@ -189,44 +170,3 @@ def _cause(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         return signal.Signals(-exit_code).name
     return f"exit status {exit_code}"
-
-
-def _worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) -> None:
-    """A worker's whole life, in a process of its own."""
-    # Ctrl-C reaches every process of the terminal; it is the leader who decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_die_with_the_leader, daemon=True).start()
-    quieten()
-    torch.set_num_threads(n_threads)
-    try:
-        place = _workplace(job, runtime)
-        with contextlib.closing(work(place, job.n_total, job.deadline)) as events:
-            for event in events:
-                link.send(event)
-                if link.poll() and may_stop_after(event, place):
-                    return
-    except KeyboardInterrupt:
-        return
-    except (UserError, OSError) as error:
-        link.send(_Failed(str(error)))
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _die_with_the_leader() -> None:
-    leader = parent_process()
-    assert leader is not None
-    connection.wait([leader.sentinel])
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _workplace(job: Job, runtime: Runtime) -> Workplace:
-    paths = StudyPaths.of(job.config.name)
-    study = existing_study(job.config.name, paths)
-    assert study is not None, "the leader has opened it"
-    prepare(study, job.config)
-    data, _ = load_images(job.data)
-    return Workplace(job.config, paths, study, data.to(runtime.device), runtime)

@@ -4,9 +4,13 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 from typing import IO
 
 from model.errors import UserError
+
+# Whoever asks whether a lock is held has it for an instant: that must not count as being at work.
+_ATTEMPTS, _PAUSE_S = 3, 0.01
 
 
 class Busy(UserError):
@@ -35,13 +39,25 @@ def turn(path: Path) -> Iterator[None]:
         yield
 
 
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lock at `path`; makes no file where there is none."""
+    if not path.exists():
+        return False
+    file = try_to_hold(path)
+    if file:
+        file.close()
+    return file is None
+
+
 def try_to_hold(path: Path) -> IO[str] | None:
     """The open file whose lock is now ours until it is closed, or None where a living process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
+    for _ in range(_ATTEMPTS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            sleep(_PAUSE_S)
+    file.close()
+    return None

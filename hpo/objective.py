@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import optuna
-import torch
 from optuna.trial import TrialState
 
 from hpo.checkpoints import N_KEPT, remove_unneeded
@@ -19,7 +18,7 @@ from model.checkpoint import save_state
 from model.config import TrainConfig
 from model.data import ImageData
 from model.errors import UserError
-from model.runtime import Runtime
+from model.runtime import Runtime, is_out_of_memory, release_memory
 from model.train import Diverged, EpochMetrics, TrainState, train
 
 # An earlier epoch better than the last by more than this many bits per dimension is worth a word.
@@ -94,14 +93,17 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
         end = _given_up(trial) or (yield from _train_and_report(trial, place, config, history))
     except Diverged as error:
         end = f"diverged: {error}"
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        end = f"out of memory: {str(error).splitlines()[0] if str(error) else 'on the CPU'}"
     except (OSError, UserError, optuna.exceptions.OptunaError):
         # The disk's or the user's: the trial stays as it is and can go on.
         raise
     except Exception as error:
-        end = f"failed: {type(error).__name__}: {error}"
-        _keep_traceback(trial, place)
+        if is_out_of_memory(error):
+            end = f"out of memory: {_first_line(error) or 'on the CPU'}"
+        else:
+            end = f"failed: {type(error).__name__}: {_first_line(error)}"
+            _keep_traceback(trial, place)
+    if end.startswith("out of memory"):
+        release_memory(place.runtime.device)
     yield _end(trial, place, history, end)
 
 
@@ -166,6 +168,10 @@ def _report(trial: optuna.trial.Trial, val_bpd: float, step: int, reported: set[
 
 def _is_pruned(trial: optuna.trial.Trial, state: TrainState, history: list[Row]) -> bool:
     return len(history) < state.config.n_reports and trial.should_prune()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _keep_traceback(trial: optuna.trial.Trial, place: Workplace) -> None:

@@ -105,8 +105,8 @@ def existing_study(name: str, paths: StudyPaths) -> Study | None:
         raise _damaged(paths, error) from error
 
 
-def find_study(name: str, config_name: str) -> StudyPaths:
-    """The study's folder, or that of the sample's study which stands in for it.
+def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:
+    """The study and its files, or the sample's study which stands in for it.
 
     Raises: StudyError: there is neither.
     """
@@ -114,7 +114,7 @@ def find_study(name: str, config_name: str) -> StudyPaths:
         paths = StudyPaths.of(candidate)
         study = existing_study(candidate, paths)
         if study is not None and "identity" in study.user_attrs:
-            return paths
+            return paths, study
     raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; run make tune STUDY={config_name}")
 
 

@@ -46,7 +46,9 @@ def tidy(stopped: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 _fail(stopped, INTERRUPTED)
             except typer.Exit:
                 raise
-            except Exception:
+            except Exception as error:
+                if _is_out_of_memory(error):
+                    _fail(_about_memory(error), USER_FAULT)
                 _fail(f"{traceback.format_exc()}This is a fault of ours; please report these lines.", OUR_FAULT)
 
         return run
@@ -120,6 +122,19 @@ def _about_files(error: OSError | optuna.exceptions.StorageInternalError) -> str
     if isinstance(error, OSError) and error.filename is not None:
         return f"{Path(str(error.filename))}: {error.strerror}; mend that and run the same command again"
     return f"{' '.join(str(error).split())}; mend that and run the same command again"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    from model.runtime import is_out_of_memory
+
+    return is_out_of_memory(error)
+
+
+def _about_memory(error: Exception) -> str:
+    reason = str(error).partition("\n")[0]
+    return (
+        f"out of memory{f' ({reason})' if reason else ''}; try a smaller batch_size or model.channels, or fewer workers"
+    )
 
 
 def _fail(message: str, code: int) -> None:

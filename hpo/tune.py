@@ -10,7 +10,7 @@ from typing import Any
 from optuna.study import Study
 
 from hpo import forecast, provenance
-from hpo.checkpoints import N_KEPT, remove_unneeded
+from hpo.checkpoints import N_KEPT, clean
 from hpo.config import Budget, StudyConfig
 from hpo.lock import held
 from hpo.objective import Workplace
@@ -105,19 +105,12 @@ def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -
             affordable = measured.affordable_trials(config.budget)
             study = create_study(config, paths, _attributes(prepared, startup_trials(affordable)))
     prepare(study, config)
-    _tidy_up(study, paths)
+    clean(study, paths, N_KEPT)
     ppca_bpd = validation_yardstick(paths, data, config.hyperparameters.largest("latent_dim"))
     minutes = budget.timeout_minutes
     deadline = time.monotonic() + 60 * minutes if minutes else None
     place = Workplace(config, paths, study, data, prepared.runtime)
     return Opened(place, ppca_bpd, budget, deadline), line
-
-
-def _tidy_up(study: Study, paths: StudyPaths) -> None:
-    """Remove what a killed process left of checkpoints: half-written ones, and those of trials that are over."""
-    remove_unneeded(study, paths, N_KEPT)
-    for half_written in paths.checkpoints.glob(".*"):
-        half_written.unlink(missing_ok=True)
 
 
 def _has_budget_left(study: Study, budget: Budget) -> bool:

@@ -10,7 +10,7 @@ import optuna
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from hpo.lock import try_to_hold, turn
+from hpo.lock import is_held, try_to_hold, turn
 from hpo.objective import DEATHS, Event, TrialEnded, TrialReported, Workplace, run_trial
 from hpo.paths import StudyPaths
 from hpo.study import StudyError, ended
@@ -28,6 +28,28 @@ class Claim:
     file: IO[str]
 
 
+class FailureStreak:
+    """Counts trials that fail one after another."""
+
+    def __init__(self, paths: StudyPaths) -> None:
+        self._paths = paths
+        self._n_failures = 0
+
+    def take(self, event: Event) -> None:
+        """Take note of how a trial ended.
+
+        Raises: StudyError: it was the last of MAX_FAILURES_IN_A_ROW.
+        """
+        if not isinstance(event, TrialEnded):
+            return
+        self._n_failures = self._n_failures + 1 if event.state == TrialState.FAIL else 0
+        if self._n_failures == MAX_FAILURES_IN_A_ROW:
+            raise StudyError(
+                f"{self._n_failures} trials failed one after another, the last one as '{event.end}'; "
+                f"look into {self._paths.errors}, mend the cause, and run the same command again"
+            )
+
+
 def work(place: Workplace, n_total: int | None, deadline: float | None) -> Generator[Event]:
     """Run trials until the study has `n_total` or `time.monotonic()` has passed `deadline`.
 
@@ -36,20 +58,14 @@ def work(place: Workplace, n_total: int | None, deadline: float | None) -> Gener
 
     Raises: StudyError: trials fail one after another.
     """
-    n_failures = 0
+    streak = FailureStreak(place.paths)
     while not _is_past(deadline) and (claim := _claim_next(place, n_total, deadline)):
         with _released(claim, place.paths):
             for event in run_trial(claim.trial, place):
                 yield event
                 if _is_past(deadline) and may_stop_after(event, place):
                     return
-        assert isinstance(event, TrialEnded), "a trial that is not left ends"
-        n_failures = n_failures + 1 if event.state == TrialState.FAIL else 0
-        if n_failures == MAX_FAILURES_IN_A_ROW:
-            raise StudyError(
-                f"{n_failures} trials failed one after another, the last one as '{event.end}'; "
-                f"look into {place.paths.errors}, mend the cause, and run the same command again"
-            )
+        streak.take(event)
 
 
 def may_stop_after(event: Event, place: Workplace) -> bool:
@@ -59,18 +75,12 @@ def may_stop_after(event: Event, place: Workplace) -> bool:
 
 def interrupted_trials(study: Study, paths: StudyPaths) -> list[int]:
     """Numbers of trials that were begun and not ended, and that no living worker holds."""
-    return [number for number in _begun(study) if not is_held(paths, number)]
+    return [number for number in _begun(study) if not has_worker(paths, number)]
 
 
-def is_held(paths: StudyPaths, trial_number: int) -> bool:
+def has_worker(paths: StudyPaths, trial_number: int) -> bool:
     """Whether a living worker has this trial."""
-    claim = paths.claim(trial_number)
-    if not claim.exists():
-        return False
-    file = try_to_hold(claim)
-    if file:
-        file.close()
-    return file is None
+    return is_held(paths.claim(trial_number))
 
 
 def _is_past(deadline: float | None) -> bool:

@@ -1,5 +1,6 @@
 """The machine a run meets: device, precision, compilation, seeds."""
 
+import gc
 import re
 import shutil
 import sysconfig
@@ -13,6 +14,8 @@ import torch
 from model.errors import DeviceError
 from model.vae import ConvVAE
 
+# In errors of PyTorch's CPU allocator, of MPS, and of the CUDA libraries.
+_ALLOCATION_FAILED = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -62,6 +65,20 @@ def compile_model(model: ConvVAE) -> None:
     """Compile the convolutional trunks in place, for any batch size; their shapes do not depend on the latent size."""
     model.encoder.trunk.compile(dynamic=True)
     model.decoder.trunk.compile(dynamic=True)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed: Python's own error, CUDA's, or one that only its text tells."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATION_FAILED)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what a model that is gone has left behind, so that others can have it."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def seeded_generator(*seeds: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -1,0 +1,184 @@
+"""How a study stands: its trials, its best, who works on it, its disk, and whatever needs attention."""
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from hpo.config import StudyConfig
+from hpo.display import shown
+from hpo.lock import is_held
+from hpo.paths import StudyPaths
+from hpo.study import StudyError, best_trial
+from hpo.trial_table import TrialRow, trial_rows
+from hpo.workers import has_worker
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A trial that was begun and not ended: how far it is, and whether a living worker has it."""
+
+    number: int
+    epoch: float
+    is_alive: bool
+    has_checkpoint: bool
+
+
+@dataclass(frozen=True)
+class DiskUse:
+    """What part of the study's folder takes how many bytes."""
+
+    name: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """A study at one moment. `counts` are of the trials that are over, by how they ended."""
+
+    folder: Path
+    source: str
+    n_total: int | None
+    counts: dict[str, int]
+    under_way: tuple[UnderWay, ...]
+    n_waiting: int
+    best: FrozenTrial | None
+    is_worked_on: bool
+    retraining_begun: bool
+    disk: tuple[DiskUse, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def n_over(self) -> int:
+        """Trials that are over, for better or worse."""
+        return sum(self.counts.values())
+
+
+def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
+    """Look at a study, changing nothing.
+
+    Raises: StudyError: its database is damaged.
+    """
+    _check_integrity(paths)
+    rows = trial_rows(study, config)
+    over = [row for row in rows if row.kind != "running"]
+    return Status(
+        folder=paths.folder,
+        source=study.user_attrs["data"]["source"],
+        n_total=config.budget.trials,
+        counts=dict(Counter(row.kind for row in over).most_common()),
+        under_way=tuple(_under_way(row, paths) for row in rows if row.kind == "running"),
+        n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
+        best=best_trial(study),
+        is_worked_on=is_held(paths.lock),
+        retraining_begun=paths.best.under_way.state.exists() and not is_held(paths.best.lock),
+        disk=tuple(_disk_use(paths)),
+        faults=tuple(f"trial {row.number} {row.end}" for row in over if row.kind == "failed"),
+    )
+
+
+def described(status: Status, config: StudyConfig, config_name: str) -> list[str]:
+    """The same in words, a line each; the last one says what to do next."""
+    attention = _attention(status, config_name)
+    return [
+        f"{status.folder}: {_trials(status)}",
+        f"best: {_best(status.best, config)}",
+        f"workers: {_workers(status)}",
+        f"disk: {_disk(status.disk)}",
+        *([f"attention: {line}" for line in attention] or ["attention: nothing needs it"]),
+        f"Next: {_next(status, config_name)}",
+    ]
+
+
+def _check_integrity(paths: StudyPaths) -> None:
+    try:
+        with closing(sqlite3.connect(paths.database)) as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        answer = str(error)
+    if answer != "ok":
+        raise StudyError(
+            f"{paths.database}: is damaged ({answer}). Restore it, or begin anew with --fresh (make tune FRESH=1), "
+            "which moves the folder aside"
+        )
+
+
+def _under_way(row: TrialRow, paths: StudyPaths) -> UnderWay:
+    return UnderWay(row.number, row.epoch, has_worker(paths, row.number), paths.checkpoint(row.number).exists())
+
+
+def _disk_use(paths: StudyPaths) -> list[DiskUse]:
+    """The largest first."""
+    parts = [*paths.folder.iterdir(), paths.best.under_way.folder]
+    uses = [DiskUse(part.name, _size(part)) for part in dict.fromkeys(parts)]
+    return sorted((use for use in uses if use.n_bytes), key=lambda use: -use.n_bytes)
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    n_bytes = 0
+    for file in files:
+        try:
+            n_bytes += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            # A study under way renames and removes.
+            continue
+    return n_bytes
+
+
+def _trials(status: Status) -> str:
+    total = f" of {status.n_total}" if status.n_total else ""
+    ended = ", ".join(f"{n} {kind}" for kind, n in status.counts.items()) or "none over"
+    sample = ", on the bundled sample" if status.source == "sample" else ""
+    waiting = f", {status.n_waiting} waiting" if status.n_waiting else ""
+    return f"{status.n_over}{total} trials over ({ended}), {len(status.under_way)} under way{waiting}{sample}"
+
+
+def _best(best: FrozenTrial | None, config: StudyConfig) -> str:
+    if best is None:
+        return "no trial has finished yet"
+    values = ", ".join(f"{name} {shown(value)}" for name, value in best.params.items())
+    return f"trial {best.number}, val_bpd {best.value:.4f} after {config.training.epochs} epochs: {values}"
+
+
+def _workers(status: Status) -> str:
+    alive = [trial for trial in status.under_way if trial.is_alive]
+    if not alive:
+        return "make tune is running, between trials" if status.is_worked_on else "none"
+    return f"{len(alive)} alive: " + ", ".join(f"trial {trial.number} after epoch {trial.epoch:g}" for trial in alive)
+
+
+def _disk(disk: tuple[DiskUse, ...]) -> str:
+    total = sum(use.n_bytes for use in disk)
+    return f"{_megabytes(total)}: " + ", ".join(f"{use.name} {_megabytes(use.n_bytes)}" for use in disk)
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:.1f} MB"
+
+
+def _attention(status: Status, config_name: str) -> list[str]:
+    lines = [_interrupted(trial, config_name) for trial in status.under_way if not trial.is_alive]
+    lines += status.faults
+    if status.retraining_begun:
+        lines.append(f"a retraining was interrupted; make best-retrain STUDY={config_name} goes on with it")
+    return lines
+
+
+def _interrupted(trial: UnderWay, config_name: str) -> str:
+    where = f"after epoch {trial.epoch:g}" if trial.has_checkpoint else "at its start"
+    return f"trial {trial.number} was interrupted; make tune STUDY={config_name} goes on with it {where}"
+
+
+def _next(status: Status, config_name: str) -> str:
+    interrupted = any(not trial.is_alive for trial in status.under_way)
+    has_room = status.n_total is None or status.n_over < status.n_total
+    if status.is_worked_on:
+        return f"make dashboard STUDY={config_name}, or wait"
+    if status.best is None or interrupted or (has_room and status.n_total is not None):
+        return f"make tune STUDY={config_name}"
+    return f"make best-retrain STUDY={config_name}"

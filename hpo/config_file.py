@@ -14,6 +14,9 @@ from hpo.config import ACROSS_KEYS, StudyConfig
 from model.errors import UserError
 
 CONFIG_FOLDER = Path("study_configs")
+# Far beyond any study's file: a few lines of aliases can stand for more values than fit into memory.
+MAX_VALUES = 10_000
+MAX_BYTES = 1_000_000
 
 
 class ConfigError(UserError):
@@ -82,14 +85,30 @@ def read_config(path: Path) -> StudyConfig:
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path}: must have at most {MAX_BYTES:,} bytes, got {path.stat().st_size:,}")
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not a text file in UTF-8") from None
+    except ConfigError:
+        raise
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be a mapping of keys like `budget:`, got {_shown(values)}")
+    if (n_values := _n_values(values, {})) > MAX_VALUES:
+        raise ConfigError(f"{path}: must hold at most {MAX_VALUES:,} values, aliases followed, got {n_values:,}")
     return {str(key): value for key, value in values.items()}
+
+
+def _n_values(value: Any, known: dict[int, int]) -> int:
+    """How many there are in it, itself included; what aliases repeat is counted each time, though visited once."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_n_values(part, known) for part in parts)
+    return known[id(value)]
 
 
 def _is_echo(fault: ErrorDetails) -> bool:

@@ -102,6 +102,8 @@ def _make(run: Run, final: RunPaths) -> Iterator[Event]:
         history.append(_untrained(state, run.data))
         film.take(state, 0, history[0]["val_bpd"])
     for metrics in train(state, run.data):
+        if not aside.config.exists():
+            raise RunError(f"{aside.folder}: vanished while it was worked on; run the same command again to begin anew")
         history.append(asdict(metrics))
         film.take(state, round(metrics.epoch), metrics.val_bpd)
         # After its frame: what the state tells of is there.

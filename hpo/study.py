@@ -92,17 +92,38 @@ def identity(config: StudyConfig, data: ImageData) -> dict[str, str]:
 def existing_study(name: str, paths: StudyPaths) -> Study | None:
     """The study as it stands, or None where none was begun.
 
-    Raises: StudyError: its database is damaged or not a study's.
+    Raises: StudyError: its database is damaged, or somebody else's.
     """
     if not paths.database.exists() or paths.database.stat().st_size == 0:
         return None
     try:
+        _check_ours(name, paths)
         return optuna.load_study(study_name=name, storage=storage(paths))
     except KeyError:
         # Killed before its first write: nothing is in there yet.
         return None
     except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
         raise _damaged(paths, error) from error
+
+
+def _check_ours(name: str, paths: StudyPaths) -> None:
+    """Refuse a database of something else, to which Optuna would add its tables, and one of other studies."""
+    with contextlib.closing(sqlite3.connect(paths.database)) as connection:
+        tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables:
+            return
+        if "studies" not in tables:
+            raise _foreign(paths, f"its tables are {', '.join(sorted(tables)[:5])}")
+        names = [known for (known,) in connection.execute("SELECT study_name FROM studies")]
+        if names and name not in names:
+            raise _foreign(paths, f"it holds the study {', '.join(sorted(names)[:5])}, not {name}")
+
+
+def _foreign(paths: StudyPaths, reason: str) -> StudyError:
+    return StudyError(
+        f"{paths.database}: is not this study's database ({reason}). Move it away, or begin anew with --fresh "
+        "(make tune FRESH=1), which moves the folder aside"
+    )
 
 
 def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:

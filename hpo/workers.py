@@ -62,6 +62,7 @@ def work(place: Workplace, n_total: int | None, deadline: float | None) -> Gener
     while not _is_past(deadline) and (claim := _claim_next(place, n_total, deadline)):
         with _released(claim, place.paths):
             for event in run_trial(claim.trial, place):
+                _check_still_there(place.paths)
                 yield event
                 if _is_past(deadline) and may_stop_after(event, place):
                     return
@@ -81,6 +82,14 @@ def interrupted_trials(study: Study, paths: StudyPaths) -> list[int]:
 def has_worker(paths: StudyPaths, trial_number: int) -> bool:
     """Whether a living worker has this trial."""
     return is_held(paths.claim(trial_number))
+
+
+def _check_still_there(paths: StudyPaths) -> None:
+    """SQLite goes on writing into a file that was removed, without a word."""
+    if not paths.database.exists():
+        raise StudyError(
+            f"{paths.folder}: vanished while it was worked on; put it back, or run the same command again to begin anew"
+        )
 
 
 def _is_past(deadline: float | None) -> bool:

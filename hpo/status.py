@@ -17,6 +17,9 @@ from hpo.study import StudyError, best_trial
 from hpo.trial_table import TrialRow, trial_rows
 from hpo.workers import has_worker
 
+# Smaller parts of a study's folder are counted, not named.
+_SHOWN_BYTES = 100_000
+
 
 @dataclass(frozen=True)
 class UnderWay:
@@ -48,6 +51,7 @@ class Status:
     n_waiting: int
     best: FrozenTrial | None
     is_worked_on: bool
+    is_retrained: bool
     retraining_begun: bool
     disk: tuple[DiskUse, ...]
     faults: tuple[str, ...]
@@ -75,6 +79,7 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
         best=best_trial(study),
         is_worked_on=is_held(paths.lock),
+        is_retrained=paths.best.metrics_json.exists(),
         retraining_begun=paths.best.under_way.state.exists() and not is_held(paths.best.lock),
         disk=tuple(_disk_use(paths)),
         faults=tuple(f"trial {row.number} {row.end}" for row in over if row.kind == "failed"),
@@ -154,7 +159,8 @@ def _workers(status: Status) -> str:
 
 def _disk(disk: tuple[DiskUse, ...]) -> str:
     total = sum(use.n_bytes for use in disk)
-    return f"{_megabytes(total)}: " + ", ".join(f"{use.name} {_megabytes(use.n_bytes)}" for use in disk)
+    shown = [f"{use.name} {_megabytes(use.n_bytes)}" for use in disk if use.n_bytes >= _SHOWN_BYTES]
+    return f"{_megabytes(total)}: {', '.join(shown)}" if shown else _megabytes(total)
 
 
 def _megabytes(n_bytes: int) -> str:
@@ -181,4 +187,6 @@ def _next(status: Status, config_name: str) -> str:
         return f"make dashboard STUDY={config_name}, or wait"
     if status.best is None or interrupted or (has_room and status.n_total is not None):
         return f"make tune STUDY={config_name}"
+    if status.is_retrained and not status.retraining_begun:
+        return f"open {StudyPaths(status.folder).best.page}"
     return f"make best-retrain STUDY={config_name}"

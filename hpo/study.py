@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sqlite3
 import warnings
 import zlib
@@ -12,6 +13,7 @@ import numpy as np
 import optuna
 import sqlalchemy
 from optuna.distributions import BaseDistribution
+from optuna.storages._rdb import models
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -25,6 +27,8 @@ from model.errors import UserError
 BUSY_TIMEOUT_S = 60
 MAX_STARTUP_TRIALS = 10
 CONSTRAINT = "finite"
+# What Optuna makes in a database, and SQLite beside it.
+_TABLES = {*models.BaseModel.metadata.tables, "alembic_version", "sqlite_sequence"}
 
 
 def quieten() -> None:
@@ -110,10 +114,10 @@ def _check_ours(name: str, paths: StudyPaths) -> None:
     """Refuse a database of something else, to which Optuna would add its tables, and one of other studies."""
     with contextlib.closing(sqlite3.connect(paths.database)) as connection:
         tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not tables:
-            return
+        if others := sorted(tables - _TABLES):
+            raise _foreign(paths, f"it has the table {', '.join(others[:5])}")
         if "studies" not in tables:
-            raise _foreign(paths, f"its tables are {', '.join(sorted(tables)[:5])}")
+            return
         names = [known for (known,) in connection.execute("SELECT study_name FROM studies")]
         if names and name not in names:
             raise _foreign(paths, f"it holds the study {', '.join(sorted(names)[:5])}, not {name}")
@@ -225,6 +229,11 @@ def storage(paths: StudyPaths) -> optuna.storages.RDBStorage:
 
 
 def _damaged(paths: StudyPaths, error: Exception) -> StudyError:
+    if not os.access(paths.folder, os.W_OK):
+        return StudyError(
+            f"{paths.folder}: is read-only, and its database cannot be opened there, not even for reading; "
+            "make it writable, or copy the folder to where you can write"
+        )
     reason = " ".join(str(error).split())[:200]
     return StudyError(
         f"{paths.database}: cannot be opened as a study ({reason}). Restore it, or begin anew with --fresh "

@@ -13,9 +13,9 @@ import torch
 
 from hpo.config import Data
 from hpo.crew_member import Failed, Job, be_a_worker
+from hpo.database import StudyError
 from hpo.objective import Event, Notice, TrialEnded, TrialStarted, Workplace
 from hpo.paths import StudyPaths
-from hpo.study import StudyError
 from hpo.tune import Opened
 from hpo.workers import FailureStreak, may_stop_after, work
 from model.runtime import Runtime

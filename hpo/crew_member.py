@@ -13,10 +13,11 @@ import torch
 from optuna.exceptions import StorageInternalError
 
 from hpo.config import Data, StudyConfig
+from hpo.database import DATABASE_ERRORS, existing_study, reason_of
 from hpo.objective import Workplace
 from hpo.paths import StudyPaths
 from hpo.source import load_images
-from hpo.study import existing_study, prepare, quieten
+from hpo.study import prepare, quieten
 from hpo.workers import may_stop_after, work
 from model.errors import UserError
 from model.runtime import Runtime
@@ -57,8 +58,10 @@ def be_a_worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) ->
                     return
     except KeyboardInterrupt:
         return
-    except (UserError, OSError, StorageInternalError) as error:
+    except (UserError, OSError) as error:
         link.send(Failed(error))
+    except DATABASE_ERRORS as error:
+        link.send(Failed(StorageInternalError(reason_of(error))))
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:

@@ -5,8 +5,8 @@ import socket
 import optuna_dashboard
 
 from hpo.artifacts import store
+from hpo.database import StudyError, storage
 from hpo.paths import StudyPaths
-from hpo.study import StudyError, storage
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from hpo.checkpoints import N_KEPT, remove_unneeded
 from hpo.config import StudyConfig
+from hpo.database import DATABASE_ERRORS
 from hpo.paths import StudyPaths
 from hpo.search_space import suggest
 from hpo.study import CONSTRAINT, is_pruned
@@ -93,7 +94,7 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
         end = _given_up(trial) or (yield from _train_and_report(trial, place, config, history))
     except Diverged as error:
         end = f"diverged: {error}"
-    except (OSError, UserError, optuna.exceptions.OptunaError):
+    except (OSError, UserError, *DATABASE_ERRORS):
         # The disk's or the user's: the trial stays as it is and can go on.
         raise
     except Exception as error:

@@ -7,11 +7,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpo.config import StudyConfig
+from hpo.database import StudyError
 from hpo.objective import trial_config
 from hpo.outcome import outcome
 from hpo.paths import StudyPaths
 from hpo.run import Event, Finished, Run, carry_out
-from hpo.study import StudyError, best_trial, is_pruned
+from hpo.study import best_trial, is_pruned
 from hpo.tune import Prepared
 from model.config import TrainConfig
 from model.train import Diverged

@@ -12,8 +12,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpo.config_file import find_config, read_config
+from hpo.database import StudyError, existing_study
 from hpo.paths import SHOWCASE, RunPaths, StudyPaths
-from hpo.study import StudyError, best_trial, ended, existing_study, is_pruned
+from hpo.study import best_trial, ended, is_pruned
 from hpo.terminal import say, tidy
 from model.atomic import replacing, write_text
 

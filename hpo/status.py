@@ -10,10 +10,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpo.config import StudyConfig
+from hpo.database import StudyError
 from hpo.display import shown
 from hpo.lock import is_held
 from hpo.paths import StudyPaths
-from hpo.study import StudyError, best_trial
+from hpo.study import best_trial
 from hpo.trial_table import TrialRow, trial_rows
 from hpo.workers import has_worker
 

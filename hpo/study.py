@@ -1,9 +1,6 @@
-"""A study's storage, sampler and pruner, and what a resume may not change."""
+"""A study's sampler and pruner, and what a resume may not change."""
 
-import contextlib
 import json
-import os
-import sqlite3
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -11,34 +8,24 @@ from typing import Any
 
 import numpy as np
 import optuna
-import sqlalchemy
 from optuna.distributions import BaseDistribution
-from optuna.storages._rdb import models
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import Pruner, StudyConfig
-from hpo.paths import SAMPLE_SUFFIX, StudyPaths
+from hpo.database import StudyError, make_database, storage
+from hpo.paths import StudyPaths
 from hpo.search_space import tutorial_values
 from model.data import ImageData
-from model.errors import UserError
 
-# Several seconds of another process's write are waited for, never answered with "database is locked".
-BUSY_TIMEOUT_S = 60
 MAX_STARTUP_TRIALS = 10
 CONSTRAINT = "finite"
-# What Optuna makes in a database, and SQLite beside it.
-_TABLES = {*models.BaseModel.metadata.tables, "alembic_version", "sqlite_sequence"}
 
 
 def quieten() -> None:
     """Keep what Optuna says of itself out of a worker's output."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-class StudyError(UserError):
-    """The study at hand cannot be opened, or is not the one asked for."""
 
 
 class PerTrialSeededSampler(optuna.samplers.BaseSampler):
@@ -93,56 +80,6 @@ def identity(config: StudyConfig, data: ImageData) -> dict[str, str]:
     }
 
 
-def existing_study(name: str, paths: StudyPaths) -> Study | None:
-    """The study as it stands, or None where none was begun.
-
-    Raises: StudyError: its database is damaged, or somebody else's.
-    """
-    if not paths.database.exists() or paths.database.stat().st_size == 0:
-        return None
-    try:
-        _check_ours(name, paths)
-        return optuna.load_study(study_name=name, storage=storage(paths))
-    except KeyError:
-        # Killed before its first write: nothing is in there yet.
-        return None
-    except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
-        raise _damaged(paths, error) from error
-
-
-def _check_ours(name: str, paths: StudyPaths) -> None:
-    """Refuse a database of something else, to which Optuna would add its tables, and one of other studies."""
-    with contextlib.closing(sqlite3.connect(paths.database)) as connection:
-        tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if others := sorted(tables - _TABLES):
-            raise _foreign(paths, f"it has the table {', '.join(others[:5])}")
-        if "studies" not in tables:
-            return
-        names = [known for (known,) in connection.execute("SELECT study_name FROM studies")]
-        if names and name not in names:
-            raise _foreign(paths, f"it holds the study {', '.join(sorted(names)[:5])}, not {name}")
-
-
-def _foreign(paths: StudyPaths, reason: str) -> StudyError:
-    return StudyError(
-        f"{paths.database}: is not this study's database ({reason}). Move it away, or begin anew with --fresh "
-        "(make tune FRESH=1), which moves the folder aside"
-    )
-
-
-def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:
-    """The study and its files, or the sample's study which stands in for it.
-
-    Raises: StudyError: there is neither.
-    """
-    for candidate in (name, f"{name}{SAMPLE_SUFFIX}"):
-        paths = StudyPaths.of(candidate)
-        study = existing_study(candidate, paths)
-        if study is not None and "identity" in study.user_attrs:
-            return paths, study
-    raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; run make tune STUDY={config_name}")
-
-
 def is_pruned(end: str) -> bool:
     """Whether a trial's `end` attribute tells of the pruner, not of a fault."""
     return end.startswith("pruned")
@@ -167,16 +104,12 @@ def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> 
 
 
 def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, Any]) -> Study:
-    """Begin a study: SQLite in WAL mode, its identity and facts as attributes.
+    """Begin a study, its identity and facts as attributes.
 
     Raises: StudyError: the folder cannot be written.
     """
     paths.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with contextlib.closing(sqlite3.connect(paths.database)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error as error:
-        raise StudyError(f"{paths.database}: cannot be written ({error}); mend the folder's permissions") from error
+    make_database(paths.database)
     study = optuna.create_study(
         study_name=config.name, storage=storage(paths), direction="minimize", load_if_exists=True
     )
@@ -220,22 +153,3 @@ def best_trial(study: Study) -> FrozenTrial | None:
 def ended(study: Study) -> list[FrozenTrial]:
     """Trials that are over, for better or worse."""
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-
-
-def storage(paths: StudyPaths) -> optuna.storages.RDBStorage:
-    """The study's SQLite database, as Optuna opens it."""
-    url = sqlalchemy.URL.create("sqlite", database=str(paths.database)).render_as_string()
-    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
-
-
-def _damaged(paths: StudyPaths, error: Exception) -> StudyError:
-    if not os.access(paths.folder, os.W_OK):
-        return StudyError(
-            f"{paths.folder}: is read-only, and its database cannot be opened there, not even for reading; "
-            "make it writable, or copy the folder to where you can write"
-        )
-    reason = " ".join(str(error).split())[:200]
-    return StudyError(
-        f"{paths.database}: cannot be opened as a study ({reason}). Restore it, or begin anew with --fresh "
-        "(make tune FRESH=1), which moves the folder aside"
-    )

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import optuna
 import typer
 from rich.console import Console
 
+from hpo.database import DATABASE_ERRORS, reason_of
 from model.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from model.train import EpochMetrics
 
 OUR_FAULT, USER_FAULT, INTERRUPTED = 1, 2, 130
+_REMEDY = "mend that and run the same command again"
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -40,8 +41,10 @@ def tidy(stopped: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 command(*args, **kwargs)
             except UserError as error:
                 _fail(str(error), USER_FAULT)
-            except (OSError, optuna.exceptions.StorageInternalError) as error:
+            except OSError as error:
                 _fail(_about_files(error), USER_FAULT)
+            except DATABASE_ERRORS as error:
+                _fail(f"the study's database: {reason_of(error)}; {_REMEDY}", USER_FAULT)
             except KeyboardInterrupt:
                 _fail(stopped, INTERRUPTED)
             except typer.Exit:
@@ -118,10 +121,9 @@ def _epoch_line(metrics: "EpochMetrics", n_epochs: int) -> str:
     )
 
 
-def _about_files(error: OSError | optuna.exceptions.StorageInternalError) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{Path(str(error.filename))}: {error.strerror}; mend that and run the same command again"
-    return f"{' '.join(str(error).split())}; mend that and run the same command again"
+def _about_files(error: OSError) -> str:
+    where = f"{Path(str(error.filename))}: " if error.filename is not None else ""
+    return f"{where}{error.strerror or ' '.join(str(error).split())}; {_REMEDY}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -12,20 +12,12 @@ from optuna.study import Study
 from hpo import forecast, provenance
 from hpo.checkpoints import N_KEPT, clean
 from hpo.config import Budget, StudyConfig
+from hpo.database import StudyError, existing_study
 from hpo.lock import held
 from hpo.objective import Workplace
 from hpo.paths import StudyPaths, move_aside
 from hpo.source import load_data
-from hpo.study import (
-    StudyError,
-    check_unchanged,
-    create_study,
-    ended,
-    existing_study,
-    identity,
-    prepare,
-    startup_trials,
-)
+from hpo.study import check_unchanged, create_study, ended, identity, prepare, startup_trials
 from hpo.yardstick import validation_yardstick
 from model.data import ImageData
 from model.runtime import Runtime, compiler_remedy, resolve

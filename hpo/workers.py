@@ -10,10 +10,11 @@ import optuna
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from hpo.database import StudyError
 from hpo.lock import is_held, try_to_hold, turn
 from hpo.objective import DEATHS, Event, TrialEnded, TrialReported, Workplace, run_trial
 from hpo.paths import StudyPaths
-from hpo.study import StudyError, ended
+from hpo.study import ended
 
 # So many trials that fail one after another are not bad luck.
 MAX_FAILURES_IN_A_ROW = 3

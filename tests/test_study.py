@@ -14,16 +14,15 @@ from optuna.trial import TrialState
 
 from hpo.checkpoints import N_KEPT, unneeded
 from hpo.config import Budget, Choices, Hyperparameters, Pruner, Range, StudyConfig, Training
+from hpo.database import StudyError, existing_study
 from hpo.lock import held
 from hpo.objective import TrialReported, Workplace, earlier_best, trial_config
 from hpo.paths import StudyPaths, move_aside
 from hpo.search_space import at_edge, searched, suggest, tutorial_values
 from hpo.study import (
     PerTrialSeededSampler,
-    StudyError,
     check_unchanged,
     create_study,
-    existing_study,
     identity,
     make_pruner,
     prepare,

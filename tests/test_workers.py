@@ -7,9 +7,10 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
+from hpo.database import StudyError
 from hpo.objective import Event, Notice, TrialEnded, TrialReported, TrialStarted
 from hpo.paths import StudyPaths
-from hpo.study import StudyError, best_trial
+from hpo.study import best_trial
 from hpo.workers import interrupted_trials, work
 from model.data import ImageData
 from model.runtime import Runtime

@@ -17,8 +17,8 @@ def status(config: Config) -> None:
     Changes nothing, and may be asked at any time, also while the study is running.
     """
     study_config = read_config(find_config(config))
+    from hpo.database import find_study
     from hpo.status import described, status_of
-    from hpo.study import find_study
 
     paths, study = find_study(study_config.name, config)
     say(*described(status_of(study, study_config, paths), study_config, config))
@@ -32,8 +32,8 @@ def clean(
     """Remove checkpoints that are no longer needed; never a result, nor what an interrupted trial goes on from."""
     study_config = read_config(find_config(config))
     from hpo import checkpoints
+    from hpo.database import find_study
     from hpo.lock import held
-    from hpo.study import find_study
 
     paths, study = find_study(study_config.name, config)
     with held(paths.lock, str(paths.folder)):
@@ -50,7 +50,7 @@ def dashboard(
     """Browse the study in optuna-dashboard, also while it is running."""
     study_config = read_config(find_config(config))
     from hpo import dashboard as server
-    from hpo.study import find_study
+    from hpo.database import find_study
 
     paths, _ = find_study(study_config.name, config)
     free = server.find_port(host, port)

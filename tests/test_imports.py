@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDALONE = "hpo.setup_venv"
 # From the ground up; a module imports from its own layer and those below. A new module takes its place here.
 HPO_LAYERS = (
-    {"config", "config_file", "paths", "interrupt", "provenance", "lock", "run_record", "embedded"},
+    {"config", "config_file", "paths", "interrupt", "provenance", "lock", "run_record", "embedded", "markup"},
     {"search_space", "figures", "source", "study", "forecast", "yardstick", "metrics", "latent_space"},
     {"take_up", "checkpoints", "artifacts", "trial_table", "objective", "film", "suite", "page_data", "page", "run"},
     {"workers", "tune", "retrain", "display", "summary", "dashboard", "outcome", "single_run", "redraw"},

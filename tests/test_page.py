@@ -15,7 +15,8 @@ import yaml
 from PIL import Image
 
 from hpo.embedded import Picture, embedded
-from hpo.page import duration, fixed, write_page
+from hpo.markup import duration, fixed
+from hpo.page import write_page
 from hpo.page_data import Images, ImportanceWeighted, Machine, Origin, SplitScores, run_page
 from hpo.paths import RunPaths
 from model.config import TrainConfig

@@ -16,7 +16,7 @@ app = typer.Typer(
     help="Find the best hyperparameters of a convolutional VAE on CIFAR-10, then retrain the best and show it.",
 )
 
-for command in (search.tune, search.retrain, single.train, single.figures, look.dashboard):
+for command in (search.tune, search.retrain, single.train, single.figures, look.dashboard, look.report, look.export):
     app.command()(command)
 
 

@@ -48,3 +48,8 @@ def literal(text: str) -> str:
 def device(kind: str) -> str:
     """A device's name as people write it."""
     return _DEVICES.get(kind, kind)
+
+
+def source_of(name: str) -> str:
+    """A file beside the templates, as it stands."""
+    return (_TEMPLATES / name).read_text(encoding="utf-8")

@@ -24,10 +24,14 @@ class Picture:
 
 
 def embedded(path: Path) -> Picture | None:
-    """The picture in a file; None where there is no such file."""
+    """The picture in a file; None where there is no such file.
+
+    Raises: OSError: it is no picture, or not a whole one.
+    """
     if not path.exists():
         return None
     with Image.open(path) as image:
+        image.load()
         uri = _data_uri(path.read_bytes(), Image.MIME[str(image.format)])
         return Picture(uri, *image.size, _still(image))
 

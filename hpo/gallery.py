@@ -93,7 +93,9 @@ def _thumbnail(draft: _Draft, at_hand: StudyAtHand, purse: _Purse) -> Picture | 
 
 def _pictures(draft: _Draft, purse: _Purse) -> dict[str, Picture]:
     """Still pictures by their files' names; films would be too heavy."""
-    read = {name: _readable(place) for name, place in sorted(draft.files.items()) if name.endswith(".png")}
+    first = (RunPaths(Path()).reconstructions.name, RunPaths(Path()).samples.name)
+    names = sorted((name for name in draft.files if name.endswith(".png")), key=lambda name: (name not in first, name))
+    read = {name: _readable(draft.files[name]) for name in names}
     return {name: picture for name, picture in read.items() if picture and purse.affords(picture)}
 
 

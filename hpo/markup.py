@@ -28,8 +28,10 @@ def fixed(value: float, digits: int) -> str:
 
 
 def short(value: object) -> str:
-    """A number in three digits or fewer, `0.001` or `1e−05`; a whole number and a word as they are."""
-    return f"{value:.3g}".replace("-", "−") if isinstance(value, float) else str(value)
+    """A number in three digits or fewer, `0.001` or `1e−05`, but `5,000`; a whole number and a word as they are."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if 1000 <= value < 1e6 else f"{value:.3g}".replace("-", "−")
 
 
 def duration(seconds: float) -> str:

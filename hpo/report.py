@@ -24,7 +24,7 @@ def write_report(at_hand: StudyAtHand) -> None:
     """Write the study's page from what is there, atomically: of several writers at once the last one stays."""
     report = study_report(at_hand)
     figures = draw_figures(report, at_hand)
-    n_left = PAGE_BYTES - _BYTES_OF_TEXT - sum(picture.n_bytes for picture in figures.values())
+    n_left = PAGE_BYTES - _BYTES_OF_TEXT - sum(picture.n_bytes for picture in figures.values() if picture)
     write_text(at_hand.paths.report, rendered(report, figures, gallery(report.rows, at_hand, n_left), at_hand.paths))
 
 
@@ -40,7 +40,9 @@ def try_to_write_report(at_hand: StudyAtHand) -> str:
     return f"The study on one page: {at_hand.paths.report}"
 
 
-def rendered(report: StudyReport, figures: Mapping[str, Picture], cards: tuple[Card, ...], paths: StudyPaths) -> str:
+def rendered(
+    report: StudyReport, figures: Mapping[str, Picture | None], cards: tuple[Card, ...], paths: StudyPaths
+) -> str:
     """The page as HTML. `paths` gives the names of the files that it points the reader to."""
     script = source_of("report.js")
     # The browser runs the script of this very content and no other.

@@ -16,17 +16,18 @@ from hpo.report_data import StudyReport
 from hpo.search_space import searched
 from hpo.trial_frames import trials_frame
 
+FIGURES = ("history", "learning_curves", "importances", "slices", "parallel", "rate_distortion")
 _POINTS_AN_INCH = 72
 
 
-def draw_figures(report: StudyReport, at_hand: StudyAtHand) -> Mapping[str, Picture]:
-    """By name: history, learning_curves, importances, slices, parallel, rate_distortion."""
+def draw_figures(report: StudyReport, at_hand: StudyAtHand) -> Mapping[str, Picture | None]:
+    """Each of FIGURES by its name; None where there is too little to draw."""
     trials = trials_frame(at_hand.study, at_hand.config)
     drawn = _of_the_trials(report, trials) | _of_the_space(trials, axes_of(at_hand.config))
     if report.importances:
         found = report.importances
         drawn["importances"] = lambda: study.importances(found.shares, found.n_top, found.n_finished)
-    return {name: _embedded(draw()) for name, draw in drawn.items()}
+    return {name: _embedded(drawn[name]()) if name in drawn else None for name in FIGURES}
 
 
 def axes_of(config: StudyConfig) -> tuple[SearchAxis, ...]:

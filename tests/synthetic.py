@@ -145,7 +145,7 @@ def _draw(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def _score(values: dict[str, Any], epoch: float) -> float:
+def _score(values: dict[str, float], epoch: float) -> float:
     """Lowest near beta 1, many dimensions and a learning rate of 1e-3."""
     off = (
         0.15 * math.log(values["beta"]) ** 2

@@ -90,7 +90,8 @@ def _headline(data: RateDistortion) -> str:
     finished = [point for point in data.points if point.is_finished and point.latent_dim in sizes]
     linear = dict(zip(sizes, np.add(rates, distortions), strict=True))
     n_ahead = sum(point.rate_nats + point.distortion_nats < linear[point.latent_dim] for point in finished)
-    return f"{n_ahead} of {len(finished)} finished trials beat the linear model of their size"
+    verb, whose = ("beats", "its") if n_ahead == 1 else ("beat", "their")
+    return f"{n_ahead} of {len(finished)} finished trials {verb} the linear model of {whose} size"
 
 
 def _beta_scale(betas: list[float]) -> Normalize | None:

@@ -40,9 +40,9 @@ def thumbnail(path: Path, width: int) -> Picture:
     """A picture file, no wider than `width` pixels, as WebP."""
     with Image.open(path) as image:
         small = image.convert("RGB")
-    small.thumbnail((width, 4 * width), Image.Resampling.BOX, reducing_gap=None)
+    small.thumbnail((width, 4 * width), Image.Resampling.BOX)
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=70)
+    small.save(buffer, "WEBP", quality=70, method=1)
     return Picture(_data_uri(buffer.getvalue(), "image/webp"), *small.size)
 
 

@@ -85,6 +85,7 @@ class StudyReport:
     name: str
     config_name: str
     n_epochs: int
+    has_pruner: bool
     images: Images
     rows: tuple[TrialRow, ...]
     answer: Answer | None
@@ -105,6 +106,7 @@ def study_report(at_hand: StudyAtHand) -> StudyReport:
         name=study.study_name,
         config_name=at_hand.config_name,
         n_epochs=config.training.epochs,
+        has_pruner=config.pruner.name != "none",
         images=Images(**study.user_attrs["data"]),
         rows=tuple(rows),
         answer=answer,

@@ -147,7 +147,7 @@ def _draw(rng: random.Random) -> dict[str, Any]:
 
 def _score(values: dict[str, float], epoch: float) -> float:
     """Lowest near beta 1, many dimensions and a learning rate of 1e-3."""
-    off = (
+    off: float = (
         0.15 * math.log(values["beta"]) ** 2
         + 0.1 * math.log(values["learning_rate"] / 1e-3) ** 2
         + 0.07 * math.log(256 / values["latent_dim"]) ** 1.5

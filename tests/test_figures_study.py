@@ -23,7 +23,7 @@ from hpo.figures.study_data import (
     parallel_data,
     slice_data,
 )
-from hpo.figures.style import as_svg
+from hpo.figures.style import as_svg, mark_values
 from hpo.report_data import kept_yardstick
 from hpo.report_figures import axes_of
 from hpo.trial_frames import trials_frame
@@ -186,6 +186,23 @@ def test_marks_beyond_the_edge_are_counted_in_the_legend() -> None:
 def test_a_drawing_is_the_same_bytes_each_time() -> None:
     first, second = (as_svg(history(history_data(TRIALS))) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marks"),
+    [
+        (0.3, 3.0, [0.5, 1, 2]),
+        (16.0, 256.0, [20, 50, 100, 200]),
+        (1e-4, 1e-2, [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]),
+        (1e-4, 10.0, [1e-4, 1e-3, 1e-2, 0.1, 1, 10]),
+    ],
+)
+def test_a_logarithmic_axis_has_few_round_marks(low: float, high: float, marks: list[float]) -> None:
+    axes = Figure().subplots()
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    mark_values(axes.xaxis, low, high, log=True)
+    assert axes.get_xticks().tolist() == pytest.approx(marks)
 
 
 @pytest.mark.parametrize("n_axes", [1, 3, 5])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from hpo.at_hand import StudyAtHand, open_at_hand
@@ -237,6 +238,13 @@ def test_a_study_whose_every_trial_failed_says_where_to_look(begin: Begin, n_tri
         synthetic.add(at_hand, end="failed: RuntimeError: no luck")
     text = read(at_hand).text
     assert told in text and "errors.log" in text and "failed: RuntimeError: no luck" in text
+
+
+@pytest.mark.parametrize(("pruner", "told"), [("median", "worse than the median"), ("none", "Pruning is off")])
+def test_how_trials_are_pruned_is_told(begin: Begin, pruner: str, told: str) -> None:
+    at_hand = begin(file={"pruner": {"name": pruner}})
+    synthetic.add(at_hand, 7.0, 6.5)
+    assert told in read_whole(at_hand).text
 
 
 # Importances
@@ -517,6 +525,20 @@ def test_the_command_writes_it_and_says_what_to_open(
     report_command("study_configs/small.yaml")
     assert capsys.readouterr().out == "Next: open results/small/report/index.html\n"
     assert "6.500" in (tmp_path / "results/small/report/index.html").read_text()
+
+
+@pytest.mark.parametrize(("name", "told"), [("small", "there is no study yet"), ("nothing", "no study file")])
+def test_the_command_without_a_study_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, told: str
+) -> None:
+    (tmp_path / "study_configs").mkdir()
+    (tmp_path / "study_configs/small.yaml").write_text(yaml.safe_dump(synthetic.FILE))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(typer.Exit) as left:
+        report_command(name)
+    assert left.value.exit_code == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_file_that_was_changed_since_is_refused(

@@ -67,11 +67,8 @@ def rate_distortion(data: RateDistortion) -> Figure:
     # The lines of equal score are the grid.
     axes.grid(visible=False)
     norm = _beta_scale([point.beta for point in data.points])
-    for point in data.points:
-        colour = _colour(point.beta, norm)
-        look = {"fc": colour, "ec": PAPER} if point.is_finished else {"fc": "none", "ec": colour}
-        place, area = (point.rate_nats, point.distortion_nats), _area(point.latent_dim)
-        axes.scatter(*place, s=area, zorder=4, linewidths=1.2, **look)  # type: ignore[arg-type]
+    _draw_trials(axes, [point for point in data.points if point.is_finished], norm, filled=True)
+    _draw_trials(axes, [point for point in data.points if not point.is_finished], norm, filled=False)
     _fit_to(axes, data)
     _draw_linear(axes, data)
     _draw_scores(axes)
@@ -92,6 +89,19 @@ def _headline(data: RateDistortion) -> str:
     n_ahead = sum(point.rate_nats + point.distortion_nats < linear[point.latent_dim] for point in finished)
     verb, whose = ("beats", "its") if n_ahead == 1 else ("beat", "their")
     return f"{n_ahead} of {len(finished)} finished trials {verb} the linear model of {whose} size"
+
+
+def _draw_trials(axes: Axes, points: list[RatePoint], norm: Normalize | None, filled: bool) -> None:
+    colours = [_colour(point.beta, norm) for point in points]
+    axes.scatter(
+        [point.rate_nats for point in points],
+        [point.distortion_nats for point in points],
+        s=[_area(point.latent_dim) for point in points],
+        facecolors=colours if filled else "none",
+        edgecolors=PAPER if filled else colours,
+        linewidths=1.2,
+        zorder=4,
+    )
 
 
 def _beta_scale(betas: list[float]) -> Normalize | None:
@@ -140,6 +150,8 @@ def _draw_linear(axes: Axes, data: RateDistortion) -> None:
                 va="top",
                 fontsize=11,
                 color=INK,
+                zorder=6,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.5},
             )
 
 

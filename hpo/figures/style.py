@@ -56,14 +56,14 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str) -> None:
 
 
 def mark_values(axis: Axis, low: float, high: float, log: bool) -> None:
-    """Mark a logarithmic axis at 1, 2 and 5 times powers of ten, written as people write them; leave others alone."""
+    """Mark a logarithmic axis at few round values, written as people write them; leave others alone."""
     if not log:
         return
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    marks = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
-    inside = [mark for mark in marks if low * 0.999 <= mark <= high * 1.001]
-    # Over many powers every mark would leave no room for its number.
-    axis.set_major_locator(FixedLocator(inside if len(inside) <= 7 else inside[:: math.ceil(len(inside) / 7)]))
+    choices = ([factor * 10.0**power for power in powers for factor in steps] for steps in ((1, 2, 5), (1, 3), (1,)))
+    inside = [[mark for mark in marks if low * 0.999 <= mark <= high * 1.001] for marks in choices]
+    # The numbers of more than five would run into each other.
+    axis.set_major_locator(FixedLocator(next((marks for marks in inside if len(marks) <= 5), inside[-1])))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 

@@ -126,7 +126,7 @@ def kept_yardstick(study: Study, paths: StudyPaths) -> Yardstick:
         if not kept["digest"].startswith(_digest(study)):
             return Yardstick({}, ())
         bpd = {int(size): float(score) for size, score in kept["validation_bpd"].items()}
-        rates, distortions = kept.get("rate_nats", {}), kept.get("distortion_nats", {})
+        rates, distortions = (kept.get(f"validation_{name}_nats", {}) for name in ("rate", "distortion"))
         curve = [(int(size), float(rates[size]), float(distortions[size])) for size in rates]
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         # The next `tune` makes it again; a page without it is still a page.

@@ -11,12 +11,12 @@ from hpo.trial_table import TrialRow, trial_rows
 from hpo.workers import interrupted_trials
 
 
-def summarize(study: Study, config: StudyConfig, ppca_bpd: dict[int, float]) -> list[str]:
+def findings(study: Study, config: StudyConfig, ppca_bpd: dict[int, float]) -> list[str]:
     """Best values, how they compare, edges, prunings, and what is paused."""
     rows = trial_rows(study, config)
     answer = find_answer(rows, config, ppca_bpd)
     if answer is None:
-        return [*_paused(study, config), "No trial has finished yet"]
+        return [*_paused(study, config), "No trial has finished yet."]
     return [
         *_best(answer, config),
         *_against_ppca(answer),

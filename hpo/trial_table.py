@@ -51,16 +51,16 @@ def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
 
 def _row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
     training, facts = config.training, trial.user_attrs
+    known = config.hyperparameters.pinned() | trial.params
     epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
     curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
     end = facts.get("end", "running")
-    values = config.hyperparameters.pinned() | trial.params
     return TrialRow(
         number=trial.number,
         state=trial.state.name.lower(),
         kind=_kind(end),
         end=end,
-        values={name: values[name] for name in config.hyperparameters.entries() if name in values},
+        values={name: known[name] for name in config.hyperparameters.entries() if name in known},
         val_bpd=curve[-1][1] if curve else None,
         epoch=curve[-1][0] if curve else 0.0,
         rate_nats=facts.get("val_rate_nats"),

@@ -136,7 +136,7 @@ def test_a_yardstick_that_is_not_at_hand_is_left_out_with_a_word(begin: Begin, c
     assert "The linear model’s curve is left out" in text
 
 
-def test_a_yardstick_without_rates_still_judges(begin: Begin) -> None:
+def test_a_yardstick_of_an_older_version_without_rates_still_judges(begin: Begin) -> None:
     at_hand = begin()
     at_hand.paths.yardstick.write_text('{"digest": "d1ge57", "validation_bpd": {"2": 7.0}}')
     assert kept_yardstick(at_hand.study, at_hand.paths) == Yardstick({2: 7.0}, ())

@@ -33,7 +33,7 @@ def tune(
     from hpo import tune as tuning
     from hpo.at_hand import StudyAtHand, as_it_ran
     from hpo.report import try_to_write_report
-    from hpo.summary import next_step, summarize
+    from hpo.summary import findings, next_step
 
     budget = _call_budget(study_config.budget, trials, timeout)
     prepared = tuning.prepare_machine(study_config, device)
@@ -46,7 +46,7 @@ def tune(
             say(line)
         interrupted = follow_trials(opened, workers)
         place = opened.place
-        say(*summarize(place.study, place.config, opened.ppca_bpd))
+        say(*findings(place.study, place.config, opened.ppca_bpd))
         at_hand = StudyAtHand(place.study, as_it_ran(place.config, place.study), place.paths, config)
         say(try_to_write_report(at_hand), next_step(place.study, config))
     if interrupted:

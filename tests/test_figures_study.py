@@ -191,6 +191,7 @@ def test_a_drawing_is_the_same_bytes_each_time() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "marks"),
     [
+        (0.51, 1.86, [0.7, 1, 1.5]),
         (0.3, 3.0, [0.5, 1, 2]),
         (16.0, 256.0, [20, 50, 100, 200]),
         (1e-4, 1e-2, [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]),

@@ -60,7 +60,9 @@ def mark_values(axis: Axis, low: float, high: float, log: bool) -> None:
     if not log:
         return
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    choices = ([factor * 10.0**power for power in powers for factor in steps] for steps in ((1, 2, 5), (1, 3), (1,)))
+    # From close to sparse.
+    steps = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+    choices = ([factor * 10.0**power for power in powers for factor in factors] for factors in steps)
     inside = [[mark for mark in marks if low * 0.999 <= mark <= high * 1.001] for marks in choices]
     # The numbers of more than five would run into each other.
     axis.set_major_locator(FixedLocator(next((marks for marks in inside if len(marks) <= 5), inside[-1])))

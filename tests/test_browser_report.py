@@ -130,26 +130,27 @@ def test_the_best_trial_stands_first_and_what_did_not_finish_after_what_did(open
 
 def test_a_trial_opens_by_mouse_to_its_pictures_and_facts(opened: Opened) -> None:
     trial = opened.page.locator("#trials details").first
-    assert not trial.locator(".opened").is_visible()
+    expect(trial.locator(".opened")).not_to_be_visible()
     trial.locator("summary").click()
     pictures = trial.locator(".pictures img")
-    assert pictures.count() == 3
+    expect(pictures).to_have_count(3)
     for index in range(3):
-        assert pictures.nth(index).is_visible()
+        expect(pictures.nth(index)).to_be_visible()
         assert pictures.nth(index).evaluate("image => image.naturalWidth") > 300
     assert "learning rate" in trial.inner_text() and "nats" in trial.inner_text()
     trial.locator("summary").click()
-    assert not trial.locator(".opened").is_visible()
+    expect(trial.locator(".opened")).not_to_be_visible()
 
 
 def test_a_trial_opens_by_keyboard_and_the_sorting_too(opened: Opened) -> None:
     page = opened.page
     page.get_by_role("button", name="trial number").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Sorted by trial number, ascending")
     assert page.locator("#trials").evaluate(NUMBERS) == list(range(26))
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.locator("#trial-0").evaluate("details => details.open")
+    expect(page.locator("#trial-0")).to_have_attribute("open", "")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid", "where the focus is can be seen"
 
@@ -158,7 +159,7 @@ def test_the_link_to_the_best_trial_opens_it(opened: Opened) -> None:
     page = opened.page
     page.locator(".lead a").click()
     best = page.locator("#trials details[open]")
-    assert best.count() == 1
+    expect(best).to_have_count(1)
     expect(best.locator(".kind")).to_have_text("best")
     expect(best).to_be_in_viewport()
 
@@ -172,7 +173,7 @@ def test_without_its_script_the_page_shows_and_opens_everything_but_sorts_nothin
     assert not page.locator(".sorting").is_visible()
     assert page.locator("#trials details").count() == 26
     page.locator("#trials summary").first.click()
-    assert page.locator("#trials .opened").first.is_visible()
+    expect(page.locator("#trials .opened").first).to_be_visible()
     context.close()
 
 

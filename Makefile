@@ -5,6 +5,7 @@
 #|   make train           one run with given values (the tutorial's by default), drawn as well
 #|   make figures         draw a finished run again from its files: RUN=results/cifar10/best FPS=4
 #|   make dashboard       browse the study in optuna-dashboard
+#|   make report          write the study's page anew: results/<study>/report/index.html
 #|
 #|   make test            the tests, without the long suites
 #|   make test-all        all tests, also fault injection and browser
@@ -68,7 +69,7 @@ option  = $(if $(strip $($2)),$1 '$(strip $($2))')
 # $(call flag,--fresh,FRESH) likewise, also where it says no.
 flag    = $(if $(filter-out 0 no false,$($2)),$1)
 
-.PHONY: help tune best-retrain train figures dashboard showcase test test-all check .packages .dev-packages
+.PHONY: help tune best-retrain train figures dashboard report showcase test test-all check .packages .dev-packages
 
 help:
 	@sed -n 's/^#| \{0,1\}//p' Makefile
@@ -92,6 +93,9 @@ figures: .packages
 
 dashboard: .packages
 	$(strip $(python) -m hpo dashboard '$(STUDY)' $(call option,--host,HOST) $(call option,--port,PORT))
+
+report: .packages
+	$(strip $(python) -m hpo report '$(STUDY)')
 
 showcase: tune best-retrain
 	$(python) -m hpo.showcase '$(STUDY)'

@@ -16,7 +16,11 @@ app = typer.Typer(
     help="Find the best hyperparameters of a convolutional VAE on CIFAR-10, then retrain the best and show it.",
 )
 
-for command in (search.tune, search.retrain, single.train, single.figures, look.status, look.clean, look.dashboard):
+COMMANDS = (
+    *(search.tune, search.retrain, single.train, single.figures),
+    *(look.status, look.dashboard, look.report, look.export, look.clean),
+)
+for command in COMMANDS:
     app.command()(command)
 
 

@@ -17,14 +17,38 @@ class Picture:
     height: int
     still_uri: str | None = None
 
+    @property
+    def n_bytes(self) -> int:
+        """What it adds to a page."""
+        return len(self.uri) + len(self.still_uri or "")
+
 
 def embedded(path: Path) -> Picture | None:
-    """The picture in a file; None where there is no such file."""
+    """The picture in a file; None where there is no such file.
+
+    Raises: OSError: it is no picture, or not a whole one.
+    """
     if not path.exists():
         return None
     with Image.open(path) as image:
+        image.load()
         uri = _data_uri(path.read_bytes(), Image.MIME[str(image.format)])
         return Picture(uri, *image.size, _still(image))
+
+
+def thumbnail(path: Path, width: int) -> Picture:
+    """A picture file, no wider than `width` pixels, as WebP."""
+    with Image.open(path) as image:
+        small = image.convert("RGB")
+    small.thumbnail((width, 4 * width), Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=70, method=1)
+    return Picture(_data_uri(buffer.getvalue(), "image/webp"), *small.size)
+
+
+def embedded_svg(content: bytes, width: int, height: int) -> Picture:
+    """A vector drawing of that size in pixels."""
+    return Picture(_data_uri(content, "image/svg+xml"), width, height)
 
 
 def _still(image: Image.Image) -> str | None:

@@ -76,9 +76,46 @@ class StudyPaths:
         return self.folder / "errors.log"
 
     @property
+    def report(self) -> Path:
+        """One page that tells the whole study."""
+        return self.folder / "report" / "index.html"
+
+    @property
+    def export(self) -> "ExportPaths":
+        """The study as tables."""
+        return ExportPaths(self.folder / "export")
+
+    @property
     def best(self) -> "RunPaths":
         """The retrained model."""
         return RunPaths(self.folder / "best")
+
+
+@dataclass(frozen=True)
+class ExportPaths:
+    """A study as tables, each as text and as a data frame."""
+
+    folder: Path
+
+    @property
+    def trials_csv(self) -> Path:
+        """One row a trial."""
+        return self.folder / "trials.csv"
+
+    @property
+    def trials_parquet(self) -> Path:
+        """The same as a data frame."""
+        return self.folder / "trials.parquet"
+
+    @property
+    def epochs_csv(self) -> Path:
+        """One row a report of a trial."""
+        return self.folder / "epochs.csv"
+
+    @property
+    def epochs_parquet(self) -> Path:
+        """The same as a data frame."""
+        return self.folder / "epochs.parquet"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from hpo.config_file import find_config, read_config
 from hpo.database import StudyError, existing_study
-from hpo.paths import SHOWCASE, RunPaths, StudyPaths
+from hpo.paths import SHOWCASE, ExportPaths, RunPaths, StudyPaths
 from hpo.study import best_trial, ended, is_pruned
 from hpo.terminal import say, tidy
 from model.atomic import replacing, write_text
@@ -39,7 +39,7 @@ def publish(study: Study, best: RunPaths, folder: Path) -> None:
         source: Path = getattr(best, name)
         with replacing(folder / source.name) as temporary:
             shutil.copyfile(source, temporary)
-    write_text(folder / "trials.csv", trials_table(study))
+    write_text(ExportPaths(folder).trials_csv, trials_table(study))
     write_text(folder / "README.md", page(study, json.loads(best.metrics_json.read_text()), best))
 
 
@@ -83,9 +83,10 @@ def _search(study: Study, metrics: dict[str, Any]) -> str:
     n_pruned = sum(is_pruned(trial.user_attrs["end"]) for trial in over)
     finished = sorted((trial for trial in over if trial.user_attrs["end"] == "finished"), key=_value)
     runner_up = next((trial for trial in finished if trial.number != metrics["trial"]), None)
+    table = ExportPaths(SHOWCASE).trials_csv.name
     nearest = f"; next came trial {runner_up.number} with {runner_up.value:.3f}" if runner_up else ""
     return (
-        f"The search: {len(over)} trials ended, {n_pruned} of them pruned ([trials.csv](trials.csv)). Best was trial "
+        f"The search: {len(over)} trials ended, {n_pruned} of them pruned ([{table}]({table})). Best was trial "
         f"{metrics['trial']}{_first(metrics)}: val_bpd {metrics['trial_val_bpd']:.3f} after "
         f"{metrics['trial_epochs']:g} epochs{nearest}."
     )

@@ -67,9 +67,16 @@ class PerTrialSeededSampler(optuna.samplers.BaseSampler):
 def identity(config: StudyConfig, data: ImageData) -> dict[str, str]:
     """What makes trials comparable and a resume go on as one run would have: JSON text by dotted key."""
     return {
-        "seed": json.dumps(config.seed),
         "data.source": json.dumps(data.source),
         "data.digest": json.dumps(data.digest[:16]),
+        **settings_identity(config),
+    }
+
+
+def settings_identity(config: StudyConfig) -> dict[str, str]:
+    """The part of a study's identity that its file alone tells."""
+    return {
+        "seed": json.dumps(config.seed),
         "model": config.model.model_dump_json(),
         "training.epochs": json.dumps(config.training.epochs),
         "training.report_every": json.dumps(config.training.report_every),

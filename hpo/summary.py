@@ -1,81 +1,75 @@
 """What a study has to say for itself at the end of a call."""
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
 
+from hpo.answer import Answer, count_cost, find_answer
 from hpo.config import StudyConfig
 from hpo.display import shown
 from hpo.paths import StudyPaths
-from hpo.search_space import at_edge, searched, tutorial_values
-from hpo.study import best_trial, ended, is_pruned
+from hpo.study import best_trial
+from hpo.trial_table import TrialRow, trial_rows
 from hpo.workers import interrupted_trials
 
 
-def summarize(study: Study, config: StudyConfig, ppca_bpd: dict[int, float], config_name: str) -> list[str]:
-    """Best values, how they compare, edges, prunings, what is paused, and the next command."""
-    best = best_trial(study)
-    if best is None:
-        return [
-            *_paused(study, config),
-            f"No trial has finished yet. Next: make tune STUDY={config_name}",
-        ]
+def findings(study: Study, config: StudyConfig, ppca_bpd: dict[int, float]) -> list[str]:
+    """Best values, how they compare, edges, prunings, and what is paused."""
+    rows = trial_rows(study, config)
+    answer = find_answer(rows, config, ppca_bpd)
+    if answer is None:
+        return [*_paused(study, config), "No trial has finished yet."]
     return [
-        *_best(study, best, config),
-        *_against_ppca(best, config, ppca_bpd),
-        *_edges(best, config),
-        _prunings(study, config),
+        *_best(answer, config),
+        *_against_ppca(answer),
+        *_edges(answer),
+        _prunings(rows, config),
         *_paused(study, config),
-        f"Next: make best-retrain STUDY={config_name}   (look at the study: make dashboard STUDY={config_name})",
     ]
 
 
-def latent_dim_of(trial: FrozenTrial, config: StudyConfig) -> int:
-    """A trial's latent dimension, searched or pinned."""
-    return int(trial.params.get("latent_dim", config.hyperparameters.latent_dim))
+def next_step(study: Study, config_name: str) -> str:
+    """The command that follows."""
+    if best_trial(study) is None:
+        return f"Next: make tune STUDY={config_name}"
+    return f"Next: make best-retrain STUDY={config_name}   (look at the study: make dashboard STUDY={config_name})"
 
 
-def _best(study: Study, best: FrozenTrial, config: StudyConfig) -> list[str]:
-    values = ", ".join(f"{name} {shown(value)}" for name, value in best.params.items())
-    lines = [f"Best: trial {best.number}, val_bpd {best.value:.4f} after {config.training.epochs} epochs: {values}"]
-    if "earlier_best" in best.user_attrs:
-        lines.append(f"It was better earlier: {best.user_attrs['earlier_best']}; the last epoch is what counts")
-    first = study.get_trials(deepcopy=False)[0]
-    if first.number == best.number:
-        lines.append(f"That is the first trial{_tutorial(config)}: nothing sampled since has beaten it")
-    elif first.state == TrialState.COMPLETE and first.value is not None and best.value is not None:
-        lines.append(f"First trial{_tutorial(config)}: {first.value:.4f}; {first.value - best.value:.4f} to the good")
+def _best(answer: Answer, config: StudyConfig) -> list[str]:
+    best, first = answer.best, answer.first
+    pinned = config.hyperparameters.pinned()
+    values = ", ".join(f"{name} {shown(value)}" for name, value in best.values.items() if name not in pinned)
+    lines = [
+        f"Best: trial {best.number}, val_bpd {answer.best_bpd:.4f} after {config.training.epochs} epochs: {values}"
+    ]
+    if best.earlier_best:
+        lines.append(f"It was better earlier: {best.earlier_best}; the last epoch is what counts")
+    tutorial = " (the tutorial's values)" if answer.first_is_tutorial else ""
+    if answer.first_is_best:
+        lines.append(f"That is the first trial{tutorial}: nothing sampled since has beaten it")
+    elif answer.ahead_of_first is not None:
+        lines.append(f"First trial{tutorial}: {first.val_bpd:.4f}; {answer.ahead_of_first:.4f} to the good")
     return lines
 
 
-def _tutorial(config: StudyConfig) -> str:
-    """What the first trial was, where the space admits all of the tutorial's values."""
-    admitted = tutorial_values(config.hyperparameters).keys() == searched(config.hyperparameters).keys()
-    return " (the tutorial's values)" if admitted else ""
-
-
-def _against_ppca(best: FrozenTrial, config: StudyConfig, ppca_bpd: dict[int, float]) -> list[str]:
-    latent_dim = latent_dim_of(best, config)
-    if latent_dim not in ppca_bpd or best.value is None:
+def _against_ppca(answer: Answer) -> list[str]:
+    if answer.ppca_bpd is None:
         return []
-    yardstick = ppca_bpd[latent_dim]
-    verdict = "beaten" if best.value < yardstick else "not beaten: at this length the model is undertrained"
-    return [f"Probabilistic PCA with {latent_dim} dimensions: {yardstick:.4f}, {verdict}"]
+    is_beaten = answer.best_bpd < answer.ppca_bpd
+    verdict = "beaten" if is_beaten else "not beaten: at this length the model is undertrained"
+    return [
+        f"Probabilistic PCA with {answer.best.values['latent_dim']} dimensions: {answer.ppca_bpd:.4f}, {verdict}",
+    ]
 
 
-def _edges(best: FrozenTrial, config: StudyConfig) -> list[str]:
-    spaces = searched(config.hyperparameters)
-    at = [name for name, value in best.params.items() if name in spaces and at_edge(spaces[name], value)]
-    return [f"At the edge of its range: {', '.join(at)}; a wider range may hold better values"] if at else []
+def _edges(answer: Answer) -> list[str]:
+    if not answer.at_edge:
+        return []
+    return [f"At the edge of its range: {', '.join(answer.at_edge)}; a wider range may hold better values"]
 
 
-def _prunings(study: Study, config: StudyConfig) -> str:
-    over = ended(study)
-    pruned = [trial for trial in over if is_pruned(trial.user_attrs["end"])]
-    saved = sum(config.training.epochs - trial.user_attrs["epoch"] for trial in pruned)
-    share = saved / (config.training.epochs * len(over))
-    faulty = [trial for trial in over if trial.state != TrialState.COMPLETE and trial not in pruned]
-    others = f"; {len(faulty)} ended by a fault (see their attribute `end`)" if faulty else ""
-    return f"{len(pruned)} of {len(over)} trials pruned; {100 * share:.0f}% of all epochs saved{others}"
+def _prunings(rows: list[TrialRow], config: StudyConfig) -> str:
+    cost = count_cost(rows, config.training.epochs)
+    others = f"; {cost.n_faulty} ended by a fault (see their attribute `end`)" if cost.n_faulty else ""
+    return f"{cost.n_pruned} of {cost.n_ended} trials pruned; {100 * cost.saved_share:.0f}% of all epochs saved{others}"
 
 
 def _paused(study: Study, config: StudyConfig) -> list[str]:

@@ -1,5 +1,6 @@
 """A study's trials as rows of plain values: what figures, notes, report and export are made from."""
 
+import datetime
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,11 +18,14 @@ Kind = Literal["finished", "pruned", "diverged", "out of memory", "failed", "run
 class TrialRow:
     """One trial. What it never came to is None.
 
-    `values` has every hyperparameter, searched or pinned; `val_bpd` is the last one reported, whatever became of the
-    trial; `curve` holds (epoch, val_bpd) of every report; `end` is the whole story in a phrase.
+    `state` is Optuna's, in lower case; `values` has every hyperparameter, searched or pinned, that it came to in the
+    order of the study's file; `val_bpd` is the last one reported, whatever became of the
+    trial; `curve` holds (epoch, val_bpd) of every report; `end` is the whole story in a phrase; `earlier_best` tells
+    of an epoch notably better than the last; `started` and `completed` are local times.
     """
 
     number: int
+    state: str
     kind: Kind
     end: str
     values: dict[str, Any]
@@ -34,6 +38,9 @@ class TrialRow:
     elapsed_s: float | None
     images_per_second: float | None
     curve: tuple[tuple[float, float], ...]
+    earlier_best: str | None
+    started: datetime.datetime | None
+    completed: datetime.datetime | None
 
 
 def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
@@ -44,14 +51,16 @@ def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
 
 def _row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
     training, facts = config.training, trial.user_attrs
+    known = config.hyperparameters.pinned() | trial.params
     epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
     curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
     end = facts.get("end", "running")
     return TrialRow(
         number=trial.number,
+        state=trial.state.name.lower(),
         kind=_kind(end),
         end=end,
-        values=config.hyperparameters.pinned() | trial.params,
+        values={name: known[name] for name in config.hyperparameters.entries() if name in known},
         val_bpd=curve[-1][1] if curve else None,
         epoch=curve[-1][0] if curve else 0.0,
         rate_nats=facts.get("val_rate_nats"),
@@ -61,6 +70,9 @@ def _row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
         elapsed_s=facts.get("elapsed_s"),
         images_per_second=facts.get("images_per_second"),
         curve=curve,
+        earlier_best=facts.get("earlier_best"),
+        started=trial.datetime_start,
+        completed=trial.datetime_complete,
     )
 
 

@@ -140,6 +140,7 @@ def test_help_lists_every_target_and_every_variable_in_one_column(checkout: Chec
             "retrain 'quick' --trial '3' --epochs '50' --device 'cuda'",
         ),
         (["dashboard"], "dashboard 'cifar10'"),
+        (["report", "STUDY=quick"], "report 'quick'"),
         (["dashboard", "HOST=0.0.0.0", "PORT=8081"], "dashboard 'cifar10' --host '0.0.0.0' --port '8081'"),
     ],
 )

@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,12 @@ import yaml
 from PIL import Image
 
 from hpo.embedded import Picture, embedded
-from hpo.page import duration, fixed, write_page
+from hpo.markup import duration, fixed
+from hpo.page import write_page
 from hpo.page_data import Images, ImportanceWeighted, Machine, Origin, SplitScores, run_page
 from hpo.paths import RunPaths
 from model.config import TrainConfig
+from tests.pages import HOSTILE, Page
 
 SHOWCASE = Path(__file__).resolve().parent.parent / "results" / "showcase"
 # What `hpo train` leaves without --test: no study, and nothing of the test split.
@@ -30,40 +31,8 @@ TRAINED_ALONE: dict[str, Any] = dict.fromkeys(
 )
 SAMPLE = {"source": "sample", "n_train": 4500, "n_val": 500, "n_test": 1000}
 FOLDER = {"source": "folder", "n_train": 90, "n_val": 11, "n_test": 11}
-HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1) {{ 7 * 7 }} & $(rm)"
 
 MakeRun = Callable[..., RunPaths]
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, text without styles, and the ids that are open or given twice."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.words: list[str] = []
-        self._open: list[str] = []
-        self.feed(source)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in ("meta", "link", "img", "source", "br"):
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join("".join(self.words).split())
-
-    def all(self, tag: str) -> list[dict[str, str]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture

@@ -154,6 +154,32 @@ def test_a_finished_study_trains_nothing_and_repeats_its_summary(folder: Path, t
     assert time.monotonic() - started < 60
 
 
+def test_each_call_leaves_the_study_on_a_page_and_says_where(folder: Path, interrupted: str, tuned: str) -> None:
+    for said in (interrupted, tuned):
+        assert "The study on one page: results/small/report/index.html" in said
+        assert said.splitlines()[-1].startswith("Next: make ")
+    page = (folder / "results/small/report/index.html").read_text()
+    best = study_of(folder).best_trial
+    assert f"The best of {N_TRIALS} trials scores {best.value:.3f} bits per dimension" in page
+
+
+def test_the_studys_page_tells_of_the_retrained_model(folder: Path, best: Path) -> None:
+    page = (folder / "results/small/report/index.html").read_text()
+    assert f"Chosen at {EPOCHS} epochs, retrained at {RETRAIN_EPOCHS}:" in page
+    assert f"{json.loads((best / 'metrics.json').read_text())['test_bpd']:.4f}" in page
+
+
+def test_a_searched_study_is_exported_whole(folder: Path, tuned: str) -> None:
+    exported = run(folder, "export", "small")
+    assert exported.returncode == 0, exported.stderr
+    trials, study = pd.read_parquet(folder / "results/small/export/trials.parquet"), study_of(folder)
+    assert trials["number"].tolist() == list(range(N_TRIALS))
+    assert trials["val_bpd"].tolist() == [trial.value for trial in study.trials]
+    assert trials["rate_nats"].tolist() == [trial.user_attrs["val_rate_nats"] for trial in study.trials]
+    epochs = pd.read_csv(folder / "results/small/export/epochs.csv")
+    assert len(epochs) == sum(len(trial.intermediate_values) for trial in study.trials)
+
+
 def test_a_changed_search_space_is_refused_before_anything_is_trained(folder: Path, tuned: str) -> None:
     path = folder / "study_configs" / "small.yaml"
     before = path.read_text()

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from hpo.config import Choices, Range, StudyConfig
 from hpo.config_file import read_config
-from hpo.paths import RunPaths, StudyPaths
+from hpo.paths import ExportPaths, RunPaths, StudyPaths
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -80,6 +80,9 @@ def test_the_files_shown_are_those_that_are_written() -> None:
     names = set(properties(RunPaths)) - while_it_is_made
     of_a_run = {getattr(StudyPaths.of("study").best, name).name for name in names}
     of_a_study = {getattr(StudyPaths.of("study"), name).name for name in ("database", "yardstick", "checkpoints")}
+    study = StudyPaths.of("study")
+    of_a_study |= {str(study.report.relative_to(study.folder))}
+    of_a_study |= {getattr(study.export, name).name for name in properties(ExportPaths)}
     shown = set(re.findall(r"\b(\w+\.(?:html|gif|mp4|png|json|csv|yaml|pt|db)|\w+_frames)\b", below_best))
     assert shown == of_a_run
     assert all(name in tree for name in of_a_study)

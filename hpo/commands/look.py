@@ -1,5 +1,6 @@
 """Commands that show a study, and what it holds that can go."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,3 +58,33 @@ def dashboard(
     warning = server.warning(host)
     say(*([warning] if warning else []), f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
     server.serve(paths, host, free)
+
+
+@tidy("Stopped. What was written is whole.")
+def report(config: Config) -> None:
+    """Write the study's page anew: one file that tells all of it, opens from disk, and can be sent to anyone."""
+    from hpo.at_hand import open_at_hand
+    from hpo.report import write_report
+
+    at_hand = open_at_hand(config)
+    write_report(at_hand)
+    say(f"Next: open {at_hand.paths.report}")
+
+
+@tidy("Stopped. What was written is whole.")
+def export(
+    study: Config,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the tables; results/<study>/export if left out.", show_default=False)
+    ] = None,
+) -> None:
+    """Write all trials, and all epochs of all trials, as CSV and as Parquet (pandas.read_parquet)."""
+    from hpo.at_hand import open_at_hand
+    from hpo.export import write_tables
+    from hpo.paths import ExportPaths
+
+    at_hand = open_at_hand(study)
+    target = ExportPaths(output) if output else at_hand.paths.export
+    n_trials, n_reports = write_tables(at_hand, target)
+    say(f"{n_trials} trials and {n_reports} reports of theirs, each as CSV and Parquet, in {target.folder}")
+    say(f"Next: pandas.read_parquet({str(target.trials_parquet)!r}), or open {target.trials_csv}")

@@ -31,7 +31,9 @@ def tune(
     """
     study_config = read_config(find_config(config))
     from hpo import tune as tuning
-    from hpo.summary import summarize
+    from hpo.at_hand import StudyAtHand, as_it_ran
+    from hpo.report import try_to_write_report
+    from hpo.summary import findings, next_step
 
     budget = _call_budget(study_config.budget, trials, timeout)
     prepared = tuning.prepare_machine(study_config, device)
@@ -43,7 +45,10 @@ def tune(
         if line:
             say(line)
         interrupted = follow_trials(opened, workers)
-        say(*summarize(opened.place.study, opened.place.config, opened.ppca_bpd, config))
+        place = opened.place
+        say(*findings(place.study, place.config, opened.ppca_bpd))
+        at_hand = StudyAtHand(place.study, as_it_ran(place.config, place.study), place.paths, config)
+        say(try_to_write_report(at_hand), next_step(place.study, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -66,7 +71,9 @@ def retrain(
     study_config = read_config(find_config(config))
     from hpo import retrain as retraining
     from hpo import tune as tuning
+    from hpo.at_hand import StudyAtHand, as_it_ran
     from hpo.display import shown
+    from hpo.report import try_to_write_report
 
     prepared = tuning.prepare_machine(study_config, device)
     say(*prepared.notices)
@@ -77,7 +84,9 @@ def retrain(
     say(f"Retraining trial {chosen.number} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}")
     finished = follow_run(retraining.retrain(prepared, study, chosen, n_epochs), n_epochs)
     say(*retraining.compare(finished))
-    say(f"Next: open {StudyPaths.of(prepared.config.name).best.page}")
+    paths = StudyPaths.of(prepared.config.name)
+    say(try_to_write_report(StudyAtHand(study, as_it_ran(prepared.config, study), paths, config)))
+    say(f"Next: open {paths.best.page}")
 
 
 def _call_budget(budget: Budget, trials: int | None, timeout: float | None) -> Budget:

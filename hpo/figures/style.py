@@ -5,12 +5,19 @@ Legend: N images, H W pixels of one image, 3 colour channels (RGB, uint8, never 
 
 from __future__ import annotations
 
+import io
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -46,6 +53,34 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str) -> None:
     axes.ticklabel_format(axis="y", useOffset=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
+
+
+def mark_values(axis: Axis, low: float, high: float, log: bool) -> None:
+    """Mark a logarithmic axis at few round values, written as people write them; leave others alone."""
+    if not log:
+        return
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    # From close to sparse.
+    steps = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+    choices = ([factor * 10.0**power for power in powers for factor in factors] for factors in steps)
+    inside = [[mark for mark in marks if low * 0.999 <= mark <= high * 1.001] for marks in choices]
+    # The numbers of more than five would run into each other.
+    axis.set_major_locator(FixedLocator(next((marks for marks in inside if len(marks) <= 5), inside[-1])))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def legend_below(figure: Figure, entries: Sequence[Artist]) -> None:
+    """What the marks mean, under the figure: inside a panel it would hide some."""
+    figure.legend(handles=list(entries), loc="outside lower left", ncols=4, fontsize=12, frameon=False, labelcolor=INK)
+
+
+def as_svg(figure: Figure) -> bytes:
+    """The figure as a vector drawing, the same bytes for the same content."""
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "figure"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def save_figure(figure: Figure, path: Path) -> None:

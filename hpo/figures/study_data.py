@@ -1,0 +1,179 @@
+"""What the figures of a study show, as plain values: made from its trials, drawn elsewhere.
+
+Trials come as a data frame with a row each: number, kind, val_bpd, epoch, rate_nats, distortion_nats, and a column for
+every hyperparameter. Scores are val_bpd, in bits per dimension; those that are not finite are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Curve = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class SearchAxis:
+    """A searched hyperparameter: from `low` to `high`, maybe on a log scale, or one of `choices`."""
+
+    name: str
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    def position(self, value: Any) -> float:
+        """Where a value lies between the ends of its range, from 0 to 1; choices stand evenly spaced."""
+        if self.choices:
+            return (self.choices.index(value) + 0.5) / len(self.choices)
+        scale = math.log if self.log else float
+        return (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
+
+
+@dataclass(frozen=True)
+class Points:
+    """Trials by number, each with a place and a score."""
+
+    numbers: tuple[int, ...]
+    places: tuple[Any, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class History:
+    """Trials in their order. `best` are the (number, score) at which the best so far changed.
+
+    What lies above `ceiling` would squeeze the rest; None where nothing does.
+    """
+
+    finished: Points
+    pruned: Points
+    faulty: Points
+    best: tuple[tuple[int, float], ...]
+    ceiling: float | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One trial's reports."""
+
+    number: int
+    kind: str
+    epochs: tuple[float, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Every trial's learning curve; `best` is the best finished one's number."""
+
+    lines: tuple[Line, ...]
+    best: int | None
+    ceiling: float | None
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Scores against each searched hyperparameter: (axis, finished trials, pruned trials at their last report)."""
+
+    panels: tuple[tuple[SearchAxis, Points, Points], ...]
+    best: int | None
+    ceiling: float | None
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Trials as lines over the axes, at positions from 0 to 1: finished ones with their scores, pruned ones without."""
+
+    axes: tuple[SearchAxis, ...]
+    finished: tuple[tuple[int, tuple[float, ...], float], ...]
+    pruned: tuple[tuple[float, ...], ...]
+
+
+def history_data(trials: pd.DataFrame) -> History:
+    """Every trial's last score, and how the best finished one improved."""
+    best: list[tuple[int, float]] = []
+    finished = _points(of_kind(trials, "finished"), "number")
+    for number, score in zip(finished.numbers, finished.scores, strict=True):
+        if not best or score < best[-1][1]:
+            best.append((number, score))
+    pruned = _points(of_kind(trials, "pruned"), "number")
+    faulty = _points(of_kind(trials, "diverged", "out of memory", "failed"), "number")
+    return History(finished, pruned, faulty, tuple(best), _ceiling(finished.scores + pruned.scores + faulty.scores))
+
+
+def learning_data(trials: pd.DataFrame, curves: Mapping[int, Curve]) -> Learning:
+    """Every trial that reported; the curves hold (epoch, score) by trial number."""
+    lines = []
+    for number, kind in zip(trials["number"], trials["kind"], strict=True):
+        points = [point for point in curves[number] if math.isfinite(point[1])]
+        if points:
+            epochs, scores = zip(*points, strict=True)
+            lines.append(Line(int(number), str(kind), epochs, scores))
+    every = [score for line in lines for score in line.scores]
+    return Learning(tuple(lines), best_number(trials), _ceiling(every))
+
+
+def slice_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> Slices:
+    """A panel for each hyperparameter."""
+    finished, pruned = of_kind(trials, "finished"), of_kind(trials, "pruned")
+    panels = tuple((axis, _points(finished, axis.name), _points(pruned, axis.name)) for axis in axes)
+    return Slices(
+        panels, best_number(trials), _ceiling(_points(of_kind(trials, "finished", "pruned"), "number").scores)
+    )
+
+
+def parallel_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> Parallel:
+    """A line for each finished and each pruned trial."""
+    finished, pruned = _scored(of_kind(trials, "finished")), of_kind(trials, "pruned")
+    lines = zip(finished["number"], _positions(finished, axes), finished["val_bpd"], strict=True)
+    return Parallel(
+        axes=axes,
+        finished=tuple((int(number), positions, float(score)) for number, positions, score in lines),
+        pruned=tuple(_positions(pruned, axes)),
+    )
+
+
+def of_kind(trials: pd.DataFrame, *kinds: str) -> pd.DataFrame:
+    """The trials that stand in one of these ways."""
+    return trials[trials["kind"].isin(kinds)]
+
+
+def _scored(trials: pd.DataFrame) -> pd.DataFrame:
+    scored: pd.DataFrame = trials[np.isfinite(trials["val_bpd"])]
+    return scored
+
+
+def best_number(trials: pd.DataFrame) -> int | None:
+    """The finished trial of lowest score; None where none has finished."""
+    finished = _scored(of_kind(trials, "finished")).sort_values(["val_bpd", "number"])
+    return int(finished["number"].iloc[0]) if len(finished) else None
+
+
+def _points(trials: pd.DataFrame, places: str) -> Points:
+    scored = _scored(trials)
+    return Points(
+        tuple(int(number) for number in scored["number"]),
+        tuple(scored[places].tolist()),
+        tuple(float(score) for score in scored["val_bpd"]),
+    )
+
+
+def _positions(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> list[tuple[float, ...]]:
+    columns = [[axis.position(value) for value in trials[axis.name]] for axis in axes]
+    return [tuple(positions) for positions in zip(*columns, strict=True)]
+
+
+def _ceiling(scores: Iterable[float]) -> float | None:
+    """Where to cut off a tail of bad scores: half as far again from the best as nine tenths of them reach."""
+    values = np.array(list(scores))
+    if len(values) == 0:
+        return None
+    low = float(values.min())
+    top = low + 1.5 * (float(np.quantile(values, 0.9, method="higher")) - low)
+    return top if low < top < values.max() else None

@@ -1,0 +1,189 @@
+"""What the page of a study tells, as data: from its database, its yardstick and its retrained model's numbers."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.study import Study
+
+from hpo.answer import Answer, Cost, count_cost, find_answer
+from hpo.at_hand import StudyAtHand
+from hpo.config import TUTORIAL, Choices, StudyConfig
+from hpo.config_file import CONFIG_FOLDER
+from hpo.page_data import Images
+from hpo.paths import StudyPaths
+from hpo.search_space import searched
+from hpo.trial_table import TrialRow, trial_rows
+
+# Importances compare the distribution of the best trials with that of all: five make one, ten two that differ.
+_MIN_TOP, _MIN_FINISHED = 5, 10
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One searched hyperparameter: the best trial's value, what was searched in words, and the tutorial's value."""
+
+    name: str
+    value: Any
+    searched: str
+    tutorial: Any
+    is_at_edge: bool
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """Probabilistic PCA on the validation split: bits/dim by size, and (size, rate, distortion) in nats per image."""
+
+    bpd: dict[int, float]
+    curve: tuple[tuple[int, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Importances:
+    """Each hyperparameter's share in what sets the best `n_top` of `n_finished` trials apart."""
+
+    shares: dict[str, float]
+    n_top: int
+    n_finished: int
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """The retrained model's scores in bits/dim beside its trial's; the test split's are None where not looked at."""
+
+    trial: int
+    trial_epochs: float
+    trial_bpd: float
+    epochs: int
+    val_bpd: float
+    test_bpd: float | None
+    ppca_bpd: float | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that it takes to make the study again. `digest` is the first part of the images'."""
+
+    command: str
+    config_file: str
+    config_yaml: str
+    seed: int
+    digest: str
+    precision: str
+    versions: tuple[tuple[str, str], ...]
+    git_commit: str | None
+    is_bounded_by_trials: bool
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """All that the page tells but its pictures. What there is not, or not yet, is None."""
+
+    name: str
+    config_name: str
+    n_epochs: int
+    has_pruner: bool
+    images: Images
+    rows: tuple[TrialRow, ...]
+    answer: Answer | None
+    settings: tuple[Setting, ...]
+    yardstick: Yardstick
+    importances: Importances | None
+    retrained: Retrained | None
+    cost: Cost
+    recipe: Recipe
+
+
+def study_report(at_hand: StudyAtHand) -> StudyReport:
+    """Read all of it; nothing is computed anew but importances."""
+    study, config, paths = at_hand.study, at_hand.config, at_hand.paths
+    rows, yardstick = trial_rows(study, config), kept_yardstick(study, paths)
+    answer = find_answer(rows, config, yardstick.bpd)
+    return StudyReport(
+        name=study.study_name,
+        config_name=at_hand.config_name,
+        n_epochs=config.training.epochs,
+        has_pruner=config.pruner.name != "none",
+        images=Images(**study.user_attrs["data"]),
+        rows=tuple(rows),
+        answer=answer,
+        settings=_settings(answer, config) if answer else (),
+        yardstick=yardstick,
+        importances=find_importances(study, answer.n_finished) if answer else None,
+        retrained=_retrained(paths),
+        cost=count_cost(rows, config.training.epochs),
+        recipe=_recipe(study, config),
+    )
+
+
+def kept_yardstick(study: Study, paths: StudyPaths) -> Yardstick:
+    """The yardstick in the study's folder; empty where it is absent, torn, or of other images."""
+    try:
+        kept = json.loads(paths.yardstick.read_text(encoding="utf-8"))
+        if not kept["digest"].startswith(_digest(study)):
+            return Yardstick({}, ())
+        bpd = {int(size): float(score) for size, score in kept["validation_bpd"].items()}
+        rates, distortions = (kept.get(f"validation_{name}_nats", {}) for name in ("rate", "distortion"))
+        curve = [(int(size), float(rates[size]), float(distortions[size])) for size in rates]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        # The next `tune` makes it again; a page without it is still a page.
+        return Yardstick({}, ())
+    return Yardstick(bpd, tuple(sorted(curve)))
+
+
+def find_importances(study: Study, n_finished: int) -> Importances | None:
+    """PED-ANOVA (Watanabe et al. 2023) of the best trials, five or a tenth; None where too few have finished.
+
+    Trials that were pruned have no value at full length, and Optuna leaves them out.
+    """
+    if n_finished < _MIN_FINISHED:
+        return None
+    n_top = max(_MIN_TOP, n_finished // 10)
+    # It takes as many trials as this share of them, rounded up.
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=(n_top - 0.5) / n_finished)
+    shares = get_param_importances(study, evaluator=evaluator)
+    return Importances(shares, n_top, n_finished) if len(shares) > 1 else None
+
+
+def _settings(answer: Answer, config: StudyConfig) -> tuple[Setting, ...]:
+    return tuple(
+        Setting(name, answer.best.values[name], _in_words(entry), getattr(TUTORIAL, name), name in answer.at_edge)
+        for name, entry in searched(config.hyperparameters).items()
+    )
+
+
+def _in_words(entry: Any) -> str:
+    if isinstance(entry, Choices):
+        return "one of " + ", ".join(f"{choice}" for choice in entry.choices)
+    return f"{entry.low:g} to {entry.high:g}" + (", log scale" if entry.log else "")
+
+
+def _retrained(paths: StudyPaths) -> Retrained | None:
+    """Its own numbers where it is there; it may have been moved away or be of another time than the study."""
+    if not paths.best.metrics_json.exists():
+        return None
+    metrics = json.loads(paths.best.metrics_json.read_text(encoding="utf-8"))
+    names = ("trial", "trial_epochs", "epochs", "val_bpd", "test_bpd", "ppca_bpd")
+    return Retrained(**{name: metrics[name] for name in names}, trial_bpd=metrics["trial_val_bpd"])
+
+
+def _recipe(study: Study, config: StudyConfig) -> Recipe:
+    facts = study.user_attrs
+    return Recipe(
+        command=f"make tune STUDY={shlex.quote(config.name)}",
+        config_file=str(CONFIG_FOLDER / f"{config.name}.yaml"),
+        config_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100),
+        seed=config.seed,
+        digest=_digest(study),
+        precision=facts["precision"],
+        versions=tuple(facts["versions"].items()),
+        git_commit=facts["git_commit"],
+        is_bounded_by_trials=config.budget.timeout_minutes is None,
+    )
+
+
+def _digest(study: Study) -> str:
+    return str(json.loads(study.user_attrs["identity"]["data.digest"]))

@@ -1,0 +1,71 @@
+"""Draws the figures of a study's page, each where there is enough to draw."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from hpo.at_hand import StudyAtHand
+from hpo.config import Choices, StudyConfig
+from hpo.embedded import Picture, embedded_svg
+from hpo.figures import rate_distortion as plane
+from hpo.figures import space, study, study_data
+from hpo.figures.study_data import SearchAxis
+from hpo.figures.style import as_svg
+from hpo.report_data import StudyReport
+from hpo.search_space import searched
+from hpo.trial_frames import trials_frame
+
+FIGURES = ("history", "learning_curves", "importances", "slices", "parallel", "rate_distortion")
+_POINTS_AN_INCH = 72
+
+
+def draw_figures(report: StudyReport, at_hand: StudyAtHand) -> Mapping[str, Picture | None]:
+    """Each of FIGURES by its name; None where there is too little to draw."""
+    trials = trials_frame(at_hand.study, at_hand.config)
+    drawn = _of_the_trials(report, trials) | _of_the_space(trials, axes_of(at_hand.config))
+    if report.importances:
+        found = report.importances
+        drawn["importances"] = lambda: study.importances(found.shares, found.n_top, found.n_finished)
+    return {name: _embedded(drawn[name]()) if name in drawn else None for name in FIGURES}
+
+
+def axes_of(config: StudyConfig) -> tuple[SearchAxis, ...]:
+    """The searched hyperparameters as axes."""
+    return tuple(
+        SearchAxis(name, choices=entry.choices)
+        if isinstance(entry, Choices)
+        else SearchAxis(name, float(entry.low), float(entry.high), entry.log)
+        for name, entry in searched(config.hyperparameters).items()
+    )
+
+
+def _of_the_trials(report: StudyReport, trials: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+    curves = {row.number: row.curve for row in report.rows}
+    learning = study_data.learning_data(trials, curves)
+    history = study_data.history_data(trials)
+    rates = plane.rate_distortion_data(trials, report.yardstick.curve)
+    drawn: dict[str, Callable[[], Figure]] = {}
+    if history.finished.numbers or history.pruned.numbers or history.faulty.numbers:
+        drawn["history"] = lambda: study.history(history)
+    if learning.lines:
+        drawn["learning_curves"] = lambda: study.learning_curves(learning)
+    if rates.points:
+        drawn["rate_distortion"] = lambda: plane.rate_distortion(rates)
+    return drawn
+
+
+def _of_the_space(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> dict[str, Callable[[], Figure]]:
+    """Where two trials have finished; one is no comparison."""
+    parallel = study_data.parallel_data(trials, axes)
+    if len(parallel.finished) < 2:
+        return {}
+    slices = study_data.slice_data(trials, axes)
+    drawn: dict[str, Callable[[], Figure]] = {"slices": lambda: space.slices(slices)}
+    # Two upright lines, one of them the score, are a slice once more.
+    return drawn | ({"parallel": lambda: space.parallel(parallel)} if len(axes) > 1 else {})
+
+
+def _embedded(figure: Figure) -> Picture:
+    width, height = (round(_POINTS_AN_INCH * inches) for inches in figure.get_size_inches())
+    return embedded_svg(as_svg(figure), width, height)

@@ -18,6 +18,7 @@ from hpo.objective import Workplace
 from hpo.paths import StudyPaths, move_aside
 from hpo.source import load_data
 from hpo.study import check_unchanged, create_study, ended, identity, prepare, startup_trials
+from hpo.workers import forget_claims
 from hpo.yardstick import validation_yardstick
 from model.data import ImageData
 from model.runtime import Runtime, compiler_remedy, resolve
@@ -98,6 +99,7 @@ def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -
             study = create_study(config, paths, _attributes(prepared, startup_trials(affordable)))
     prepare(study, config)
     clean(study, paths, N_KEPT)
+    forget_claims(study, paths)
     ppca_bpd = validation_yardstick(paths, data, config.hyperparameters.largest("latent_dim"))
     minutes = budget.timeout_minutes
     deadline = time.monotonic() + 60 * minutes if minutes else None

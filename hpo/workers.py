@@ -80,6 +80,13 @@ def interrupted_trials(study: Study, paths: StudyPaths) -> list[int]:
     return [number for number in _begun(study) if not has_worker(paths, number)]
 
 
+def forget_claims(study: Study, paths: StudyPaths) -> None:
+    """Remove the claims that workers left behind which were killed once their trials had ended."""
+    for trial in ended(study):
+        if not has_worker(paths, trial.number):
+            paths.claim(trial.number).unlink(missing_ok=True)
+
+
 def has_worker(paths: StudyPaths, trial_number: int) -> bool:
     """Whether a living worker has this trial."""
     return is_held(paths.claim(trial_number))

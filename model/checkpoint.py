@@ -101,7 +101,9 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path}: cannot be read as a saved model ({error})") from error
+        # The first line says what; the others how to lower PyTorch's guard.
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{path}: cannot be read as a saved model ({reason})") from error
     if not isinstance(contents, dict) or not {"config", "model"} <= contents.keys():
         raise CheckpointError(f"{path}: holds something else than a saved model")
     return contents

@@ -13,9 +13,10 @@ STANDALONE = "hpo.setup_venv"
 # From the ground up; a module imports from its own layer and those below. A new module takes its place here.
 HPO_LAYERS = (
     {"config", "config_file", "paths", "interrupt", "provenance", "lock", "run_record", "embedded"},
-    {"search_space", "figures", "source", "study", "forecast", "yardstick", "metrics", "latent_space"},
-    {"take_up", "checkpoints", "artifacts", "trial_table", "objective", "film", "suite", "page_data", "page", "run"},
-    {"workers", "tune", "retrain", "display", "summary", "dashboard", "outcome", "single_run", "redraw"},
+    {"search_space", "figures", "source", "sampler", "study", "forecast", "yardstick", "metrics", "latent_space"},
+    {"take_up", "checkpoints", "artifacts", "trial_table", "film", "trial_pictures", "notes", "trial_end", "objective"}
+    | {"suite", "page_data", "page", "run"},
+    {"workers", "tune", "retrain", "display", "summary", "dashboard", "outcome", "single_run", "redraw", "study_page"},
     {"crew"},
     {"terminal"},
     {"commands", "showcase"},

@@ -17,9 +17,9 @@ from hpo.config import Budget, Choices, Hyperparameters, Pruner, Range, StudyCon
 from hpo.lock import held
 from hpo.objective import TrialReported, Workplace, earlier_best, trial_config
 from hpo.paths import StudyPaths, move_aside
+from hpo.sampler import PerTrialSeededSampler
 from hpo.search_space import at_edge, searched, suggest, tutorial_values
 from hpo.study import (
-    PerTrialSeededSampler,
     StudyError,
     check_unchanged,
     create_study,

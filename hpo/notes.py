@@ -1,0 +1,62 @@
+"""Notes on trials and studies as optuna-dashboard shows them: Markdown."""
+
+from optuna.study import Study
+from optuna.trial import Trial
+from optuna_dashboard import get_note, save_note
+
+from hpo.trial_table import Kind, TrialRow
+
+_YOURS = "*What you write below this line is kept.*"
+_BECAUSE: dict[Kind, str] = {
+    "finished": "Trained to its last epoch.",
+    "pruned": "Stopped early: its best score so far was worse than the median of the finished trials at this epoch.",
+    "diverged": "Loss or score were no longer finite. The sampler ranks it last.",
+    "out of memory": "It did not fit into memory. The sampler ranks it last.",
+    "failed": "A fault of its own; the attribute `traceback` tells where, if any was raised.",
+    "running": "",
+}
+
+
+def save(owner: Study | Trial, text: str) -> None:
+    """Make `text` the note; what somebody wrote there stays below it."""
+    before = get_note(owner)
+    yours = before.partition(_YOURS)[2] if _YOURS in before else before
+    save_note(owner, f"{text}\n\n---\n\n{_YOURS}\n\n{yours.strip()}")
+
+
+def trial_note(row: TrialRow, picture: str | None) -> str:
+    """How a trial ended and why, its reconstructions (at the address `picture`), results and hyperparameters."""
+    parts = [
+        f"**{_sentence(row.end)}** {_BECAUSE[row.kind]}",
+        f"![Originals above, their reconstructions below, after epoch {row.epoch:g}]({picture})" if picture else "",
+        _table("result", _results(row)),
+        _table("hyperparameter", {name: _shown(value) for name, value in row.values.items()}),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _results(row: TrialRow) -> dict[str, str]:
+    values = {
+        "val_bpd": (row.val_bpd, "{:.4f} bits/dim; lower is better"),
+        "rate": (row.rate_nats, "{:.1f} nats an image"),
+        "distortion": (row.distortion_nats, "{:.1f} nats an image"),
+        "mean squared error": (row.mse, "{:.5f}, pixels in [0, 1]"),
+        "sigma": (row.sigma, "{:.4f}"),
+        "seconds": (row.elapsed_s, "{:,.0f}"),
+        "images a second": (row.images_per_second, "{:,.0f}"),
+    }
+    return {name: form.format(value) for name, (value, form) in values.items() if value is not None}
+
+
+def _table(heading: str, rows: dict[str, str]) -> str:
+    if not rows:
+        return ""
+    return "\n".join([f"| {heading} | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def _sentence(end: str) -> str:
+    return f"{end[:1].upper()}{end[1:].rstrip('.')}."
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,14 +1,31 @@
 """Serves a study in optuna-dashboard."""
 
 import socket
+from typing import BinaryIO
 
 import optuna_dashboard
+from bottle import HTTPError
+from optuna.artifacts.exceptions import ArtifactNotFound
 
-from hpo.artifacts import store
+from hpo.artifacts import WholeFiles
 from hpo.paths import StudyPaths
 from hpo.study import StudyError, storage
 
 _LOOPBACK = ("127.0.0.1", "localhost")
+
+
+class ServedFiles(WholeFiles):
+    """The artifact store as the server reads it: a lost file is the web's `404`, not a fault."""
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """The file's content.
+
+        Raises: HTTPError: it is not there.
+        """
+        try:
+            return super().open_reader(artifact_id)
+        except ArtifactNotFound:
+            raise HTTPError(404, "This file is lost.") from None
 
 
 def find_port(host: str, wanted: int) -> int:
@@ -37,4 +54,4 @@ def warning(host: str) -> str | None:
 
 def serve(paths: StudyPaths, host: str, port: int) -> None:
     """Serve until interrupted."""
-    optuna_dashboard.run_server(storage(paths), host=host, port=port, artifact_store=store(paths))
+    optuna_dashboard.run_server(storage(paths), host=host, port=port, artifact_store=ServedFiles(paths.artifacts))

@@ -1,11 +1,22 @@
 """Notes on trials and studies as optuna-dashboard shows them: Markdown."""
 
+from typing import Any
+
 from optuna.study import Study
 from optuna.trial import Trial
 from optuna_dashboard import get_note, save_note
 
 from hpo.trial_table import Kind, TrialRow
 
+SCORE = (
+    "Trials are compared by `val_bpd`, the negative ELBO at β = 1 on the validation split in bits per dimension: how "
+    "many bits the model needs for one of an image's 3,072 colour values; lower is better. No β is in it, since a loss "
+    "weighted with β would make the smallest β win by construction, and σ is calibrated on training images, so that "
+    "one number compares every β, latent dimension, learning rate and batch size. It is the sum of the rate (what a "
+    "code says beyond the prior) and the distortion (what it leaves of the image to be said). The yardstick is "
+    "probabilistic PCA (pPCA), the best linear model with as many latent dimensions, scored in the same way: a VAE "
+    "that does not beat it is undertrained."
+)
 _YOURS = "*What you write below this line is kept.*"
 _BECAUSE: dict[Kind, str] = {
     "finished": "Trained to its last epoch.",
@@ -27,12 +38,30 @@ def save(owner: Study | Trial, text: str) -> None:
 def trial_note(row: TrialRow, picture: str | None) -> str:
     """How a trial ended and why, its reconstructions (at the address `picture`), results and hyperparameters."""
     parts = [
-        f"**{_sentence(row.end)}** {_BECAUSE[row.kind]}",
+        f"**{_sentence(row.end)}**",
         f"![Originals above, their reconstructions below, after epoch {row.epoch:g}]({picture})" if picture else "",
+        _BECAUSE[row.kind],
         _table("result", _results(row)),
         _table("hyperparameter", {name: _shown(value) for name, value in row.values.items()}),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def study_note(name: str, findings: list[str], attributes: dict[str, Any], animation: str | None) -> str:
+    """What a study has found, its retrained model (the animation at an address), and what the score means."""
+    parts = [f"### {name}", "\n".join(f"- {line}" for line in findings)]
+    if "retrained_trial" in attributes:
+        parts.append(_retrained(attributes))
+    if animation:
+        parts.append(f"![The retrained model: originals above, reconstructions below, epoch by epoch]({animation})")
+    return "\n\n".join([*parts, "### The score", SCORE])
+
+
+def _retrained(attributes: dict[str, Any]) -> str:
+    return (
+        f"**Retrained**: trial {attributes['retrained_trial']} for {attributes['retrained_epochs']} epochs, "
+        f"val_bpd {attributes['val_bpd']:.4f}; on the test split, scored once, test_bpd {attributes['test_bpd']:.4f}."
+    )
 
 
 def _results(row: TrialRow) -> dict[str, str]:

@@ -104,7 +104,7 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
     except Exception as error:
         end = f"failed: {type(error).__name__}: {error}"
         trial.set_user_attr("traceback", traceback.format_exc())
-        log_traceback(trial.number, place.paths.errors)
+        log_traceback(f"trial {trial.number}", place.paths.errors)
     yield from _end(trial, place, course, end)
 
 

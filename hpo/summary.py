@@ -12,20 +12,27 @@ from hpo.workers import interrupted_trials
 
 
 def summarize(study: Study, config: StudyConfig, ppca_bpd: dict[int, float], config_name: str) -> list[str]:
-    """Best values, how they compare, edges, prunings, what is paused, and the next command."""
+    """What was found, and the next command."""
+    found = findings(study, config, ppca_bpd)
+    if best_trial(study) is None:
+        return [*found[:-1], f"{found[-1]} Next: make tune STUDY={config_name}"]
+    return [
+        *found,
+        f"Next: make best-retrain STUDY={config_name}   (look at the study: make dashboard STUDY={config_name})",
+    ]
+
+
+def findings(study: Study, config: StudyConfig, ppca_bpd: dict[int, float]) -> list[str]:
+    """Best values, how they compare, edges, prunings, and what is paused."""
     best = best_trial(study)
     if best is None:
-        return [
-            *_paused(study, config),
-            f"No trial has finished yet. Next: make tune STUDY={config_name}",
-        ]
+        return [*_paused(study, config), "No trial has finished yet."]
     return [
         *_best(study, best, config),
         *_against_ppca(best, config, ppca_bpd),
         *_edges(best, config),
         _prunings(study, config),
         *_paused(study, config),
-        f"Next: make best-retrain STUDY={config_name}   (look at the study: make dashboard STUDY={config_name})",
     ]
 
 

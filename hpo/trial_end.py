@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from optuna.exceptions import OptunaError
 from optuna.trial import Trial
 
 from hpo import artifacts, notes
@@ -55,15 +56,15 @@ def show(trial: Trial, config: StudyConfig, paths: StudyPaths, course: Course) -
             artifacts.keep(trial, study, file, paths)
         picture = artifacts.address(trial, study, place.reconstructions.name)
         notes.save(trial, notes.trial_note(trial_row(frozen, config), picture))
-    except (OSError, UserError):
+    except (OSError, UserError, OptunaError):
         raise
     except Exception as error:
-        log_traceback(trial.number, paths.errors)
+        log_traceback(f"trial {trial.number}", paths.errors)
         return f"its pictures could not be made ({type(error).__name__}: {error}); see {paths.errors}"
     return None
 
 
-def log_traceback(trial_number: int, log: Path) -> None:
+def log_traceback(whose: str, log: Path) -> None:
     """Append the exception under way to the study's log, for whoever has no dashboard."""
     with log.open("a", encoding="utf-8") as file:
-        file.write(f"trial {trial_number}\n{traceback.format_exc()}\n")
+        file.write(f"{whose}\n{traceback.format_exc()}\n")

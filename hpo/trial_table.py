@@ -45,6 +45,7 @@ def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
 def trial_row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
     """The row of one trial."""
     training, facts = config.training, trial.user_attrs
+    known = config.hyperparameters.pinned() | trial.params
     epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
     curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
     end = facts.get("end", "running")
@@ -52,7 +53,7 @@ def trial_row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
         number=trial.number,
         kind=_kind(end),
         end=end,
-        values=config.hyperparameters.pinned() | trial.params,
+        values={name: known[name] for name in config.hyperparameters.entries() if name in known},
         val_bpd=curve[-1][1] if curve else None,
         epoch=curve[-1][0] if curve else 0.0,
         rate_nats=facts.get("val_rate_nats"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.study import Study
 
-from hpo import forecast, provenance
+from hpo import artifacts, forecast, provenance
 from hpo.checkpoints import N_KEPT, remove_unneeded
 from hpo.config import Budget, StudyConfig
 from hpo.lock import held
@@ -114,10 +114,11 @@ def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -
 
 
 def _tidy_up(study: Study, paths: StudyPaths) -> None:
-    """Remove what a killed process left of checkpoints: half-written ones, and those of trials that are over."""
+    """Remove what a killed process left: half-written checkpoints and artifacts, and what trials that are over had."""
     remove_unneeded(study, paths, N_KEPT)
     for half_written in paths.checkpoints.glob(".*"):
         half_written.unlink(missing_ok=True)
+    artifacts.remove_strays(study, paths)
 
 
 def _has_budget_left(study: Study, budget: Budget) -> bool:

@@ -18,10 +18,13 @@ def dashboard(
     """Browse the study in optuna-dashboard, also while it is running."""
     study_config = read_config(find_config(config))
     from hpo import dashboard as server
-    from hpo.study import find_study
+    from hpo.artifacts import lost
+    from hpo.study import existing_study, find_study
 
     paths = find_study(study_config.name, config)
+    study = existing_study(paths.folder.name, paths)
+    assert study is not None, "it was found"
     free = server.find_port(host, port)
-    warning = server.warning(host)
-    say(*([warning] if warning else []), f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
+    notices = [line for line in (lost(study, paths), server.warning(host)) if line]
+    say(*notices, f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
     server.serve(paths, host, free)

@@ -19,7 +19,7 @@ _BYTES_A_TRIAL = 0.7e6
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds for one trial at full length, and what follows; `disk_bytes` is what a study takes beside its artifacts."""
+    """Seconds for one trial at full length, and what follows; `disk_bytes` of a study without its artifacts."""
 
     images_per_second: float
     trial_s: float

@@ -34,6 +34,12 @@ def runtime() -> Runtime:
     return Runtime(torch.device("cpu"), "float32")
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials end without their pictures, which take half a second each."""
+    monkeypatch.setattr("hpo.trial_end.draw", lambda *_: [])
+
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -16,6 +16,8 @@ from model.runtime import Runtime
 from model.train import EpochMetrics
 from tests.test_study import begin, begun, place_of
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def paths(tmp_path: Path) -> StudyPaths:

@@ -24,7 +24,8 @@ def dashboard(
     paths = find_study(study_config.name, config)
     study = existing_study(paths.folder.name, paths)
     assert study is not None, "it was found"
-    free = server.find_port(host, port)
+    listening = server.listen(paths, host, port)
     notices = [line for line in (lost(study, paths), server.warning(host)) if line]
-    say(*notices, f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
-    server.serve(paths, host, free)
+    say(*notices, f"Dashboard of {paths.folder}: http://{host}:{listening.server_port}  (Ctrl-C to stop)")
+    with listening:
+        listening.serve_forever()

@@ -30,9 +30,7 @@ _BECAUSE: dict[Kind, str] = {
 
 def save(owner: Study | Trial, text: str) -> None:
     """Make `text` the note; what somebody wrote there stays below it."""
-    before = get_note(owner)
-    yours = before.partition(_YOURS)[2] if _YOURS in before else before
-    save_note(owner, f"{text}\n\n---\n\n{_YOURS}\n\n{yours.strip()}")
+    save_note(owner, f"{text}\n\n---\n\n{_YOURS}\n\n{_yours(get_note(owner), text)}")
 
 
 def trial_note(row: TrialRow, picture: str | None) -> str:
@@ -62,6 +60,14 @@ def _retrained(attributes: dict[str, Any]) -> str:
         f"**Retrained**: trial {attributes['retrained_trial']} for {attributes['retrained_epochs']} epochs, "
         f"val_bpd {attributes['val_bpd']:.4f}; on the test split, scored once, test_bpd {attributes['test_bpd']:.4f}."
     )
+
+
+def _yours(before: str, text: str) -> str:
+    """What in an earlier note is not of our making; without our line it all is, but for what a kill cut short."""
+    if _YOURS in before:
+        return before.partition(_YOURS)[2].strip()
+    cut_short = before.splitlines()[:1] == text.splitlines()[:1]
+    return "" if cut_short else before.strip()
 
 
 def _results(row: TrialRow) -> dict[str, str]:

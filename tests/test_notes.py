@@ -94,6 +94,13 @@ def test_what_somebody_wrote_into_a_note_is_kept() -> None:
     assert "first" not in note and note.count("My own thought.") == 1
 
 
+def test_a_note_that_a_kill_cut_short_is_written_once_more_and_not_twice() -> None:
+    study = optuna.create_study()
+    save_note(study, "### mine\n\n- Best: tri")
+    notes.save(study, "### mine\n\n- Best: trial 2")
+    assert get_note(study).count("### mine") == 1
+
+
 def test_a_trials_note_shows_the_picture_where_the_dashboard_serves_it(
     tmp_path: Path, data: ImageData, runtime: Runtime
 ) -> None:

@@ -14,7 +14,7 @@ from hpo.paths import SHOWCASE
 from hpo.study import best_trial, existing_study, find_study
 from tests.conftest import CHROMIUM_FLAGS, chromium_path
 
-COLOURS = 160
+COLOURS = 256
 
 
 def main(study_name: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -115,8 +116,9 @@ def study_of(folder: Path) -> optuna.Study:
 
 def test_an_interrupted_search_says_what_it_leaves_and_the_next_call_goes_on(interrupted: str, tuned: str) -> None:
     assert "Stopping after the epoch under way" in interrupted
-    assert "the next call goes on with it" in interrupted
-    assert "trial 0 goes on after epoch 2" in tuned
+    # After the first report or the second: the signal may come before the process goes on from its line.
+    (n_reports,) = re.findall(r"Trial 0 is paused after (\d) reports; the next call goes on with it", interrupted)
+    assert f"trial 0 goes on after epoch {n_reports}" in tuned
 
 
 def test_the_forecast_comes_before_the_first_trial(interrupted: str) -> None:

@@ -1,5 +1,6 @@
 """Which checkpoints of a study are still of use: those of trials that can go on, and of the best."""
 
+import shutil
 from pathlib import Path
 
 from optuna.study import Study
@@ -30,8 +31,11 @@ def clean(study: Study, paths: StudyPaths, n_best: int) -> int:
 
 
 def remove_unneeded(study: Study, paths: StudyPaths, n_best: int) -> int:
-    """Remove them; return how many bytes that made free."""
+    """Remove them, and what trials that are over drew from; return how many bytes of checkpoints that made free."""
     n_bytes = 0
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.is_finished():
+            shutil.rmtree(paths.trial(trial.number).folder, ignore_errors=True)
     for path in unneeded(study, paths, n_best):
         n_bytes += path.stat().st_size
         # Another worker may have been faster.

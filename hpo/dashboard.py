@@ -1,30 +1,61 @@
 """Serves a study in optuna-dashboard."""
 
-import socket
+from socketserver import ThreadingMixIn
+from typing import Any, BinaryIO
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna_dashboard
+from bottle import HTTPError
+from optuna.artifacts.exceptions import ArtifactNotFound
 
-from hpo.artifacts import store
+from hpo.artifacts import WholeFiles
 from hpo.database import StudyError, storage
 from hpo.paths import StudyPaths
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
-def find_port(host: str, wanted: int) -> int:
-    """`wanted`, or any free port where it is taken.
+class ServedFiles(WholeFiles):
+    """The artifact store as the server reads it: a lost file is the web's `404`, not a fault."""
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """The file's content.
+
+        Raises: HTTPError: it is not there.
+        """
+        try:
+            return super().open_reader(artifact_id)
+        except ArtifactNotFound:
+            raise HTTPError(404, "This file is lost.") from None
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    """A thread for each connection: browsers open some in advance, and one that says nothing must block no other.
+
+    The main thread only listens, so that Ctrl-C ends it at once.
+    """
+
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    """Does not print a line for every request."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def listen(paths: StudyPaths, host: str, port: int) -> Server:
+    """A server of the study that listens on `port`, or on any free one where that is taken.
 
     Raises: StudyError: nothing can be bound on this host.
     """
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                refusal = error
-                continue
-            return int(probe.getsockname()[1])
+    app = optuna_dashboard.wsgi(storage(paths), artifact_store=ServedFiles(paths.artifacts))
+    for wanted in (port, 0):
+        try:
+            return make_server(host, wanted, app, server_class=Server, handler_class=_Quiet)
+        except OSError as error:
+            refusal = error
     raise StudyError(f"--host {host}: cannot be bound ({refusal}); use 127.0.0.1")
 
 
@@ -33,8 +64,3 @@ def warning(host: str) -> str | None:
     if host in _LOOPBACK:
         return None
     return "optuna-dashboard has no authentication: whoever reaches this address can change and delete the study."
-
-
-def serve(paths: StudyPaths, host: str, port: int) -> None:
-    """Serve until interrupted."""
-    optuna_dashboard.run_server(storage(paths), host=host, port=port, artifact_store=store(paths))

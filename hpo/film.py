@@ -39,10 +39,14 @@ class Film:
         pairs = (as_pixels(self._images), as_pixels(reconstructed))
         frame = reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
         save_pixels(frame, self._paths.frame(epoch))
-        z = torch.randn(N_SAMPLES, state.config.latent_dim, generator=seeded_generator(_SAMPLES_SEED))
-        samples = as_pixels(decode(state.model, z, state.runtime))
+        samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
         frame = samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
         save_pixels(frame, self._paths.samples_frame(epoch))
+
+
+def prior_draws(latent_dim: int) -> Tensor:
+    """The same draws of the prior for every model of this size: (N_SAMPLES, Z)."""
+    return torch.randn(N_SAMPLES, latent_dim, generator=seeded_generator(_SAMPLES_SEED))
 
 
 def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:

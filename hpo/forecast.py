@@ -13,11 +13,13 @@ _PROBE_IMAGES = 2000
 _BYTES_PER_PARAMETER = 12
 # Database, frames, pictures and pages.
 _BYTES_BESIDE = 10e6
+# A trial's artifacts.
+_BYTES_A_TRIAL = 0.7e6
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds for one trial at full length, and what follows."""
+    """Seconds for one trial at full length, and what follows; `disk_bytes` of a study without its artifacts."""
 
     images_per_second: float
     trial_s: float
@@ -51,10 +53,11 @@ def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> Forecast:
 
 def describe(forecast: Forecast, config: StudyConfig, budget: Budget, n_ended: int, runtime: Runtime) -> str:
     """The line that `tune` prints before it trains; `n_ended` trials of the study are over."""
+    disk_bytes = forecast.disk_bytes + _BYTES_A_TRIAL * forecast.affordable_trials(budget)
     return (
         f"{forecast.images_per_second:,.0f} images/s here ({runtime.describe()}): "
         f"{_bought(forecast, config.training.epochs, budget, n_ended)}; "
-        f"about {forecast.disk_bytes / 1e6:.0f} MB of disk."
+        f"about {disk_bytes / 1e6:.0f} MB of disk."
     )
 
 

@@ -13,8 +13,10 @@ from hpo.config import StudyConfig
 from hpo.database import DATABASE_ERRORS
 from hpo.paths import StudyPaths
 from hpo.search_space import suggest
-from hpo.study import CONSTRAINT, is_pruned
+from hpo.study import CONSTRAINT, is_pruned, pruned_end
 from hpo.take_up import take_up
+from hpo.trial_end import Course, facts, log_traceback, show
+from hpo.trial_pictures import TrialFilm
 from model.checkpoint import save_state
 from model.config import TrainConfig
 from model.data import ImageData
@@ -87,11 +89,11 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
     nobody foresaw fails the trial alone; its traceback goes to its attributes and to the study's log.
     """
     values = suggest(trial, place.config.hyperparameters)
-    config, history = trial_config(place.config, values, trial.number), list[Row]()
-    reported = _reported(trial, place)
-    yield TrialStarted(trial.number, values, config.epoch_at(len(reported)))
+    config = trial_config(place.config, values, trial.number)
+    course = Course(config, TrialFilm(place.data.validation, place.paths.trial(trial.number)), [])
+    yield TrialStarted(trial.number, values, config.epoch_at(len(_reported(trial, place))))
     try:
-        end = _given_up(trial) or (yield from _train_and_report(trial, place, config, history))
+        end = _given_up(trial) or (yield from _train_and_report(trial, place, course))
     except Diverged as error:
         end = f"diverged: {error}"
     except (OSError, UserError, *DATABASE_ERRORS):
@@ -102,10 +104,11 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
             end = f"out of memory: {_first_line(error) or 'on the CPU'}"
         else:
             end = f"failed: {type(error).__name__}: {_first_line(error)}"
-            _keep_traceback(trial, place)
+            trial.set_user_attr("traceback", traceback.format_exc())
+            log_traceback(f"trial {trial.number}", place.paths.errors)
     if end.startswith("out of memory"):
         release_memory(place.runtime.device)
-    yield _end(trial, place, history, end)
+    yield from _end(trial, place, course, end)
 
 
 def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int) -> TrainConfig:
@@ -138,28 +141,35 @@ def _given_up(trial: optuna.trial.Trial) -> str | None:
     return f"failed: its worker died {deaths['times']} times after report {deaths['report']}"
 
 
-def _train_and_report(
-    trial: optuna.trial.Trial, place: Workplace, config: TrainConfig, history: list[Row]
-) -> Generator[Event, None, str]:
+def _train_and_report(trial: optuna.trial.Trial, place: Workplace, course: Course) -> Generator[Event, None, str]:
     """Train to the end or to the pruner's verdict, saving before each report; return how it ended."""
+    history, film = course.history, course.film
     checkpoint, reported = place.paths.checkpoint(trial.number), _reported(trial, place)
-    state, before, notice = take_up(checkpoint, config, place.runtime)
+    state, before, notice = take_up(checkpoint, course.config, place.runtime)
     if notice:
         yield Notice(f"trial {trial.number}: {notice}")
     history += before
+    if not history:
+        film.begin(state)
     for step, row in enumerate(history, start=1):
         _report(trial, row["val_bpd"], step, reported)
     # Asked again after an interruption: it may have fallen between the report and the verdict.
     if history and _is_pruned(trial, state, history):
-        return f"pruned at epoch {history[-1]['epoch']:g}"
+        return _pruned(place, history)
     for metrics in train(state, place.data):
         history.append(asdict(metrics))
+        # Before the state, which never tells of a report that has no picture.
+        film.take(state, len(history))
         save_state(checkpoint, state, history)
         _report(trial, metrics.val_bpd, len(history), reported)
         yield TrialReported(trial.number, metrics)
         if _is_pruned(trial, state, history):
-            return f"pruned at epoch {metrics.epoch:g}"
+            return _pruned(place, history)
     return "finished"
+
+
+def _pruned(place: Workplace, history: list[Row]) -> str:
+    return pruned_end(place.study, history[-1]["epoch"], [row["val_bpd"] for row in history])
 
 
 def _report(trial: optuna.trial.Trial, val_bpd: float, step: int, reported: set[int]) -> None:
@@ -175,37 +185,18 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def _keep_traceback(trial: optuna.trial.Trial, place: Workplace) -> None:
-    """Onto the trial and, for whoever has no dashboard, into the study's log."""
-    trial.set_user_attr("traceback", traceback.format_exc())
-    with place.paths.errors.open("a", encoding="utf-8") as log:
-        log.write(f"trial {trial.number}\n{traceback.format_exc()}\n")
-
-
-def _end(trial: optuna.trial.Trial, place: Workplace, history: list[Row], end: str) -> TrialEnded:
-    """Write down what the trial was, tell the study, and let go of checkpoints that nobody needs any longer."""
+def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) -> Iterator[Notice | TrialEnded]:
+    """Write down and draw what the trial was, tell the study, and let go of what nobody needs any longer."""
+    history = course.history
     feasible = end == "finished" or is_pruned(end)
-    for name, value in _attributes(place, history, end).items():
+    better = earlier_best(history) if history else None
+    for name, value in facts(place.runtime, history, end, better).items():
         trial.set_user_attr(name, value)
+    if notice := show(trial, place.config, place.paths, course):
+        yield Notice(f"trial {trial.number}: {notice}")
     trial.set_constraint(CONSTRAINT, 0.0 if feasible else 1.0)
     value = history[-1]["val_bpd"] if history else None
     outcome = _OUTCOMES.get(end.partition(":")[0], TrialState.PRUNED)
     place.study.tell(trial, value if outcome == TrialState.COMPLETE else None, state=outcome)
     remove_unneeded(place.study, place.paths, N_KEPT)
-    return TrialEnded(trial.number, outcome, end, value)
-
-
-def _attributes(place: Workplace, history: list[Row], end: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "end": end,
-        "device": place.runtime.device.type,
-        "precision": place.runtime.precision,
-    }
-    if not history:
-        return facts
-    last = history[-1]
-    names = ("epoch", "val_rate_nats", "val_distortion_nats", "val_mse", "sigma", "skipped_updates", "elapsed_s")
-    facts |= {name: last[name] for name in names}
-    facts["images_per_second"] = sum(row["images_per_second"] for row in history) / len(history)
-    better = earlier_best(history)
-    return facts | ({"earlier_best": f"{better['val_bpd']:.4f} at epoch {better['epoch']:g}"} if better else {})
+    yield TrialEnded(trial.number, outcome, end, value)

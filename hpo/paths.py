@@ -56,6 +56,10 @@ class StudyPaths:
         """The state of one trial under way."""
         return self.checkpoints / f"trial_{trial_number:04d}.pt"
 
+    def trial(self, trial_number: int) -> "TrialPaths":
+        """What one trial draws while it is under way."""
+        return TrialPaths(self.checkpoints / f"trial_{trial_number:04d}")
+
     @property
     def claims(self) -> Path:
         """Whose trial is whose, while several workers share the study."""
@@ -69,6 +73,11 @@ class StudyPaths:
     def claim(self, trial_number: int) -> Path:
         """Held by the worker of one trial; left behind only by one that died."""
         return self.claims / f"trial_{trial_number:04d}.lock"
+
+    @property
+    def next_page(self) -> Path:
+        """Held for the moment in which a process writes the study's page in the dashboard."""
+        return self.claims / "page.lock"
 
     @property
     def errors(self) -> Path:
@@ -116,6 +125,42 @@ class ExportPaths:
     def epochs_parquet(self) -> Path:
         """The same as a data frame."""
         return self.folder / "epochs.parquet"
+
+
+@dataclass(frozen=True)
+class TrialPaths:
+    """What one trial draws, below its folder until it is over; the pictures become artifacts under their names."""
+
+    folder: Path
+
+    def frame(self, report: int) -> Path:
+        """What the model made of images and draws at a report point; 0 is the untrained model."""
+        return self.folder / f"frame_{report:05d}.npy"
+
+    @property
+    def reconstructions(self) -> Path:
+        """Validation images above, their reconstructions below."""
+        return self.folder / "reconstructions.png"
+
+    @property
+    def samples(self) -> Path:
+        """Images decoded from the prior, the same draws for all trials of one latent dimension."""
+        return self.folder / "samples.png"
+
+    @property
+    def learning_curve(self) -> Path:
+        """Score, rate, error and learning rate over the epochs."""
+        return self.folder / "learning_curve.png"
+
+    @property
+    def metrics_csv(self) -> Path:
+        """The numbers at every report point."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def animation_gif(self) -> Path:
+        """Validation images above, their reconstructions below, over the epochs, the untrained model first."""
+        return self.folder / "reconstruction_progress.gif"
 
 
 @dataclass(frozen=True)

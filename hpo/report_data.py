@@ -17,6 +17,7 @@ from hpo.page_data import Images
 from hpo.paths import StudyPaths
 from hpo.search_space import searched
 from hpo.trial_table import TrialRow, trial_rows
+from hpo.yardstick import Yardstick, kept_yardstick
 
 # Importances compare the distribution of the best trials with that of all: five make one, ten two that differ.
 _MIN_TOP, _MIN_FINISHED = 5, 10
@@ -31,14 +32,6 @@ class Setting:
     searched: str
     tutorial: Any
     is_at_edge: bool
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """Probabilistic PCA on the validation split: bits/dim by size, and (size, rate, distortion) in nats per image."""
-
-    bpd: dict[int, float]
-    curve: tuple[tuple[int, float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ class StudyReport:
 def study_report(at_hand: StudyAtHand) -> StudyReport:
     """Read all of it; nothing is computed anew but importances."""
     study, config, paths = at_hand.study, at_hand.config, at_hand.paths
-    rows, yardstick = trial_rows(study, config), kept_yardstick(study, paths)
+    rows, yardstick = trial_rows(study, config), yardstick_of(study, paths)
     answer = find_answer(rows, config, yardstick.bpd)
     return StudyReport(
         name=study.study_name,
@@ -119,19 +112,10 @@ def study_report(at_hand: StudyAtHand) -> StudyReport:
     )
 
 
-def kept_yardstick(study: Study, paths: StudyPaths) -> Yardstick:
+def yardstick_of(study: Study, paths: StudyPaths) -> Yardstick:
     """The yardstick in the study's folder; empty where it is absent, torn, or of other images."""
-    try:
-        kept = json.loads(paths.yardstick.read_text(encoding="utf-8"))
-        if not kept["digest"].startswith(_digest(study)):
-            return Yardstick({}, ())
-        bpd = {int(size): float(score) for size, score in kept["validation_bpd"].items()}
-        rates, distortions = (kept.get(f"validation_{name}_nats", {}) for name in ("rate", "distortion"))
-        curve = [(int(size), float(rates[size]), float(distortions[size])) for size in rates]
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        # The next `tune` makes it again; a page without it is still a page.
-        return Yardstick({}, ())
-    return Yardstick(bpd, tuple(sorted(curve)))
+    kept = kept_yardstick(paths)
+    return kept if kept and kept.digest.startswith(_digest(study)) else Yardstick("", {}, {})
 
 
 def find_importances(study: Study, n_finished: int) -> Importances | None:

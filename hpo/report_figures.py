@@ -44,7 +44,8 @@ def _of_the_trials(report: StudyReport, trials: pd.DataFrame) -> dict[str, Calla
     curves = {row.number: row.curve for row in report.rows}
     learning = study_data.learning_data(trials, curves)
     history = study_data.history_data(trials)
-    rates = plane.rate_distortion_data(trials, report.yardstick.curve)
+    linear = [(size, one.rate_nats, one.distortion_nats) for size, one in sorted(report.yardstick.curve.items())]
+    rates = plane.rate_distortion_data(trials, linear)
     drawn: dict[str, Callable[[], Figure]] = {}
     if history.finished.numbers or history.pruned.numbers or history.faulty.numbers:
         drawn["history"] = lambda: study.history(history)

@@ -13,6 +13,7 @@ from hpo.outcome import outcome
 from hpo.paths import StudyPaths
 from hpo.run import Event, Finished, Run, carry_out
 from hpo.study import best_trial, is_pruned
+from hpo.study_page import keep_run, refresh
 from hpo.tune import Prepared
 from model.config import TrainConfig
 from model.train import Diverged
@@ -44,7 +45,7 @@ def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> Trai
 
 
 def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -> Iterator[Event]:
-    """Retrain into `best/`, yielding each epoch and then the result; its numbers also go onto the study.
+    """Retrain into `best/`, yielding each epoch and then the result; that also goes onto the study, with its pictures.
 
     Raises: Busy: another process retrains this study; StudyError: the training diverged.
     """
@@ -68,6 +69,7 @@ def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -
         for event in carry_out(run, StudyPaths.of(config.name).best):
             if isinstance(event, Finished):
                 _write_down(study, event)
+                _show(study, config)
             yield event
     except Diverged as error:
         raise StudyError(
@@ -91,3 +93,9 @@ def _write_down(study: Study, finished: Finished) -> None:
             study.set_user_attr(name, value)
     study.set_user_attr("retrained_trial", finished.metrics["trial"])
     study.set_user_attr("retrained_epochs", finished.metrics["epochs"])
+
+
+def _show(study: Study, config: StudyConfig) -> None:
+    paths = StudyPaths.of(config.name)
+    keep_run(study, paths, paths.best)
+    refresh(study, config, paths)

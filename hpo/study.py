@@ -2,19 +2,17 @@
 
 import json
 import warnings
-import zlib
-from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
-import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import Pruner, StudyConfig
 from hpo.database import StudyError, make_database, storage
 from hpo.paths import StudyPaths
+from hpo.sampler import PerTrialSeededSampler
 from hpo.search_space import tutorial_values
 from model.data import ImageData
 
@@ -26,42 +24,6 @@ def quieten() -> None:
     """Keep what Optuna says of itself out of a worker's output."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-class PerTrialSeededSampler(optuna.samplers.BaseSampler):
-    """TPE (Bergstra et al. 2011), seeded anew from (study seed, trial number) for every trial.
-
-    A study then suggests the same whether its trials are run in one go or in several.
-    """
-
-    def __init__(self, seed: int, n_startup_trials: int) -> None:
-        self._seed = seed
-        self._n_startup_trials = n_startup_trials
-        self._tpe = self._for_trial(0)
-
-    def _for_trial(self, number: int, *more: int) -> optuna.samplers.TPESampler:
-        seed = int(np.random.SeedSequence([self._seed, number, *more]).generate_state(1)[0])
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._n_startup_trials)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Seed for this trial, also for one that is taken up again; then as TPE does."""
-        self._tpe = self._for_trial(trial.number)
-        return self._tpe.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """As TPE does."""
-        return self._tpe.sample_relative(study, trial, search_space)
-
-    def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:
-        """As TPE does, each value from a seed of its own: those that an interrupted trial has already are not asked."""
-        sampler = self._for_trial(trial.number, zlib.crc32(name.encode()))
-        return sampler.sample_independent(study, trial, name, distribution)
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """As TPE does."""
-        self._tpe.after_trial(study, trial, state, values)
 
 
 def identity(config: StudyConfig, data: ImageData) -> dict[str, str]:
@@ -90,6 +52,17 @@ def settings_identity(config: StudyConfig) -> dict[str, str]:
 def is_pruned(end: str) -> bool:
     """Whether a trial's `end` attribute tells of the pruner, not of a fault."""
     return end.startswith("pruned")
+
+
+def pruned_end(study: Study, epoch: float, scores: list[float]) -> str:
+    """The `end` attribute of a trial that the pruner stops after these scores, with what it was compared with.
+
+    The median pruner holds a trial's best score so far against the finished trials' scores at the same report.
+    """
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    others = [trial.intermediate_values.get(len(scores)) for trial in finished]
+    bound = median([score for score in others if score is not None])
+    return f"pruned at epoch {epoch:g}: {min(scores):.4f} against the median {bound:.4f}"
 
 
 def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> None:

@@ -83,6 +83,7 @@ def follow_trials(opened: "Opened", n_workers: int) -> bool:
     from hpo.interrupt import graceful
     from hpo.search_space import searched
     from hpo.study import best_trial, ended, is_pruned
+    from hpo.study_page import kept_up
 
     place = opened.place
     best = best_trial(place.study)
@@ -104,7 +105,7 @@ def follow_trials(opened: "Opened", n_workers: int) -> bool:
         team.stop()
 
     with screen, graceful(stop) as interrupt, contextlib.closing(team.events()) as events:
-        for event in events:
+        for event in kept_up(events, place):
             screen.show(event)
     return interrupt.requested
 

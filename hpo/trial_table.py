@@ -46,15 +46,17 @@ class TrialRow:
 def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
     """A row for each trial that was begun, in the order of their numbers."""
     begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
-    return [_row(trial, config) for trial in begun]
+    return [trial_row(trial, config) for trial in begun]
 
 
-def _row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
+def trial_row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
+    """The row of one trial."""
     training, facts = config.training, trial.user_attrs
     known = config.hyperparameters.pinned() | trial.params
     epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
     curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
-    end = facts.get("end", "running")
+    # A worker that was killed may have written the end down and not told the study.
+    end = facts["end"] if trial.state.is_finished() else "running"
     return TrialRow(
         number=trial.number,
         state=trial.state.name.lower(),

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.study import Study
 
-from hpo import forecast, provenance
+from hpo import artifacts, forecast, provenance
 from hpo.checkpoints import N_KEPT, clean
 from hpo.config import Budget, StudyConfig
 from hpo.database import StudyError, existing_study
@@ -98,13 +98,19 @@ def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -
             affordable = measured.affordable_trials(config.budget)
             study = create_study(config, paths, _attributes(prepared, startup_trials(affordable)))
     prepare(study, config)
-    clean(study, paths, N_KEPT)
-    forget_claims(study, paths)
+    _tidy_up(study, paths)
     ppca_bpd = validation_yardstick(paths, data, config.hyperparameters.largest("latent_dim"))
     minutes = budget.timeout_minutes
     deadline = time.monotonic() + 60 * minutes if minutes else None
     place = Workplace(config, paths, study, data, prepared.runtime)
     return Opened(place, ppca_bpd, budget, deadline), line
+
+
+def _tidy_up(study: Study, paths: StudyPaths) -> None:
+    """Remove what killed processes left: of checkpoints, of artifacts, and claims of trials that are over."""
+    clean(study, paths, N_KEPT)
+    artifacts.remove_strays(study, paths)
+    forget_claims(study, paths)
 
 
 def _has_budget_left(study: Study, budget: Budget) -> bool:

@@ -41,11 +41,29 @@ def fit(images: Tensor) -> PPCA:
     return PPCA(mean, eigenvalues.flip(0).clamp(min=0), eigenvectors.flip(1), len(images))
 
 
+@dataclass(frozen=True)
+class RateDistortion:
+    """Means over a split, in nats per image: what the exact posterior says beyond the prior, and what it leaves."""
+
+    rate_nats: float
+    distortion_nats: float
+
+    @property
+    def bpd(self) -> float:
+        """Their sum as a score; the posterior is exact, so that this is -log p(x) itself."""
+        return bits_per_dimension(self.distortion_nats, self.rate_nats)
+
+
 def score(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, float]:
     """Bits per dimension of uint8 images under the model of each size.
 
     A size that the training images cannot determine (d >= min(N, D)) is left out.
     """
+    return {d: one.bpd for d, one in rate_distortion(model, images, latent_dims).items()}
+
+
+def rate_distortion(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, RateDistortion]:
+    """Rate and distortion of uint8 images under the model of each size; sizes not determined are left out."""
     squares = torch.zeros(len(model.mean), dtype=torch.float64)
     directions = model.eigenvectors.float()
     for chunk in _chunks(images):
@@ -53,15 +71,24 @@ def score(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, floa
     # E over the dequantization noise of the squared projection.
     mean_squares = squares / len(images) + DEQUANTIZATION_VARIANCE
     determined = [d for d in latent_dims if d < min(model.n_images, len(model.mean))]
-    return {d: bits_per_dimension(_negative_log_likelihood(model, mean_squares, d), 0.0) for d in determined}
+    return {d: _rate_distortion(model, mean_squares, d) for d in determined}
 
 
-def _negative_log_likelihood(model: PPCA, mean_squares: Tensor, latent_dim: int) -> float:
-    """-E log N(x; mean, W W' + noise I), in nats; the mean squared projections on the eigenvectors suffice."""
+def _rate_distortion(model: PPCA, mean_squares: Tensor, latent_dim: int) -> RateDistortion:
+    """Of one size, from the mean squared projections on the eigenvectors, shape (D,).
+
+    Along an eigenvector of eigenvalue l the posterior of z is N((l - noise)^(1/2) / l * projection, noise / l)
+    (section 3.1).
+    """
     noise = model.noise_variance(latent_dim)
-    variances = model.eigenvalues + DEQUANTIZATION_VARIANCE
-    variances = torch.where(torch.arange(len(variances)) < latent_dim, variances, noise)
-    return 0.5 * float((math.log(2 * math.pi) + variances.log() + mean_squares / variances).sum())
+    eigenvalues = model.eigenvalues[:latent_dim] + DEQUANTIZATION_VARIANCE
+    explained, unexplained = mean_squares[:latent_dim], mean_squares[latent_dim:]
+    squared_means, variances = (eigenvalues - noise) / eigenvalues.square() * explained, noise / eigenvalues
+    rate = 0.5 * (squared_means + variances - 1 - variances.log()).sum()
+    errors = variances.square() * explained + (eigenvalues - noise) * variances
+    error = errors.sum() + unexplained.sum()
+    distortion = 0.5 * (len(mean_squares) * math.log(2 * math.pi * noise) + error / noise)
+    return RateDistortion(float(rate), float(distortion))
 
 
 def _chunks(images: Tensor) -> Iterator[Tensor]:

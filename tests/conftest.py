@@ -34,6 +34,12 @@ def runtime() -> Runtime:
     return Runtime(torch.device("cpu"), "float32")
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials end without their pictures, which take half a second each."""
+    monkeypatch.setattr("hpo.trial_end.draw", lambda *_: [])
+
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -43,13 +49,19 @@ CHROMIUM_FLAGS = [
 ]
 
 
+def chromium_path() -> str | None:
+    """Where the system's Chromium is, under one of its names."""
+    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    return found[0] if found else None
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, headless."""
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
+    found = chromium_path()
     if not found:
         pytest.skip("no Chromium was found (Debian, Ubuntu: sudo apt install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found[0], args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()

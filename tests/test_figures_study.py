@@ -24,7 +24,7 @@ from hpo.figures.study_data import (
     slice_data,
 )
 from hpo.figures.style import as_svg, mark_values
-from hpo.report_data import kept_yardstick
+from hpo.report_data import yardstick_of
 from hpo.report_figures import axes_of
 from hpo.trial_frames import trials_frame
 from hpo.trial_table import trial_rows
@@ -219,7 +219,8 @@ def test_a_whole_search_renders_from_its_database(tmp_path: Path) -> None:
     synthetic.keep_yardstick(at_hand)
     trials, axes = trials_frame(at_hand.study, at_hand.config), axes_of(at_hand.config)
     curves = {row.number: row.curve for row in trial_rows(at_hand.study, at_hand.config)}
-    linear = kept_yardstick(at_hand.study, at_hand.paths).curve
+    curve = yardstick_of(at_hand.study, at_hand.paths).curve
+    linear = [(size, one.rate_nats, one.distortion_nats) for size, one in curve.items()]
     for figure in (
         history(history_data(trials)),
         learning_curves(learning_data(trials, curves)),

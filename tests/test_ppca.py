@@ -46,3 +46,31 @@ def test_sizes_that_the_images_cannot_determine_are_left_out(noisy: torch.Tensor
 def test_images_of_one_colour_still_have_a_finite_score() -> None:
     flat = torch.full((30, 3, 8, 8), 7, dtype=torch.uint8)
     assert np.isfinite(ppca.score(ppca.fit(flat), flat, [2])[2])
+
+
+@pytest.mark.parametrize("latent_dim", LATENT_DIMS)
+def test_rate_is_the_divergence_of_the_exact_posterior_from_the_prior(noisy: torch.Tensor, latent_dim: int) -> None:
+    train, held_out = noisy[:600], noisy[600:]
+    model = ppca.fit(train)
+    noise = model.noise_variance(latent_dim)
+    scales = (model.eigenvalues[:latent_dim] + elbo.DEQUANTIZATION_VARIANCE - noise).sqrt()
+    w_DZ = model.eigenvectors[:, :latent_dim].double() * scales
+    # Bayes' rule for a linear Gaussian, in matrices: Bishop 2006, equation 12.42.
+    precision_ZZ = torch.eye(latent_dim, dtype=torch.float64) + w_DZ.T @ w_DZ / noise
+    centred = held_out.flatten(1).double() / 255 - model.mean
+    means_NZ = torch.linalg.solve(precision_ZZ, (centred @ w_DZ / noise).T).T
+    posterior = torch.distributions.MultivariateNormal(means_NZ, precision_matrix=precision_ZZ)
+    prior = torch.distributions.MultivariateNormal(torch.zeros_like(means_NZ[0]), torch.eye(latent_dim).double())
+    by_image = torch.distributions.kl_divergence(posterior, prior).mean()
+    # The noise that spreads a level over its bin moves the posterior's mean as well.
+    moved = torch.linalg.solve(precision_ZZ, w_DZ.T / noise)
+    by_noise = 0.5 * elbo.DEQUANTIZATION_VARIANCE * moved.square().sum()
+    ours = ppca.rate_distortion(model, held_out, [latent_dim])[latent_dim]
+    assert ours.rate_nats == pytest.approx(float(by_image + by_noise), rel=1e-5)
+
+
+def test_a_larger_model_has_more_rate_and_less_distortion(noisy: torch.Tensor) -> None:
+    model = ppca.fit(noisy)
+    of = ppca.rate_distortion(model, noisy, LATENT_DIMS)
+    assert of[1].rate_nats < of[4].rate_nats < of[40].rate_nats
+    assert of[1].distortion_nats > of[4].distortion_nats > of[40].distortion_nats

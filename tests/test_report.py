@@ -21,9 +21,10 @@ from hpo.config_file import read_config
 from hpo.database import StudyError
 from hpo.gallery import MAX_CARDS, N_FULL, gallery, ranked
 from hpo.report import PAGE_BYTES, rendered, try_to_write_report, write_report
-from hpo.report_data import Importances, Retrained, Setting, Yardstick, find_importances, kept_yardstick, study_report
+from hpo.report_data import Importances, Retrained, Setting, find_importances, study_report
 from hpo.report_figures import FIGURES
 from hpo.trial_table import trial_rows
+from hpo.yardstick import Yardstick
 from tests import synthetic
 from tests.pages import HOSTILE, Page
 
@@ -130,7 +131,7 @@ def test_a_yardstick_that_is_not_at_hand_is_left_out_with_a_word(begin: Begin, c
     synthetic.add(at_hand, 6.5)
     if content is not None:
         at_hand.paths.yardstick.write_text(content)
-    assert kept_yardstick(at_hand.study, at_hand.paths) == Yardstick({}, ())
+    assert study_report(at_hand).yardstick == Yardstick("", {}, {})
     text = read_whole(at_hand).text
     assert "eaten" not in text.replace("has beaten it", "") and "is not at hand here" in text
     assert "The linear model’s curve is left out" in text
@@ -139,7 +140,7 @@ def test_a_yardstick_that_is_not_at_hand_is_left_out_with_a_word(begin: Begin, c
 def test_a_yardstick_of_an_older_version_without_rates_still_judges(begin: Begin) -> None:
     at_hand = begin()
     at_hand.paths.yardstick.write_text('{"digest": "d1ge57", "validation_bpd": {"2": 7.0}}')
-    assert kept_yardstick(at_hand.study, at_hand.paths) == Yardstick({2: 7.0}, ())
+    assert study_report(at_hand).yardstick == Yardstick("d1ge57", {2: 7.0}, {})
 
 
 def test_the_first_trial_is_called_the_tutorials_and_compared(begin: Begin) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -18,9 +19,9 @@ from hpo.database import StudyError, existing_study
 from hpo.lock import held
 from hpo.objective import TrialReported, Workplace, earlier_best, trial_config
 from hpo.paths import StudyPaths, move_aside
+from hpo.sampler import PerTrialSeededSampler
 from hpo.search_space import at_edge, searched, suggest, tutorial_values
 from hpo.study import (
-    PerTrialSeededSampler,
     check_unchanged,
     create_study,
     identity,
@@ -32,6 +33,8 @@ from hpo.workers import work
 from model.config import TrainConfig
 from model.data import ImageData
 from model.runtime import Runtime
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 SPACE = Hyperparameters(
     beta=Range[float](low=0.1, high=10.0, log=True),
@@ -212,15 +215,34 @@ def test_one_process_at_a_time_works_on_a_study(paths: StudyPaths) -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_the_storage_is_plain_optuna_in_wal_mode(paths: StudyPaths, data: ImageData) -> None:
+def test_the_storage_is_in_wal_mode(paths: StudyPaths, data: ImageData) -> None:
     begin(paths, data)
     assert sqlite3.connect(paths.database).execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    command = ["studies", "--storage", f"sqlite:///{paths.database}", "-f", "json"]
-    listed = subprocess.run(
-        [sys.executable, "-c", "from optuna.cli import main; main()", *command], capture_output=True, text=True
-    )
-    (study,) = json.loads(listed.stdout)
-    assert study["name"] == "small"
+
+
+def optuna_cli(paths: StudyPaths, *arguments: str) -> Any:
+    """What Optuna's own command line answers about a study, as JSON."""
+    command = [sys.executable, "-c", "from optuna.cli import main; main()", *arguments]
+    command += ["--storage", f"sqlite:///{paths.database}", "-f", "json"]
+    answered = subprocess.run(command, capture_output=True, text=True)
+    assert answered.returncode == 0, answered.stderr
+    return json.loads(answered.stdout)
+
+
+def test_a_study_opens_in_plain_optuna_and_its_command_line(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    list(work(place_of(paths, begin(paths, data), data, runtime), 2, None))
+    study = optuna.load_study(study_name="small", storage=f"sqlite:///{paths.database}")
+    (listed,) = optuna_cli(paths, "studies")
+    assert (listed["name"], listed["direction"], listed["n_trials"]) == ("small", ["MINIMIZE"], 2)
+    trials = optuna_cli(paths, "trials", "--study-name", "small")
+    assert [trial["number"] for trial in trials] == [0, 1]
+    assert [trial["params"] for trial in trials] == [trial.params for trial in study.trials]
+    best = optuna_cli(paths, "best-trial", "--study-name", "small")
+    assert best["number"] == study.best_trial.number
+    assert best["params"] == study.best_params
+    assert best["value"] == {"val_bpd": study.best_value}
 
 
 def test_the_median_pruner_waits_for_trials_and_epochs(paths: StudyPaths, data: ImageData) -> None:

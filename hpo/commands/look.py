@@ -32,14 +32,14 @@ def clean(
 ) -> None:
     """Remove checkpoints that are no longer needed; never a result, nor what an interrupted trial goes on from."""
     study_config = read_config(find_config(config))
-    from hpo import checkpoints
+    from hpo import artifacts, checkpoints
     from hpo.database import find_study
     from hpo.lock import held
 
     paths, study = find_study(study_config.name, config)
     with held(paths.lock, str(paths.folder)):
-        n_bytes = checkpoints.clean(study, paths, keep)
-    say(f"{paths.checkpoints}: {n_bytes / 1e6:.1f} MB freed", f"Next: python -m hpo status {config}")
+        n_bytes = checkpoints.clean(study, paths, keep) + artifacts.remove_strays(study, paths)
+    say(f"{paths.folder}: {n_bytes / 1e6:.1f} MB freed", f"Next: python -m hpo status {config}")
 
 
 @tidy("Stopped.")
@@ -51,13 +51,15 @@ def dashboard(
     """Browse the study in optuna-dashboard, also while it is running."""
     study_config = read_config(find_config(config))
     from hpo import dashboard as server
+    from hpo.artifacts import lost
     from hpo.database import find_study
 
-    paths, _ = find_study(study_config.name, config)
-    free = server.find_port(host, port)
-    warning = server.warning(host)
-    say(*([warning] if warning else []), f"Dashboard of {paths.folder}: http://{host}:{free}  (Ctrl-C to stop)")
-    server.serve(paths, host, free)
+    paths, study = find_study(study_config.name, config)
+    listening = server.listen(paths, host, port)
+    notices = [line for line in (lost(study, paths), server.warning(host)) if line]
+    say(*notices, f"Dashboard of {paths.folder}: http://{host}:{listening.server_port}  (Ctrl-C to stop)")
+    with listening:
+        listening.serve_forever()
 
 
 @tidy("Stopped. What was written is whole.")

@@ -31,6 +31,7 @@ def tune(
     """
     study_config = read_config(find_config(config))
     from hpo import tune as tuning
+    from hpo.artifacts import lost
     from hpo.at_hand import StudyAtHand, as_it_ran
     from hpo.report import try_to_write_report
     from hpo.summary import findings, next_step
@@ -41,6 +42,8 @@ def tune(
     with tuning.open_study(prepared, fresh) as (study, moved):
         if moved:
             say(f"The earlier study now lies in {moved}.")
+        if study is not None and (line := lost(study, StudyPaths.of(prepared.config.name))):
+            say(line)
         opened, line = tuning.measure_and_begin(prepared, study, budget)
         if line:
             say(line)

@@ -21,7 +21,6 @@ from hpo.figures.tiles import sheet
 from hpo.figures.vae import paired_rows, plain_rows
 from model.atomic import replacing
 
-_SCALE = 3
 # Fewer frames than this no longer show a course: rather make the picture smaller.
 _FEWEST_FRAMES = 24
 _SMALLEST_MAX_BYTES = 20_000
@@ -39,25 +38,40 @@ class WrittenGif:
     n_bytes: int
 
 
-def caption(epoch: int, n_epochs: int, val_bpd: float) -> str:
-    """`epoch 3 of 20 · validation 6.61 bits/dim`; epoch 0 is the untrained model."""
-    score = f"validation {val_bpd:.2f} bits/dim" if math.isfinite(val_bpd) else "validation not finite"
-    untrained = "untrained · " if epoch == 0 else ""
-    return f"epoch {epoch} of {n_epochs} · {untrained}{score}"
+def caption(epoch: float, n_epochs: int, val_bpd: float | None) -> str:
+    """`epoch 3 of 20 · validation 6.61 bits/dim`; epoch 0 is untrained, None no score."""
+    parts = [f"epoch {epoch:g} of {n_epochs}"]
+    if epoch == 0:
+        parts.append("untrained")
+    if val_bpd is not None:
+        parts.append(f"validation {val_bpd:.2f} bits/dim" if math.isfinite(val_bpd) else "validation not finite")
+    return " · ".join(parts)
 
 
 def reconstruction_frame(
-    originals: Pixels, reconstructed: Pixels, *, epoch: int, n_epochs: int, val_bpd: float, columns: int = 10
+    originals: Pixels,
+    reconstructed: Pixels,
+    *,
+    epoch: float,
+    n_epochs: int,
+    val_bpd: float | None,
+    columns: int = 10,
+    scale: int = 3,
 ) -> Pixels:
-    """One frame: originals (N, H, W, 3) on top, their reconstructions below, the epoch beneath."""
+    """One frame: originals (N, H, W, 3) on top, their reconstructions below, the epoch beneath.
+
+    `scale` screen pixels a pixel.
+    """
     rows = paired_rows(originals, reconstructed, columns)
-    return sheet(rows, _SCALE, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
+    return sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
 
 
-def samples_frame(samples: Pixels, *, epoch: int, n_epochs: int, val_bpd: float, columns: int = 10) -> Pixels:
+def samples_frame(
+    samples: Pixels, *, epoch: float, n_epochs: int, val_bpd: float | None, columns: int = 10, scale: int = 3
+) -> Pixels:
     """One frame: images (N, H, W, 3) decoded from the same draws of the prior, the epoch beneath."""
     rows = plain_rows(samples, columns)
-    return sheet(rows, _SCALE, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
+    return sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
 
 
 def write_gif(

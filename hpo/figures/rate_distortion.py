@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ class RateDistortion:
     best: int | None
 
 
-def rate_distortion_data(trials: pd.DataFrame, linear: tuple[tuple[int, float, float], ...]) -> RateDistortion:
+def rate_distortion_data(trials: pd.DataFrame, linear: Sequence[tuple[int, float, float]]) -> RateDistortion:
     """Finished trials, and pruned ones as they were at their last report."""
     told = of_kind(trials, "finished", "pruned").dropna(subset=["rate_nats", "distortion_nats"])
     columns = (told[name] for name in ("number", "rate_nats", "distortion_nats", "beta", "latent_dim", "kind"))

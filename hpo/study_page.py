@@ -1,0 +1,116 @@
+"""A study's own page in optuna-dashboard: a note that sums it up, and figures that answer to the mouse."""
+
+import math
+import time
+from collections.abc import Generator, Iterable, Iterator
+
+from optuna.exceptions import OptunaError
+from optuna.study import Study
+from optuna_dashboard import save_plotly_graph_object
+
+from hpo import artifacts, notes
+from hpo.config import StudyConfig
+from hpo.figures.interactive import learning_curves, rate_distortion, score_against_compute
+from hpo.figures.interactive_data import IsoScore, Linear, Trial
+from hpo.lock import turn
+from hpo.objective import Event, Notice, TrialEnded, Workplace
+from hpo.paths import RunPaths, StudyPaths
+from hpo.summary import findings
+from hpo.trial_end import log_traceback
+from hpo.trial_table import TrialRow, trial_rows
+from hpo.yardstick import Yardstick, kept_yardstick
+from model import elbo
+from model.errors import UserError
+
+# Between two refreshings while trials run: one takes 0.03 to 0.2 s, depending on how many trials there are.
+REFRESH_S = 10.0
+_ISO_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_MAX_ISO_SCORES = 6
+
+
+def kept_up(events: Iterable[Event], place: Workplace) -> Generator[Event]:
+    """Pass events on; refresh the page when trials have ended, now and then, and once at the end."""
+    refreshed = -math.inf
+    for event in events:
+        yield event
+        if isinstance(event, TrialEnded) and time.monotonic() - refreshed >= REFRESH_S:
+            yield from _refreshed(place)
+            refreshed = time.monotonic()
+    yield from _refreshed(place)
+
+
+def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
+    """Write the study's note and figures anew; where no trial has come to a report there are no figures yet."""
+    trials, yardstick = figure_trials(trial_rows(study, config)), kept_yardstick(paths)
+    with turn(paths.next_page):
+        if trials:
+            linear = figure_linear(yardstick)
+            for figure_id, figure in {
+                "rate-distortion": rate_distortion(trials, linear, iso_scores([trial.val_bpd for trial in trials])),
+                "learning-curves": learning_curves(trials),
+                "score-against-compute": score_against_compute(trials),
+            }.items():
+                save_plotly_graph_object(study, figure, graph_object_id=figure_id)
+        found = findings(study, config, yardstick.bpd if yardstick else {})
+        animation = artifacts.address(study, study, paths.best.animation_gif.name)
+        notes.save(study, notes.study_note(config.name, found, study.user_attrs, animation))
+
+
+def keep_run(study: Study, paths: StudyPaths, run: RunPaths) -> None:
+    """Make what a retrained model shows artifacts of its study, in place of an earlier one's."""
+    pictures = (run.animation_gif, run.animation_mp4, run.reconstructions, run.samples)
+    for file in (*pictures, run.metrics_json, run.metrics_csv, run.page):
+        if file.exists():
+            artifacts.keep(study, study, file, paths)
+
+
+def figure_trials(rows: list[TrialRow]) -> list[Trial]:
+    """Trials that are over and made a report, as figures take them."""
+    return [trial for row in rows if (trial := _figure_trial(row))]
+
+
+def figure_linear(yardstick: Yardstick | None) -> list[Linear]:
+    """Probabilistic PCA of each size, where its rate is known."""
+    curve = yardstick.curve if yardstick else {}
+    return [Linear(d, one.rate_nats, one.distortion_nats, one.bpd) for d, one in sorted(curve.items())]
+
+
+def iso_scores(scores: list[float]) -> list[IsoScore]:
+    """Round scores over the range of those given, a handful."""
+    low, high = min(scores), max(scores)
+    step = next((step for step in _ISO_STEPS if (high - low) / step <= _MAX_ISO_SCORES - 2), _ISO_STEPS[-1])
+    first = math.floor(low / step)
+    rounded = [round((first + index) * step, 2) for index in range(_MAX_ISO_SCORES)]
+    return [IsoScore(bpd, _nats(bpd)) for bpd in rounded]
+
+
+def _refreshed(place: Workplace) -> Iterator[Notice]:
+    """A search that runs overnight is worth more than its page: a fault of ours is logged and told."""
+    try:
+        refresh(place.study, place.config, place.paths)
+    except (OSError, UserError, OptunaError):
+        raise
+    except Exception as error:
+        log_traceback("the study's page in the dashboard", place.paths.errors)
+        yield Notice(f"the study's page could not be made ({type(error).__name__}: {error}); see {place.paths.errors}")
+
+
+def _figure_trial(row: TrialRow) -> Trial | None:
+    if row.val_bpd is None or row.rate_nats is None or row.distortion_nats is None or row.elapsed_s is None:
+        return None
+    return Trial(
+        number=row.number,
+        kind=row.kind,
+        beta=float(row.values["beta"]),
+        latent_dim=int(row.values["latent_dim"]),
+        rate_nats=row.rate_nats,
+        distortion_nats=row.distortion_nats,
+        val_bpd=row.val_bpd,
+        seconds=row.elapsed_s,
+        curve=row.curve,
+    )
+
+
+def _nats(bpd: float) -> float:
+    """Rate and distortion together at this score: `bits_per_dimension` the other way round."""
+    return (bpd - math.log2(255)) * elbo.DIMENSIONS * math.log(2)

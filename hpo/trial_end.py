@@ -1,0 +1,70 @@
+"""What a trial leaves when it is over: its facts, its pictures, its note. All of it may be done again."""
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.exceptions import OptunaError
+from optuna.trial import Trial
+
+from hpo import artifacts, notes
+from hpo.config import StudyConfig
+from hpo.paths import StudyPaths
+from hpo.trial_pictures import TrialFilm, draw
+from hpo.trial_table import trial_row
+from model.config import TrainConfig
+from model.errors import UserError
+from model.runtime import Runtime
+
+_LAST_FACTS = ("epoch", "val_rate_nats", "val_distortion_nats", "val_mse", "sigma", "skipped_updates", "elapsed_s")
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a trial is trained, its pictures so far, and a row for each of its reports so far."""
+
+    config: TrainConfig
+    film: TrialFilm
+    history: list[dict[str, float]]
+
+
+def facts(
+    runtime: Runtime, history: list[dict[str, float]], end: str, better: dict[str, float] | None
+) -> dict[str, Any]:
+    """A trial's user attributes; `better` is a report notably better than the last."""
+    known: dict[str, Any] = {"end": end, "device": runtime.device.type, "precision": runtime.precision}
+    if not history:
+        return known
+    known |= {name: history[-1][name] for name in _LAST_FACTS}
+    known["images_per_second"] = sum(row["images_per_second"] for row in history) / len(history)
+    return known | ({"earlier_best": f"{better['val_bpd']:.4f} at epoch {better['epoch']:g}"} if better else {})
+
+
+def show(trial: Trial, config: StudyConfig, paths: StudyPaths, course: Course) -> str | None:
+    """Draw a trial whose facts are written down, keep that as artifacts and note it for the dashboard.
+
+    Returns a word where that went wrong by a fault of ours: a trial is worth more than its pictures.
+    """
+    place = paths.trial(trial.number)
+    try:
+        study = trial.study
+        frozen = study.get_trials(deepcopy=False)[trial.number]
+        # A trial that was given up unread still has its pictures.
+        n_reports = len(course.history) or len(frozen.intermediate_values)
+        for file in draw(place, course.film, course.config, n_reports, course.history):
+            artifacts.keep(trial, study, file, paths)
+        picture = artifacts.address(trial, study, place.reconstructions.name)
+        notes.save(trial, notes.trial_note(trial_row(frozen, config), picture))
+    except (OSError, UserError, OptunaError):
+        raise
+    except Exception as error:
+        log_traceback(f"trial {trial.number}", paths.errors)
+        return f"its pictures could not be made ({type(error).__name__}: {error}); see {paths.errors}"
+    return None
+
+
+def log_traceback(whose: str, log: Path) -> None:
+    """Append the exception under way to the study's log, for whoever has no dashboard."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{whose}\n{traceback.format_exc()}\n")

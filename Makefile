@@ -63,6 +63,8 @@ PORT    =
 PYTHON  = python3
 
 python := .venv/bin/python
+# A process for each core, up to four, and so one thread for each.
+pytest := OMP_NUM_THREADS=1 $(python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 typed  := $(wildcard hpo model tests data/*.py benchmarks/*.py)
 # $(call option,--trials,TRIALS) is empty where TRIALS is.
 option  = $(if $(strip $($2)),$1 '$(strip $($2))')
@@ -101,10 +103,10 @@ showcase: tune best-retrain
 	$(python) -m hpo.showcase '$(STUDY)'
 
 test: .dev-packages
-	$(python) -m pytest -m 'not faults and not browser'
+	$(pytest) -m 'not faults and not browser'
 
 test-all: .dev-packages
-	$(python) -m pytest
+	$(pytest)
 
 check: .dev-packages
 	$(python) -m ruff check .

@@ -148,6 +148,13 @@ CONFIG_FAULTS = {
     "list": Fault("- a\n- b\n", ("must be a mapping", "['a', 'b']")),
     "empty": Fault("", ("must be a mapping", "None")),
     "no-yaml": Fault("budget: {trials", ("cannot be read",)),
+    "aliases-that-blow-up": Fault(
+        "a0: &a0 [1, 1, 1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)),
+        ("at most 10,000 values",),
+    ),
+    "alias-of-itself": Fault("budget: &a {trials: *a}\n", ("cannot be read",)),
+    "too-large": Fault("# " + "x" * 1_000_000 + "\n" + SOUND, ("at most 1,000,000 bytes",)),
+    "python-object": Fault("budget: !!python/object/apply:os.system [touch ran]\n", ("cannot be read",)),
     "binary": Fault(bytes(range(256)), ("UTF-8",)),
     "folder-without-root": Fault(SOUND.replace(", root: images", ""), ("data.root",)),
     "unknown-source": Fault(SOUND.replace("source: folder", "source: imagenet"), ("data.source", "'imagenet'")),
@@ -155,7 +162,7 @@ CONFIG_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", CONFIG_FAULTS.values(), ids=CONFIG_FAULTS.keys())
-@pytest.mark.parametrize("command", ["tune", "retrain", "dashboard"])
+@pytest.mark.parametrize("command", ["tune", "retrain", "dashboard", "status", "clean", "report", "export"])
 def test_a_fault_in_the_study_file_is_refused_by_every_command(command: str, fault: Fault) -> None:
     write(CONFIG, fault.text)
     message = refusal(command, "mine")
@@ -200,6 +207,13 @@ OPTION_FAULTS = {
     "no-number": (("tune", "mine", "--device", "cpu:one"), ("device: ", "'cpu:one'")),
     "retrain-without-a-study": (("retrain", "mine"), ("results/mine", "run make tune STUDY=mine")),
     "trial-without-a-study": (("retrain", "mine", "--trial", "3"), ("results/mine", "run make tune STUDY=mine")),
+    "status-without-a-study": (("status", "mine"), ("results/mine", "run make tune STUDY=mine")),
+    "clean-without-a-study": (("clean", "mine"), ("results/mine", "run make tune STUDY=mine")),
+    "report-without-a-study": (("report", "mine"), ("results/mine", "run make tune STUDY=mine")),
+    "export-without-a-study": (("export", "mine"), ("results/mine", "run make tune STUDY=mine")),
+    "negative-keep": (("clean", "mine", "--keep", "-1"), ("--keep",)),
+    "no-workers": (("tune", "mine", "--workers", "0"), ("--workers",)),
+    "too-many-workers": (("tune", "mine", "--workers", "1000"), ("--workers",)),
     "dashboard-without-a-study": (("dashboard", "mine"), ("results/mine", "run make tune STUDY=mine")),
 }
 

@@ -158,13 +158,13 @@ def test_variables_of_the_environment_do_not_leak_in(checkout: Checkout) -> None
 
 
 def test_make_test_leaves_out_the_long_suites_and_test_all_nothing(checkout: Checkout) -> None:
-    assert checkout.make("-n", "test").stdout.endswith("-m pytest -m 'not faults and not browser'\n")
-    assert checkout.make("-n", "test-all").stdout.endswith("-m pytest\n")
+    assert checkout.make("-n", "test").stdout.endswith("--dist loadfile -m 'not faults and not browser'\n")
+    assert checkout.make("-n", "test-all").stdout.endswith("--dist loadfile\n")
 
 
 def test_check_runs_ruff_then_strict_mypy_then_the_tests(checkout: Checkout) -> None:
     printed = checkout.make("-n", "check").stdout
-    steps = ["ruff check .", "ruff format --check .", "mypy --strict hpo", "-m pytest -m 'not faults"]
+    steps = ["ruff check .", "ruff format --check .", "mypy --strict hpo", "--dist loadfile -m 'not faults"]
     assert [printed.index(step) for step in steps] == sorted(printed.index(step) for step in steps)
 
 

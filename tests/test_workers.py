@@ -1,5 +1,6 @@
 """Trials under a worker: how they end, who has them, and what happens to one whose worker died."""
 
+import weakref
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from hpo.database import StudyError
 from hpo.objective import Event, Notice, TrialEnded, TrialReported, TrialStarted
 from hpo.paths import StudyPaths
 from hpo.study import best_trial
-from hpo.workers import interrupted_trials, work
+from hpo.workers import FailureStreak, interrupted_trials, work
 from model.data import ImageData
 from model.runtime import Runtime
-from model.train import EpochMetrics
+from model.train import EpochMetrics, TrainState
 from tests.test_study import begin, begun, place_of
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -42,7 +43,23 @@ def test_a_diverged_trial_is_ranked_last_and_never_best(
     assert best is not None and best.number == study.best_trial.number == 0
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried 1 GiB"), MemoryError()])
+def failed_allocation() -> RuntimeError:
+    """What PyTorch raises where the CPU's memory does not suffice."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(10**15)
+    return caught.value
+
+
+OUT_OF_MEMORY = {
+    "CUDA": torch.OutOfMemoryError("CUDA out of memory. Tried 1 GiB"),
+    "Python": MemoryError(),
+    "CPU": failed_allocation(),
+    "MPS": RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+    "cuBLAS": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+}
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY.values(), ids=OUT_OF_MEMORY.keys())
 def test_a_trial_out_of_memory_ends_as_infeasible_and_the_search_goes_on(
     paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
@@ -55,6 +72,34 @@ def test_a_trial_out_of_memory_ends_as_infeasible_and_the_search_goes_on(
     assert [trial.state for trial in study.trials] == [TrialState.PRUNED, TrialState.COMPLETE]
     assert study.trials[0].user_attrs["end"].startswith("out of memory")
     assert study.trials[0].constraints == {"finite": 1.0}
+
+
+def test_the_memory_of_a_trial_that_ran_out_of_it_is_released(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = place_of(paths, begin(paths, data), data, runtime)
+    states: list[weakref.ref[TrainState]] = []
+
+    def exhausting(state: TrainState, _: ImageData) -> Iterator[EpochMetrics]:
+        states.append(weakref.ref(state))
+        raise MemoryError
+        yield
+
+    monkeypatch.setattr("hpo.objective.train", exhausting)
+    events = work(place, 1, None)
+    while not isinstance(next(events), TrialEnded):
+        pass
+    assert len(states) == 1 and states[0]() is None
+    events.close()
+
+
+def test_failures_are_counted_over_all_workers(paths: StudyPaths) -> None:
+    streak = FailureStreak(paths)
+    ends = [TrialState.FAIL, TrialState.FAIL, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL]
+    for number, state in enumerate(ends):
+        streak.take(TrialEnded(number, state, "failed: a bug", None))
+    with pytest.raises(StudyError, match="3 trials failed one after another"):
+        streak.take(TrialEnded(5, TrialState.FAIL, "failed: a bug", None))
 
 
 def test_a_fault_of_ours_fails_its_trial_alone_and_keeps_the_traceback(

@@ -192,7 +192,7 @@ def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) 
     better = earlier_best(history) if history else None
     for name, value in facts(place.runtime, history, end, better).items():
         trial.set_user_attr(name, value)
-    if notice := show(trial, place.config, place.paths, course):
+    if notice := show(trial, place.config, place.paths, course, end):
         yield Notice(f"trial {trial.number}: {notice}")
     trial.set_constraint(CONSTRAINT, 0.0 if feasible else 1.0)
     value = history[-1]["val_bpd"] if history else None

@@ -12,7 +12,7 @@ from hpo.objective import trial_config
 from hpo.outcome import outcome
 from hpo.paths import StudyPaths
 from hpo.run import Event, Finished, Run, carry_out
-from hpo.study import best_trial, is_pruned
+from hpo.study import best_trial, how_it_ended, is_pruned
 from hpo.study_page import keep_run, refresh
 from hpo.tune import Prepared
 from model.config import TrainConfig
@@ -32,7 +32,7 @@ def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTr
     trials = study.get_trials(deepcopy=False)
     if number >= len(trials):
         raise StudyError(f"--trial {number}: the study has {len(trials)} trials, numbered from 0")
-    end = trials[number].user_attrs.get("end", "not over yet")
+    end = how_it_ended(trials[number])
     if end != "finished" and not is_pruned(end):
         raise StudyError(f"--trial {number}: is {end}; choose one that finished or was pruned")
     return trials[number]

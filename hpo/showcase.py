@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from hpo.config_file import find_config, read_config
 from hpo.database import StudyError, existing_study
 from hpo.paths import SHOWCASE, ExportPaths, RunPaths, StudyPaths
-from hpo.study import best_trial, ended, is_pruned
+from hpo.study import best_trial, ended, how_it_ended, is_pruned
 from hpo.terminal import say, tidy
 from model.atomic import replacing, write_text
 
@@ -55,7 +55,7 @@ def trials_table(study: Study) -> str:
         last = reported[max(reported)] if reported else None
         values = [trial.params.get(name) for name in names]
         facts = [trial.user_attrs.get(name) for name in _FACTS]
-        writer.writerow([trial.number, *values, trial.state.name.lower(), trial.user_attrs.get("end"), last, *facts])
+        writer.writerow([trial.number, *values, trial.state.name.lower(), how_it_ended(trial), last, *facts])
     return text.getvalue()
 
 
@@ -80,8 +80,8 @@ Made by `make showcase` on the whole data set ({metrics["device"]}, {metrics["pr
 
 def _search(study: Study, metrics: dict[str, Any]) -> str:
     over = ended(study)
-    n_pruned = sum(is_pruned(trial.user_attrs["end"]) for trial in over)
-    finished = sorted((trial for trial in over if trial.user_attrs["end"] == "finished"), key=_value)
+    n_pruned = sum(is_pruned(how_it_ended(trial)) for trial in over)
+    finished = sorted((trial for trial in over if how_it_ended(trial) == "finished"), key=_value)
     runner_up = next((trial for trial in finished if trial.number != metrics["trial"]), None)
     table = ExportPaths(SHOWCASE).trials_csv.name
     nearest = f"; next came trial {runner_up.number} with {runner_up.value:.3f}" if runner_up else ""

@@ -18,6 +18,8 @@ from model.data import ImageData
 
 MAX_STARTUP_TRIALS = 10
 CONSTRAINT = "finite"
+# Of a trial that the dashboard or another program has told to be over.
+ENDED_OUTSIDE = "failed: ended from outside"
 
 
 def quieten() -> None:
@@ -47,6 +49,13 @@ def settings_identity(config: StudyConfig) -> dict[str, str]:
             for name, value in config.hyperparameters.model_dump(mode="json").items()
         },
     }
+
+
+def how_it_ended(trial: FrozenTrial) -> str:
+    """A trial's `end` attribute, `running` while there is more to come; by its state where others have ended it."""
+    if not trial.state.is_finished():
+        return "running"
+    return str(trial.user_attrs.get("end", ENDED_OUTSIDE))
 
 
 def is_pruned(end: str) -> bool:
@@ -126,7 +135,7 @@ def startup_trials(affordable_trials: float) -> int:
 
 def best_trial(study: Study) -> FrozenTrial | None:
     """The finished trial of lowest val_bpd, or None where none has finished."""
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    finished = [trial for trial in study.get_trials(deepcopy=False) if how_it_ended(trial) == "finished"]
     return min(finished, key=lambda trial: (trial.value, trial.number), default=None)
 
 

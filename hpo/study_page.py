@@ -4,12 +4,12 @@ import math
 import time
 from collections.abc import Generator, Iterable, Iterator
 
-from optuna.exceptions import OptunaError
 from optuna.study import Study
 from optuna_dashboard import save_plotly_graph_object
 
 from hpo import artifacts, notes
 from hpo.config import StudyConfig
+from hpo.database import DATABASE_ERRORS
 from hpo.figures.interactive import learning_curves, rate_distortion, score_against_compute
 from hpo.figures.interactive_data import IsoScore, Linear, Trial
 from hpo.lock import turn
@@ -88,7 +88,7 @@ def _refreshed(place: Workplace) -> Iterator[Notice]:
     """A search that runs overnight is worth more than its page: a fault of ours is logged and told."""
     try:
         refresh(place.study, place.config, place.paths)
-    except (OSError, UserError, OptunaError):
+    except (OSError, UserError, *DATABASE_ERRORS):
         raise
     except Exception as error:
         log_traceback("the study's page in the dashboard", place.paths.errors)
@@ -96,7 +96,13 @@ def _refreshed(place: Workplace) -> Iterator[Notice]:
 
 
 def _figure_trial(row: TrialRow) -> Trial | None:
-    if row.val_bpd is None or row.rate_nats is None or row.distortion_nats is None or row.elapsed_s is None:
+    if (
+        row.kind == "running"
+        or row.val_bpd is None
+        or row.rate_nats is None
+        or row.distortion_nats is None
+        or row.elapsed_s is None
+    ):
         return None
     return Trial(
         number=row.number,

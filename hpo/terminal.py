@@ -82,7 +82,7 @@ def follow_trials(opened: "Opened", n_workers: int) -> bool:
     from hpo.display import LiveTable, PlainLines, Progress
     from hpo.interrupt import graceful
     from hpo.search_space import searched
-    from hpo.study import best_trial, ended, is_pruned
+    from hpo.study import best_trial, ended, how_it_ended, is_pruned
     from hpo.study_page import kept_up
 
     place = opened.place
@@ -95,7 +95,7 @@ def follow_trials(opened: "Opened", n_workers: int) -> bool:
         deadline=opened.deadline,
         best=(best.number, best.value) if best and best.value is not None else None,
         n_ended=len(over),
-        n_pruned=sum(is_pruned(trial.user_attrs["end"]) for trial in over),
+        n_pruned=sum(is_pruned(how_it_ended(trial)) for trial in over),
     )
     screen = LiveTable(console, progress) if console.is_terminal else PlainLines(console, progress)
     team = assemble(opened, n_workers)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import OptunaError
 from optuna.trial import Trial
 
 from hpo import artifacts, notes
 from hpo.config import StudyConfig
+from hpo.database import DATABASE_ERRORS
 from hpo.paths import StudyPaths
 from hpo.trial_pictures import TrialFilm, draw
 from hpo.trial_table import trial_row
@@ -41,7 +41,7 @@ def facts(
     return known | ({"earlier_best": f"{better['val_bpd']:.4f} at epoch {better['epoch']:g}"} if better else {})
 
 
-def show(trial: Trial, config: StudyConfig, paths: StudyPaths, course: Course) -> str | None:
+def show(trial: Trial, config: StudyConfig, paths: StudyPaths, course: Course, end: str) -> str | None:
     """Draw a trial whose facts are written down, keep that as artifacts and note it for the dashboard.
 
     Returns a word where that went wrong by a fault of ours: a trial is worth more than its pictures.
@@ -55,8 +55,8 @@ def show(trial: Trial, config: StudyConfig, paths: StudyPaths, course: Course) -
         for file in draw(place, course.film, course.config, n_reports, course.history):
             artifacts.keep(trial, study, file, paths)
         picture = artifacts.address(trial, study, place.reconstructions.name)
-        notes.save(trial, notes.trial_note(trial_row(frozen, config), picture))
-    except (OSError, UserError, OptunaError):
+        notes.save(trial, notes.trial_note(trial_row(frozen, config, end), picture))
+    except (OSError, UserError, *DATABASE_ERRORS):
         raise
     except Exception as error:
         log_traceback(f"trial {trial.number}", paths.errors)

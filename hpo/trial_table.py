@@ -8,7 +8,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import StudyConfig
-from hpo.study import is_pruned
+from hpo.study import how_it_ended, is_pruned
 
 # How a trial stands: as its `end` attribute begins, `pruned` without the epoch, and `running` where there is none yet.
 Kind = Literal["finished", "pruned", "diverged", "out of memory", "failed", "running"]
@@ -49,14 +49,14 @@ def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
     return [trial_row(trial, config) for trial in begun]
 
 
-def trial_row(trial: FrozenTrial, config: StudyConfig) -> TrialRow:
-    """The row of one trial."""
-    training, facts = config.training, trial.user_attrs
+def trial_row(trial: FrozenTrial, config: StudyConfig, end: str | None = None) -> TrialRow:
+    """The row of one trial; `end` of one that is about to be told over."""
+    training, end = config.training, end or how_it_ended(trial)
+    # A worker that was killed may have written some of them down.
+    facts = {} if end == "running" else trial.user_attrs
     known = config.hyperparameters.pinned() | trial.params
     epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
     curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
-    # A worker that was killed may have written the end down and not told the study.
-    end = facts["end"] if trial.state.is_finished() else "running"
     return TrialRow(
         number=trial.number,
         state=trial.state.name.lower(),

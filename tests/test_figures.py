@@ -99,6 +99,13 @@ def test_curves_of_a_run_without_an_untrained_row_are_the_same() -> None:
     assert [panel.untrained for panel in without_row.panels] == [None] * 4
 
 
+@pytest.mark.parametrize(("last", "shown"), [(1.3e-11, "0"), (2e-4, "0.0002"), (1e-3, "0.001")])
+def test_a_learning_rate_that_fell_to_nothing_ends_at_zero(last: float, shown: str) -> None:
+    table = history([8.4, 6.9, 6.5]).assign(learning_rate=[math.nan, 1e-3, last])
+    panel = curves.loss_curve_data(table).panels[-1]
+    assert curves.panel_title(panel) == f"Learning rate: at most 0.001, {shown} at the end"
+
+
 @pytest.mark.parametrize(
     "scores",
     [[8.4], [8.4, 6.9], [8.4, math.nan, math.nan], [math.nan, 6.9, math.inf], [8.4, *[6.6] * 60]],

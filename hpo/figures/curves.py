@@ -122,7 +122,7 @@ def _draw_panel(axes: Axes, panel: Panel, last_epoch: float) -> None:
         axes.plot(curve.epochs, curve.values, line, marker=dot, color=colour, lw=2, ms=4, label=label)
     if panel.untrained is not None:
         axes.plot([], [], " ", label=f"untrained: {panel.untrained:{panel.digits}} (not drawn)")
-    dress(axes, _panel_title(panel), "epoch", panel.unit)
+    dress(axes, panel_title(panel), "epoch", panel.unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlim(0, max(last_epoch, 1) * 1.03)
     if panel.curves[0].name == _RATE:
@@ -132,7 +132,8 @@ def _draw_panel(axes: Axes, panel: Panel, last_epoch: float) -> None:
         axes.set_yticks([])
 
 
-def _panel_title(panel: Panel) -> str:
+def panel_title(panel: Panel) -> str:
+    """What a panel shows, in a line."""
     shown = panel.curves[-1]
     if not shown.values:
         return f"{panel.quantity}: no finite value"
@@ -140,7 +141,9 @@ def _panel_title(panel: Panel) -> str:
     if len(shown.values) == 1:
         return f"{panel.quantity}: {last}"
     if shown.name == _RATE:
-        return f"{panel.quantity}: at most {peak}, {last} at the end"
+        # What a cosine leaves of it is not worth its ten zeros.
+        ended = last if shown.values[-1] > 1e-3 * max(shown.values) else "0"
+        return f"{panel.quantity}: at most {peak}, {ended} at the end"
     return f"{panel.quantity}: {shown.name} from {first} to {last}"
 
 

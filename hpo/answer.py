@@ -17,9 +17,9 @@ class Answer:
     """The finished trial of lowest val_bpd.
 
     `near` are the scores of all finished trials within NEAR_BPD of it, ascending, its own among them; `runner_up` is
-    the second best score; `first` is the study's first trial, which had the tutorial's values where
-    `first_is_tutorial`; `ppca_bpd` is the yardstick of the best trial's latent dimension, where known; `at_edge` names
-    its values that lie at the end of their range.
+    the second best score; `first` is the study's first trial, which had the tutorial's values of all that is searched
+    where `first_is_tutorial`; `ppca_bpd` is the yardstick of the best trial's latent dimension, where known; `at_edge`
+    names its values that lie at the end of their range.
     """
 
     best: TrialRow

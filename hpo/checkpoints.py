@@ -1,5 +1,6 @@
 """Which checkpoints of a study are still of use: those of trials that can go on, and of the best."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def remove_unneeded(study: Study, paths: StudyPaths, n_best: int) -> int:
         if trial.state.is_finished():
             shutil.rmtree(paths.trial(trial.number).folder, ignore_errors=True)
     for path in unneeded(study, paths, n_best):
-        n_bytes += path.stat().st_size
         # Another worker may have been faster.
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            n_bytes += path.stat().st_size
+            path.unlink()
     return n_bytes

@@ -14,6 +14,7 @@ import torch
 from hpo.config import Data
 from hpo.crew_member import Failed, Job, be_a_worker
 from hpo.database import StudyError
+from hpo.interrupt import ignored
 from hpo.objective import Event, Notice, TrialEnded, TrialStarted, Workplace
 from hpo.paths import StudyPaths
 from hpo.tune import Opened
@@ -27,6 +28,7 @@ _LEAVE_S = 10.0
 class _Member:
     """A worker as its leader sees it: the trials that it has begun and not ended."""
 
+    index: int
     process: BaseProcess
     link: Connection
     trial: int | None = None
@@ -123,19 +125,16 @@ class Crew:
     def _say_farewell(self, member: _Member) -> Iterator[Event]:
         """Take note of a worker that is gone, and put another in its place where it died at work."""
         member.process.join()
-        index = self._members.index(member)
+        self._members.remove(member)
         if member.process.exitcode == 0 or self._stopping:
-            del self._members[index]
             return
         what = f"with trial {member.trial}, which is taken up again" if member.trial is not None else "between trials"
-        yield Notice(f"worker {index + 1} died ({_cause(member.process.exitcode)}) {what}")
-        if member.begun:
-            self._members[index] = self._hire(index, self._n_workers)
-        else:
-            # It would only die again.
-            del self._members[index]
-            if not self._members:
-                raise StudyError(f"no worker could begin ({_cause(member.process.exitcode)})")
+        yield Notice(f"worker {member.index + 1} died ({_cause(member.process.exitcode)}) {what}")
+        if member.begun and not self._stopping:
+            self._members.append(self._hire(member.index, self._n_workers))
+        elif not self._members and not self._stopping:
+            # Another would only die again.
+            raise StudyError(f"no worker could begin ({_cause(member.process.exitcode)})")
 
     def _hire(self, index: int, n_workers: int) -> _Member:
         context = get_context("spawn")
@@ -144,9 +143,10 @@ class Crew:
         runtime = _share(self._job.runtime, index)
         # As daemons, they are not left behind.
         process = context.Process(target=be_a_worker, args=(theirs, self._job, runtime, n_threads), daemon=True)
-        process.start()
+        with ignored(signal.SIGINT):
+            process.start()
         theirs.close()
-        return _Member(process, ours)
+        return _Member(index, process, ours)
 
     def _dismiss(self) -> None:
         for member in self._members:

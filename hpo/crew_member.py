@@ -13,14 +13,15 @@ import torch
 from optuna.exceptions import StorageInternalError
 
 from hpo.config import Data, StudyConfig
-from hpo.database import DATABASE_ERRORS, existing_study, reason_of
+from hpo.database import DATABASE_ERRORS, StudyError, existing_study, reason_of
 from hpo.objective import Workplace
 from hpo.paths import StudyPaths
 from hpo.source import load_images
 from hpo.study import prepare, quieten
-from hpo.workers import may_stop_after, work
+from hpo.trial_end import log_traceback
+from hpo.workers import excuse_all, may_stop_after, work
 from model.errors import UserError
-from model.runtime import Runtime
+from model.runtime import Runtime, is_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ def be_a_worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) ->
     # Ctrl-C reaches every process of the terminal; it is the leader who decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_die_with_the_leader, daemon=True).start()
+    paths = StudyPaths.of(job.config.name)
+    threading.Thread(target=_die_with_the_leader, args=(paths,), daemon=True).start()
     quieten()
     torch.set_num_threads(n_threads)
     try:
-        place = _workplace(job, runtime)
+        place = _workplace(job, runtime, paths)
         with contextlib.closing(work(place, job.n_total, job.deadline)) as events:
             for event in events:
                 link.send(event)
@@ -62,23 +64,33 @@ def be_a_worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) ->
         link.send(Failed(error))
     except DATABASE_ERRORS as error:
         link.send(Failed(StorageInternalError(reason_of(error))))
+    except Exception as error:
+        log_traceback("a worker", paths.errors)
+        link.send(Failed(UserError(_last_words(error, paths))))
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _die_with_the_leader() -> None:
+def _last_words(error: Exception, paths: StudyPaths) -> str:
+    if is_out_of_memory(error):
+        return f"a worker ran out of memory before its first trial ({error}); take fewer workers"
+    return f"a worker met a fault of ours ({type(error).__name__}: {error}); please report {paths.errors}"
+
+
+def _die_with_the_leader(paths: StudyPaths) -> None:
     leader = parent_process()
     assert leader is not None
     connection.wait([leader.sentinel])
+    excuse_all(paths)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _workplace(job: Job, runtime: Runtime) -> Workplace:
-    paths = StudyPaths.of(job.config.name)
+def _workplace(job: Job, runtime: Runtime, paths: StudyPaths) -> Workplace:
     study = existing_study(job.config.name, paths)
-    assert study is not None, "the leader has opened it"
+    if study is None:
+        raise StudyError(f"{paths.folder}: vanished while it was worked on; put it back, or run the same command again")
     prepare(study, job.config)
     data, _ = load_images(job.data)
     return Workplace(job.config, paths, study, data.to(runtime.device), runtime)

@@ -63,8 +63,11 @@ def existing_study(name: str, paths: StudyPaths) -> Study | None:
 
 
 def _check_ours(name: str, paths: StudyPaths) -> None:
-    """Refuse a database of something else, to which Optuna would add its tables, and one of other studies."""
+    """Refuse a damaged database, one of something else, to which Optuna would add its tables, and one of others."""
     with contextlib.closing(sqlite3.connect(paths.database)) as connection:
+        (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if answer != "ok":
+            raise sqlite3.DatabaseError(answer)
         tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if others := sorted(tables - _TABLES):
             raise _foreign(paths, f"it has the table {', '.join(others[:5])}")
@@ -93,6 +96,11 @@ def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:
         if study is not None and "identity" in study.user_attrs:
             return paths, study
     raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; run make tune STUDY={config_name}")
+
+
+def is_gone(study: Study) -> bool:
+    """Whether somebody has deleted it, in the dashboard for example."""
+    return study._study_id not in {one._study_id for one in study._storage.get_all_studies()}
 
 
 def reason_of(error: BaseException) -> str:

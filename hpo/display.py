@@ -49,7 +49,7 @@ class Progress:
         if isinstance(event, TrialStarted):
             self.rows[event.number] = _Row(event.values, event.epoch)
             return
-        row = self.rows[event.number]
+        row = self.rows.setdefault(event.number, _Row({}, 0.0))
         if isinstance(event, TrialReported):
             row.epoch, row.val_bpd = event.metrics.epoch, event.metrics.val_bpd
             return
@@ -113,7 +113,7 @@ class LiveTable:
             best = progress.best is not None and progress.best[0] == number
             table.add_row(
                 str(number),
-                *(shown(row.values[name]) for name in progress.columns),
+                *(shown(row.values.get(name, "")) for name in progress.columns),
                 f"{row.epoch:g}/{progress.epochs}",
                 "" if row.val_bpd is None else f"{row.val_bpd:.4f}",
                 row.end.partition(":")[0],

@@ -7,13 +7,15 @@ import pandas as pd
 from hpo.at_hand import StudyAtHand
 from hpo.paths import ExportPaths
 from hpo.trial_frames import epochs_frame, trials_frame
+from hpo.trial_table import trial_rows
 from model.atomic import replacing
 
 
 def write_tables(at_hand: StudyAtHand, target: ExportPaths) -> tuple[int, int]:
     """Write trials and epochs, each as CSV and as Parquet; return how many rows each has."""
-    trials = trials_frame(at_hand.study, at_hand.config)
-    epochs = epochs_frame(at_hand.study, at_hand.config, at_hand.paths)
+    rows = trial_rows(at_hand.study, at_hand.config)
+    trials = trials_frame(rows, at_hand.config)
+    epochs = epochs_frame(rows, at_hand.study, at_hand.paths)
     for frame, csv, parquet in (
         (trials, target.trials_csv, target.trials_parquet),
         (epochs, target.epochs_csv, target.epochs_parquet),

@@ -7,9 +7,10 @@ from types import FrameType
 
 
 class Interrupt:
-    """Whether somebody asked to stop."""
+    """Whether somebody asked to stop; `at_once` where there is no safe point to wait for."""
 
     requested = False
+    at_once = False
 
 
 @contextmanager
@@ -18,14 +19,38 @@ def graceful(announce: Callable[[], None]) -> Iterator[Interrupt]:
     interrupt = Interrupt()
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
-        if interrupt.requested:
+        if interrupt.requested or interrupt.at_once:
             raise KeyboardInterrupt
         interrupt.requested = True
         announce()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled(handle, signal.SIGINT, signal.SIGTERM):
         yield interrupt
+
+
+@contextmanager
+def ignored(number: signal.Signals) -> Iterator[None]:
+    """Ignore a signal; a process started meanwhile goes on ignoring it."""
+    with _handled(signal.SIG_IGN, number):
+        yield
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handled(stop, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: int) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -41,23 +41,29 @@ def turn(path: Path) -> Iterator[None]:
 
 def is_held(path: Path) -> bool:
     """Whether a living process holds the lock at `path`; makes no file where there is none."""
-    if not path.exists():
+    try:
+        file = path.open("r+")
+    except FileNotFoundError:
         return False
-    file = try_to_hold(path)
-    if file:
-        file.close()
-    return file is None
+    with file:
+        return not _lock(file)
 
 
 def try_to_hold(path: Path) -> IO[str] | None:
     """The open file whose lock is now ours until it is closed, or None where a living process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a")
+    if _lock(file):
+        return file
+    file.close()
+    return None
+
+
+def _lock(file: IO[str]) -> bool:
     for _ in range(_ATTEMPTS):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
+            return True
         except BlockingIOError:
             sleep(_PAUSE_S)
-    file.close()
-    return None
+    return False

@@ -30,7 +30,11 @@ _BECAUSE: dict[Kind, str] = {
 
 def save(owner: Study | Trial, text: str) -> None:
     """Make `text` the note; what somebody wrote there stays below it."""
-    save_note(owner, f"{text}\n\n---\n\n{_YOURS}\n\n{_yours(get_note(owner), text)}")
+    before = get_note(owner)
+    note = f"{text}\n\n---\n\n{_YOURS}\n\n{_yours(before, text)}"
+    # Somebody may be writing there: a new version without need would turn theirs away.
+    if note != before:
+        save_note(owner, note)
 
 
 def trial_note(row: TrialRow, picture: str | None) -> str:

@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 
 from hpo.checkpoints import N_KEPT, remove_unneeded
 from hpo.config import StudyConfig
-from hpo.database import DATABASE_ERRORS
+from hpo.database import DATABASE_ERRORS, StudyError, is_gone
 from hpo.paths import StudyPaths
 from hpo.search_space import suggest
-from hpo.study import CONSTRAINT, is_pruned, pruned_end
+from hpo.study import CONSTRAINT, how_it_ended, is_pruned, pruned_end
 from hpo.take_up import take_up
 from hpo.trial_end import Course, facts, log_traceback, show
 from hpo.trial_pictures import TrialFilm
@@ -29,6 +29,7 @@ NOTABLE_BPD = 0.01
 # A trial whose worker died is taken up again from its last report so many times; then it is the trial's own fault.
 MAX_TAKE_UPS = 2
 DEATHS = "deaths"
+_OUT_OF_MEMORY = "out of memory"
 _OUTCOMES = {"finished": TrialState.COMPLETE, "failed": TrialState.FAIL}
 
 
@@ -87,28 +88,51 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
     Its value is the last epoch's val_bpd. A trial that diverged or ran out of memory ends as pruned and infeasible,
     so that the sampler ranks it last: a failed one would be ignored, and the corner it came from tried again. What
     nobody foresaw fails the trial alone; its traceback goes to its attributes and to the study's log.
+
+    Raises: UserError, OSError, DATABASE_ERRORS: the trial stays as it is and can go on.
     """
+    try:
+        yield from _train_and_end(trial, place)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        frozen = place.study.get_trials(deepcopy=False)[trial.number]
+        yield TrialEnded(trial.number, frozen.state, how_it_ended(frozen), None)
+    except (UserError, OSError, *DATABASE_ERRORS):
+        raise
+    except Exception as error:
+        end = _take_note(error, trial, place)
+        trial.set_user_attr("end", end)
+        place.study.tell(trial, state=TrialState.FAIL)
+        yield TrialEnded(trial.number, TrialState.FAIL, end, None)
+
+
+def _train_and_end(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
     values = suggest(trial, place.config.hyperparameters)
     config = trial_config(place.config, values, trial.number)
-    course = Course(config, TrialFilm(place.data.validation, place.paths.trial(trial.number)), [])
     yield TrialStarted(trial.number, values, config.epoch_at(len(_reported(trial, place))))
+    course = Course(config, TrialFilm(place.data.validation, place.paths.trial(trial.number)), [])
     try:
         end = _given_up(trial) or (yield from _train_and_report(trial, place, course))
     except Diverged as error:
         end = f"diverged: {error}"
-    except (OSError, UserError, *DATABASE_ERRORS):
-        # The disk's or the user's: the trial stays as it is and can go on.
+    except (UserError, OSError, optuna.exceptions.UpdateFinishedTrialError, *DATABASE_ERRORS):
         raise
     except Exception as error:
-        if is_out_of_memory(error):
-            end = f"out of memory: {_first_line(error) or 'on the CPU'}"
-        else:
-            end = f"failed: {type(error).__name__}: {_first_line(error)}"
-            trial.set_user_attr("traceback", traceback.format_exc())
-            log_traceback(f"trial {trial.number}", place.paths.errors)
-    if end.startswith("out of memory"):
+        end = _take_note(error, trial, place)
+    if end.startswith(_OUT_OF_MEMORY):
         release_memory(place.runtime.device)
     yield from _end(trial, place, course, end)
+
+
+def _take_note(error: Exception, trial: optuna.trial.Trial, place: Workplace) -> str:
+    """How a trial ends that met this error; the traceback of one that nobody foresaw is kept."""
+    reason = str(error).partition("\n")[0]
+    if is_out_of_memory(error):
+        return f"{_OUT_OF_MEMORY}: {reason or 'on the CPU'}"
+    if is_gone(place.study):
+        raise StudyError(f"{place.paths.folder}: the study was deleted while it was worked on") from error
+    trial.set_user_attr("traceback", traceback.format_exc())
+    log_traceback(f"trial {trial.number}", place.paths.errors)
+    return f"failed: {type(error).__name__}: {reason}"
 
 
 def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int) -> TrainConfig:
@@ -179,10 +203,6 @@ def _report(trial: optuna.trial.Trial, val_bpd: float, step: int, reported: set[
 
 def _is_pruned(trial: optuna.trial.Trial, state: TrainState, history: list[Row]) -> bool:
     return len(history) < state.config.n_reports and trial.should_prune()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) -> Iterator[Notice | TrialEnded]:

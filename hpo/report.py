@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from hpo.at_hand import StudyAtHand
+from hpo.database import DATABASE_ERRORS
 from hpo.embedded import Picture
 from hpo.gallery import Card, gallery
 from hpo.markup import environment, source_of
 from hpo.paths import StudyPaths
 from hpo.report_data import StudyReport, study_report
 from hpo.report_figures import draw_figures
+from hpo.trial_end import log_traceback
 from model.atomic import write_text
+from model.errors import UserError
 
 # Mail and browsers take a page of ten million bytes; text around the pictures is in the rest.
 PAGE_BYTES = 10_000_000
@@ -32,10 +35,18 @@ def try_to_write_report(at_hand: StudyAtHand) -> str:
     """Write it where that is a by-product: return the line that tells where it is, or why it could not be written."""
     try:
         write_report(at_hand)
+    except (UserError, *DATABASE_ERRORS):
+        raise
     except OSError as error:
         return (
             f"{at_hand.paths.report}: could not be written ({error.strerror or error}); the study itself is whole. "
             f"Mend that and run make report STUDY={at_hand.config_name}"
+        )
+    except Exception as error:
+        # A search that ran overnight is worth more than its page.
+        log_traceback("the study's page", at_hand.paths.errors)
+        return (
+            f"{at_hand.paths.report}: could not be made ({type(error).__name__}: {error}); see {at_hand.paths.errors}"
         )
     return f"The study on one page: {at_hand.paths.report}"
 

@@ -17,6 +17,7 @@ from hpo.page_data import Images
 from hpo.paths import StudyPaths
 from hpo.search_space import searched
 from hpo.trial_table import TrialRow, trial_rows
+from hpo.tune import CALLS, Call
 from hpo.yardstick import Yardstick, kept_yardstick
 
 # Importances compare the distribution of the best trials with that of all: five make one, ten two that differ.
@@ -58,7 +59,7 @@ class Retrained:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that it takes to make the study again. `digest` is the first part of the images'."""
+    """All that it takes to make the study again. `digest` is the first part of the images'; `calls` may be unknown."""
 
     command: str
     config_file: str
@@ -68,7 +69,8 @@ class Recipe:
     precision: str
     versions: tuple[tuple[str, str], ...]
     git_commit: str | None
-    is_bounded_by_trials: bool
+    is_repeatable: bool
+    calls: tuple[Call, ...]
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,9 @@ def _retrained(paths: StudyPaths) -> Retrained | None:
 
 def _recipe(study: Study, config: StudyConfig) -> Recipe:
     facts = study.user_attrs
+    calls = tuple(Call(**call) for call in facts.get(CALLS, []))
     return Recipe(
-        command=f"make tune STUDY={shlex.quote(config.name)}",
+        command=_command(config, calls),
         config_file=str(CONFIG_FOLDER / f"{config.name}.yaml"),
         config_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100),
         seed=config.seed,
@@ -165,8 +168,27 @@ def _recipe(study: Study, config: StudyConfig) -> Recipe:
         precision=facts["precision"],
         versions=tuple(facts["versions"].items()),
         git_commit=facts["git_commit"],
-        is_bounded_by_trials=config.budget.timeout_minutes is None,
+        is_repeatable=_is_repeatable(config, calls),
+        calls=calls,
     )
+
+
+def _is_repeatable(config: StudyConfig, calls: tuple[Call, ...]) -> bool:
+    """Whether the command gives the same trials: with one worker, and no bound of minutes."""
+    told = all(call.workers == 1 and call.timeout_minutes is None for call in calls)
+    return told and config.budget.timeout_minutes is None
+
+
+def _command(config: StudyConfig, calls: tuple[Call, ...]) -> str:
+    """The last call's, with whatever it was told beyond the file."""
+    parts = ["make tune", f"STUDY={shlex.quote(config.name)}"]
+    if calls:
+        last, budget = calls[-1], config.budget
+        parts += [f"TRIALS={last.trials}"] * (last.trials != budget.trials)
+        if last.timeout_minutes not in (None, budget.timeout_minutes):
+            parts.append(f"TIMEOUT={last.timeout_minutes:g}")
+        parts += [f"WORKERS={last.workers}"] * (last.workers != 1)
+    return " ".join(parts)
 
 
 def _digest(study: Study) -> str:

@@ -22,7 +22,7 @@ _POINTS_AN_INCH = 72
 
 def draw_figures(report: StudyReport, at_hand: StudyAtHand) -> Mapping[str, Picture | None]:
     """Each of FIGURES by its name; None where there is too little to draw."""
-    trials = trials_frame(at_hand.study, at_hand.config)
+    trials = trials_frame(report.rows, at_hand.config)
     drawn = _of_the_trials(report, trials) | _of_the_space(trials, axes_of(at_hand.config))
     if report.importances:
         found = report.importances

@@ -13,7 +13,7 @@ from hpo.outcome import outcome
 from hpo.paths import StudyPaths
 from hpo.run import Event, Finished, Run, carry_out
 from hpo.study import best_trial, how_it_ended, is_pruned
-from hpo.study_page import keep_run, refresh
+from hpo.study_page import keep_run, try_to_refresh
 from hpo.tune import Prepared
 from model.config import TrainConfig
 from model.train import Diverged
@@ -69,7 +69,7 @@ def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -
         for event in carry_out(run, StudyPaths.of(config.name).best):
             if isinstance(event, Finished):
                 _write_down(study, event)
-                _show(study, config)
+                event = _show(study, config, event)
             yield event
     except Diverged as error:
         raise StudyError(
@@ -95,7 +95,8 @@ def _write_down(study: Study, finished: Finished) -> None:
     study.set_user_attr("retrained_epochs", finished.metrics["epochs"])
 
 
-def _show(study: Study, config: StudyConfig) -> None:
+def _show(study: Study, config: StudyConfig, event: Finished) -> Finished:
     paths = StudyPaths.of(config.name)
     keep_run(study, paths, paths.best)
-    refresh(study, config, paths)
+    word = try_to_refresh(study, config, paths)
+    return replace(event, notices=(*event.notices, word)) if word else event

@@ -1,16 +1,17 @@
 """How a study stands: its trials, its best, who works on it, its disk, and whatever needs attention."""
 
-import sqlite3
+import contextlib
+import os
+import zipfile
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from hpo.artifacts import lost
 from hpo.config import StudyConfig
-from hpo.database import StudyError
 from hpo.display import shown
 from hpo.lock import is_held
 from hpo.paths import StudyPaths
@@ -54,6 +55,7 @@ class Status:
     is_worked_on: bool
     is_retrained: bool
     retraining_begun: bool
+    lost: str | None
     disk: tuple[DiskUse, ...]
     faults: tuple[str, ...]
 
@@ -64,11 +66,7 @@ class Status:
 
 
 def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
-    """Look at a study, changing nothing.
-
-    Raises: StudyError: its database is damaged.
-    """
-    _check_integrity(paths)
+    """Look at a study, changing nothing."""
     rows = trial_rows(study, config)
     over = [row for row in rows if row.kind != "running"]
     return Status(
@@ -82,6 +80,7 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         is_worked_on=is_held(paths.lock),
         is_retrained=paths.best.metrics_json.exists(),
         retraining_begun=paths.best.under_way.state.exists() and not is_held(paths.best.lock),
+        lost=lost(study, paths),
         disk=tuple(_disk_use(paths)),
         faults=tuple(f"trial {row.number} {row.end}" for row in over if row.kind == "failed"),
     )
@@ -100,21 +99,13 @@ def described(status: Status, config: StudyConfig, config_name: str) -> list[str
     ]
 
 
-def _check_integrity(paths: StudyPaths) -> None:
-    try:
-        with closing(sqlite3.connect(paths.database)) as connection:
-            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as error:
-        answer = str(error)
-    if answer != "ok":
-        raise StudyError(
-            f"{paths.database}: is damaged ({answer}). Restore it, or begin anew with --fresh (make tune FRESH=1), "
-            "which moves the folder aside"
-        )
-
-
 def _under_way(row: TrialRow, paths: StudyPaths) -> UnderWay:
-    return UnderWay(row.number, row.epoch, has_worker(paths, row.number), paths.checkpoint(row.number).exists())
+    return UnderWay(row.number, row.epoch, has_worker(paths, row.number), _is_whole(paths.checkpoint(row.number)))
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether it has a beginning and an end; all of it is read when it is needed."""
+    return zipfile.is_zipfile(checkpoint)
 
 
 def _disk_use(paths: StudyPaths) -> list[DiskUse]:
@@ -125,14 +116,12 @@ def _disk_use(paths: StudyPaths) -> list[DiskUse]:
 
 
 def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
+    walked = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
     n_bytes = 0
-    for file in files:
-        try:
-            n_bytes += file.stat().st_size if file.is_file() else 0
-        except FileNotFoundError:
-            # A study under way renames and removes.
-            continue
+    for file in walked if path.is_dir() else [path]:
+        # A study under way renames and removes.
+        with contextlib.suppress(FileNotFoundError):
+            n_bytes += file.stat().st_size
     return n_bytes
 
 
@@ -171,6 +160,8 @@ def _megabytes(n_bytes: int) -> str:
 def _attention(status: Status, config_name: str) -> list[str]:
     lines = [_interrupted(trial, config_name) for trial in status.under_way if not trial.is_alive]
     lines += status.faults
+    if status.lost:
+        lines.append(status.lost)
     if status.retraining_begun:
         lines.append(f"a retraining was interrupted; make best-retrain STUDY={config_name} goes on with it")
     return lines

@@ -18,6 +18,7 @@ from hpo.paths import RunPaths, StudyPaths
 from hpo.summary import findings
 from hpo.trial_end import log_traceback
 from hpo.trial_table import TrialRow, trial_rows
+from hpo.workers import TrialsFail
 from hpo.yardstick import Yardstick, kept_yardstick
 from model import elbo
 from model.errors import UserError
@@ -31,12 +32,16 @@ _MAX_ISO_SCORES = 6
 def kept_up(events: Iterable[Event], place: Workplace) -> Generator[Event]:
     """Pass events on; refresh the page when trials have ended, now and then, and once at the end."""
     refreshed = -math.inf
-    for event in events:
-        yield event
-        if isinstance(event, TrialEnded) and time.monotonic() - refreshed >= REFRESH_S:
-            yield from _refreshed(place)
-            refreshed = time.monotonic()
-    yield from _refreshed(place)
+    try:
+        for event in events:
+            yield event
+            if isinstance(event, TrialEnded) and time.monotonic() - refreshed >= REFRESH_S:
+                yield from _told(place.study, place.config, place.paths)
+                refreshed = time.monotonic()
+    except TrialsFail:
+        yield from _told(place.study, place.config, place.paths)
+        raise
+    yield from _told(place.study, place.config, place.paths)
 
 
 def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
@@ -45,8 +50,10 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
     with turn(paths.next_page):
         if trials:
             linear = figure_linear(yardstick)
+            # What diverged lies so far out that it would hide the rest.
+            sound = [trial for trial in trials if trial.kind in ("finished", "pruned")] or trials
             for figure_id, figure in {
-                "rate-distortion": rate_distortion(trials, linear, iso_scores([trial.val_bpd for trial in trials])),
+                "rate-distortion": rate_distortion(sound, linear, iso_scores([trial.val_bpd for trial in sound])),
                 "learning-curves": learning_curves(trials),
                 "score-against-compute": score_against_compute(trials),
             }.items():
@@ -84,15 +91,21 @@ def iso_scores(scores: list[float]) -> list[IsoScore]:
     return [IsoScore(bpd, _nats(bpd)) for bpd in rounded]
 
 
-def _refreshed(place: Workplace) -> Iterator[Notice]:
-    """A search that runs overnight is worth more than its page: a fault of ours is logged and told."""
+def try_to_refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> str | None:
+    """Refresh it where that is a by-product: return a word where a fault of ours forbade it."""
     try:
-        refresh(place.study, place.config, place.paths)
+        refresh(study, config, paths)
     except (OSError, UserError, *DATABASE_ERRORS):
         raise
     except Exception as error:
-        log_traceback("the study's page in the dashboard", place.paths.errors)
-        yield Notice(f"the study's page could not be made ({type(error).__name__}: {error}); see {place.paths.errors}")
+        log_traceback("the study's page in the dashboard", paths.errors)
+        return f"the study's page could not be made ({type(error).__name__}: {error}); see {paths.errors}"
+    return None
+
+
+def _told(study: Study, config: StudyConfig, paths: StudyPaths) -> Iterator[Notice]:
+    if word := try_to_refresh(study, config, paths):
+        yield Notice(word)
 
 
 def _figure_trial(row: TrialRow) -> Trial | None:

@@ -6,6 +6,7 @@ from hpo.answer import Answer, count_cost, find_answer
 from hpo.config import StudyConfig
 from hpo.display import shown
 from hpo.paths import StudyPaths
+from hpo.search_space import searched
 from hpo.study import best_trial
 from hpo.trial_table import TrialRow, trial_rows
 from hpo.workers import interrupted_trials
@@ -42,7 +43,7 @@ def _best(answer: Answer, config: StudyConfig) -> list[str]:
     ]
     if best.earlier_best:
         lines.append(f"It was better earlier: {best.earlier_best}; the last epoch is what counts")
-    tutorial = " (the tutorial's values)" if answer.first_is_tutorial else ""
+    tutorial = f" (the tutorial's {', '.join(searched(config.hyperparameters))})" if answer.first_is_tutorial else ""
     if answer.first_is_best:
         lines.append(f"That is the first trial{tutorial}: nothing sampled since has beaten it")
     elif answer.ahead_of_first is not None:

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from hpo.database import DATABASE_ERRORS, reason_of
+from hpo.interrupt import terminated_like_interrupted
 from model.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def tidy(stopped: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         @functools.wraps(command)
         def run(*args: Any, **kwargs: Any) -> None:
             try:
-                command(*args, **kwargs)
+                with terminated_like_interrupted():
+                    command(*args, **kwargs)
             except UserError as error:
                 _fail(str(error), USER_FAULT)
             except OSError as error:
@@ -70,9 +72,10 @@ def follow_run(events: "Iterator[Event]", n_epochs: int) -> "Finished":
             if isinstance(event, Finished):
                 return event
             say(*(_beginning(event) if isinstance(event, Begun) else [_epoch_line(event, n_epochs)]))
-            # Not after the last epoch: what is left takes seconds.
-            if interrupt.requested and not (isinstance(event, EpochMetrics) and event.epoch >= n_epochs):
+            if interrupt.requested:
                 raise KeyboardInterrupt
+            # What is left, scoring and drawing, is done again where it is left.
+            interrupt.at_once = isinstance(event, EpochMetrics) and event.epoch >= n_epochs
     raise AssertionError("a run ends in its result")
 
 

@@ -1,5 +1,6 @@
 """A study as two data frames: its trials, and their reports."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, get_type_hints
 
@@ -9,14 +10,14 @@ from optuna.study import Study
 from hpo.artifacts import files_of
 from hpo.config import TUTORIAL, StudyConfig
 from hpo.paths import RunPaths, StudyPaths
-from hpo.trial_table import TrialRow, trial_rows
+from hpo.trial_table import TrialRow
 from model.train import EpochMetrics
 
 _TIMES = ("datetime_start", "datetime_complete")
 _KINDS = {int: "Int64", float: "float64", str: "string"}
 
 
-def trials_frame(study: Study, config: StudyConfig) -> pd.DataFrame:
+def trials_frame(rows: Sequence[TrialRow], config: StudyConfig) -> pd.DataFrame:
     """One row a trial. What it never came to is missing.
 
     number, state, kind and end; every hyperparameter; val_bpd, rate and distortion (nats per image), mse, sigma;
@@ -32,18 +33,18 @@ def trials_frame(study: Study, config: StudyConfig) -> pd.DataFrame:
         **dict.fromkeys(numbers, "float64"),
         **dict.fromkeys(_TIMES, "datetime64[us]"),
     }
-    records = [_record(row) for row in trial_rows(study, config)]
+    records = [_record(row) for row in rows]
     return pd.DataFrame(records, columns=list(columns)).astype(columns)
 
 
-def epochs_frame(study: Study, config: StudyConfig, paths: StudyPaths) -> pd.DataFrame:
+def epochs_frame(rows: Sequence[TrialRow], study: Study, paths: StudyPaths) -> pd.DataFrame:
     """One row a report: trial, epoch, and every metric of a report point.
 
     From the trial's table among its artifacts; where it has none, val_bpd alone is known.
     """
     hints = get_type_hints(EpochMetrics)
     columns = {"trial": "int64"} | {field.name: _KINDS[hints[field.name]] for field in fields(EpochMetrics)}
-    parts = [_reports(row, study, paths) for row in trial_rows(study, config)]
+    parts = [_reports(row, study, paths) for row in rows]
     records = [record for part in parts for record in part]
     return pd.DataFrame(records, columns=list(columns)).astype(columns)
 

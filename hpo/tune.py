@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ SCORE = (
     "val_bpd: the negative ELBO at beta = 1 on the validation split, in bits per dimension, with a calibrated sigma; "
     "lower is better, and comparable across every beta, latent dimension, learning rate and batch size"
 )
+
+# The study's attribute that holds a list of calls.
+CALLS = "calls"
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ def open_study(prepared: Prepared, fresh: bool) -> Iterator[tuple[Study | None, 
             with held(paths.best.lock, str(paths.best.folder)):
                 moved = move_aside(paths.folder)
         study = existing_study(prepared.config.name, paths)
+        if study is None and (paths.checkpoints.exists() or paths.artifacts.exists()):
+            # Of a study whose database is gone: another study must neither go on from them nor remove them.
+            moved = move_aside(paths.folder)
         if study is not None and "identity" in study.user_attrs:
             check_unchanged(study, identity(prepared.config, prepared.data), paths)
         yield study, moved
@@ -104,6 +110,23 @@ def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -
     deadline = time.monotonic() + 60 * minutes if minutes else None
     place = Workplace(config, paths, study, data, prepared.runtime)
     return Opened(place, ppca_bpd, budget, deadline), line
+
+
+@dataclass(frozen=True)
+class Call:
+    """How `tune` was called, beyond the study's file: what its trials depend on where that is not in the file."""
+
+    trials: int | None
+    timeout_minutes: float | None
+    workers: int
+    device: str
+
+
+def write_down_call(opened: Opened, n_workers: int) -> None:
+    """Add this call to those that made the study."""
+    place, budget = opened.place, opened.budget
+    call = Call(budget.trials, budget.timeout_minutes, n_workers, place.runtime.describe())
+    place.study.set_user_attr(CALLS, [*place.study.user_attrs.get(CALLS, []), asdict(call)])
 
 
 def _tidy_up(study: Study, paths: StudyPaths) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import optuna
@@ -14,11 +15,13 @@ from hpo.database import StudyError
 from hpo.lock import is_held, try_to_hold, turn
 from hpo.objective import DEATHS, Event, TrialEnded, TrialReported, Workplace, run_trial
 from hpo.paths import StudyPaths
-from hpo.study import ended
+from hpo.study import ENDED_OUTSIDE, ended
 
 # So many trials that fail one after another are not bad luck.
 MAX_FAILURES_IN_A_ROW = 3
 _POLL_S = 0.5
+# In the claim of a worker that died since its leader did.
+_OF_A_LEADER = "its leader died"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class Claim:
 
     trial: optuna.trial.Trial
     file: IO[str]
+
+
+class TrialsFail(StudyError):
+    """One trial after another failed."""
 
 
 class FailureStreak:
@@ -39,16 +46,22 @@ class FailureStreak:
     def take(self, event: Event) -> None:
         """Take note of how a trial ended.
 
-        Raises: StudyError: it was the last of MAX_FAILURES_IN_A_ROW.
+        Raises: TrialsFail: it was the last of MAX_FAILURES_IN_A_ROW.
         """
         if not isinstance(event, TrialEnded):
             return
-        self._n_failures = self._n_failures + 1 if event.state == TrialState.FAIL else 0
+        is_failure = event.state == TrialState.FAIL and event.end != ENDED_OUTSIDE
+        self._n_failures = self._n_failures + 1 if is_failure else 0
         if self._n_failures == MAX_FAILURES_IN_A_ROW:
-            raise StudyError(
+            raise TrialsFail(
                 f"{self._n_failures} trials failed one after another, the last one as '{event.end}'; "
-                f"look into {self._paths.errors}, mend the cause, and run the same command again"
+                f"{_look_into(self._paths.errors)}mend the cause, and run the same command again"
             )
+
+
+def _look_into(log: Path) -> str:
+    """Nothing where no trial has left a traceback."""
+    return f"look into {log}, " if log.exists() else ""
 
 
 def work(place: Workplace, n_total: int | None, deadline: float | None) -> Generator[Event]:
@@ -57,7 +70,7 @@ def work(place: Workplace, n_total: int | None, deadline: float | None) -> Gener
     A trial under way at the deadline stops at its next report point and can be taken up again, as can one whose
     caller stops between two events. Interrupted trials come first, each under its own number.
 
-    Raises: StudyError: trials fail one after another.
+    Raises: TrialsFail: they fail one after another; StudyError: the study vanished.
     """
     streak = FailureStreak(place.paths)
     while not _is_past(deadline) and (claim := _claim_next(place, n_total, deadline)):
@@ -85,6 +98,13 @@ def forget_claims(study: Study, paths: StudyPaths) -> None:
     for trial in ended(study):
         if not has_worker(paths, trial.number):
             paths.claim(trial.number).unlink(missing_ok=True)
+
+
+def excuse_all(paths: StudyPaths) -> None:
+    """Write down that the leader's death, not a trial's fault, is why its workers die."""
+    for claim in paths.claims.glob(paths.claim(0).name.replace("0000", "*")):
+        with contextlib.suppress(OSError):
+            claim.write_text(_OF_A_LEADER)
 
 
 def has_worker(paths: StudyPaths, trial_number: int) -> bool:
@@ -135,8 +155,9 @@ def _take_up_interrupted(place: Workplace, begun: dict[int, optuna.trial.FrozenT
         if (file := try_to_hold(path)) is None:
             continue
         trial = optuna.trial.Trial(place.study, frozen._trial_id)
-        if left_behind:
+        if left_behind and path.read_text() != _OF_A_LEADER:
             _count_death(trial, n_reports=len(frozen.intermediate_values))
+        file.truncate(0)
         return Claim(trial, file)
     return None
 

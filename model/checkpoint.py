@@ -4,7 +4,6 @@ Both are read with `weights_only=True`: tensors and plain values, no code.
 """
 
 import io
-import pickle
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -47,11 +46,14 @@ def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> tuple[Train
     """
     contents = _load(path)
     state = TrainState(config, runtime)
+    made_for = _config_of(path, contents)
+    if made_for != config:
+        raise CheckpointError(f"{path}: was written under other hyperparameters; remove it")
+    if "made_on" not in contents:
+        raise CheckpointError(f"{path}: holds a model alone, not the state of a run")
+    if contents["made_on"] != _made_on(state):
+        raise CheckpointError(f"{path}: was written on {contents['made_on']}, this is {_made_on(state)}")
     try:
-        if TrainConfig.from_dict(contents["config"]) != config:
-            raise CheckpointError(f"{path}: was written under other hyperparameters; remove it")
-        if contents["made_on"] != _made_on(state):
-            raise CheckpointError(f"{path}: was written on {contents['made_on']}, this is {_made_on(state)}")
         state.model.load_state_dict(contents["model"])
         state.optimizer.load_state_dict(contents["optimizer"])
         state.noise.set_state(contents["noise"])
@@ -59,7 +61,7 @@ def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> tuple[Train
         state.skipped_updates = contents["skipped_updates"]
         state.elapsed_s = contents["elapsed_s"]
         return state, list(contents["history"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:
         raise CheckpointError(f"{path}: holds something else than the state of this model ({error})") from error
 
 
@@ -75,10 +77,20 @@ def load_model(path: Path) -> tuple[ConvVAE, float, TrainConfig]:
     Raises: CheckpointError: the file is absent, damaged or not a model of ours.
     """
     contents = _load(path)
-    config = TrainConfig.from_dict(contents["config"])
-    model = ConvVAE(config.latent_dim, config.channels)
-    model.load_state_dict(contents["model"])
-    return model.eval(), float(contents["sigma"]), config
+    config = _config_of(path, contents)
+    try:
+        model = ConvVAE(config.latent_dim, config.channels)
+        model.load_state_dict(contents["model"])
+        return model.eval(), float(contents["sigma"]), config
+    except Exception as error:
+        raise CheckpointError(f"{path}: holds something else than a saved model ({error})") from error
+
+
+def _config_of(path: Path, contents: dict[str, Any]) -> TrainConfig:
+    try:
+        return TrainConfig.from_dict(contents["config"])
+    except Exception as error:
+        raise CheckpointError(f"{path}: does not tell how it was trained ({error})") from error
 
 
 def _made_on(state: TrainState) -> str:
@@ -95,12 +107,21 @@ def _write(path: Path, contents: dict[str, Any]) -> None:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    # PyTorch's reader of the older, unzipped format fails on other files in ways of every kind.
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(f"{path}: is absent, cut short, or no saved model")
+    """Raises: CheckpointError: the file is absent or damaged. OSError: it cannot be read."""
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            torn = archive.testzip()
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: is absent") from None
+    except OSError:
+        raise
+    except Exception as error:
+        raise CheckpointError(f"{path}: is cut short, or no saved model ({error})") from error
+    if torn is not None:
+        raise CheckpointError(f"{path}: is damaged (its part {torn})")
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError) as error:
+    except Exception as error:
         # The first line says what; the others how to lower PyTorch's guard.
         reason = str(error).partition("\n")[0]
         raise CheckpointError(f"{path}: cannot be read as a saved model ({reason})") from error

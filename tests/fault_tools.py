@@ -1,6 +1,7 @@
 """A small checkout to break: run in it, kill in it, and audit what is left."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -66,16 +67,30 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
+def keep_output(folder: Path, output: str) -> None:
+    with (folder / "output.log").open("a") as log:
+        log.write(output)
+
+
+def reports_told(folder: Path) -> list[tuple[str, str]]:
+    """(trial, epoch) of every report, in the order in which all calls so far told of them."""
+    return re.findall(r"^trial (\d+): epoch ([\d.]+)/", (folder / "output.log").read_text(), re.MULTILINE)
+
+
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """The command line as a process of its own, both its outputs in one pipe."""
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen([sys.executable, "-m", "hpo", *arguments], cwd=folder, env=environment(), **pipes)
+    settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    # A group of its own, which can be signalled as a terminal does.
+    settings |= {"start_new_session": True, "cwd": folder, "env": environment()}
+    return subprocess.Popen([sys.executable, "-m", "hpo", *arguments], **settings)
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
     )
+    keep_output(folder, done.stdout)
+    return done
 
 
 def run_deadly(folder: Path, moment: tuple[str, str, int], *arguments: str) -> bool:
@@ -126,8 +141,6 @@ def audit(folder: Path) -> list[FrozenTrial]:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'trial_intermediate_values'").fetchone():
             return []
-        twice = "SELECT trial_id, step FROM trial_intermediate_values GROUP BY trial_id, step HAVING count(*) > 1"
-        assert connection.execute(twice).fetchall() == []
         if not connection.execute("SELECT 1 FROM studies").fetchone():
             return []
     trials = load(folder).trials

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
+from optuna_dashboard._note import get_note_from_system_attrs
 from PIL import Image
 
 from hpo import artifacts
@@ -98,6 +100,25 @@ def test_a_pruned_trial_has_every_artifact_and_says_what_it_was_compared_with(pl
     assert pruned.user_attrs["end"] == f"pruned at epoch {step}: {best:.4f} against the median {bound:.4f}"
     assert files(place, number).keys() == PICTURES | OF_REPORTS
     assert n_frames(files(place, number)["reconstruction_progress.gif"]) == step + 1
+
+
+def first_line(place: Workplace, number: int) -> str:
+    """Of a trial's note."""
+    attributes = place.study._storage.get_study_system_attrs(place.study._study_id)
+    trial_id = place.study.get_trials()[number]._trial_id
+    return str(get_note_from_system_attrs(attributes, trial_id)["body"]).splitlines()[0]
+
+
+def test_a_trials_note_begins_with_how_it_ended(place: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    list(work(place, 8, None))
+    pruned = next(trial for trial in place.study.trials if trial.state == TrialState.PRUNED)
+    assert first_line(place, 0) == "**Finished.**"
+    assert re.fullmatch(
+        r"\*\*Pruned at epoch \d: [\d.]+ against the median [\d.]+\.\*\*", first_line(place, pruned.number)
+    )
+    monkeypatch.setattr("model.train.MAX_SKIPPED_SHARE", -1.0)
+    list(work(place, 9, None))
+    assert first_line(place, 8).startswith("**Diverged: ")
 
 
 def test_a_trial_that_diverges_before_its_first_report_shows_the_untrained_model_alone(

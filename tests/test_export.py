@@ -13,6 +13,7 @@ from hpo.commands.look import export
 from hpo.export import write_tables
 from hpo.paths import ExportPaths
 from hpo.trial_frames import epochs_frame, trials_frame
+from hpo.trial_table import trial_rows
 from tests import synthetic
 
 METRICS = """epoch,images_seen,train_bpd,val_bpd,val_mse,skipped_updates,elapsed_s,learning_rate
@@ -33,7 +34,7 @@ def at_hand(tmp_path: Path) -> StudyAtHand:
 
 
 def test_trials_have_a_row_each_with_all_that_is_known(at_hand: StudyAtHand) -> None:
-    frame = trials_frame(at_hand.study, at_hand.config)
+    frame = trials_frame(trial_rows(at_hand.study, at_hand.config), at_hand.config)
     assert frame["number"].tolist() == [0, 1, 2, 3]
     assert frame["state"].tolist() == ["complete", "pruned", "fail", "running"]
     assert frame["kind"].tolist() == ["finished", "pruned", "failed", "running"]
@@ -55,14 +56,17 @@ def test_trials_have_a_row_each_with_all_that_is_known(at_hand: StudyAtHand) -> 
 
 
 def test_columns_have_kinds_that_keep_whole_numbers_whole_and_times_times(at_hand: StudyAtHand) -> None:
-    kinds = {name: str(kind) for name, kind in trials_frame(at_hand.study, at_hand.config).dtypes.items()}
+    kinds = {
+        name: str(kind)
+        for name, kind in trials_frame(trial_rows(at_hand.study, at_hand.config), at_hand.config).dtypes.items()
+    }
     assert kinds["number"] == "int64" and kinds["latent_dim"] == kinds["batch_size"] == "Int64"
     assert kinds["beta"] == kinds["val_bpd"] == "float64" and kinds["kind"] == kinds["schedule"] == "string"
     assert kinds["datetime_start"] == kinds["datetime_complete"] == "datetime64[us]"
 
 
 def test_epochs_come_from_a_trials_table_else_from_its_reports(at_hand: StudyAtHand) -> None:
-    frame = epochs_frame(at_hand.study, at_hand.config, at_hand.paths)
+    frame = epochs_frame(trial_rows(at_hand.study, at_hand.config), at_hand.study, at_hand.paths)
     assert frame["trial"].tolist() == [0, 0, 1, 3]
     assert frame["epoch"].tolist() == [0.5, 1.0, 0.5, 0.5]
     assert frame["val_bpd"].tolist() == [7.5, 7.25, 7.75, 7.0]
@@ -76,8 +80,8 @@ def test_epochs_come_from_a_trials_table_else_from_its_reports(at_hand: StudyAtH
 def test_both_formats_hold_the_same(at_hand: StudyAtHand, tmp_path: Path) -> None:
     target = ExportPaths(tmp_path / "elsewhere")
     assert write_tables(at_hand, target) == (4, 4)
-    trials = trials_frame(at_hand.study, at_hand.config)
-    epochs = epochs_frame(at_hand.study, at_hand.config, at_hand.paths)
+    trials = trials_frame(trial_rows(at_hand.study, at_hand.config), at_hand.config)
+    epochs = epochs_frame(trial_rows(at_hand.study, at_hand.config), at_hand.study, at_hand.paths)
     for frame, csv, parquet in (
         (trials, target.trials_csv, target.trials_parquet),
         (epochs, target.epochs_csv, target.epochs_parquet),
@@ -93,7 +97,7 @@ def test_both_formats_hold_the_same(at_hand: StudyAtHand, tmp_path: Path) -> Non
 def test_a_lost_table_leaves_what_the_study_knows(at_hand: StudyAtHand) -> None:
     for file in at_hand.paths.artifacts.iterdir():
         file.unlink()
-    frame = epochs_frame(at_hand.study, at_hand.config, at_hand.paths)
+    frame = epochs_frame(trial_rows(at_hand.study, at_hand.config), at_hand.study, at_hand.paths)
     assert frame["val_bpd"].tolist() == [7.5, 7.25, 7.75, 7.0]
     assert frame["images_seen"].isna().all()
 

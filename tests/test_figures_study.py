@@ -217,7 +217,7 @@ def test_a_whole_search_renders_from_its_database(tmp_path: Path) -> None:
     at_hand = synthetic.begin(tmp_path)
     synthetic.search(at_hand, 30, pictures=False)
     synthetic.keep_yardstick(at_hand)
-    trials, axes = trials_frame(at_hand.study, at_hand.config), axes_of(at_hand.config)
+    trials, axes = trials_frame(trial_rows(at_hand.study, at_hand.config), at_hand.config), axes_of(at_hand.config)
     curves = {row.number: row.curve for row in trial_rows(at_hand.study, at_hand.config)}
     curve = yardstick_of(at_hand.study, at_hand.paths).curve
     linear = [(size, one.rate_nats, one.distortion_nats) for size, one in curve.items()]

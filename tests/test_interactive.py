@@ -16,11 +16,12 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from hpo import artifacts, study_page
 from hpo.figures.interactive import learning_curves, rate_distortion, score_against_compute
 from hpo.figures.interactive_data import (
+    BetaScale,
     Linear,
     Spending,
     Trial,
     best_finished,
-    colour_ticks,
+    beta_scale,
     marker_sizes,
     rate_distortion_window,
     score_window,
@@ -98,8 +99,10 @@ def test_the_best_is_the_finished_trial_of_lowest_score() -> None:
 
 
 def test_colours_are_named_at_round_places_of_the_log_scale() -> None:
-    assert colour_ticks([-1.0, 0.0, 1.0]) == [-1.0, -0.5, 0.0, 0.5, 1.0]
-    assert colour_ticks([0.0, 0.0]) == [0.0]
+    scale = beta_scale([0.1, 1.0, 10.0])
+    assert scale == BetaScale((-1.0, 0.0, 1.0), (-1.0, -0.5, 0.0, 0.5, 1.0), ("0.1", "0.32", "1", "3.2", "10"))
+    assert beta_scale([1.0, 1.0]) == BetaScale((0.0, 0.0), (0.0,), ("1",))
+    assert beta_scale([1e-6, 1e-2]).labels == ("1e-06", "1e-05", "0.0001", "0.001", "0.01")
 
 
 def test_lines_of_equal_score_are_round_and_hold_what_the_score_says() -> None:
@@ -124,9 +127,10 @@ def test_every_trial_is_a_marker_coloured_by_beta_and_sized_by_latent_dimension(
     assert figure.data[-1] is cloud, "above all lines"
 
 
-def test_a_weight_of_zero_still_has_a_colour() -> None:
-    cloud = trace(rate_distortion((replace(FINISHED, beta=0.0),), (), ()), "trials")
-    assert list(cloud.marker.color) == [-3.0]
+def test_a_weight_of_zero_makes_the_scale_linear_and_is_labelled_zero() -> None:
+    cloud = trace(rate_distortion((replace(FINISHED, beta=0.0), replace(FINISHED, beta=1.0)), (), ()), "trials")
+    assert list(cloud.marker.color) == [0.0, 1.0]
+    assert list(cloud.marker.colorbar.ticktext) == ["0", "0.25", "0.5", "0.75", "1"]
 
 
 def test_learning_curves_have_gaps_between_trials_and_crosses_at_prunings() -> None:

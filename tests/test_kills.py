@@ -17,11 +17,13 @@ from tests.fault_tools import (
     audit_the_end,
     checkout,
     finish,
+    keep_output,
     kill,
     load,
     make_images,
     outcome,
     paths_in,
+    reports_told,
     run_deadly,
     start,
 )
@@ -56,6 +58,10 @@ MOMENTS_OF_TUNE = [
     ("after", "optuna.study.Study.tell", 1),
     ("after", "optuna.study.Study.tell", 3),
     ("before", "hpo.objective.remove_unneeded", 2),
+    ("before", "hpo.trial_pictures.save_pixels", 1),
+    ("after", "hpo.artifacts.upload_artifact", 2),
+    ("before", "hpo.artifacts.shutil.copyfileobj", 3),
+    ("before", "hpo.trial_end.notes.save", 1),
 ]
 MOMENTS_OF_RETRAINING = [
     ("after", "model.train._update", 9),
@@ -64,14 +70,13 @@ MOMENTS_OF_RETRAINING = [
     ("before", "hpo.run.score", 1),
     ("before", "hpo.suite.curves.loss_curves", 1),
     ("before", "hpo.run.write_films", 1),
-    ("after", "hpo.run.move_aside", 1),
     ("before", "hpo.retrain._write_down", 1),
 ]
 MOMENTS_OF_A_SINGLE_RUN = [
     ("after", "model.train._update", 8),
     ("after", "hpo.run.save_state", 1),
     ("before", "model.atomic.os.replace", 5),
-    ("after", "hpo.run.move_aside", 1),
+    ("before", "hpo.run.write_page", 1),
 ]
 # Where the random kills strike, and at which call at the latest.
 RANDOM_PLACES = [(_EXECUTE, 250), (_COMMIT, 60), ("model.train._update", 20), ("model.atomic.os.replace", 6)]
@@ -106,6 +111,13 @@ def reference(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def audit_as_if_undisturbed(folder: Path, reference: Path) -> None:
+    audit_the_end(folder, N_TRIALS)
+    assert outcome(folder) == outcome(reference)
+    told = reports_told(folder)
+    assert len(told) == len(set(told)), "an epoch was reported twice"
+
+
 @pytest.mark.parametrize("moment", MOMENTS_OF_TUNE, ids=str)
 def test_a_search_that_was_killed_ends_as_if_it_had_not(
     moment: tuple[str, str, int], reference: Path, images: Path, tmp_path: Path
@@ -114,8 +126,7 @@ def test_a_search_that_was_killed_ends_as_if_it_had_not(
     kill(folder, moment, "tune", "small")
     audit(folder)
     finish(folder, "tune", "small")
-    audit_the_end(folder, N_TRIALS)
-    assert outcome(folder) == outcome(reference)
+    audit_as_if_undisturbed(folder, reference)
 
 
 def test_a_search_killed_in_one_trial_after_another_ends_as_if_it_had_not(
@@ -126,8 +137,7 @@ def test_a_search_killed_in_one_trial_after_another_ends_as_if_it_had_not(
         kill(folder, ("after", "model.train._update", n_updates), "tune", "small")
         audit(folder)
     finish(folder, "tune", "small")
-    audit_the_end(folder, N_TRIALS)
-    assert outcome(folder) == outcome(reference)
+    audit_as_if_undisturbed(folder, reference)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -145,8 +155,7 @@ def test_a_search_killed_at_random_statements_and_writes_ends_as_if_it_had_not(
         audit(folder)
     assert n_kills >= 2, "or this was hardly a test"
     finish(folder, "tune", "small")
-    audit_the_end(folder, N_TRIALS)
-    assert outcome(folder) == outcome(reference)
+    audit_as_if_undisturbed(folder, reference)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -158,16 +167,17 @@ def test_a_search_killed_from_outside_at_random_times_ends_as_if_it_had_not(
         process = start(folder, "tune", "small")
         assert process.stdout is not None
         for line in process.stdout:
+            keep_output(folder, line)
             # From the forecast on: before it there is only Python's own start.
             if "images/s here" in line:
                 break
         time.sleep(chance.uniform(0, 1.5))
         process.kill()
-        process.communicate()
+        output, _ = process.communicate()
+        keep_output(folder, output)
         audit(folder)
     finish(folder, "tune", "small")
-    audit_the_end(folder, N_TRIALS)
-    assert outcome(folder) == outcome(reference)
+    audit_as_if_undisturbed(folder, reference)
 
 
 @pytest.mark.parametrize(("number", "times"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)])
@@ -178,6 +188,7 @@ def test_a_search_asked_to_stop_leaves_within_seconds_and_goes_on_as_if_it_had_n
     process = start(folder, "tune", "small")
     assert process.stdout is not None
     for line in process.stdout:
+        keep_output(folder, line)
         if "epoch 1/" in line:
             break
     asked = time.monotonic()
@@ -185,12 +196,12 @@ def test_a_search_asked_to_stop_leaves_within_seconds_and_goes_on_as_if_it_had_n
         process.send_signal(number)
         time.sleep(0.05)
     output, _ = process.communicate(timeout=30)
+    keep_output(folder, output)
     assert process.returncode == 130, output
     assert time.monotonic() - asked < 10
     assert not any("deaths" in trial.user_attrs for trial in audit(folder)), "to stop is not to die"
     finish(folder, "tune", "small")
-    audit_the_end(folder, N_TRIALS)
-    assert outcome(folder) == outcome(reference)
+    audit_as_if_undisturbed(folder, reference)
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +222,19 @@ def test_a_retraining_that_was_killed_ends_as_if_it_had_not(
     finish(folder, "retrain", "small")
     assert_alike(paths_in(folder).best, paths_in(reference).best)
     assert load(folder).user_attrs["retrained_epochs"] == 3
+
+
+def test_a_kill_while_an_earlier_retraining_gives_way_loses_neither(
+    reference: Path, tuned: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tuned, tmp_path / "checkout", symlinks=True)
+    finish(folder, "retrain", "small", "--epochs", "1")
+    kill(folder, ("after", "hpo.run.move_aside", 1), "retrain", "small")
+    assert not paths_in(folder).best.folder.exists(), "moved aside, and nothing in its place yet"
+    finish(folder, "retrain", "small")
+    assert_alike(paths_in(folder).best, paths_in(reference).best)
+    (earlier,) = paths_in(folder).folder.glob("best-*")
+    assert len(pd.read_csv(RunPaths(earlier).metrics_csv)) == 2
 
 
 @pytest.fixture(scope="module")

@@ -115,10 +115,12 @@ def test_when_the_leader_is_killed_its_workers_die_and_the_next_call_goes_on(fol
 def test_workers_asked_to_stop_leave_their_trials_to_be_gone_on_with(signals: int, folder: Path) -> None:
     leader = start_workers(folder)
     for _ in range(signals):
-        leader.send_signal(signal.SIGINT)
+        # As a terminal does: to every process of the group.
+        os.killpg(leader.pid, signal.SIGINT)
         time.sleep(0.3)
     output, _ = leader.communicate(timeout=30)
     assert leader.returncode == 130, output
+    assert "Traceback" not in output
     finish(folder, *TUNE)
     audit_against_the_reference(folder)
     assert not any("deaths" in trial.user_attrs for trial in load(folder).trials), "to stop is not to die"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from optuna.trial import TrialState
 
 from hpo.at_hand import StudyAtHand, open_at_hand
 from hpo.commands.look import report as report_command
@@ -148,22 +149,28 @@ def test_the_first_trial_is_called_the_tutorials_and_compared(begin: Begin) -> N
     synthetic.add(at_hand, 6.75)
     synthetic.add(at_hand, 6.5)
     text = read(at_hand).text
-    assert "The tutorial’s values 6.750 ✓ beaten by 0.250" in text
-    assert "The first trial, which had the tutorial’s values, scored 6.7500; the best is 0.250 better." in text
+    assert "First trial: the tutorial’s values 6.750 ✓ beaten by 0.250" in text
+    assert "which had the tutorial’s values of what is searched, scored 6.7500; the best is 0.250 better." in text
 
 
 def test_a_first_trial_that_nothing_has_beaten_is_told_as_such(begin: Begin) -> None:
     at_hand = begin()
     synthetic.add(at_hand, 6.5)
     synthetic.add(at_hand, 6.75)
-    assert "The best is the first trial, which had the tutorial’s values: nothing sampled since" in read(at_hand).text
+    assert (
+        "The best is the first trial, which had the tutorial’s values of what is searched: nothing sampled since"
+        in read(at_hand).text
+    )
 
 
 def test_a_first_trial_that_did_not_finish_is_told_as_such(begin: Begin) -> None:
     at_hand = begin()
     synthetic.add(at_hand, end="diverged: not finite")
     synthetic.add(at_hand, 6.75)
-    assert "which had the tutorial’s values, did not finish (diverged: not finite)." in read(at_hand).text
+    assert (
+        "which had the tutorial’s values of what is searched, did not finish (diverged: not finite)."
+        in read(at_hand).text
+    )
 
 
 def test_a_range_without_the_tutorials_value_makes_the_first_trial_just_the_first(begin: Begin) -> None:
@@ -200,7 +207,7 @@ def test_a_retrained_trial_that_is_no_longer_the_best_is_told_as_such(begin: Beg
     for score in (6.75, 6.5, 6.25):
         synthetic.add(at_hand, score)
     retrain(at_hand)
-    assert "trial 2 is now the best: make best-retrain STUDY=small" in read(at_hand).text
+    assert "That is not the best trial, which is 2: make best-retrain STUDY=small" in read(at_hand).text
 
 
 def test_without_retraining_the_command_for_it_is_told(begin: Begin) -> None:
@@ -424,7 +431,47 @@ def test_a_commit_that_cannot_be_relied_on_is_told(begin: Begin, commit: str | N
 def test_a_search_bounded_by_minutes_says_that_it_depends_on_the_machine(begin: Begin) -> None:
     at_hand = begin(file={"budget": {"timeout_minutes": 30}})
     synthetic.add(at_hand, 6.5)
-    assert "bounded by minutes" in read(at_hand).text
+    assert "Bounded by minutes" in read(at_hand).text
+
+
+def test_what_the_calls_were_told_beyond_the_file_is_part_of_the_command(begin: Begin) -> None:
+    at_hand = begin(calls=[{"trials": 40, "timeout_minutes": None, "workers": 4, "device": "CPU, bfloat16"}])
+    synthetic.add(at_hand, 6.5)
+    text = read(at_hand).text
+    assert "make tune STUDY=small TRIALS=40 WORKERS=4" in text
+    assert "does not repeat itself" in text
+    assert "CPU, bfloat16" in text
+
+
+def test_one_worker_bounded_by_trials_alone_repeats_itself(begin: Begin) -> None:
+    budget = {"trials": 6}
+    at_hand = begin(file={"budget": budget}, calls=[{**budget, "timeout_minutes": None, "workers": 1, "device": "CPU"}])
+    synthetic.add(at_hand, 6.5)
+    text = read(at_hand).text
+    assert "give the same trials" in text and "does not repeat itself" not in text
+    assert "TRIALS=" not in text
+
+
+def test_a_trial_whose_facts_are_half_written_down_is_one_under_way(begin: Begin) -> None:
+    at_hand = begin()
+    synthetic.add(at_hand, 6.5)
+    trial = at_hand.study.ask()
+    trial.report(6.4, 1)
+    trial.set_user_attr("end", "finished")
+    trial.set_user_attr("val_rate_nats", 100.0)
+    text = read(at_hand).text
+    assert "The best of 2 trials scores 6.500" in text
+
+
+def test_a_trial_that_another_program_ended_counts_as_failed(begin: Begin) -> None:
+    at_hand = begin()
+    synthetic.add(at_hand, 6.5)
+    for state, value in ((TrialState.FAIL, None), (TrialState.COMPLETE, 1.0)):
+        at_hand.study.tell(at_hand.study.ask(), value, state=state)
+    report = study_report(at_hand)
+    assert [row.end for row in report.rows][1:] == ["failed: ended from outside"] * 2
+    assert report.answer is not None and report.answer.best.number == 0
+    assert report.cost.n_faulty == 2
 
 
 # The page as a document

@@ -1,11 +1,14 @@
 """How a study stands, told without changing it; and what `clean` lets go of."""
 
+import shutil
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.artifacts import upload_artifact
 from optuna.trial import TrialState
 
+from hpo.artifacts import store
 from hpo.checkpoints import clean
 from hpo.lock import held
 from hpo.objective import TrialReported, TrialStarted, Workplace
@@ -111,6 +114,23 @@ def test_failed_trials_a_retraining_under_way_and_a_call_at_work_are_told(
         assert lines["Next"] == ["make dashboard STUDY=small, or wait"]
         with held(place.paths.best.lock, "it"):
             assert len(told(place)["attention"]) == 1
+
+
+def test_a_damaged_checkpoint_and_lost_artifacts_are_told(place: Workplace) -> None:
+    list(work(place, 1, None))
+    events = work(place, 6, None)
+    while not isinstance(next(events), TrialReported):
+        pass
+    events.close()
+    place.paths.checkpoint(1).write_bytes(b"torn")
+    (place.paths.folder / "file").write_text("content")
+    upload_artifact(
+        study_or_trial=place.study, file_path=str(place.paths.folder / "file"), artifact_store=store(place.paths)
+    )
+    shutil.rmtree(place.paths.artifacts)
+    interrupted, lost = told(place)["attention"]
+    assert interrupted == "trial 1 was interrupted; make tune STUDY=small goes on with it at its start"
+    assert "1 of 1 files of the study are not there (file of the study)" in lost
 
 
 def test_the_next_step_follows_the_study_to_its_end(place: Workplace) -> None:

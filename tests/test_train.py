@@ -1,5 +1,6 @@
 """Training: repeatable, resumable to the last bit, and robust against values that are not finite."""
 
+import random
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -66,9 +67,29 @@ def test_a_truncated_or_foreign_checkpoint_is_named(data: ImageData, runtime: Ru
         load_state(path, replace(SMALL, beta=2.0), runtime)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_a_checkpoint_with_damaged_bytes_is_named_or_harmless(runtime: Runtime, tmp_path: Path, seed: int) -> None:
+    path, chance = tmp_path / "state.pt", random.Random(seed)
+    state = TrainState(SMALL, runtime)
+    save_state(path, state, [{"val_bpd": 7.0}])
+    contents = bytearray(path.read_bytes())
+    # Half of them where the pickled structure lies, which fails in ways of every kind.
+    at = chance.randrange(3000 if seed % 2 else len(contents) - 64)
+    contents[at : at + chance.randint(1, 64)] = chance.randbytes(chance.randint(1, 64))
+    path.write_bytes(contents)
+    try:
+        loaded, history = load_state(path, SMALL, runtime)
+    except CheckpointError as error:
+        assert str(path) in str(error)
+    else:
+        assert history == [{"val_bpd": 7.0}]
+        for name, value in state.model.state_dict().items():
+            assert torch.equal(loaded.model.state_dict()[name], value)
+
+
 def test_a_saved_model_is_no_state_to_go_on_from(runtime: Runtime, tmp_path: Path) -> None:
     save_model(tmp_path / "model.pt", TrainState(SMALL, runtime).model, 0.1, SMALL)
-    with pytest.raises(CheckpointError, match="holds something else than the state of this model"):
+    with pytest.raises(CheckpointError, match="holds a model alone, not the state of a run"):
         load_state(tmp_path / "model.pt", SMALL, runtime)
 
 

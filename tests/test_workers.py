@@ -4,15 +4,16 @@ import weakref
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import optuna
 import pytest
 import torch
 from optuna.trial import TrialState
 
-from hpo.database import StudyError
-from hpo.objective import Event, Notice, TrialEnded, TrialReported, TrialStarted
+from hpo.database import StudyError, storage
+from hpo.objective import DEATHS, Event, Notice, TrialEnded, TrialReported, TrialStarted
 from hpo.paths import StudyPaths
 from hpo.study import best_trial
-from hpo.workers import FailureStreak, interrupted_trials, work
+from hpo.workers import FailureStreak, excuse_all, interrupted_trials, work
 from model.data import ImageData
 from model.runtime import Runtime
 from model.train import EpochMetrics, TrainState
@@ -91,6 +92,62 @@ def test_the_memory_of_a_trial_that_ran_out_of_it_is_released(
         pass
     assert len(states) == 1 and states[0]() is None
     events.close()
+
+
+def test_a_fault_before_training_fails_its_trial_and_never_returns(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    for function in ("suggest", "TrialFilm", "facts"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"hpo.objective.{function}", broken)
+            list(work(place, len(study.trials) + (function != "suggest"), None))
+        # Between them one that works: three failures in a row would stop the study.
+        list(work(place, len(study.trials) + 1, None))
+    ends = [trial.user_attrs["end"] for trial in study.trials if trial.state == TrialState.FAIL]
+    assert ends == ["failed: AssertionError: a bug"] * 3
+    assert not begun(study)
+
+
+def test_a_trial_that_another_program_ends_under_its_worker_is_let_go(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    events = work(place, 2, None)
+    while not isinstance(next(events), TrialReported):
+        pass
+    study.tell(0, state=TrialState.FAIL)
+    endings = [event for event in events if isinstance(event, TrialEnded)]
+    assert endings[0] == TrialEnded(0, TrialState.FAIL, "failed: ended from outside", None)
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert "traceback" not in study.trials[0].user_attrs and not paths.errors.exists()
+
+
+def test_a_study_deleted_under_its_worker_is_told(paths: StudyPaths, data: ImageData, runtime: Runtime) -> None:
+    study = begin(paths, data)
+    events = work(place_of(paths, study, data, runtime), 2, None)
+    while not isinstance(next(events), TrialReported):
+        pass
+    optuna.delete_study(study_name="small", storage=storage(paths))
+    with pytest.raises(StudyError, match="was deleted while it was worked on"):
+        list(events)
+
+
+def test_a_worker_that_dies_with_its_leader_is_not_held_against_its_trial(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    for _ in range(4):
+        events = work(place, 2, None)
+        while not isinstance(next(events), TrialStarted):
+            pass
+        abandon(events, paths, 0)
+        excuse_all(paths)
+    list(work(place, 1, None))
+    assert study.trials[0].state == TrialState.COMPLETE and DEATHS not in study.trials[0].user_attrs
 
 
 def test_failures_are_counted_over_all_workers(paths: StudyPaths) -> None:

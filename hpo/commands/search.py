@@ -35,6 +35,7 @@ def tune(
     from hpo.at_hand import StudyAtHand, as_it_ran
     from hpo.report import try_to_write_report
     from hpo.summary import findings, next_step
+    from hpo.workers import TrialsFail
 
     budget = _call_budget(study_config.budget, trials, timeout)
     prepared = tuning.prepare_machine(study_config, device)
@@ -47,10 +48,15 @@ def tune(
         opened, line = tuning.measure_and_begin(prepared, study, budget)
         if line:
             say(line)
-        interrupted = follow_trials(opened, workers)
+            tuning.write_down_call(opened, workers)
         place = opened.place
-        say(*findings(place.study, place.config, opened.ppca_bpd))
         at_hand = StudyAtHand(place.study, as_it_ran(place.config, place.study), place.paths, config)
+        try:
+            interrupted = follow_trials(opened, workers)
+        except TrialsFail:
+            say(try_to_write_report(at_hand))
+            raise
+        say(*findings(place.study, place.config, opened.ppca_bpd))
         say(try_to_write_report(at_hand), next_step(place.study, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from hpo.figures.interactive_data import (
     Linear,
     Trial,
     best_finished,
-    colour_ticks,
+    beta_scale,
     marker_sizes,
     rate_distortion_window,
     score_window,
@@ -23,8 +22,6 @@ from hpo.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, PAPER, VERMILLION
 
 # Lines beneath what counts: darker than the grid, lighter than the rest.
 _QUIET = "#A3ACB5"
-# On a log scale a weight of zero has no place of its own.
-_LEAST_BETA = 1e-3
 
 
 def rate_distortion(trials: Sequence[Trial], linear: Sequence[Linear], iso_scores: Sequence[IsoScore]) -> go.Figure:
@@ -107,15 +104,14 @@ def _hover(trial: Trial) -> str:
 
 
 def _trial_cloud(trials: Sequence[Trial]) -> go.Scatter:
-    exponents = [math.log10(max(trial.beta, _LEAST_BETA)) for trial in trials]
-    ticks = colour_ticks(exponents)
+    scale = beta_scale([trial.beta for trial in trials])
     marker: dict[str, Any] = {
         "size": marker_sizes([trial.latent_dim for trial in trials]),
-        "color": [round(one, 4) for one in exponents],
+        "color": [round(place, 4) for place in scale.places],
         "colorscale": "Viridis",
         "line": {"color": PAPER, "width": 1},
         "symbol": ["x" if trial.kind == "pruned" else "circle" for trial in trials],
-        "colorbar": {"title": {"text": "beta"}, "tickvals": ticks, "ticktext": [f"{10**tick:.2g}" for tick in ticks]},
+        "colorbar": {"title": {"text": "beta"}, "tickvals": list(scale.ticks), "ticktext": list(scale.labels)},
     }
     return go.Scatter(
         x=[round(trial.rate_nats, 2) for trial in trials],

@@ -54,6 +54,15 @@ class Spending:
     best: tuple[tuple[float, float], ...]
 
 
+@dataclass(frozen=True)
+class BetaScale:
+    """Where each beta lies on its colour bar, and the bar's ticks with their labels."""
+
+    places: tuple[float, ...]
+    ticks: tuple[float, ...]
+    labels: tuple[str, ...]
+
+
 def best_finished(trials: Sequence[Trial]) -> Trial | None:
     """The finished trial of lowest score, the first of equal ones."""
     finished = [trial for trial in trials if trial.kind == "finished"]
@@ -90,10 +99,13 @@ def score_window(trials: Sequence[Trial]) -> tuple[float, float] | None:
     return low - margin, high + 2 * margin
 
 
-def colour_ticks(exponents: Sequence[float]) -> list[float]:
-    """Five places from the least to the greatest, or one where they are the same."""
-    low, high = min(exponents, default=0.0), max(exponents, default=0.0)
-    return [round(low + step * (high - low) / 4, 4) for step in range(5)] if high > low else [round(low, 4)]
+def beta_scale(betas: Sequence[float]) -> BetaScale:
+    """On a log scale, unless one of them is 0; five ticks from the least to the greatest, or one for all alike."""
+    is_linear = min(betas, default=1.0) == 0
+    places = [beta if is_linear else math.log10(beta) for beta in betas]
+    low, high = min(places, default=0.0), max(places, default=0.0)
+    ticks = [round(low + step * (high - low) / 4, 4) for step in range(5)] if high > low else [round(low, 4)]
+    return BetaScale(tuple(places), tuple(ticks), tuple(f"{tick if is_linear else 10**tick:.2g}" for tick in ticks))
 
 
 def rate_distortion_window(

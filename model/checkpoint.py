@@ -4,6 +4,7 @@ Both are read with `weights_only=True`: tensors and plain values, no code.
 """
 
 import io
+import pickle
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -109,22 +110,24 @@ def _write(path: Path, contents: dict[str, Any]) -> None:
 def _load(path: Path) -> dict[str, Any]:
     """Raises: CheckpointError: the file is absent or damaged. OSError: it cannot be read."""
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            torn = archive.testzip()
+        raw = io.BytesIO(path.read_bytes())
     except FileNotFoundError:
         raise CheckpointError(f"{path}: is absent") from None
-    except OSError:
-        raise
-    except Exception as error:
-        raise CheckpointError(f"{path}: is cut short, or no saved model ({error})") from error
-    if torn is not None:
-        raise CheckpointError(f"{path}: is damaged (its part {torn})")
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
+        # PyTorch does not look at the sums that a zip file keeps of its parts.
+        torn = zipfile.ZipFile(raw).testzip()
+        raw.seek(0)
+        contents = torch.load(raw, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # PyTorch's own words are on how to lower its guard.
+        raise CheckpointError(
+            f"{path}: cannot be read as a saved model (it holds more than tensors and plain values)"
+        ) from error
     except Exception as error:
-        # The first line says what; the others how to lower PyTorch's guard.
         reason = str(error).partition("\n")[0]
         raise CheckpointError(f"{path}: cannot be read as a saved model ({reason})") from error
+    if torn is not None:
+        raise CheckpointError(f"{path}: is damaged (its part {torn})")
     if not isinstance(contents, dict) or not {"config", "model"} <= contents.keys():
         raise CheckpointError(f"{path}: holds something else than a saved model")
     return contents

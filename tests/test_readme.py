@@ -195,7 +195,7 @@ def test_the_showcase_tells_the_numbers_of_its_files() -> None:
     for name, digits in (("val_bpd", 3), ("test_bpd", 3), ("ppca_bpd", 3), ("test_mse", 5), ("test_rate_nats", 1)):
         assert f"{METRICS[name]:.{digits}f}" in page
     finished = trials[trials["state"] == "complete"].sort_values("val_bpd")
-    assert METRICS["trial"] == finished.iloc[0]["trial"] == 0
+    assert METRICS["trial"] == finished.iloc[0]["trial"]
     assert f"val_bpd {finished.iloc[0]['val_bpd']:.3f} after 3 epochs" in page
     assert f"trial {finished.iloc[1]['trial']} with {finished.iloc[1]['val_bpd']:.3f}" in page
     n_pruned, n_ended = (trials["state"] == "pruned").sum(), (trials["state"] != "running").sum()

@@ -214,7 +214,9 @@ def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) 
         trial.set_user_attr(name, value)
     if notice := show(trial, place.config, place.paths, course, end):
         yield Notice(f"trial {trial.number}: {notice}")
-    trial.set_constraint(CONSTRAINT, 0.0 if feasible else 1.0)
+    # Once only: a worker that was killed since may have done it.
+    if CONSTRAINT not in place.study.get_trials(deepcopy=False)[trial.number].constraints:
+        trial.set_constraint(CONSTRAINT, 0.0 if feasible else 1.0)
     value = history[-1]["val_bpd"] if history else None
     outcome = _OUTCOMES.get(end.partition(":")[0], TrialState.PRUNED)
     place.study.tell(trial, value if outcome == TrialState.COMPLETE else None, state=outcome)

@@ -411,7 +411,7 @@ def test_a_trial_out_of_range_is_answered_with_those_that_there_are(number: int)
 
 @pytest.mark.usefixtures("resumed")
 def test_a_trial_without_a_score_is_refused() -> None:
-    assert refusal("retrain", "mine", "--trial", "1").startswith("--trial 1: is not over yet")
+    assert refusal("retrain", "mine", "--trial", "1").startswith("--trial 1: is running; choose one that finished")
 
 
 @pytest.mark.usefixtures("resumed")

@@ -3,6 +3,7 @@
 N images, H W pixels.
 """
 
+import io
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,11 @@ class TrialFilm:
         """Keep what the model makes of images and draws. Training goes on as if nobody had looked."""
         reconstructed = as_pixels(reconstruct(state.model, self._images, state.runtime))
         samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
+        # By way of memory: writing to a file, NumPy tells of a full disk without its error number.
+        buffer = io.BytesIO()
+        np.save(buffer, np.concatenate([reconstructed, samples]))
         with replacing(self._paths.frame(report)) as temporary:
-            np.save(temporary, np.concatenate([reconstructed, samples]))
+            temporary.write_bytes(buffer.getbuffer())
 
     def shots(self, n_reports: int) -> list[Shot]:
         """Those kept up to a report; later ones are of a course that was given up."""

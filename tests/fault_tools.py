@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,11 @@ def keep_output(folder: Path, output: str) -> None:
 
 def reports_told(folder: Path) -> list[tuple[str, str]]:
     """(trial, epoch) of every report, in the order in which all calls so far told of them."""
-    return re.findall(r"^trial (\d+): epoch ([\d.]+)/", (folder / "output.log").read_text(), re.MULTILINE)
+    lines = (folder / "output.log").read_text().splitlines()
+    # A signal that comes while a line is being printed has the terminal print it again, to the last digit of its speed.
+    once = [line for before, line in pairwise(["", *lines]) if line != before]
+    matches = [re.match(r"trial (\d+): epoch ([\d.]+)/", line) for line in once]
+    return [(match[1], match[2]) for match in matches if match]
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -52,7 +52,7 @@ def start_workers(folder: Path) -> subprocess.Popen[str]:
 
 
 def workers_of(leader: subprocess.Popen[str]) -> list[int]:
-    command = ["ps", "--ppid", str(leader.pid), "-o", "pid=,args="]
+    command = ["ps", "-ww", "--ppid", str(leader.pid), "-o", "pid=,args="]
     found = subprocess.run(command, capture_output=True, text=True).stdout
     return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]
 

@@ -91,7 +91,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, *command], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
+        [sys.executable, *command], cwd=folder, env=environment(), capture_output=True, text=True, timeout=600
     )
     keep_output(folder, done.stdout)
     return done

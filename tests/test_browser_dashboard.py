@@ -55,7 +55,7 @@ def environment() -> dict[str, str]:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, timeout=280
+        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -74,7 +74,7 @@ def serve(folder: Path, name: str, log: Path, *options: str) -> Iterator[Server]
         yield Server(announced(log), log)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(60)
 
 
 def announced(log: Path) -> str:
@@ -196,7 +196,7 @@ def test_a_study_can_be_browsed_while_it_runs_and_lost_files_are_told(
         for server in serve(folder, "running", tmp_path / "server.log", "--port", "18080"):
             browse_while_it_grows(server, chromium.new_page(viewport={"width": 1400, "height": 1800}))
     finally:
-        tuning.wait(200)
+        tuning.wait(400)
     assert tuning.returncode == 0, tune_log.read_text()
     for log in (tune_log, tmp_path / "server.log"):
         assert "locked" not in log.read_text() and "Traceback" not in log.read_text(), log.read_text()
@@ -208,7 +208,7 @@ def browse_while_it_grows(server: Server, page: Page) -> None:
     page.goto(f"{server.address}/dashboard/studies/1/trials")
     expect(page.get_by_text("Trial 0").first).to_be_visible()
     n_before = page.get_by_text(re.compile(r"^Trial \d+$")).count()
-    expect(page.get_by_text(f"Trial {n_before + 1}", exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f"Trial {n_before + 1}", exact=True).first).to_be_visible(timeout=90_000)
     for path in ("", "/analytics", "/note", "/trials?numbers=0"):
         page.goto(f"{server.address}/dashboard/studies/1{path}")
         page.wait_for_load_state("networkidle")

@@ -79,6 +79,10 @@ class StudyPaths:
         """Held for the moment in which a process writes the study's page in the dashboard."""
         return self.claims / "page.lock"
 
+    def trial_claims(self) -> list[Path]:
+        """The claims there are, of living workers and of dead ones."""
+        return sorted(self.claims.glob("trial_*.lock"))
+
     @property
     def errors(self) -> Path:
         """Tracebacks of trials that failed."""
@@ -128,46 +132,49 @@ class ExportPaths:
 
 
 @dataclass(frozen=True)
-class TrialPaths:
-    """What one trial draws, below its folder until it is over; the pictures become artifacts under their names."""
+class _TrainingPaths:
+    """What is drawn and written of any training, a trial's or a whole run's."""
 
     folder: Path
+
+    @property
+    def metrics_csv(self) -> Path:
+        """The numbers at every report point; of a run, the untrained model's first."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def reconstructions(self) -> Path:
+        """Validation images and their reconstructions."""
+        return self.folder / "reconstructions.png"
+
+    @property
+    def samples(self) -> Path:
+        """Images decoded from the prior; of a run, beside those from a mixture fitted to the encodings."""
+        return self.folder / "samples.png"
+
+    @property
+    def animation_gif(self) -> Path:
+        """Originals above, reconstructions below, epoch by epoch, the untrained model first."""
+        return self.folder / "reconstruction_progress.gif"
+
+
+@dataclass(frozen=True)
+class TrialPaths(_TrainingPaths):
+    """What one trial draws, below its folder until it is over; the pictures become artifacts under their names."""
 
     def frame(self, report: int) -> Path:
         """What the model made of images and draws at a report point; 0 is the untrained model."""
         return self.folder / f"frame_{report:05d}.npy"
 
     @property
-    def reconstructions(self) -> Path:
-        """Validation images above, their reconstructions below."""
-        return self.folder / "reconstructions.png"
-
-    @property
-    def samples(self) -> Path:
-        """Images decoded from the prior, the same draws for all trials of one latent dimension."""
-        return self.folder / "samples.png"
-
-    @property
     def learning_curve(self) -> Path:
         """Score, rate, error and learning rate over the epochs."""
         return self.folder / "learning_curve.png"
 
-    @property
-    def metrics_csv(self) -> Path:
-        """The numbers at every report point."""
-        return self.folder / "metrics.csv"
-
-    @property
-    def animation_gif(self) -> Path:
-        """Validation images above, their reconstructions below, over the epochs, the untrained model first."""
-        return self.folder / "reconstruction_progress.gif"
-
 
 @dataclass(frozen=True)
-class RunPaths:
+class RunPaths(_TrainingPaths):
     """What one finished training run leaves."""
-
-    folder: Path
 
     @property
     def lock(self) -> Path:
@@ -195,11 +202,6 @@ class RunPaths:
         return self.folder / "metrics.json"
 
     @property
-    def metrics_csv(self) -> Path:
-        """The numbers at every report point, the untrained model first."""
-        return self.folder / "metrics.csv"
-
-    @property
     def model(self) -> Path:
         """Weights and sigma."""
         return self.folder / "model.pt"
@@ -213,16 +215,6 @@ class RunPaths:
     def loss_curves(self) -> Path:
         """Bits per dimension, rate, error and learning rate over the epochs."""
         return self.folder / "loss_curves.png"
-
-    @property
-    def reconstructions(self) -> Path:
-        """Validation images and their reconstructions."""
-        return self.folder / "reconstructions.png"
-
-    @property
-    def samples(self) -> Path:
-        """Images decoded from the prior, beside those from a mixture fitted to the encodings."""
-        return self.folder / "samples.png"
 
     @property
     def interpolations(self) -> Path:
@@ -276,11 +268,6 @@ class RunPaths:
     def samples_mp4(self) -> Path:
         """The same as a video."""
         return self.folder / "samples_progress.mp4"
-
-    @property
-    def animation_gif(self) -> Path:
-        """Originals above, reconstructions below, epoch by epoch."""
-        return self.folder / "reconstruction_progress.gif"
 
     @property
     def animation_mp4(self) -> Path:

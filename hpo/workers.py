@@ -102,7 +102,7 @@ def forget_claims(study: Study, paths: StudyPaths) -> None:
 
 def excuse_all(paths: StudyPaths) -> None:
     """Write down that the leader's death, not a trial's fault, is why its workers die."""
-    for claim in paths.claims.glob(paths.claim(0).name.replace("0000", "*")):
+    for claim in paths.trial_claims():
         with contextlib.suppress(OSError):
             claim.write_text(_OF_A_LEADER)
 

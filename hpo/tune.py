@@ -75,17 +75,19 @@ def open_study(prepared: Prepared, fresh: bool) -> Iterator[tuple[Study | None, 
     """
     paths = StudyPaths.of(prepared.config.name)
     with held(paths.lock, str(paths.folder)):
-        moved = None
-        if fresh and paths.folder.exists():
-            with held(paths.best.lock, str(paths.best.folder)):
-                moved = move_aside(paths.folder)
+        moved = _move_aside(paths) if fresh and paths.folder.exists() else None
         study = existing_study(prepared.config.name, paths)
         if study is None and (paths.checkpoints.exists() or paths.artifacts.exists()):
             # Of a study whose database is gone: another study must neither go on from them nor remove them.
-            moved = move_aside(paths.folder)
+            moved = _move_aside(paths)
         if study is not None and "identity" in study.user_attrs:
             check_unchanged(study, identity(prepared.config, prepared.data), paths)
         yield study, moved
+
+
+def _move_aside(paths: StudyPaths) -> Path | None:
+    with held(paths.best.lock, str(paths.best.folder)):
+        return move_aside(paths.folder)
 
 
 def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -> tuple[Opened, str | None]:

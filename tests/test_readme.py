@@ -89,7 +89,7 @@ def test_the_files_shown_are_those_that_are_written() -> None:
 
 
 def properties(paths: type) -> list[str]:
-    return [name for name, member in vars(paths).items() if isinstance(member, property)]
+    return [name for name in dir(paths) if isinstance(getattr(paths, name), property)]
 
 
 def test_files_of_the_code_map_exist() -> None:

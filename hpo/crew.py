@@ -140,7 +140,7 @@ class Crew:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         n_threads = max(1, torch.get_num_threads() // n_workers)
-        runtime = _share(self._job.runtime, index)
+        runtime = shared_out(self._job.runtime, index)
         # As daemons, they are not left behind.
         process = context.Process(target=be_a_worker, args=(theirs, self._job, runtime, n_threads), daemon=True)
         with ignored(signal.SIGINT):
@@ -158,7 +158,7 @@ class Crew:
                 member.process.join()
 
 
-def _share(runtime: Runtime, index: int) -> Runtime:
+def shared_out(runtime: Runtime, index: int) -> Runtime:
     """GPUs are dealt round robin, unless one was named."""
     if runtime.device.type != "cuda" or runtime.device.index is not None:
         return runtime

@@ -27,6 +27,7 @@ from model.train import Diverged, EpochMetrics, TrainState, train
 # An earlier epoch better than the last by more than this many bits per dimension is worth a word.
 NOTABLE_BPD = 0.01
 # A trial whose worker died is taken up again from its last report so many times; then it is the trial's own fault.
+# One that has all its reports, and so nothing to lose but its pictures, twice as often, from then on without them.
 MAX_TAKE_UPS = 2
 DEATHS = "deaths"
 _OUT_OF_MEMORY = "out of memory"
@@ -111,7 +112,7 @@ def _train_and_end(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Even
     yield TrialStarted(trial.number, values, config.epoch_at(len(_reported(trial, place))))
     course = Course(config, TrialFilm(place.data.validation, place.paths.trial(trial.number)), [])
     try:
-        end = _given_up(trial) or (yield from _train_and_report(trial, place, course))
+        end = _given_up(trial, config.n_reports) or (yield from _train_and_report(trial, place, course))
     except Diverged as error:
         end = f"diverged: {error}"
     except (UserError, OSError, optuna.exceptions.UpdateFinishedTrialError, *DATABASE_ERRORS):
@@ -157,12 +158,18 @@ def _reported(trial: optuna.trial.Trial, place: Workplace) -> set[int]:
     return set(place.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
 
 
-def _given_up(trial: optuna.trial.Trial) -> str | None:
-    """How a trial ends whose worker keeps dying at one point, or None."""
-    deaths = trial.user_attrs.get(DEATHS, {"times": 0})
-    if deaths["times"] <= MAX_TAKE_UPS:
+def _given_up(trial: optuna.trial.Trial, n_reports: int) -> str | None:
+    """How a trial of so many reports ends whose worker keeps dying at one point, or None."""
+    deaths = _deaths(trial)
+    if deaths["times"] <= MAX_TAKE_UPS * (2 if deaths["report"] == n_reports else 1):
         return None
     return f"failed: its worker died {deaths['times']} times after report {deaths['report']}"
+
+
+def _deaths(trial: optuna.trial.Trial) -> dict[str, int]:
+    """How often a worker has died with this trial, and after which of its reports."""
+    deaths: dict[str, int] = trial.user_attrs.get(DEATHS, {"report": 0, "times": 0})
+    return deaths
 
 
 def _train_and_report(trial: optuna.trial.Trial, place: Workplace, course: Course) -> Generator[Event, None, str]:
@@ -212,7 +219,9 @@ def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) 
     better = earlier_best(history) if history else None
     for name, value in facts(place.runtime, history, end, better).items():
         trial.set_user_attr(name, value)
-    if notice := show(trial, place.config, place.paths, course, end):
+    if _deaths(trial)["times"] > MAX_TAKE_UPS and history:
+        yield Notice(f"trial {trial.number}: without pictures, since its worker died again and again at its end")
+    elif notice := show(trial, place.config, place.paths, course, end):
         yield Notice(f"trial {trial.number}: {notice}")
     # Once only: a worker that was killed since may have done it.
     if CONSTRAINT not in place.study.get_trials(deepcopy=False)[trial.number].constraints:

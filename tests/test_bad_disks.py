@@ -4,7 +4,6 @@ import errno
 import os
 import pickle
 import resource
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -134,7 +133,7 @@ def test_a_limit_on_the_size_of_files_is_told_as_a_full_disk_is(folder: Path, re
 
 
 @pytest.mark.parametrize("command", ["tune", "retrain"])
-def test_a_folder_that_vanishes_at_work_is_named(command: str, folder: Path) -> None:
+def test_a_folder_that_vanishes_at_work_is_named(command: str, folder: Path, tmp_path: Path) -> None:
     config = folder / "study_configs" / "small.yaml"
     config.write_text(config.read_text().replace("epochs: 3", "epochs: 200").replace("trials: 4", "trials: 1"))
     if command == "retrain":
@@ -145,7 +144,8 @@ def test_a_folder_that_vanishes_at_work_is_named(command: str, folder: Path) -> 
     for line in process.stdout:
         if "epoch 1/" in line:
             break
-    shutil.rmtree(folder / "results")
+    # In one step: what is written meanwhile cannot get in the way.
+    (folder / "results").rename(tmp_path / "away")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2, output
     assert "vanished while it was worked on" in output.splitlines()[-1]

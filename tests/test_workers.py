@@ -212,6 +212,49 @@ def test_a_trial_whose_worker_keeps_dying_at_one_point_is_taken_up_twice_and_the
     assert study.trials[0].user_attrs["end"] == "failed: its worker died 3 times after report 0"
 
 
+class Death(BaseException):
+    """Ends a worker at once."""
+
+
+def die(*_: object) -> None:
+    raise Death
+
+
+def test_a_trained_trial_whose_worker_keeps_dying_over_its_pictures_does_without_them(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    monkeypatch.setattr("hpo.objective.show", die)
+    for _ in range(3):
+        with pytest.raises(Death):
+            list(work(place, 1, None))
+        paths.claim(0).touch()
+    *_, notice, ending = work(place, 1, None)
+    assert isinstance(notice, Notice) and "without pictures" in notice.text
+    assert isinstance(ending, TrialEnded) and ending.state == TrialState.COMPLETE
+    assert study.trials[0].value == study.trials[0].intermediate_values[place.config.training.epochs]
+
+
+def test_a_trained_trial_that_kills_even_without_its_pictures_fails_in_the_end(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    with monkeypatch.context() as patched:
+        patched.setattr("hpo.objective.facts", die)
+        for _ in range(5):
+            with pytest.raises(Death):
+                list(work(place, 1, None))
+            paths.claim(0).touch()
+    list(work(place, 1, None))
+    assert study.trials[0].state == TrialState.FAIL
+    assert (
+        study.trials[0].user_attrs["end"]
+        == f"failed: its worker died 5 times after report {place.config.training.epochs}"
+    )
+
+
 def test_a_trial_that_comes_further_each_time_may_be_taken_up_as_often_as_it_takes(
     paths: StudyPaths, data: ImageData, runtime: Runtime
 ) -> None:

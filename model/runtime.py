@@ -1,6 +1,8 @@
 """The machine a run meets: device, precision, compilation, seeds."""
 
+import ctypes
 import gc
+import os
 import re
 import shutil
 import sysconfig
@@ -16,6 +18,9 @@ from model.vae import ConvVAE
 
 # In errors of PyTorch's CPU allocator, of MPS, and of the CUDA libraries.
 _ALLOCATION_FAILED = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")
+# glibc's malloc.h; an int is what it takes.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 2**30
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -45,17 +50,19 @@ def resolve(device: str = "auto", precision: str = "auto", compile_trunks: bool 
     chosen = _resolve_device(device)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
+    _keep_freed_memory()
     return Runtime(chosen, _resolve_precision(precision, chosen), compile_trunks and compiler_remedy(chosen) is None)
 
 
 def compiler_remedy(device: torch.device) -> str | None:
-    """What is missing for `torch.compile` on this device and how to get it, or None where nothing is."""
-    if device.type == "mps":
-        return "compilation is left out on MPS"
-    # On CUDA only the launchers of the kernels are compiled here, in C.
-    compilers = ("c++", "g++", "clang++") if device.type == "cpu" else ("cc", "gcc", "clang")
-    if not any(map(shutil.which, compilers)):
-        return "no C++ compiler was found (Debian, Ubuntu: sudo apt install g++), so the model runs uncompiled"
+    """Why a model is left uncompiled on this device, and the remedy where there is one; None where it is compiled."""
+    if device.type != "cuda":
+        return (
+            f"compilation is for CUDA alone (measured on a CPU, it gained nothing), so on {device.type} it is left out"
+        )
+    # Only the launchers of the kernels are compiled here, in C.
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        return "no C compiler was found (Debian, Ubuntu: sudo apt install gcc), so the model runs uncompiled"
     if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
         return "Python.h was not found (Debian, Ubuntu: sudo apt install python3-dev), so the model runs uncompiled"
     return None
@@ -87,6 +94,15 @@ def seeded_generator(*seeds: int, device: torch.device | str = "cpu") -> torch.G
 
     words = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
     return torch.Generator(device).manual_seed(int(words[0]) >> 1)
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep what is freed: a training step would else have each of its pages zeroed again."""
+    # Elsewhere than in glibc there is no such function.
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if set_option is not None:
+        set_option(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        set_option(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def _resolve_device(name: str) -> torch.device:

@@ -17,6 +17,7 @@ from model.config import TrainConfig
 from model.data import ImageData, to_unit
 from model.errors import UserError
 from model.evaluate import Evaluation, calibrate_sigma, evaluate
+from model.pack import flat, pack
 from model.runtime import Runtime, compile_model, seeded_generator
 from model.stream import BatchStream
 from model.vae import ConvVAE
@@ -68,9 +69,12 @@ class TrainState:
         self.model.to(runtime.device)
         if runtime.compiled:
             compile_model(self.model)
+        self.weights = pack(list(self.model.parameters()))
+        self.gradients = self.weights.grad = torch.zeros_like(self.weights)
+        self.statistics = pack([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])
         # Adam fused on MPS takes found_inf and does not heed it.
         fused = runtime.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=fused)
+        self.optimizer = torch.optim.Adam([self.weights], lr=config.learning_rate, fused=fused)
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)
         self.step = 0
         self.skipped_updates = 0
@@ -138,8 +142,7 @@ def _train_stretch(state: TrainState, images: Tensor, last_step: int) -> _Stretc
 def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
     """One Adam step on uint8 images; return means of squared error, rate and gradient norm, and 1 (0s if skipped)."""
     config, model = state.config, state.model.train()
-    statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
-    before = [buffer.clone() for buffer in statistics]
+    statistics_before = state.statistics.clone()
     x_BCHW = to_unit(batch)
     noise_BZ = torch.randn(len(x_BCHW), config.latent_dim, generator=state.noise, device=x_BCHW.device)
     with state.runtime.autocast():
@@ -150,13 +153,13 @@ def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
         distortion = elbo.optimal_distortion_loss(errors_B)
     else:
         distortion = functional.binary_cross_entropy(reconstruction_BCHW, x_BCHW, reduction="sum") / len(x_BCHW)
-    state.optimizer.zero_grad(set_to_none=True)
-    (distortion + config.beta * rate).backward()
-    grad_norm = nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+    gradients = torch.autograd.grad(distortion + config.beta * rate, list(model.parameters()))
+    grad_norm = nn.utils.get_total_norm(gradients)
+    torch.cat([flat(gradient) for gradient in gradients], out=state.gradients)
+    state.gradients.mul_((config.max_grad_norm / (grad_norm + 1e-6)).clamp(max=1.0))
     finite = torch.isfinite(grad_norm)
     _step_if_finite(state.optimizer, finite, learning_rate)
-    for buffer, kept in zip(statistics, before, strict=True):
-        buffer.copy_(torch.where(finite, buffer, kept))
+    state.statistics.copy_(torch.where(finite, state.statistics, statistics_before))
     means = torch.stack([errors_B.mean(), rate, grad_norm, torch.ones_like(grad_norm)]).detach()
     return torch.where(finite, means, 0.0)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import CHANNELS
+from model.convolution import DownConv, UpConv
 
 IMAGE_CHANNELS = 3
 IMAGE_SIZE = 32
@@ -34,9 +35,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.trunk = Stack()
         for n_in, n_out in zip((IMAGE_CHANNELS, *channels), channels, strict=False):
-            self.trunk.append(nn.Conv2d(n_in, n_out, kernel_size=4, stride=2, padding=1, bias=False))
+            self.trunk.append(DownConv(n_in, n_out))
             self.trunk.append(nn.BatchNorm2d(n_out))
-            self.trunk.append(nn.ReLU())
+            self.trunk.append(nn.ReLU(inplace=True))
         n_features = channels[-1] * _top_size(channels) ** 2
         self.mean = nn.Linear(n_features, latent_dim)
         self.log_variance = nn.Linear(n_features, latent_dim)
@@ -58,10 +59,10 @@ class Decoder(nn.Module):
         self.trunk = Stack()
         upwards = tuple(reversed(channels))
         for n_in, n_out in itertools.pairwise(upwards):
-            self.trunk.append(nn.ConvTranspose2d(n_in, n_out, kernel_size=4, stride=2, padding=1, bias=False))
+            self.trunk.append(UpConv(n_in, n_out))
             self.trunk.append(nn.BatchNorm2d(n_out))
-            self.trunk.append(nn.ReLU())
-        self.trunk.append(nn.ConvTranspose2d(upwards[-1], IMAGE_CHANNELS, kernel_size=4, stride=2, padding=1))
+            self.trunk.append(nn.ReLU(inplace=True))
+        self.trunk.append(UpConv(upwards[-1], IMAGE_CHANNELS, bias=True))
 
     def forward(self, z_BZ: Tensor) -> Tensor:
         """Return the image means, (B, 3, 32, 32) in float32."""

@@ -27,7 +27,8 @@ HPO_LAYERS = (
     {"__main__"},
 )
 MODEL_LAYERS = (
-    {"errors", "atomic", "torchvision_cpu", "vae", "elbo", "config", "sample", "folder", "data", "runtime", "stream"},
+    {"errors", "atomic", "torchvision_cpu", "convolution", "vae", "elbo", "config", "pack"},
+    {"sample", "folder", "data", "runtime", "stream"},
     {"evaluate", "ppca"},
     {"train", "checkpoint"},
 )

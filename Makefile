@@ -10,6 +10,7 @@
 #|   make test            the tests, without the long suites
 #|   make test-all        all tests, also fault injection and browser
 #|   make check           ruff, mypy --strict, make test
+#|   make bench           time training against a textbook loop, side by side; ten minutes
 #|   make showcase        make results/showcase anew: tune, retrain, copy; an hour on two cores
 #|   make help            this page
 #|
@@ -71,7 +72,7 @@ option  = $(if $(strip $($2)),$1 '$(strip $($2))')
 # $(call flag,--fresh,FRESH) likewise, also where it says no.
 flag    = $(if $(filter-out 0 no false,$($2)),$1)
 
-.PHONY: help tune best-retrain train figures dashboard report showcase test test-all check .packages .dev-packages
+.PHONY: help tune best-retrain train figures dashboard report bench showcase test test-all check .packages .dev-packages
 
 help:
 	@sed -n 's/^#| \{0,1\}//p' Makefile
@@ -98,6 +99,9 @@ dashboard: .packages
 
 report: .packages
 	$(strip $(python) -m hpo report '$(STUDY)')
+
+bench: .packages
+	$(strip $(python) -m benchmarks.throughput $(call option,--device,DEVICE))
 
 showcase: tune best-retrain
 	$(python) -m hpo.showcase '$(STUDY)'

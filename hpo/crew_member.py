@@ -21,7 +21,7 @@ from hpo.study import prepare, quieten
 from hpo.trial_end import log_traceback
 from hpo.workers import excuse_all, may_stop_after, work
 from model.errors import UserError
-from model.runtime import Runtime, is_out_of_memory
+from model.runtime import Runtime, is_out_of_memory, prepare_process
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def be_a_worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) ->
     threading.Thread(target=_die_with_the_leader, args=(paths,), daemon=True).start()
     quieten()
     torch.set_num_threads(n_threads)
+    prepare_process()
     try:
         place = _workplace(job, runtime, paths)
         with contextlib.closing(work(place, job.n_total, job.deadline)) as events:

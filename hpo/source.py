@@ -7,7 +7,7 @@ from pathlib import Path
 from hpo.config import Data, StudyConfig
 from hpo.paths import SAMPLE_SUFFIX
 from model.config import TrainConfig
-from model.data import ImageData, load_cifar10, load_folder, load_sample
+from model.data import DATA_FOLDER, ImageData, load_cifar10, load_folder, load_sample
 from model.errors import DataError, DownloadError
 
 ROOT_VARIABLE = "CIFAR10_ROOT"
@@ -45,6 +45,12 @@ def load_images(wanted: Data) -> tuple[ImageData, str | None]:
         if not wanted.fallback:
             raise DataError(f"{error}; data.fallback is false. {_HOW_TO_NAME}") from None
         return load_sample(), str(error)
+
+
+def cifar10_root() -> Path:
+    """The folder in which `load_images` finds CIFAR-10 where no study names one."""
+    named = os.environ.get(ROOT_VARIABLE)
+    return _expanded(named).resolve() if named else DATA_FOLDER
 
 
 def stand_in_notice(reason: str, where: str) -> str:

@@ -21,7 +21,7 @@ from hpo.study import check_unchanged, create_study, ended, identity, prepare, s
 from hpo.workers import forget_claims
 from hpo.yardstick import validation_yardstick
 from model.data import ImageData
-from model.runtime import Runtime, compiler_remedy, resolve
+from model.runtime import Runtime, resolve, why_uncompiled
 
 SCORE = (
     "val_bpd: the negative ELBO at beta = 1 on the validation split, in bits per dimension, with a calibrated sigma; "
@@ -61,9 +61,9 @@ def prepare_machine(config: StudyConfig, device: str | None) -> Prepared:
     runtime = resolve(wanted, config.training.precision, config.training.compile)
     config, data, notice = load_data(config)
     notices = [notice] if notice else []
-    remedy = compiler_remedy(runtime.device) if config.training.compile else None
-    if remedy:
-        notices.append(f"Note: {remedy}.")
+    reason = why_uncompiled(runtime.device) if config.training.compile else None
+    if reason:
+        notices.append(f"Note: {reason}.")
     return Prepared(config, runtime, data.to(runtime.device), tuple(notices))
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sysconfig
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,9 @@ from model.vae import ConvVAE
 
 # In errors of PyTorch's CPU allocator, of MPS, and of the CUDA libraries.
 _ALLOCATION_FAILED = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")
-# glibc's malloc.h; an int is what it takes.
+# From glibc's malloc.h. An older one refuses a larger threshold for a mapping of its own.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT_BYTES = 2**30
+_MAPPED_BYTES, _KEPT_BYTES = 2**25, 2**30
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -37,29 +38,35 @@ class Runtime:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def describe(self) -> str:
-        """One phrase for people: `CPU, bfloat16, compiled`."""
+        """One phrase for people: `CPU, bfloat16`, or `NVIDIA H100, bfloat16, compiled`."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper()
         return f"{name}, {self.precision}{', compiled' if self.compiled else ''}"
 
 
 def resolve(device: str = "auto", precision: str = "auto", compile_trunks: bool = False) -> Runtime:
-    """Turn what was asked for into what this machine has.
+    """Turn what was asked for into what this machine has, and prepare the process for it.
 
     Raises: DeviceError: the device is unknown or absent, or has no bfloat16 where it was asked for by name.
     """
     chosen = _resolve_device(device)
+    prepare_process()
+    return Runtime(chosen, _resolve_precision(precision, chosen), compile_trunks and why_uncompiled(chosen) is None)
+
+
+def prepare_process() -> None:
+    """Set what every process that trains needs: repeatable kernels, and memory that is kept from step to step."""
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-    _keep_freed_memory()
-    return Runtime(chosen, _resolve_precision(precision, chosen), compile_trunks and compiler_remedy(chosen) is None)
+    # Else each of its pages would be zeroed again at every step. Other C libraries than glibc have no such function.
+    set_option = _from_c_library("mallopt")
+    if set_option is not None and set_option(_M_MMAP_THRESHOLD, _MAPPED_BYTES):
+        set_option(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
-def compiler_remedy(device: torch.device) -> str | None:
+def why_uncompiled(device: torch.device) -> str | None:
     """Why a model is left uncompiled on this device, and the remedy where there is one; None where it is compiled."""
     if device.type != "cuda":
-        return (
-            f"compilation is for CUDA alone (measured on a CPU, it gained nothing), so on {device.type} it is left out"
-        )
+        return f"compilation is for CUDA; on {device.type} the model runs uncompiled"
     # Only the launchers of the kernels are compiled here, in C.
     if not any(map(shutil.which, ("cc", "gcc", "clang"))):
         return "no C compiler was found (Debian, Ubuntu: sudo apt install gcc), so the model runs uncompiled"
@@ -81,11 +88,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATION_FAILED)
 
 
+def synchronize(device: torch.device) -> None:
+    """Wait for what was launched on a GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def release_memory(device: torch.device) -> None:
     """Give back what a model that is gone has left behind, so that others can have it."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    if (trim := _from_c_library("malloc_trim")) is not None:
+        trim(0)
 
 
 def seeded_generator(*seeds: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -96,13 +111,9 @@ def seeded_generator(*seeds: int, device: torch.device | str = "cpu") -> torch.G
     return torch.Generator(device).manual_seed(int(words[0]) >> 1)
 
 
-def _keep_freed_memory() -> None:
-    """Have the C library keep what is freed: a training step would else have each of its pages zeroed again."""
-    # Elsewhere than in glibc there is no such function.
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if set_option is not None:
-        set_option(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        set_option(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+def _from_c_library(name: str) -> Callable[..., int] | None:
+    """A function of the C library, or None where it has no such one."""
+    return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None
 
 
 def _resolve_device(name: str) -> torch.device:

@@ -34,5 +34,8 @@ class BatchStream:
         if number != self._number:
             generator = seeded_generator(self._seed, 2, number)
             self._number = number
-            self._order = torch.randperm(self._n_images, generator=generator).to(self._device)
+            order = torch.randperm(self._n_images, generator=generator)
+            # From pinned memory, so that the GPU has it without anyone waiting.
+            on_gpu = self._device.type == "cuda"
+            self._order = order.pin_memory().to(self._device, non_blocking=True) if on_gpu else order.to(self._device)
         return self._order

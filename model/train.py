@@ -17,7 +17,7 @@ from model.config import TrainConfig
 from model.data import ImageData, to_unit
 from model.errors import UserError
 from model.evaluate import Evaluation, calibrate_sigma, evaluate
-from model.pack import flat, pack
+from model.pack import aligned, flat, pack
 from model.runtime import Runtime, compile_model, seeded_generator
 from model.stream import BatchStream
 from model.vae import ConvVAE
@@ -58,7 +58,11 @@ class EpochMetrics:
 
 
 class TrainState:
-    """Everything that changes while a model is trained: weights, optimizer, position, noise. Owned by the caller."""
+    """Everything that changes while a model is trained: weights, optimizer, position, noise. Owned by the caller.
+
+    All parameters are views of `weights`, all running statistics of `statistics`, of shape (N,) each, and likewise
+    their gradients: one call then clips, steps or undoes. A copy of the model, or a moved one, is cut off from them.
+    """
 
     def __init__(self, config: TrainConfig, runtime: Runtime) -> None:
         self.config = config
@@ -69,7 +73,8 @@ class TrainState:
         self.model.to(runtime.device)
         if runtime.compiled:
             compile_model(self.model)
-        self.weights = pack(list(self.model.parameters()))
+        self.parameters = aligned(self.model.parameters())
+        self.weights = pack(self.parameters)
         self.gradients = self.weights.grad = torch.zeros_like(self.weights)
         self.statistics = pack([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])
         # Adam fused on MPS takes found_inf and does not heed it.
@@ -153,7 +158,7 @@ def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
         distortion = elbo.optimal_distortion_loss(errors_B)
     else:
         distortion = functional.binary_cross_entropy(reconstruction_BCHW, x_BCHW, reduction="sum") / len(x_BCHW)
-    gradients = torch.autograd.grad(distortion + config.beta * rate, list(model.parameters()))
+    gradients = torch.autograd.grad(distortion + config.beta * rate, state.parameters)
     grad_norm = nn.utils.get_total_norm(gradients)
     torch.cat([flat(gradient) for gradient in gradients], out=state.gradients)
     state.gradients.mul_((config.max_grad_norm / (grad_norm + 1e-6)).clamp(max=1.0))
@@ -165,8 +170,7 @@ def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
 
 
 def _step_if_finite(optimizer: torch.optim.Optimizer, finite: Tensor, learning_rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+    optimizer.param_groups[0]["lr"] = learning_rate
     if optimizer.defaults["fused"]:
         # GradScaler's own way to leave out a step on the device itself: weights, moments and count stay as they are.
         optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from model.pack import flat, pack
+from model.pack import aligned, flat, pack
 from model.vae import ConvVAE
 
 
@@ -29,3 +29,11 @@ def test_a_gradient_is_flattened_in_the_order_of_its_weight_whatever_its_own() -
     weight = nn.Parameter(torch.randn(2, 3, 4, 4).contiguous(memory_format=torch.channels_last))
     gradient = weight.detach().clone(memory_format=torch.contiguous_format)
     assert torch.equal(pack([weight]), flat(gradient))
+
+
+def test_aligned_weights_begin_at_a_cache_line_whatever_the_latent_size() -> None:
+    parameters = aligned(ConvVAE(81).parameters())
+    pack(parameters)
+    large = [parameter for parameter in parameters if parameter.numel() > 1000]
+    assert len(large) > 8
+    assert all(parameter.storage_offset() % 16 == 0 for parameter in large)

@@ -42,7 +42,7 @@ def prose(text: str) -> str:
     return " ".join(without.split())
 
 
-@pytest.mark.parametrize("page", ["README.md", "data/README.md", "results/showcase/README.md"])
+@pytest.mark.parametrize("page", ["README.md", "data/README.md", "results/showcase/README.md", "benchmarks/RESULTS.md"])
 def test_links_to_files_resolve(page: str) -> None:
     text = (ROOT / page).read_text()
     targets = re.findall(r"\]\(([^)#]+)\)", text)

@@ -1,0 +1,1 @@
+"""Measurements: what is compared is measured in turns within one run."""

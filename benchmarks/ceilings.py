@@ -1,0 +1,104 @@
+"""What the machine could do: the model's convolutions alone, and matrix products.
+
+B batch.
+"""
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.convolution import DownConv, UpConv
+from model.runtime import Runtime, synchronize
+from model.vae import ConvVAE
+
+MATRIX_SIDES = (1024, 2048, 4096, 8192)
+_SECONDS_A_SIDE = 0.5
+
+
+def convolutions(batch_size: int, runtime: Runtime, *, own: bool) -> Callable[[], None]:
+    """One pass forward and backward through the model's convolutions, each on its own and on inputs in channels_last.
+
+    They are PyTorch's own convolutions with everything in the precision at hand, or (`own`) the model's layers as
+    training runs them: weights in float32, cast on the way.
+    """
+    layers = [layer for layer in ConvVAE(1).to(runtime.device).modules() if isinstance(layer, DownConv | UpConv)]
+    kind = torch.bfloat16 if runtime.precision == "bfloat16" else torch.float32
+    passes = [_pass(layer, x.to(runtime.device, kind), runtime, own) for layer, x in _inputs(layers, batch_size)]
+
+    def run() -> None:
+        for one in passes:
+            one()
+
+    return run
+
+
+def matmul_peak(runtime: Runtime) -> float:
+    """The most floating-point operations a second in square matrix products of this precision."""
+    sides = MATRIX_SIDES if runtime.device.type == "cuda" else MATRIX_SIDES[:3]
+    return max(_matmul_rate(side, runtime) for side in sides)
+
+
+def training_flops(latent_dim: int, batch_size: int = 64) -> float:
+    """Floating-point operations of one image's pass forward and backward, as PyTorch counts them.
+
+    Those of the padding count, which our own convolutions leave out where they can.
+    """
+    model = ConvVAE(latent_dim)
+    with FlopCounterMode(display=False) as counter:
+        reconstruction, mean, log_variance = model(
+            torch.rand(batch_size, 3, 32, 32), torch.randn(batch_size, latent_dim)
+        )
+        (reconstruction.sum() + mean.sum() + log_variance.sum()).backward()
+    return float(counter.get_total_flops()) / batch_size
+
+
+def _inputs(layers: list[DownConv | UpConv], batch_size: int) -> list[tuple[DownConv | UpConv, Tensor]]:
+    """Each layer with an input of the size that it meets in the model."""
+    found: list[tuple[DownConv | UpConv, Tensor]] = []
+    side = 32
+    for layer in layers:
+        x = torch.randn(batch_size, layer.in_channels, side, side).contiguous(memory_format=torch.channels_last)
+        found.append((layer, x))
+        side = side // 2 if isinstance(layer, DownConv) else side * 2
+    return found
+
+
+def _pass(layer: DownConv | UpConv, x: Tensor, runtime: Runtime, own: bool) -> Callable[[], None]:
+    # Nobody asks for the gradient of the images.
+    x.requires_grad_(layer.in_channels > 3)
+    if not own:
+        layer.to(x.dtype)
+    parent = nn.Conv2d if isinstance(layer, DownConv) else nn.ConvTranspose2d
+
+    def forward() -> Tensor:
+        if not own:
+            return parent.forward(layer, x)  # type: ignore[arg-type]
+        with runtime.autocast():
+            return layer.forward(x)
+
+    inputs = [tensor for tensor in (x, *layer.parameters()) if tensor.requires_grad]
+    slope = torch.randn_like(forward())
+    return lambda: _discard(torch.autograd.grad(forward(), inputs, slope))
+
+
+def _discard(_: tuple[Tensor, ...]) -> None:
+    pass
+
+
+def _matmul_rate(side: int, runtime: Runtime) -> float:
+    kind = torch.bfloat16 if runtime.precision == "bfloat16" else torch.float32
+    left, right = (torch.randn(side, side, device=runtime.device, dtype=kind) for _ in range(2))
+    n_products, seconds = 1, 0.0
+    # Twice as many until they take long enough; the first ones warm up.
+    while seconds < _SECONDS_A_SIDE:
+        n_products *= 2
+        synchronize(runtime.device)
+        began = time.perf_counter()
+        for _ in range(n_products):
+            _ = left @ right
+        synchronize(runtime.device)
+        seconds = time.perf_counter() - began
+    return 2 * side**3 * n_products / seconds

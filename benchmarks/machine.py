@@ -1,0 +1,48 @@
+"""The machine that is measured."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from model.runtime import Runtime
+
+
+def find_machine(device: str) -> tuple[Runtime, Path]:
+    """The runtime, and the folder of CIFAR-10, fetched where it is missing; exits with one line where either is not."""
+    from hpo.config import Data
+    from hpo.source import cifar10_root, load_images
+    from model.errors import DeviceError, UserError
+    from model.runtime import resolve
+
+    try:
+        runtime = resolve(device)
+        if runtime.device.type == "mps":
+            raise DeviceError("device: the benchmark is for cpu and cuda; use --device cpu (make: DEVICE=cpu)")
+        load_images(Data(source="cifar10", fallback=False))
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    return runtime, cifar10_root()
+
+
+def describe(runtime: Runtime) -> dict[str, Any]:
+    """What the numbers depend on."""
+    import torch
+
+    name = torch.cuda.get_device_name(runtime.device) if runtime.device.type == "cuda" else _processor()
+    return {
+        "device": name,
+        "threads": torch.get_num_threads(),
+        "precision": runtime.precision,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

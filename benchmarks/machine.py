@@ -12,15 +12,18 @@ from model.runtime import Runtime
 def find_machine(device: str) -> tuple[Runtime, Path]:
     """The runtime, and the folder of CIFAR-10, fetched where it is missing; exits with one line where either is not."""
     from hpo.config import Data
-    from hpo.source import cifar10_root, load_images
-    from model.errors import DeviceError, UserError
+    from hpo.source import ROOT_VARIABLE, cifar10_root, load_images
+    from model.errors import DataError, DeviceError, UserError
     from model.runtime import resolve
 
     try:
         runtime = resolve(device)
         if runtime.device.type == "mps":
             raise DeviceError("device: the benchmark is for cpu and cuda; use --device cpu (make: DEVICE=cpu)")
-        load_images(Data(source="cifar10", fallback=False))
+        _, reason = load_images(Data(source="cifar10"))
+        if reason:
+            wanted = f"set {ROOT_VARIABLE} to the folder that holds cifar-10-batches-py"
+            raise DataError(f"{reason}, and the sample is too small to be timed on; {wanted}")
     except UserError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None

@@ -126,8 +126,11 @@ def _peak_memory(device: "torch.device") -> int:
 
 def _main() -> None:
     import json
+    import signal
     import sys
 
+    # Ctrl-C reaches every process of the terminal; only the first has something to say.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     kind, batch_size, device, root, n_images, started = sys.argv[1:]
     found = measure(kind, int(batch_size), device, Path(root), int(n_images), float(started))  # type: ignore[arg-type]
     print(json.dumps(asdict(found)))

@@ -3,20 +3,16 @@
 N numbers in all; C channels, H W pixels.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-
-T = TypeVar("T", bound=Tensor)
-
 
 # Numbers of 4 bytes in a cache line, which is what vector instructions and GPU kernels like to begin at.
 _LINE = 16
 
 
-def aligned(tensors: Iterable[T]) -> list[T]:
+def aligned(tensors: Iterable[Tensor]) -> list[Tensor]:
     """In an order in which, packed, all but small ones begin at a cache line: those that fill none come last."""
     return sorted(tensors, key=lambda tensor: tensor.numel() % _LINE > 0)
 
@@ -26,7 +22,7 @@ def flat(tensor: Tensor) -> Tensor:
     return (tensor.movedim(1, -1) if tensor.dim() == 4 else tensor).reshape(-1)
 
 
-def pack(tensors: Sequence[Tensor]) -> Tensor:
+def pack(tensors: list[Tensor]) -> Tensor:
     """Move tensors of one type and device into a new one of shape (N,), and make them views of it."""
     packed = torch.cat([flat(tensor.detach()) for tensor in tensors])
     for tensor, part in zip(tensors, packed.split([tensor.numel() for tensor in tensors]), strict=True):

@@ -170,8 +170,9 @@ def test_the_readme_cites_the_committed_results() -> None:
 
 def test_peak_memory_grows_with_what_was_allocated() -> None:
     before = _peak_memory(torch.device("cpu"))
-    del_me = torch.ones(before // 4)
-    assert _peak_memory(torch.device("cpu")) >= del_me.nbytes
+    held = torch.ones(before // 4)
+    # All of it beside what Python and PyTorch take anyway.
+    assert _peak_memory(torch.device("cpu")) > held.nbytes + 50e6
 
 
 def test_without_cifar10_the_benchmark_says_so_in_one_line(

@@ -9,7 +9,7 @@ from typing import IO
 
 import optuna
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hpo.database import StudyError
 from hpo.lock import is_held, try_to_hold, turn
@@ -90,7 +90,7 @@ def may_stop_after(event: Event, place: Workplace) -> bool:
 
 def interrupted_trials(study: Study, paths: StudyPaths) -> list[int]:
     """Numbers of trials that were begun and not ended, and that no living worker holds."""
-    return [number for number in _begun(study) if not has_worker(paths, number)]
+    return [number for number in _begun(study.get_trials(deepcopy=False)) if not has_worker(paths, number)]
 
 
 def forget_claims(study: Study, paths: StudyPaths) -> None:
@@ -124,9 +124,8 @@ def _is_past(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() >= deadline
 
 
-def _begun(study: Study) -> dict[int, optuna.trial.FrozenTrial]:
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return {trial.number: trial for trial in running}
+def _begun(trials: list[FrozenTrial]) -> dict[int, FrozenTrial]:
+    return {trial.number: trial for trial in trials if trial.state == TrialState.RUNNING}
 
 
 def _claim_next(place: Workplace, n_total: int | None, deadline: float | None) -> Claim | None:
@@ -136,7 +135,9 @@ def _claim_next(place: Workplace, n_total: int | None, deadline: float | None) -
     """
     while not _is_past(deadline):
         with turn(place.paths.next_claim):
-            n_over, begun = len(ended(place.study)), _begun(place.study)
+            # Read once: a trial that ended between two readings would be in neither.
+            trials = place.study.get_trials(deepcopy=False)
+            n_over, begun = sum(trial.state.is_finished() for trial in trials), _begun(trials)
             if n_total is not None and n_over >= n_total:
                 return None
             if claim := _take_up_interrupted(place, begun):
@@ -147,7 +148,7 @@ def _claim_next(place: Workplace, n_total: int | None, deadline: float | None) -
     return None
 
 
-def _take_up_interrupted(place: Workplace, begun: dict[int, optuna.trial.FrozenTrial]) -> Claim | None:
+def _take_up_interrupted(place: Workplace, begun: dict[int, FrozenTrial]) -> Claim | None:
     """The first trial that nobody holds, reopened under its own number."""
     for number, frozen in sorted(begun.items()):
         path = place.paths.claim(number)

@@ -3,11 +3,12 @@
 import weakref
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 import torch
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hpo.database import StudyError, storage
 from hpo.objective import DEATHS, Event, Notice, TrialEnded, TrialReported, TrialStarted
@@ -304,6 +305,27 @@ def test_a_worker_with_nothing_left_to_begin_waits_for_the_others_and_takes_over
     monkeypatch.setattr("hpo.workers.time.sleep", sleep)
     events = list(work(place, 1, None))
     assert isinstance(events[-1], TrialEnded) and events[-1].number == 0
+    assert len(study.trials) == 1
+
+
+def test_a_trial_that_ends_while_another_worker_counts_is_counted_once(
+    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    other = work(place, 1, None)
+    next(other)
+    read = optuna.Study.get_trials
+
+    def read_and_then_end(*args: Any, **kwargs: Any) -> list[FrozenTrial]:
+        trials = read(*args, **kwargs)
+        patched.undo()
+        assert any(isinstance(event, TrialEnded) for event in other)
+        return trials
+
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna.Study, "get_trials", read_and_then_end)
+        assert list(work(place, 1, None)) == []
     assert len(study.trials) == 1
 
 

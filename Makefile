@@ -28,6 +28,8 @@
 #|   LEARNING_RATE=       train: Adam's
 #|   BATCH_SIZE=          train: images a step
 #|   SCHEDULE=            train: of the learning rate, constant or cosine
+#|   ARCHITECTURE=        train: norm_free, or plain: the tutorial's
+#|   LINEAR_PATH=         train: LINEAR_PATH=1 sets probabilistic PCA beside the convolutions
 #|   DATA=                train: cifar10, sample or a folder of images
 #|   OUTPUT=              train: where the results go; empty: results/train
 #|   TEST=                train: TEST=1 scores the test split, too
@@ -54,6 +56,8 @@ LATENT_DIM =
 LEARNING_RATE =
 BATCH_SIZE =
 SCHEDULE =
+ARCHITECTURE =
+LINEAR_PATH =
 DATA    =
 OUTPUT  =
 TEST    =
@@ -89,6 +93,7 @@ train: .packages
 	$(strip $(python) -m hpo train $(call option,--beta,BETA) $(call option,--latent-dim,LATENT_DIM) \
 	  $(call option,--learning-rate,LEARNING_RATE) $(call option,--batch-size,BATCH_SIZE) \
 	  $(call option,--epochs,EPOCHS) $(call option,--schedule,SCHEDULE) $(call option,--data,DATA) \
+	  $(call option,--architecture,ARCHITECTURE) $(call flag,--linear-path,LINEAR_PATH) \
 	  $(call option,--device,DEVICE) $(call option,--output,OUTPUT) $(call flag,--test,TEST))
 
 figures: .packages

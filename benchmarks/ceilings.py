@@ -24,7 +24,11 @@ def convolutions(batch_size: int, runtime: Runtime, *, own: bool) -> Callable[[]
     They are PyTorch's own convolutions with everything in the precision at hand, or (`own`) the model's layers as
     training runs them: weights in float32, cast on the way.
     """
-    layers = [layer for layer in ConvVAE(1).to(runtime.device).modules() if isinstance(layer, DownConv | UpConv)]
+    layers = [
+        layer
+        for layer in ConvVAE(1, architecture="plain").to(runtime.device).modules()
+        if isinstance(layer, DownConv | UpConv)
+    ]
     kind = torch.bfloat16 if runtime.precision == "bfloat16" else torch.float32
     passes = [_pass(layer, x.to(runtime.device, kind), runtime, own) for layer, x in _inputs(layers, batch_size)]
 
@@ -46,7 +50,7 @@ def training_flops(latent_dim: int, batch_size: int = 64) -> float:
 
     Those of the padding count, which our own convolutions leave out where they can.
     """
-    model = ConvVAE(latent_dim)
+    model = ConvVAE(latent_dim, architecture="plain")
     with FlopCounterMode(display=False) as counter:
         reconstruction, mean, log_variance = model(
             torch.rand(batch_size, 3, 32, 32), torch.randn(batch_size, latent_dim)

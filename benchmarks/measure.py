@@ -76,7 +76,10 @@ def _ours(batch_size: int, runtime: "Runtime", root: Path, n_images: int, starte
 
     data = load_cifar10(root).to(runtime.device)
     share = min(0.5, n_images / len(data.train))
-    state = TrainState(TrainConfig(latent_dim=LATENT_DIM, batch_size=batch_size, epochs=1, report_every=share), runtime)
+    config = TrainConfig(
+        latent_dim=LATENT_DIM, batch_size=batch_size, epochs=1, report_every=share, architecture="plain"
+    )
+    state = TrainState(config, runtime)
     first: list[float] = []
 
     def stepped(*_: object) -> None:

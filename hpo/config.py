@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
 from hpo.paths import RESERVED
-from model.config import CHANNELS, Reconstruction, Schedule, Source, TrainConfig
+from model.config import CHANNELS, Architecture, Reconstruction, Schedule, Source, TrainConfig
 
 TUTORIAL = TrainConfig()
 T = TypeVar("T")
@@ -148,9 +148,11 @@ class Data(StrictModel):
 
 
 class Model(StrictModel):
-    """The shape of the VAE: output channels of the four convolutions."""
+    """The VAE: its layers, the output channels of its four convolutions, and whether pPCA stands beside them."""
 
+    architecture: Architecture = TUTORIAL.architecture
     channels: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=4, max_length=4)] = CHANNELS
+    linear_path: bool = False
 
 
 class Training(StrictModel):
@@ -213,6 +215,23 @@ def _not_reserved(name: str) -> str:
     return name
 
 
+def _scored_as_gaussian(hyperparameters: Hyperparameters, info: ValidationInfo) -> Hyperparameters:
+    model = info.data.get("model")
+    if model is not None and model.linear_path and "bce" in _options(hyperparameters.reconstruction):
+        raise PydanticCustomError(
+            ACROSS_KEYS, "with model.linear_path reconstruction must be gaussian: pPCA is a Gaussian model"
+        )
+    return hyperparameters
+
+
+def _options(entry: Any) -> tuple[Any, ...]:
+    return entry.choices if isinstance(entry, Choices) else (entry,)
+
+
+# Those that fit the model, which is validated before them.
+FittingHyperparameters = Annotated[Hyperparameters, AfterValidator(_scored_as_gaussian)]
+
+
 class StudyConfig(StrictModel):
     """A whole experiment."""
 
@@ -220,7 +239,7 @@ class StudyConfig(StrictModel):
     seed: Seed = 0
     data: Data = Data()
     model: Model = Model()
-    hyperparameters: Hyperparameters = Hyperparameters()
+    hyperparameters: FittingHyperparameters = Hyperparameters()
     training: Training = Training()
     budget: Budget
     pruner: Pruner = Pruner()

@@ -143,7 +143,7 @@ def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int)
         epochs=config.training.epochs,
         report_every=config.training.report_every,
         seed=config.seed * 100_003 + trial_number,
-        channels=config.model.channels,
+        **config.model.model_dump(),
     )
 
 
@@ -176,7 +176,7 @@ def _train_and_report(trial: optuna.trial.Trial, place: Workplace, course: Cours
     """Train to the end or to the pruner's verdict, saving before each report; return how it ended."""
     history, film = course.history, course.film
     checkpoint, reported = place.paths.checkpoint(trial.number), _reported(trial, place)
-    state, before, notice = take_up(checkpoint, course.config, place.runtime)
+    state, before, notice = take_up(checkpoint, course.config, place.runtime, place.data)
     if notice:
         yield Notice(f"trial {trial.number}: {notice}")
     history += before

@@ -24,7 +24,7 @@ from model.checkpoint import load_model, save_model, save_state
 from model.config import TrainConfig
 from model.data import ImageData
 from model.runtime import Runtime
-from model.train import EpochMetrics, TrainState, score_validation, train
+from model.train import EpochMetrics, TrainState, score_validation, train, untrained_model
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _begin(run: Run, aside: RunPaths) -> tuple[TrainState, list[dict[str, float]
     record = run.record()
     interrupted = read_record(aside.config) if aside.config.exists() else None
     if interrupted and interrupted.is_same_run(record):
-        state, history, notice = take_up(aside.state, run.config, run.runtime)
+        state, history, notice = take_up(aside.state, run.config, run.runtime, run.data)
         if history:
             return state, history, notice
     else:
@@ -134,7 +134,7 @@ def _begin(run: Run, aside: RunPaths) -> tuple[TrainState, list[dict[str, float]
         notice = "The run that was under way here had other values, and is given up" if given_up else None
     shutil.rmtree(aside.folder, ignore_errors=True)
     write_record(aside.config, record)
-    return TrainState(run.config, run.runtime), [], notice
+    return TrainState(run.config, run.runtime, untrained_model(run.config, run.data.train.images)), [], notice
 
 
 def _holds(final: RunPaths, record: RunRecord) -> bool:

@@ -1,13 +1,14 @@
 """How a run was trained: what its config.yaml holds, enough to train or draw it again."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from hpo.config import FrameInterval, FramesPerSecond
 from model.atomic import write_text
-from model.config import Source, TrainConfig
+from model.config import FIRST_ARCHITECTURE, Source, TrainConfig
 from model.errors import UserError
 
 
@@ -25,6 +26,11 @@ class Images(BaseModel):
     digest: str
 
 
+def _of_any_age(training: Any) -> Any:
+    """A field that a file is older than is filled in as it was then."""
+    return {"architecture": FIRST_ARCHITECTURE, **training} if isinstance(training, dict) else training
+
+
 class RunRecord(BaseModel):
     """A run's origin, its images, how its model was trained, and how its film is shown."""
 
@@ -37,7 +43,7 @@ class RunRecord(BaseModel):
     compiled: bool
     reconstruction_interval: FrameInterval
     fps: FramesPerSecond
-    training: TrainConfig
+    training: Annotated[TrainConfig, BeforeValidator(_of_any_age)]
 
     def is_same_run(self, other: "RunRecord") -> bool:
         """Whether both train the same and keep the same frames; how fast these are shown does not matter."""

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from hpo.config import Data, Hyperparameters, Retrain, StrictModel
+from hpo.config import Data, FittingHyperparameters, Hyperparameters, Model, Retrain, StrictModel
 from hpo.config_file import ConfigError, broken_rule
 from hpo.paths import SAMPLE_SUFFIX, RunPaths
 from hpo.run import Event, Run, carry_out
@@ -21,7 +21,8 @@ from model.train import Diverged
 class SingleRunConfig(StrictModel):
     """What `train` was told, validated."""
 
-    hyperparameters: Hyperparameters
+    model: Model
+    hyperparameters: FittingHyperparameters
     data: Data
     retrain: Retrain
 
@@ -40,9 +41,12 @@ def read_options(options: Mapping[str, Any], data: str) -> SingleRunConfig:
 
     Raises: ConfigError: naming every option at fault.
     """
+    kinds: dict[str, type[StrictModel]] = {"model": Model, "hyperparameters": Hyperparameters, "retrain": Retrain}
     parts: dict[str, dict[str, Any]] = {
-        "hyperparameters": {name: options[name] for name in options.keys() & Hyperparameters.model_fields.keys()},
-        "retrain": {name: options[name] for name in options.keys() & Retrain.model_fields.keys()},
+        **{
+            part: {name: options[name] for name in options.keys() & kind.model_fields.keys()}
+            for part, kind in kinds.items()
+        },
         "data": {"source": data} if data in get_args(Source) else {"source": "folder", "root": Path(data)},
     }
     interval = parts["retrain"]["reconstruction_interval"]
@@ -71,7 +75,8 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
         raise DataError(str(error).replace("data.root:", "--data:", 1)) from None
     if reason:
         output = output.with_name(f"{output.name}{SAMPLE_SUFFIX}")
-    training = TrainConfig(**config.hyperparameters.entries(), epochs=config.retrain.epochs, seed=config.retrain.seed)
+    values = config.model.model_dump() | config.hyperparameters.entries()
+    training = TrainConfig(**values, epochs=config.retrain.epochs, seed=config.retrain.seed)
     check_batch_size("--batch-size", training.batch_size, training, len(data.train))
     run = Run(
         config=training,

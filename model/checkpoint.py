@@ -80,7 +80,7 @@ def load_model(path: Path) -> tuple[ConvVAE, float, TrainConfig]:
     contents = _load(path)
     config = _config_of(path, contents)
     try:
-        model = ConvVAE(config.latent_dim, config.channels)
+        model = ConvVAE.of(config)
         model.load_state_dict(contents["model"])
         return model.eval(), float(contents["sigma"]), config
     except Exception as error:

@@ -7,17 +7,21 @@ from typing import Any, Literal
 Source = Literal["cifar10", "sample", "folder"]
 Schedule = Literal["constant", "cosine"]
 Reconstruction = Literal["gaussian", "bce"]
+Architecture = Literal["plain", "norm_free"]
 CHANNELS = (32, 64, 128, 256)
+# What there was before there was a choice.
+FIRST_ARCHITECTURE: Architecture = "plain"
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run. The defaults are the tutorial's values.
+    """One training run. The defaults are the tutorial's values, but for the architecture: its own is `plain`.
 
     beta weighs the rate in the training loss (Higgins et al. 2017); learning_rate is Adam's, after warmup_epochs;
     schedule `cosine` falls to zero over the run; gradients are clipped to the norm max_grad_norm; reconstruction
     `bce` trains with the tutorial's binary cross-entropy in place of the Gaussian with optimal sigma. Reports come
-    every report_every epochs of images, so that all batch sizes are compared after the same data.
+    every report_every epochs of images, so that all batch sizes are compared after the same data. linear_path sets
+    probabilistic PCA beside the convolutions.
     """
 
     beta: float = 1.0
@@ -32,12 +36,14 @@ class TrainConfig:
     report_every: float = 1.0
     seed: int = 0
     channels: tuple[int, ...] = CHANNELS
+    architecture: Architecture = "norm_free"
+    linear_path: bool = False
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """The inverse of `dataclasses.asdict`, also after a trip through a file that is older than a field."""
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        return cls(**{**known, "channels": tuple(known.get("channels", CHANNELS))})
+        return cls(**{"architecture": FIRST_ARCHITECTURE, **known, "channels": tuple(known.get("channels", CHANNELS))})
 
     @property
     def n_reports(self) -> int:

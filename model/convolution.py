@@ -28,13 +28,13 @@ _FEW_CHANNELS = 3
 class DownConv(nn.Conv2d):
     """Halves both sides of an image. Its weight is that of `nn.Conv2d`, (K, C, 4, 4)."""
 
-    def __init__(self, n_in: int, n_out: int) -> None:
-        super().__init__(n_in, n_out, KERNEL, STRIDE, PADDING, bias=False)
+    def __init__(self, n_in: int, n_out: int, bias: bool = False) -> None:
+        super().__init__(n_in, n_out, KERNEL, STRIDE, PADDING, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, K, h, w)."""
         if _prefers_products(x) and x.shape[2] % STRIDE == 0 and x.shape[2] // STRIDE <= _PATCHED_SIDE:
-            return _apply(_Down, x, self.weight)
+            return _apply(_Down, x, self.weight, self.bias)
         return super().forward(x)
 
 
@@ -47,10 +47,10 @@ class UpConv(nn.ConvTranspose2d):
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(B, K, h, w) to (B, C, H, W)."""
         if _prefers_products(x) and output_size is None:
-            if self.bias is None and x.shape[2] <= _PATCHED_SIDE:
-                return _apply(_Up, x, self.weight)
-            if self.bias is not None and self.out_channels <= _FEW_CHANNELS:
+            if self.out_channels <= _FEW_CHANNELS:
                 return _apply(_UpToFew, x, self.weight, self.bias)
+            if x.shape[2] <= _PATCHED_SIDE:
+                return _apply(_Up, x, self.weight, self.bias)
         return super().forward(x, output_size)
 
 
@@ -59,7 +59,7 @@ def _prefers_products(x: Tensor) -> bool:
     return on_cpu and torch.get_autocast_dtype("cpu") == torch.bfloat16 and x.shape[2] == x.shape[3]
 
 
-def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Tensor:
+def _apply(function: type[torch.autograd.Function], *inputs: Tensor | None) -> Tensor:
     output: Tensor = function.apply(*inputs)
     return output
 
@@ -75,51 +75,52 @@ class _Down(torch.autograd.Function):
     """The convolution, (B, C, H, W) to (B, K, h, w)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        return _gather(*_keep(ctx, x, weight))
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return _add(_gather(*_keep(ctx, x, weight)), bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         x, weight = ctx.saved_tensors
         gradient = _pixels_last(gradients[0])
-        return _spread(gradient, weight), _weight_gradient(x, gradient)
+        return _spread(gradient, weight), _weight_gradient(x, gradient), _bias_gradient(ctx, gradient)
 
 
 class _Up(torch.autograd.Function):
     """The transposed convolution, (B, K, h, w) to (B, C, H, W)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        return _spread(*_keep(ctx, x, weight))
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return _add(_spread(*_keep(ctx, x, weight)), bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         x, weight = ctx.saved_tensors
         gradient = _pixels_last(gradients[0])
-        return _gather(gradient, weight), _weight_gradient(gradient, x)
+        return _gather(gradient, weight), _weight_gradient(gradient, x), _bias_gradient(ctx, gradient)
 
 
 class _UpToFew(torch.autograd.Function):
     """The same, to few channels: a convolution of 2x2 pixels yields cells of 2x2, which begin one pixel outside."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         x, low_weight = _keep(ctx, x, weight)
-        cells = functional.conv2d(x, _cell_weight(low_weight), bias.bfloat16().repeat(STRIDE * STRIDE), padding=1)
-        return _uncell(cells.permute(0, 2, 3, 1).unflatten(3, (STRIDE, STRIDE, len(bias))))
+        cell_bias = None if bias is None else bias.bfloat16().repeat(STRIDE * STRIDE)
+        cells = functional.conv2d(x, _cell_weight(low_weight), cell_bias, padding=1)
+        return _uncell(cells.permute(0, 2, 3, 1).unflatten(3, (STRIDE, STRIDE, weight.shape[1])))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         x, weight = ctx.saved_tensors
         gradient = _pixels_last(gradients[0])
         geometry = [STRIDE, STRIDE], [PADDING, PADDING], [1, 1], True, [0, 0], 1
         x_gradient, weight_gradient, bias_gradient = torch.ops.aten.convolution_backward(
-            gradient, x, weight, [weight.shape[1]], *geometry, [True, True, True]
+            gradient, x, weight, [weight.shape[1]], *geometry, [True, True, ctx.needs_input_grad[2]]
         )
-        return x_gradient, weight_gradient.float(), bias_gradient.float()
+        return x_gradient, weight_gradient.float(), bias_gradient.float() if ctx.needs_input_grad[2] else None
 
 
 def _gather(images: Tensor, weight: Tensor) -> Tensor:
@@ -175,6 +176,16 @@ def _kernels_of_corners(weight: Tensor) -> Tensor:
     """The parts of (K, C, 4, 4) by which they see it, as (4, K, 9 C)."""
     last = weight.permute(0, 2, 3, 1)
     return torch.stack([last[:, 1 - row : 4 - row, 1 - column : 4 - column].flatten(1) for row, column in _CORNERS])
+
+
+def _add(images: Tensor, bias: Tensor | None) -> Tensor:
+    """A channel's bias added to all its pixels, in place."""
+    return images if bias is None else images.add_(bias.bfloat16().view(-1, 1, 1))
+
+
+def _bias_gradient(ctx: Any, gradient: Tensor) -> Tensor | None:
+    """(C,) in float32, where there is a bias to have one."""
+    return gradient.sum((0, 2, 3), dtype=torch.float32) if ctx.needs_input_grad[2] else None
 
 
 def _pixels_last(x: Tensor) -> Tensor:

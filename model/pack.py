@@ -23,7 +23,9 @@ def flat(tensor: Tensor) -> Tensor:
 
 
 def pack(tensors: list[Tensor]) -> Tensor:
-    """Move tensors of one type and device into a new one of shape (N,), and make them views of it."""
+    """Move tensors of one type and device into a new one of shape (N,), and make them views of it; of none, (0,)."""
+    if not tensors:
+        return torch.empty(0)
     packed = torch.cat([flat(tensor.detach()) for tensor in tensors])
     for tensor, part in zip(tensors, packed.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.data = _unflat(part, tensor.shape)

@@ -6,6 +6,7 @@ Tipping & Bishop 1999. N images, D dimensions, d latent dimensions.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -25,13 +26,20 @@ class PPCA:
     eigenvectors: Tensor
     n_images: int
 
+    @property
+    def variances(self) -> Tensor:
+        """Along each direction, (D,), the dequantization noise included."""
+        return self.eigenvalues + DEQUANTIZATION_VARIANCE
+
     def noise_variance(self, latent_dim: int) -> float:
         """Mean of the discarded eigenvalues (equation 8), the dequantization noise included."""
         return float(self.eigenvalues[latent_dim:].mean()) + DEQUANTIZATION_VARIANCE
 
 
+# Seconds of work, which every trial with a linear path asks for again.
+@lru_cache(maxsize=1)
 def fit(images: Tensor) -> PPCA:
-    """Fit to uint8 images (N, 3, 32, 32), as points in [0, 1]^D."""
+    """Fit to uint8 images (N, 3, 32, 32), as points in [0, 1]^D. The last fit is kept for the very same tensor."""
     mean = torch.stack([chunk.sum(0) for chunk in _chunks(images)]).sum(0) / len(images)
     covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
     for chunk in _chunks(images):
@@ -81,7 +89,7 @@ def _rate_distortion(model: PPCA, mean_squares: Tensor, latent_dim: int) -> Rate
     (section 3.1).
     """
     noise = model.noise_variance(latent_dim)
-    eigenvalues = model.eigenvalues[:latent_dim] + DEQUANTIZATION_VARIANCE
+    eigenvalues = model.variances[:latent_dim]
     explained, unexplained = mean_squares[:latent_dim], mean_squares[latent_dim:]
     squared_means, variances = (eigenvalues - noise) / eigenvalues.square() * explained, noise / eigenvalues
     rate = 0.5 * (squared_means + variances - 1 - variances.log()).sum()

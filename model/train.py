@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model import elbo
+from model import elbo, ppca
 from model.config import TrainConfig
 from model.data import ImageData, to_unit
 from model.errors import UserError
@@ -24,6 +24,9 @@ from model.vae import ConvVAE
 
 # A stretch in which every second update had to be skipped is not going to recover.
 MAX_SKIPPED_SHARE = 0.5
+# Adam's: the mean squared gradient reaches back 50 steps, not 1,000, since a run has but thousands
+# (benchmarks/ABLATION.md).
+BETAS = (0.9, 0.98)
 
 
 class Diverged(UserError):
@@ -60,26 +63,25 @@ class EpochMetrics:
 class TrainState:
     """Everything that changes while a model is trained: weights, optimizer, position, noise. Owned by the caller.
 
-    All parameters are views of `weights`, all running statistics of `statistics`, of shape (N,) each, and likewise
-    their gradients: one call then clips, steps or undoes. A copy of the model, or a moved one, is cut off from them.
+    All trained parameters are views of `weights`, all running statistics of `statistics`, of shape (N,) each, and
+    likewise their gradients: one call then clips, steps or undoes. A copy of the model, or a moved one, is cut off from
+    them.
     """
 
-    def __init__(self, config: TrainConfig, runtime: Runtime) -> None:
+    def __init__(self, config: TrainConfig, runtime: Runtime, model: ConvVAE | None = None) -> None:
+        """Begin with `model`, or with the untrained one that the configuration and its seed describe."""
         self.config = config
         self.runtime = runtime
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            self.model = ConvVAE(config.latent_dim, config.channels)
-        self.model.to(runtime.device)
+        self.model = (model or untrained_model(config)).to(runtime.device)
         if runtime.compiled:
             compile_model(self.model)
-        self.parameters = aligned(self.model.parameters())
+        self.parameters = aligned(parameter for parameter in self.model.parameters() if parameter.requires_grad)
         self.weights = pack(self.parameters)
         self.gradients = self.weights.grad = torch.zeros_like(self.weights)
         self.statistics = pack([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])
         # Adam fused on MPS takes found_inf and does not heed it.
         fused = runtime.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam([self.weights], lr=config.learning_rate, fused=fused)
+        self.optimizer = torch.optim.Adam([self.weights], lr=config.learning_rate, betas=BETAS, fused=fused)
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)
         self.step = 0
         self.skipped_updates = 0
@@ -89,6 +91,21 @@ class TrainState:
         """How many report points lie behind."""
         reports = range(1, self.config.n_reports + 1)
         return sum(self.config.step_at(report, n_train) <= self.step for report in reports)
+
+
+def untrained_model(config: TrainConfig, images: Tensor | None = None) -> ConvVAE:
+    """The model that a run begins with; its linear path, where it has one, is set from uint8 `images` (N, 3, 32, 32).
+
+    Without images it stays zero, for weights that are about to be read from a file.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = ConvVAE.of(config)
+    if model.linear is not None and images is not None:
+        components, n = ppca.fit(images), min(config.latent_dim, elbo.DIMENSIONS - 1)
+        variances, noise = components.variances[:n], components.noise_variance(n)
+        model.linear.set_to(components.mean, components.eigenvectors[:, :n], variances, noise)
+    return model
 
 
 def train(state: TrainState, data: ImageData) -> Iterator[EpochMetrics]:

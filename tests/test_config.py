@@ -228,6 +228,15 @@ def test_a_read_config_cannot_be_changed() -> None:
             f"{SOUND}model: {{channels: [8, 8, 8]}}", "model.channels: must have at least 4 of them, got [8, 8, 8]"
         ),
         pytest.param(f"{SOUND}model: {{channels: [8, 8, 8, 0]}}", "model.channels.3: must be >= 1, got 0"),
+        pytest.param(
+            f"{SOUND}model: {{architecture: resnet}}",
+            "model.architecture: must be 'plain' or 'norm_free', got 'resnet'",
+        ),
+        pytest.param(
+            f"{BUDGET}model: {{linear_path: true}}\nhyperparameters: {{reconstruction: {{choices: [gaussian, bce]}}}}",
+            "hyperparameters: with model.linear_path reconstruction must be gaussian: pPCA is a Gaussian model",
+            id="linear-bernoulli",
+        ),
         pytest.param(f"{SOUND}seed: -1", "seed: must be >= 0, got -1"),
         pytest.param(f"{SOUND}training: {{report_every: 0}}", "training.report_every: must be >= 0.01, got 0"),
         pytest.param(f"{SOUND}training: {{report_every: 1.5}}", "training.report_every: must be <= 1.0, got 1.5"),

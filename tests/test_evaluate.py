@@ -21,7 +21,7 @@ from model.vae import LOG_VARIANCE_BOUND, ConvVAE
 @pytest.fixture
 def model() -> ConvVAE:
     torch.manual_seed(0)
-    return ConvVAE(latent_dim=6, channels=(8, 8, 8, 8))
+    return ConvVAE(latent_dim=6, channels=(8, 8, 8, 8), architecture="plain")
 
 
 def test_evaluating_twice_gives_the_same_numbers(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
@@ -52,8 +52,8 @@ def test_distortion_is_that_of_sampled_latents(model: ConvVAE, data: ImageData, 
     assert abs(sampled - float(from_means)) > 1e-6, "an untrained posterior is wide: its samples reconstruct otherwise"
 
 
-def test_evaluation_leaves_mode_and_random_state_untouched(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
-    model.train()
+def test_evaluation_leaves_mode_and_random_state_untouched(data: ImageData, runtime: Runtime) -> None:
+    model = ConvVAE(6, (8, 8, 8, 8), "plain").train()
     before = torch.get_rng_state()
     statistics = model.encoder.trunk[1].running_mean.clone()  # type: ignore[operator]
     calibrate_sigma(model, data.train.images, runtime)

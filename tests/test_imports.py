@@ -27,7 +27,7 @@ HPO_LAYERS = (
     {"__main__"},
 )
 MODEL_LAYERS = (
-    {"errors", "atomic", "torchvision_cpu", "convolution", "vae", "elbo", "config", "pack"},
+    {"errors", "atomic", "torchvision_cpu", "convolution", "linear_path", "vae", "elbo", "config", "pack"},
     {"sample", "folder", "data", "runtime", "stream"},
     {"evaluate", "ppca"},
     {"train", "checkpoint"},

@@ -62,7 +62,9 @@ def test_the_data_are_those_of_the_files(make_run: MakeRun) -> None:
     page = run_page(make_run())
     assert page.origin == Origin("cifar10", 0, 6.740410105578637, 3.0)
     assert page.images == Images("cifar10", 45000, 5000, 10000)
-    assert page.training == TrainConfig(schedule="cosine", warmup_epochs=0.2, epochs=20, seed=1000)
+    assert page.training == TrainConfig(
+        schedule="cosine", warmup_epochs=0.2, epochs=20, seed=1000, architecture="plain"
+    )
     assert page.test == page.scored
     assert page.test == SplitScores(
         bpd=6.393708445069441,

@@ -4,17 +4,17 @@ import os
 import re
 import shlex
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-import yaml
 from typer.core import TyperGroup
 
 from hpo.__main__ import app
 from hpo.config_file import find_config
+from hpo.run_record import read_record
 from hpo.source import ROOT_VARIABLE
 from model.config import TrainConfig
 
@@ -120,7 +120,7 @@ def test_make_help_lists_every_target_and_variable_that_is_named() -> None:
 def test_the_line_for_the_showcases_model_has_its_values() -> None:
     (line,) = [line for line in HPO if "--seed" in line]
     given = parse(shlex.split(line.removeprefix(PYTHON)))
-    kept = yaml.safe_load((ROOT / "results/showcase/config.yaml").read_text())["training"]
+    kept = asdict(read_record(ROOT / "results/showcase/config.yaml").training)
     assert given["test"] is True
     for name in TrainConfig.__dataclass_fields__.keys() & given.keys():
         assert given[name] == kept[name], name

@@ -333,6 +333,7 @@ def test_only_checkpoints_of_the_best_and_of_what_can_go_on_are_kept(
     paths: StudyPaths, data: ImageData, runtime: Runtime
 ) -> None:
     study = begin(paths, data)
+    study.pruner = optuna.pruners.NopPruner()
     place = place_of(paths, study, data, runtime)
     events = work(place, 7, None)
     for event in events:

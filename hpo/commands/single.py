@@ -25,6 +25,12 @@ def train(
     reconstruction: Annotated[
         str, typer.Option(help="gaussian, or bce: the tutorial's binary cross-entropy.")
     ] = TUTORIAL.reconstruction,
+    architecture: Annotated[
+        str, typer.Option(help="norm_free, or plain: the tutorial's, with batch normalisation.")
+    ] = TUTORIAL.architecture,
+    linear_path: Annotated[
+        bool, typer.Option("--linear-path", help="Probabilistic PCA beside the convolutions.")
+    ] = TUTORIAL.linear_path,
     seed: Annotated[int, typer.Option(help="Of weights, order and noise.")] = TUTORIAL.seed,
     reconstruction_interval: Annotated[str, typer.Option(help="A frame every so many epochs, or: log.")] = "1",
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 2.0,

@@ -1,0 +1,142 @@
+"""The ablation as one page with tables and a figure: benchmarks/ABLATION.md."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from benchmarks.ablation.results import RUNS, SPEEDS, read
+from benchmarks.ablation.rows import BASE, ROWS, Part, Row
+from benchmarks.tables import FOLDER, RESULTS
+from model.atomic import write_text
+
+PAGE = FOLDER / "ABLATION.md"
+FIGURE = RESULTS / "ablation.png"
+_TITLES: dict[Part, str] = {
+    "way": "From the tutorial's recipe to ours\n\nEach row has what the rows above it changed.",
+    "change": "Ours with one thing otherwise",
+    "linear": "The linear path otherwise\n\nBeside it everything is as in ours.",
+    "longer": "What decides, for longer",
+}
+_HEADER = (
+    "| | weights | images/s | seconds | rate, nats | MSE | val_bpd | of each seed | mixture gap, nats |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---|---:|"
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row's results: means over its seeds; `curve` holds (images, val_bpd) of each epoch."""
+
+    row: Row
+    n_weights: int
+    images_per_second: float
+    rate_nats: float
+    mse: float
+    val_bpd: tuple[float, ...]
+    mixture_gap_nats: float
+    curve: tuple[tuple[int, float], ...]
+
+    @property
+    def seconds(self) -> float:
+        """Of training alone, on all threads."""
+        return self.curve[-1][0] / self.images_per_second
+
+
+def measured(runs: Path = RUNS, speeds: Path = SPEEDS) -> list[Measured]:
+    """Rows that were trained and timed, in their order."""
+    by_row, rates = _by_row(read(runs)), _by_row(read(speeds))
+    return [_measured(row, by_row[row.name], rates[row.name]) for row in ROWS if row.name in by_row.keys() & rates]
+
+
+def _by_row(results: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        found.setdefault(result["row"], []).append(result)
+    return found
+
+
+def _measured(row: Row, runs: list[dict[str, Any]], speeds: list[dict[str, Any]]) -> Measured:
+    last = [run["reports"][-1] for run in runs]
+    epochs = zip(*(run["reports"] for run in runs), strict=True)
+    return Measured(
+        row=row,
+        n_weights=runs[0]["n_weights"],
+        images_per_second=median(speed["images_per_second"] for speed in speeds),
+        rate_nats=mean(report["val_rate_nats"] for report in last),
+        mse=mean(report["val_mse"] for report in last),
+        val_bpd=tuple(report["val_bpd"] for report in last),
+        mixture_gap_nats=mean(run["mixture_gap_nats"] for run in runs),
+        curve=tuple((reports[0]["images_seen"], mean(r["val_bpd"] for r in reports)) for reports in epochs),
+    )
+
+
+def table(rows: Sequence[Measured]) -> str:
+    """As Markdown."""
+    return "\n".join([_HEADER, *map(_line, rows)])
+
+
+def _line(one: Measured) -> str:
+    seeds = " ".join(f"{score:.4f}" for score in one.val_bpd) if len(one.val_bpd) > 1 else ""
+    cells = [
+        one.row.name,
+        f"{one.n_weights / 1e6:.2f} M",
+        f"{one.images_per_second:,.0f}",
+        f"{one.seconds:.0f}",
+        f"{one.rate_nats:.1f}",
+        f"{one.mse:.5f}",
+        f"{mean(one.val_bpd):.4f}",
+        seeds,
+        f"{one.mixture_gap_nats:.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def write_page() -> None:
+    """Write page and figure from what there is."""
+    from benchmarks.ablation.figure import draw
+
+    rows = measured()
+    if not rows:
+        return
+    speed = read(SPEEDS)[-1]
+    titles = {part: title for part, title in _TITLES.items() if any(one.row.part == part for one in rows)}
+    parts = [f"## {title}\n\n{table([one for one in rows if one.row.part == part])}" for part, title in titles.items()]
+    write_text(PAGE, "\n\n".join([_head(speed), *parts, _reach()]) + "\n")
+    draw(rows, FIGURE)
+
+
+def _reach() -> str:
+    runs = {run["row"]: run for run in read(RUNS) if "test_bpd" in run}
+    lines = [
+        f"| {name} | {run['reports'][-1]['epoch']:g} | {run['test_rate_nats']:.1f} | {run['test_mse']:.5f} | "
+        f"{run['reports'][-1]['val_bpd']:.4f} | {run['test_bpd']:.4f} | {run['ppca_test_bpd']:.4f} |"
+        for name, run in runs.items()
+    ]
+    head = (
+        "| | epochs | test rate, nats | test MSE | val_bpd | test_bpd | pPCA of that size, test |\n"
+        "|---|---:|---:|---:|---:|---:|---:|"
+    )
+    return "\n".join(["## On the test split, once everything was chosen\n", head, *lines])
+
+
+def _head(speed: dict[str, Any]) -> str:
+    machine = f"{speed['device']}, {speed['threads']} threads, {speed['precision']}, PyTorch {speed['torch']}"
+    ours = (
+        f"{BASE.architecture}, batch size {BASE.batch_size}, Adam from {BASE.learning_rate:g} by half a cosine to zero "
+        f"after {BASE.warmup_epochs:g} epochs of warm-up"
+    )
+    return f"""# What makes the model better
+
+Written by `python -m benchmarks.ablation.run` from [results/](results/): do not edit.
+
+All of CIFAR-10's 45,000 training images, scored on the 5,000 of the validation split; d = {BASE.latent_dim} and
+{BASE.epochs} epochs unless a row says otherwise. Ours: {ours}.
+
+A row of two seeds shows both; its other numbers are their means. *images/s*: median of three measurements in turns on
+{machine}; *seconds* follow from it, training alone. *Mixture gap*: by how many nats an image the rate would fall if a
+mixture of ten Gaussians, fitted to the training images' codes, took the prior's place: how far codes are from what
+samples are drawn from.
+
+![val_bpd against images and against seconds](results/ablation.png)"""

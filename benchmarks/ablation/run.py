@@ -1,0 +1,67 @@
+"""Train the ablation's rows on all of CIFAR-10: `python -m benchmarks.ablation.run`. Give it again to go on.
+
+Two processes, one thread each, train; then every row's speed is measured alone, on all threads, in turns.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.ablation.results import RUNS, SPEEDS, append, read
+from benchmarks.ablation.rows import ROWS, Row
+from benchmarks.machine import describe, find_machine
+
+_ROUNDS = 3
+
+
+def main(
+    workers: Annotated[int, typer.Option(help="Processes that train side by side, one thread each.")] = 2,
+    only: Annotated[str, typer.Option(help="Only rows whose name has this in it.")] = "",
+    speeds: Annotated[bool, typer.Option(help="Measure speeds, too; nothing else may run meanwhile.")] = True,
+) -> None:
+    """Train what has not been trained yet, then time what has not been timed; rewrite the page and its figure."""
+    from benchmarks.ablation.page import write_page
+
+    runtime, root = find_machine("cpu")
+    wanted = [row for row in ROWS if only in row.name]
+    done = {(run["row"], run["seed"]) for run in read(RUNS)}
+    jobs = [f"{row.name}\t{seed}" for row in wanted for seed in row.seeds if (row.name, seed) not in done]
+    _train_all(jobs, workers, root)
+    if speeds:
+        timed = {speed["row"] for speed in read(SPEEDS)}
+        rest = [row for row in wanted if row.name not in timed]
+        for _ in range(_ROUNDS if rest else 0):
+            for row in rest:
+                append(SPEEDS, {"row": row.name, **describe(runtime), "images_per_second": _speed_of(row, root)})
+    write_page()
+
+
+def _train_all(jobs: list[str], workers: int, root: Path) -> None:
+    """One process each, so many at a time."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    waiting, running = list(jobs), dict[int, subprocess.Popen[bytes]]()
+    while waiting or running:
+        while waiting and len(running) < workers:
+            name, _, seed = waiting.pop(0).partition("\t")
+            command = [sys.executable, "-m", "benchmarks.ablation.one", "train", name, seed, str(root)]
+            process = subprocess.Popen(command, env=environment)
+            running[process.pid] = process
+        pid, status = os.wait()
+        running.pop(pid, None)
+        if status:
+            raise typer.Exit(1)
+
+
+def _speed_of(row: Row, root: Path) -> float:
+    command = [sys.executable, "-m", "benchmarks.ablation.one", "speed", row.name, "0", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout)["images_per_second"])
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -18,7 +18,7 @@ from model.runtime import Runtime, resolve, seeded_generator
 from model.train import TrainState, score_validation, train, untrained_model
 
 _STEPS_AN_EPOCH = 10
-_SPEED_SHARE = 0.2
+_SPEED_SHARE = 0.1
 # Kept of each report.
 _KEPT = ("epoch", "images_seen", "val_bpd", "val_rate_nats", "val_mse", "train_bpd", "skipped_updates")
 

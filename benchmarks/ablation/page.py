@@ -47,7 +47,8 @@ class Measured:
 def measured(runs: Path = RUNS, speeds: Path = SPEEDS) -> list[Measured]:
     """Rows that were trained and timed, in their order."""
     by_row, rates = _by_row(read(runs)), _by_row(read(speeds))
-    return [_measured(row, by_row[row.name], rates[row.name]) for row in ROWS if row.name in by_row.keys() & rates]
+    known = [row for row in ROWS if row.name in by_row and row.timed_as in rates]
+    return [_measured(row, by_row[row.name], rates[row.timed_as]) for row in known]
 
 
 def _by_row(results: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -25,7 +25,7 @@ class Residual(nn.Module):
         super().__init__()
         first, last = (nn.Conv2d(n_channels, n_channels, 3, padding=1) for _ in range(2))
         nn.init.kaiming_normal_(first.weight)
-        nn.init.zeros_(last.weight)
+        _set_to_zero(last)
         self.branch = nn.Sequential(nn.SiLU(), first, nn.SiLU(), last)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class ResidualLinear(nn.Module):
     def __init__(self, n_features: int) -> None:
         super().__init__()
         last = nn.Linear(n_features, n_features)
-        nn.init.zeros_(last.weight)
+        _set_to_zero(last)
         self.branch = nn.Sequential(nn.Linear(n_features, n_features), nn.SiLU(), last)
 
     def forward(self, x_BN: Tensor) -> Tensor:
@@ -170,6 +170,11 @@ def logistic_output(model: ConvVAE) -> None:
 
 class _Flat(nn.Flatten):
     """So that what follows sees features."""
+
+
+def _set_to_zero(layer: nn.Conv2d | nn.Linear) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 def _trunks(model: ConvVAE) -> Iterator[Stack]:

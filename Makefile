@@ -2,7 +2,7 @@
 #|
 #|   make tune            tune: sample, train, prune; run it again to go on where it stopped
 #|   make best-retrain    retrain the best trial at full length; draw all figures and the animation
-#|   make train           one run with given values (the tutorial's by default), drawn as well
+#|   make train           one run with given values, the tutorial's by default, drawn as well
 #|   make figures         draw a finished run again from its files: RUN=results/cifar10/best FPS=4
 #|   make dashboard       browse the study in optuna-dashboard
 #|   make report          write the study's page anew: results/<study>/report/index.html

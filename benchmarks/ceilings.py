@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.measure import ARCHITECTURE
 from model.convolution import DownConv, UpConv
 from model.runtime import Runtime, synchronize
 from model.vae import ConvVAE
@@ -26,7 +27,7 @@ def convolutions(batch_size: int, runtime: Runtime, *, own: bool) -> Callable[[]
     """
     layers = [
         layer
-        for layer in ConvVAE(1, architecture="plain").to(runtime.device).modules()
+        for layer in ConvVAE(1, architecture=ARCHITECTURE).to(runtime.device).modules()
         if isinstance(layer, DownConv | UpConv)
     ]
     kind = torch.bfloat16 if runtime.precision == "bfloat16" else torch.float32
@@ -50,7 +51,7 @@ def training_flops(latent_dim: int, batch_size: int = 64) -> float:
 
     Those of the padding count, which our own convolutions leave out where they can.
     """
-    model = ConvVAE(latent_dim, architecture="plain")
+    model = ConvVAE(latent_dim, architecture=ARCHITECTURE)
     with FlopCounterMode(display=False) as counter:
         reconstruction, mean, log_variance = model(
             torch.rand(batch_size, 3, 32, 32), torch.randn(batch_size, latent_dim)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from model.runtime import Runtime
 
 LATENT_DIM = 128
+# The textbook's.
+ARCHITECTURE: Literal["plain"] = "plain"
 Kind = Literal["textbook", "ours", "side_by_side", "convolutions", "own_convolutions"]
 
 
@@ -77,7 +79,7 @@ def _ours(batch_size: int, runtime: "Runtime", root: Path, n_images: int, starte
     data = load_cifar10(root).to(runtime.device)
     share = min(0.5, n_images / len(data.train))
     config = TrainConfig(
-        latent_dim=LATENT_DIM, batch_size=batch_size, epochs=1, report_every=share, architecture="plain"
+        latent_dim=LATENT_DIM, batch_size=batch_size, epochs=1, report_every=share, architecture=ARCHITECTURE
     )
     state = TrainState(config, runtime)
     first: list[float] = []

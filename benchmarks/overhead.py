@@ -138,9 +138,11 @@ def _search(minutes: float, folder: Path, root: Path) -> None:
 def _write_down(found: list[Row], minutes: float, n_trials: int, wall_s: float) -> None:
     from benchmarks import tables
     from benchmarks.machine import describe
+    from hpo.config import Model
     from model.runtime import resolve
 
     facts = describe(resolve()) | {"study": STUDY, "minutes": minutes, "n_trials": n_trials, "wall_s": wall_s}
+    facts["architecture"] = Model().architecture
     facts |= {"overhead": 1 - found[0].share}
     tables.write("overhead", facts, found)
     typer.echo(tables.overhead(facts | {"rows": [vars(row) for row in found]}))

@@ -60,6 +60,7 @@ def throughput(result: dict[str, Any]) -> str:
     return (
         f"\n## One trial's training loop: {result['device']}\n\n"
         f"{result['threads']} threads, {result['precision']} (the textbook's: float32), d = {result['latent_dim']}, "
+        f"{result['architecture']}, "
         f"PyTorch {result['torch']}. Medians of {result['repetitions']} rounds; each is measured in a process of its "
         "own, and they take turns. Evaluation is not in it.\n\n"
         + _table(["", *(f"batch {row['batch_size']}" for row in rows)], [[name, *cells] for name, cells in lines])
@@ -71,7 +72,8 @@ def overhead(result: dict[str, Any]) -> str:
     rows = [[row["item"], f"{row['seconds']:,.1f}", f"{row['share']:.1%}"] for row in result["rows"]]
     return (
         f"\n## What a search costs beside training: {result['device']}\n\n"
-        f"`{result['study']}` on the full data for {result['minutes']:g} minutes: {result['n_trials']} trials, "
+        f"`{result['study']}` ({result['architecture']}) on the full data for {result['minutes']:g} minutes: "
+        f"{result['n_trials']} trials, "
         f"{result['wall_s']:,.0f} s in all, **{result['overhead']:.1%}** of them beside training.\n\n"
         + _table(["", "seconds", "share"], rows)
     )

@@ -19,7 +19,7 @@ import typer
 
 from benchmarks import tables
 from benchmarks.machine import describe, find_machine
-from benchmarks.measure import LATENT_DIM, Kind, Measurement
+from benchmarks.measure import ARCHITECTURE, LATENT_DIM, Kind, Measurement
 
 BATCH_SIZES = (64, 256)
 KINDS: tuple[Kind, ...] = ("textbook", "ours", "side_by_side", "convolutions", "own_convolutions")
@@ -66,7 +66,7 @@ def main(
     for batch_size in BATCH_SIZES:
         rounds = [_round(batch_size, place, number) for number in range(1, repetitions + 1)]
         rows.append(row(batch_size, rounds, _share_of_peak(rounds, runtime)))
-    facts = describe(runtime) | {"repetitions": repetitions, "latent_dim": LATENT_DIM}
+    facts = describe(runtime) | {"repetitions": repetitions, "latent_dim": LATENT_DIM, "architecture": ARCHITECTURE}
     tables.write("throughput" if runtime.device.type == "cpu" else "throughput_cuda", facts, rows)
     typer.echo(tables.throughput(facts | {"rows": [asdict(each) for each in rows]}))
     typer.echo(f"Next: open {tables.PAGE}")

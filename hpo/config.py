@@ -76,6 +76,7 @@ _BY_KIND = Discriminator(_kind)
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 LatentDim = Annotated[int, Field(ge=1, le=3072)]
 BatchSize = Annotated[int, Field(ge=2, le=8192)]
@@ -86,6 +87,10 @@ NonNegativeEntry = Annotated[
 ]
 PositiveEntry = Annotated[
     Annotated[Positive, _VALUE] | Annotated[Range[Positive], _RANGE] | Annotated[Choices[Positive], _CHOICES],
+    _BY_KIND,
+]
+DecayEntry = Annotated[
+    Annotated[Decay, _VALUE] | Annotated[Range[Decay], _RANGE] | Annotated[Choices[Decay], _CHOICES],
     _BY_KIND,
 ]
 LatentDimEntry = Annotated[
@@ -115,6 +120,7 @@ class Hyperparameters(StrictModel):
     warmup_epochs: NonNegativeEntry = TUTORIAL.warmup_epochs
     max_grad_norm: PositiveEntry = TUTORIAL.max_grad_norm
     reconstruction: ReconstructionEntry = TUTORIAL.reconstruction
+    adam_beta2: DecayEntry = TUTORIAL.adam_beta2
 
     def entries(self) -> dict[str, Any]:
         """Every hyperparameter by name: a plain value, a Range or Choices."""

@@ -141,6 +141,7 @@ def _rule(fault: ErrorDetails) -> str:
         "greater_than": "must be > {gt}",
         "greater_than_equal": "must be >= {ge}",
         "less_than_equal": "must be <= {le}",
+        "less_than": "must be < {lt}",
         "literal_error": "must be {expected}",
         "float_type": "must be a number",
         "int_type": "must be a whole number",

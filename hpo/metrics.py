@@ -73,6 +73,8 @@ def _how_it_was_trained(state: TrainState, history: list[dict[str, float]]) -> d
     names = ("beta", "latent_dim", "learning_rate", "batch_size")
     return {
         "hyperparameters": {name: getattr(config, name) for name in names},
+        "architecture": config.architecture,
+        "linear_path": config.linear_path,
         "seed": config.seed,
         "epochs": config.epochs,
         "skipped_updates": state.skipped_updates,

@@ -176,9 +176,11 @@ def _command(metrics: dict[str, Any], config: dict[str, Any], training: TrainCon
 def _options(config: dict[str, Any], training: TrainConfig) -> list[str]:
     """The tutorial's values in any case; of the rest, what is not the default."""
     always = ("beta", "latent_dim", "learning_rate", "batch_size", "epochs")
-    seldom = ("schedule", "warmup_epochs", "reconstruction", "seed")
+    seldom = ("schedule", "warmup_epochs", "reconstruction", "architecture", "adam_beta2", "seed")
     told = [*always, *(name for name in seldom if getattr(training, name) != getattr(TrainConfig(), name))]
     options = [f"--{name.replace('_', '-')} {getattr(training, name)}" for name in told]
+    if training.linear_path:
+        options.append("--linear-path")
     source, root = config["data"]["source"], config["data"].get("root")
     data = shlex.quote(str(root)) if source == "folder" else source
     return options if source == "cifar10" else [*options, f"--data {data}"]

@@ -24,7 +24,8 @@ from model.checkpoint import load_model, save_model, save_state
 from model.config import TrainConfig
 from model.data import ImageData
 from model.runtime import Runtime
-from model.train import EpochMetrics, TrainState, score_validation, train, untrained_model
+from model.train import EpochMetrics, TrainState, score_validation, train
+from model.untrained import untrained_model
 
 
 @dataclass(frozen=True)

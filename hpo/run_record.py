@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from hpo.config import FrameInterval, FramesPerSecond
 from model.atomic import write_text
-from model.config import FIRST_ARCHITECTURE, Source, TrainConfig
+from model.config import FIRST_VALUES, Source, TrainConfig
 from model.errors import UserError
 
 
@@ -28,7 +28,7 @@ class Images(BaseModel):
 
 def _of_any_age(training: Any) -> Any:
     """A field that a file is older than is filled in as it was then."""
-    return {"architecture": FIRST_ARCHITECTURE, **training} if isinstance(training, dict) else training
+    return {**FIRST_VALUES, **training} if isinstance(training, dict) else training
 
 
 class RunRecord(BaseModel):

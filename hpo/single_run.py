@@ -1,4 +1,4 @@
-"""One run with given values, the tutorial's unless told otherwise."""
+"""One run with given values, the tutorial's hyperparameters unless told otherwise."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from hpo.config import Data, FittingHyperparameters, Hyperparameters, Model, Retrain, StrictModel
+from hpo.config import ACROSS_KEYS, Data, FittingHyperparameters, Hyperparameters, Model, Retrain, StrictModel
 from hpo.config_file import ConfigError, broken_rule
 from hpo.paths import SAMPLE_SUFFIX, RunPaths
 from hpo.run import Event, Run, carry_out
@@ -59,6 +59,8 @@ def read_options(options: Mapping[str, Any], data: str) -> SingleRunConfig:
 
 
 def _told(fault: Any) -> str:
+    if fault["type"] == ACROSS_KEYS:
+        return "--reconstruction: must be gaussian with --linear-path, which is a Gaussian model"
     option = next(str(part) for part in fault["loc"][1:] if not str(part).startswith("<"))
     return broken_rule(f"--{option.replace('_', '-')}", fault)
 

@@ -9,11 +9,12 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.config import Pruner, StudyConfig
+from hpo.config import Hyperparameters, Model, Pruner, StudyConfig
 from hpo.database import StudyError, make_database, storage
 from hpo.paths import StudyPaths
 from hpo.sampler import PerTrialSeededSampler
 from hpo.search_space import tutorial_values
+from model.config import FIRST_VALUES
 from model.data import ImageData
 
 MAX_STARTUP_TRIALS = 10
@@ -79,7 +80,7 @@ def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> 
 
     Raises: StudyError: naming every difference.
     """
-    begun: dict[str, str] = study.user_attrs["identity"]
+    begun = _of_any_age(study.user_attrs["identity"])
     changed = [
         f"{key} was {begun.get(key, 'not there')}, is now {wanted.get(key, 'not there')}"
         for key in sorted(begun.keys() | wanted.keys())
@@ -90,6 +91,17 @@ def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> 
             f"{paths.folder}: this study was begun otherwise: {'; '.join(changed)}. Change it back, give the new "
             "study another name, or begin anew with --fresh (make tune FRESH=1), which moves the old one aside"
         )
+
+
+def _of_any_age(identity: dict[str, str]) -> dict[str, str]:
+    """A setting that a study is older than is filled in as it was then."""
+    model = {name: value for name, value in FIRST_VALUES.items() if name in Model.model_fields}
+    searched = {name: value for name, value in FIRST_VALUES.items() if name in Hyperparameters.model_fields}
+    return {
+        **{f"hyperparameters.{name}": json.dumps(value) for name, value in searched.items()},
+        **identity,
+        "model": Model.model_validate_json(json.dumps(model | json.loads(identity["model"]))).model_dump_json(),
+    }
 
 
 def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, Any]) -> Study:

@@ -6,7 +6,8 @@ from model.checkpoint import CheckpointError, load_state
 from model.config import TrainConfig
 from model.data import ImageData
 from model.runtime import Runtime
-from model.train import TrainState, untrained_model
+from model.train import TrainState
+from model.untrained import untrained_model
 
 
 def take_up(

@@ -22,11 +22,10 @@ def flat(tensor: Tensor) -> Tensor:
     return (tensor.movedim(1, -1) if tensor.dim() == 4 else tensor).reshape(-1)
 
 
-def pack(tensors: list[Tensor]) -> Tensor:
-    """Move tensors of one type and device into a new one of shape (N,), and make them views of it; of none, (0,)."""
-    if not tensors:
-        return torch.empty(0)
-    packed = torch.cat([flat(tensor.detach()) for tensor in tensors])
+def pack(tensors: list[Tensor], device: torch.device | str = "cpu") -> Tensor:
+    """Move float32 tensors on one device into a new one of shape (N,), and make them views of it."""
+    # There may be none.
+    packed = torch.cat([torch.empty(0, device=device), *(flat(tensor.detach()) for tensor in tensors)])
     for tensor, part in zip(tensors, packed.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.data = _unflat(part, tensor.shape)
     return packed

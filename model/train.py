@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model import elbo, ppca
+from model import elbo
 from model.config import TrainConfig
 from model.data import ImageData, to_unit
 from model.errors import UserError
@@ -20,13 +20,12 @@ from model.evaluate import Evaluation, calibrate_sigma, evaluate
 from model.pack import aligned, flat, pack
 from model.runtime import Runtime, compile_model, seeded_generator
 from model.stream import BatchStream
+from model.untrained import untrained_model
 from model.vae import ConvVAE
 
 # A stretch in which every second update had to be skipped is not going to recover.
 MAX_SKIPPED_SHARE = 0.5
-# Adam's: the mean squared gradient reaches back 50 steps, not 1,000, since a run has but thousands
-# (benchmarks/ABLATION.md).
-BETAS = (0.9, 0.98)
+_ADAM_BETA1 = 0.9
 
 
 class Diverged(UserError):
@@ -76,12 +75,14 @@ class TrainState:
         if runtime.compiled:
             compile_model(self.model)
         self.parameters = aligned(parameter for parameter in self.model.parameters() if parameter.requires_grad)
-        self.weights = pack(self.parameters)
+        self.weights = pack(self.parameters, runtime.device)
         self.gradients = self.weights.grad = torch.zeros_like(self.weights)
-        self.statistics = pack([buffer for buffer in self.model.buffers() if buffer.is_floating_point()])
+        statistics = [buffer for buffer in self.model.buffers() if buffer.is_floating_point()]
+        self.statistics = pack(statistics, runtime.device)
         # Adam fused on MPS takes found_inf and does not heed it.
         fused = runtime.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam([self.weights], lr=config.learning_rate, betas=BETAS, fused=fused)
+        betas = _ADAM_BETA1, config.adam_beta2
+        self.optimizer = torch.optim.Adam([self.weights], lr=config.learning_rate, betas=betas, fused=fused)
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)
         self.step = 0
         self.skipped_updates = 0
@@ -91,21 +92,6 @@ class TrainState:
         """How many report points lie behind."""
         reports = range(1, self.config.n_reports + 1)
         return sum(self.config.step_at(report, n_train) <= self.step for report in reports)
-
-
-def untrained_model(config: TrainConfig, images: Tensor | None = None) -> ConvVAE:
-    """The model that a run begins with; its linear path, where it has one, is set from uint8 `images` (N, 3, 32, 32).
-
-    Without images it stays zero, for weights that are about to be read from a file.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model = ConvVAE.of(config)
-    if model.linear is not None and images is not None:
-        components, n = ppca.fit(images), min(config.latent_dim, elbo.DIMENSIONS - 1)
-        variances, noise = components.variances[:n], components.noise_variance(n)
-        model.linear.set_to(components.mean, components.eigenvectors[:, :n], variances, noise)
-    return model
 
 
 def train(state: TrainState, data: ImageData) -> Iterator[EpochMetrics]:

@@ -1,8 +1,9 @@
 """The convolutional VAE: four stride-2 convolutions down to a latent vector, their mirror image up again.
 
 Kingma & Welling 2014 for the model. `plain` is the tutorial's: batch normalisation (Ioffe & Szegedy 2015), ReLU, a
-logistic output. `norm_free` has SiLU and no normalisation: weights that keep the variance of what passes through them
-(He et al. 2015) take its place, and the output is linear, clamped to [0, 1].
+logistic output. `norm_free` has SiLU and no normalisation: in its place the convolutions and the encoder's last layers
+begin with weights that keep the size of what passes through them (He et al. 2015). Its output is linear, clamped to
+[0, 1].
 B batch, C channels, H W pixels, Z latent.
 """
 
@@ -12,7 +13,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from model.config import CHANNELS, Architecture, TrainConfig
+from model.config import CHANNELS, Architecture, Reconstruction, TrainConfig
 from model.convolution import DownConv, UpConv
 from model.linear_path import LinearPath
 
@@ -21,7 +22,7 @@ IMAGE_SIZE = 32
 # |log variance| stays below this: from a standard deviation of 1/150 to 150.
 LOG_VARIANCE_BOUND = 10.0
 # Makes up for SiLU: of a standard normal x, E[silu(x)^2] = 0.356.
-_SILU_GAIN = 1 / math.sqrt(0.356)
+SILU_GAIN = 1 / math.sqrt(0.356)
 _GREY = 0.5
 
 
@@ -50,8 +51,8 @@ class Encoder(nn.Module):
         self.mean = nn.Linear(n_features, latent_dim)
         self.log_variance = nn.Linear(n_features, latent_dim)
         if architecture == "norm_free":
-            _keep_variance(self.mean, _SILU_GAIN)
-            _keep_variance(self.log_variance, _SILU_GAIN)
+            _keep_variance(self.mean, SILU_GAIN)
+            _keep_variance(self.log_variance, SILU_GAIN)
         self.linear = linear
         if linear is not None:
             _set_to_zero(self.mean)
@@ -109,7 +110,7 @@ class Decoder(nn.Module):
 class ConvVAE(nn.Module):
     """Encoder and decoder around the reparameterised Gaussian latent.
 
-    `logistic` squashes the output instead of clamping it, which a binary cross-entropy needs.
+    A Bernoulli's mean (`reconstruction` is `bce`) and `plain` have a logistic output; a linear path needs a linear one.
     """
 
     def __init__(
@@ -117,11 +118,13 @@ class ConvVAE(nn.Module):
         latent_dim: int,
         channels: tuple[int, ...] = CHANNELS,
         architecture: Architecture = "norm_free",
+        reconstruction: Reconstruction = "gaussian",
         *,
-        logistic: bool = False,
         linear_path: bool = False,
     ) -> None:
         super().__init__()
+        assert not linear_path or reconstruction == "gaussian", "pPCA is a Gaussian model"
+        logistic = reconstruction == "bce" or (architecture == "plain" and not linear_path)
         self.latent_dim = latent_dim
         self.channels = channels
         # One module in both: its tensors are there once.
@@ -133,14 +136,8 @@ class ConvVAE(nn.Module):
     @classmethod
     def of(cls, config: TrainConfig) -> "ConvVAE":
         """The untrained model of a run, its linear path not set yet."""
-        logistic = (config.architecture == "plain" and not config.linear_path) or config.reconstruction == "bce"
-        return cls(
-            config.latent_dim,
-            config.channels,
-            config.architecture,
-            logistic=logistic,
-            linear_path=config.linear_path,
-        )
+        shape = config.latent_dim, config.channels, config.architecture, config.reconstruction
+        return cls(*shape, linear_path=config.linear_path)
 
     def forward(self, x_BCHW: Tensor, noise_BZ: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return reconstructions (B, 3, 32, 32), mean (B, Z) and log-variance (B, Z).
@@ -156,7 +153,7 @@ def _block(kind: type[DownConv | UpConv], n_in: int, n_out: int, architecture: A
     if architecture == "plain":
         return kind(n_in, n_out), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
     layer = kind(n_in, n_out, bias=True)
-    _keep_variance(layer, _SILU_GAIN)
+    _keep_variance(layer, SILU_GAIN)
     return layer, nn.SiLU()
 
 

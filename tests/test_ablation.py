@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from benchmarks.ablation.rows import BASE, CHANGES, ROWS, WAY, Row
 from benchmarks.tables import FOLDER
 from model.data import ImageData
 from model.runtime import Runtime
-from model.train import TrainState, train, untrained_model
+from model.train import TrainState, train
+from model.untrained import untrained_model
 from model.vae import ConvVAE
 
 SMALL: dict[str, Any] = {"channels": (4, 4, 8, 8), "latent_dim": 4, "batch_size": 8, "epochs": 2}
@@ -37,16 +39,13 @@ def test_every_row_trains(row: Row, data: ImageData, runtime: Runtime) -> None:
 
 def test_names_are_unique_and_none_is_part_of_a_pair_that_trains_alike() -> None:
     assert len({row.name for row in ROWS}) == len(ROWS)
-    told = [
-        (row.config, row.changes, row.betas, row.weight_decay, row.kl_warmup_epochs, row.averaged_epochs)
-        for row in ROWS
-    ]
+    told = [(row.config, row.changes, row.weight_decay, row.kl_warmup_epochs, row.averaged_epochs) for row in ROWS]
     assert all(told.index(one) == index for index, one in enumerate(told)), "two rows train the same"
 
 
 def test_the_way_leads_to_the_shipped_model() -> None:
     assert WAY[-1].config == BASE
-    assert not WAY[-1].changes and WAY[-1].betas is None
+    assert not WAY[-1].changes
 
 
 def test_a_norm_stands_behind_every_convolution_but_the_last_of_each_trunk() -> None:
@@ -153,3 +152,30 @@ def test_the_page_is_what_its_results_make(monkeypatch: pytest.MonkeyPatch, tmp_
     page.write_page()
     assert (tmp_path / "page.md").read_text() == (FOLDER / "ABLATION.md").read_text()
     assert results.RUNS.exists() and (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def readme_table(first_cell: str) -> list[list[str]]:
+    """The rows below the first line of README.md that begins with this cell."""
+    lines = (FOLDER.parent / "README.md").read_text().splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith(f"| {first_cell} |"))
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in takewhile(lambda line: line.startswith("|"), lines[start:])
+    ]
+
+
+def test_the_readme_tells_the_way_as_it_was_measured() -> None:
+    measured = [[one.row.name, f"{mean(one.val_bpd):.2f}"] for one in page.measured() if one.row.part == "way"]
+    assert [row.name for row in WAY] == [name for name, _ in measured]
+    assert readme_table(WAY[0].name) == measured
+
+
+def test_the_readme_tells_the_test_scores_as_they_were_measured() -> None:
+    runs = {run["row"]: run for run in read(results.RUNS)}
+    head, _, *rows = readme_table("latent dimensions")
+    sizes = head[1:]
+    assert rows == [
+        ["probabilistic PCA", *(f"{runs[f'ours, d = {d}']['ppca_test_bpd']:.2f}" for d in sizes)],
+        ["default", *(f"{runs[f'ours, d = {d}']['test_bpd']:.2f}" for d in sizes)],
+        ["with the linear path", *(f"{runs[f'linear path, d = {d}']['test_bpd']:.2f}" for d in sizes)],
+    ]

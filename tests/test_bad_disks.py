@@ -33,7 +33,7 @@ from tests.fault_tools import (
 
 pytestmark = pytest.mark.faults
 
-DISK_BYTES = 20_000_000
+DISK_BYTES = 40_000_000
 
 
 @pytest.fixture(scope="module")

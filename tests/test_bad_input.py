@@ -214,6 +214,15 @@ OPTION_FAULTS = {
     "negative-keep": (("clean", "mine", "--keep", "-1"), ("--keep",)),
     "no-workers": (("tune", "mine", "--workers", "0"), ("--workers",)),
     "too-many-workers": (("tune", "mine", "--workers", "1000"), ("--workers",)),
+    "bernoulli-ppca": (
+        ("train", "--linear-path", "--reconstruction", "bce"),
+        ("--reconstruction: must be gaussian with --linear-path",),
+    ),
+    "unknown-architecture": (
+        ("train", "--architecture", "resnet"),
+        ("--architecture: must be 'plain' or 'norm_free', got 'resnet'",),
+    ),
+    "decay-of-one": (("train", "--adam-beta2", "1"), ("--adam-beta2: must be < 1.0, got 1",)),
     "dashboard-without-a-study": (("dashboard", "mine"), ("results/mine", "run make tune STUDY=mine")),
 }
 

@@ -29,7 +29,7 @@ HPO_LAYERS = (
 MODEL_LAYERS = (
     {"errors", "atomic", "torchvision_cpu", "convolution", "linear_path", "vae", "elbo", "config", "pack"},
     {"sample", "folder", "data", "runtime", "stream"},
-    {"evaluate", "ppca"},
+    {"evaluate", "ppca", "untrained"},
     {"train", "checkpoint"},
 )
 

@@ -63,7 +63,7 @@ def test_the_data_are_those_of_the_files(make_run: MakeRun) -> None:
     assert page.origin == Origin("cifar10", 0, 6.740410105578637, 3.0)
     assert page.images == Images("cifar10", 45000, 5000, 10000)
     assert page.training == TrainConfig(
-        schedule="cosine", warmup_epochs=0.2, epochs=20, seed=1000, architecture="plain"
+        schedule="cosine", warmup_epochs=0.2, epochs=20, seed=1000, architecture="plain", adam_beta2=0.999
     )
     assert page.test == page.scored
     assert page.test == SplitScores(
@@ -172,7 +172,10 @@ def test_a_single_run_without_test_says_so_and_compares_validation(make_run: Mak
     paths = make_run(**TRAINED_ALONE)
     page = run_page(paths)
     assert (page.origin, page.test, page.importance, page.folder) == (None, None, None, "results/train")
-    assert page.command.startswith(".venv/bin/python -m hpo train --beta 1.0 --latent-dim 128 ")
+    assert page.command == (
+        ".venv/bin/python -m hpo train --beta 1.0 --latent-dim 128 --learning-rate 0.001 --batch-size 64 --epochs 20 "
+        "--schedule cosine --warmup-epochs 0.2 --architecture plain --adam-beta2 0.999 --seed 1000"
+    )
     read_page = read(paths)
     assert "A single training run" in read_page.text and "The test split was not scored" in read_page.text
     assert "Score, validation" in read_page.text and "not beaten: 0.005 behind" in read_page.text

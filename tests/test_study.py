@@ -179,6 +179,22 @@ def test_a_study_begun_on_other_images_is_refused(paths: StudyPaths, data: Image
         check_unchanged(study, identity(CONFIG, other), paths)
 
 
+def test_a_study_from_before_there_was_a_choice_of_model_goes_on_with_the_model_of_then(
+    paths: StudyPaths, data: ImageData
+) -> None:
+    begun = identity(CONFIG, data)
+    del begun["hyperparameters.adam_beta2"]
+    begun["model"] = json.dumps({"channels": json.loads(begun["model"])["channels"]})
+    study = create_study(CONFIG, paths, {"startup_trials": 3, "identity": begun})
+    with pytest.raises(StudyError, match=r'adam_beta2 was 0.999, is now 0.98; model was {"architecture":"plain"'):
+        check_unchanged(study, identity(CONFIG, data), paths)
+    then = {
+        "model": CONFIG.model.model_copy(update={"architecture": "plain"}),
+        "hyperparameters": SPACE.model_copy(update={"adam_beta2": 0.999}),
+    }
+    check_unchanged(study, identity(CONFIG.model_copy(update=then), data), paths)
+
+
 def test_budget_pruner_and_retraining_may_change(paths: StudyPaths, data: ImageData) -> None:
     study = begin(paths, data)
     changed = CONFIG.model_copy(update={"budget": Budget(trials=99), "pruner": Pruner(name="none")})

@@ -14,8 +14,10 @@ from model.checkpoint import load_model, load_state, save_model, save_state
 from model.config import Architecture, TrainConfig
 from model.data import ImageData, to_unit
 from model.evaluate import calibrate_sigma, evaluate
+from model.pack import pack
 from model.runtime import Runtime
-from model.train import TrainState, train, untrained_model
+from model.train import TrainState, train
+from model.untrained import untrained_model
 from model.vae import ConvVAE
 
 SMALL = TrainConfig(latent_dim=8, batch_size=50, epochs=1, channels=(8, 8, 16, 16), learning_rate=1e-3)
@@ -24,6 +26,7 @@ LINEAR = replace(SMALL, linear_path=True)
 
 def test_plain_is_the_tutorials_and_norm_free_has_no_normalisation() -> None:
     plain, norm_free = (ConvVAE(8, SMALL.channels, architecture) for architecture in ("plain", "norm_free"))
+    assert plain.decoder.logistic and not norm_free.decoder.logistic
     layers = [{type(layer) for layer in model.modules()} for model in (plain, norm_free)]
     assert {nn.BatchNorm2d, nn.ReLU} <= layers[0] and nn.SiLU not in layers[0]
     assert nn.SiLU in layers[1] and not layers[1] & {nn.BatchNorm2d, nn.ReLU}
@@ -114,20 +117,33 @@ def test_a_linear_path_is_saved_and_read_with_its_model(data: ImageData, runtime
     assert evaluate(again.model, data.validation.images, sigma, runtime).bpd == metrics.val_bpd
 
 
-def test_more_dimensions_than_an_image_has_values_or_the_data_has_images_are_no_fault(
-    data: ImageData, runtime: Runtime
+@pytest.mark.parametrize("latent_dim", [30, elbo.DIMENSIONS])
+def test_a_linear_path_has_no_directions_that_the_images_do_not_determine(
+    latent_dim: int, data: ImageData, runtime: Runtime
 ) -> None:
-    few = data.train.images[:20]
-    for latent_dim in (30, elbo.DIMENSIONS):
-        model = untrained_model(replace(LINEAR, latent_dim=latent_dim), few)
-        scored = evaluate(model, data.validation.images, 0.2, runtime)
-        assert torch.isfinite(torch.tensor(scored.rate_per_dimension)).all()
+    few = data.train.images[:50]
+    model = untrained_model(replace(LINEAR, latent_dim=latent_dim), few)
+    assert model.linear is not None
+    assert int((model.linear.decoding > 0).sum()) == 50 // 10
+    sigma = calibrate_sigma(model, few, runtime)
+    without = untrained_model(replace(SMALL, latent_dim=latent_dim))
+    assert (
+        evaluate(model, data.validation.images, sigma, runtime).bpd
+        < evaluate(without, data.validation.images, calibrate_sigma(without, few, runtime), runtime).bpd
+    )
+
+
+def test_a_model_without_statistics_is_packed_on_its_own_device() -> None:
+    """On a device other than the CPU: the meta device tells without one."""
+    assert pack([], torch.device("meta")).device.type == "meta"
+    assert pack([torch.ones(3, device="meta")], "meta").shape == (3,)
 
 
 def test_a_file_from_before_there_was_a_choice_is_plain() -> None:
     values = asdict(SMALL)
-    del values["architecture"], values["linear_path"]
+    del values["architecture"], values["linear_path"], values["adam_beta2"]
     assert TrainConfig.from_dict(values).architecture == "plain"
+    assert TrainConfig.from_dict(values).adam_beta2 == 0.999
     record = RunRecord.model_validate(
         {
             "study": None,

@@ -11,11 +11,11 @@ from hpo.figures.style import CYCLE, INK, dress, legend_below, new_figure, save_
 
 
 def draw(rows: Sequence[Measured], path: Path) -> None:
-    """The rows from the tutorial's recipe to ours and the longer ones as lines, all others as points at their end."""
+    """The rows from the tutorial's recipe to ours and the longer ones as lines, other trials as points at their end."""
     figure = new_figure("From the tutorial's recipe to ours: the same epochs, a lower score", 10.5, 5.6)
     panels = figure.subplots(1, 2, sharey=True)
-    lines = [one for one in rows if one.row.part != "change"]
-    points = [one for one in rows if one.row.part == "change"]
+    lines = [one for one in rows if one.row.part in ("way", "longer")]
+    points = [one for one in rows if one.row.part in ("change", "linear")]
     dress(panels[0], "", "images seen, thousands", "val_bpd, bits per dimension")
     dress(panels[1], "", "seconds of training", "")
     handles = [_draw_line(panels, one, index) for index, one in enumerate(lines)]

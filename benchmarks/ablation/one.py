@@ -15,7 +15,8 @@ from model import ppca
 from model.data import ImageData, load_cifar10
 from model.evaluate import encode, evaluate
 from model.runtime import Runtime, resolve, seeded_generator
-from model.train import TrainState, score_validation, train, untrained_model
+from model.train import TrainState, score_validation, train
+from model.untrained import untrained_model
 
 _STEPS_AN_EPOCH = 10
 _SPEED_SHARE = 0.1
@@ -69,11 +70,8 @@ def begin(row: Row, seed: int, data: ImageData, runtime: Runtime) -> TrainState:
             change(model)
     state = TrainState(config, runtime, model.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
     if row.weight_decay:
-        state.optimizer = torch.optim.AdamW(
-            [state.weights], betas=state.optimizer.defaults["betas"], weight_decay=row.weight_decay, fused=True
-        )
-    if row.betas:
-        state.optimizer.param_groups[0]["betas"] = row.betas
+        betas = state.optimizer.defaults["betas"]
+        state.optimizer = torch.optim.AdamW([state.weights], betas=betas, weight_decay=row.weight_decay, fused=True)
     return state
 
 

@@ -1,6 +1,6 @@
 """The ablation as one page with tables and a figure: benchmarks/ABLATION.md."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -20,7 +20,7 @@ _TITLES: dict[Part, str] = {
     "longer": "What decides, for longer",
 }
 _HEADER = (
-    "| | weights | images/s | seconds | rate, nats | MSE | val_bpd | of each seed | mixture gap, nats |\n"
+    "| | trained weights | images/s | seconds | rate, nats | MSE | val_bpd | of each seed | mixture gap, nats |\n"
     "|---|---:|---:|---:|---:|---:|---:|---|---:|"
 )
 
@@ -46,12 +46,14 @@ class Measured:
 
 def measured(runs: Path = RUNS, speeds: Path = SPEEDS) -> list[Measured]:
     """Rows that were trained and timed, in their order."""
-    by_row, rates = _by_row(read(runs)), _by_row(read(speeds))
+    # Two calls at once may have trained the same.
+    once = {(run["row"], run["seed"]): run for run in read(runs)}
+    by_row, rates = _by_row(once[key] for key in sorted(once)), _by_row(read(speeds))
     known = [row for row in ROWS if row.name in by_row and row.timed_as in rates]
     return [_measured(row, by_row[row.name], rates[row.timed_as]) for row in known]
 
 
-def _by_row(results: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _by_row(results: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         found.setdefault(result["row"], []).append(result)

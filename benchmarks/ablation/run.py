@@ -52,6 +52,9 @@ def _train_all(jobs: list[str], workers: int, root: Path) -> None:
         pid, status = os.wait()
         running.pop(pid, None)
         if status:
+            # What the others are at is kept.
+            for process in running.values():
+                process.wait()
             raise typer.Exit(1)
 
 

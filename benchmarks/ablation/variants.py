@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from model.convolution import DownConv, UpConv
 from model.linear_path import LinearPath
-from model.vae import ConvVAE, Stack
+from model.vae import SILU_GAIN, ConvVAE, Stack
 
 Change = Callable[[ConvVAE], None]
 N_GROUPS = 8
@@ -83,14 +83,18 @@ class LayerNorm(nn.LayerNorm):
         return normal.permute(0, 3, 1, 2)
 
 
-def activation(kind: Callable[[], nn.Module]) -> Change:
-    """Another activation everywhere."""
+def activation(kind: Callable[[], nn.Module], gain: float = SILU_GAIN) -> Change:
+    """Another activation everywhere, with initial weights that make up for it."""
 
     def change(model: ConvVAE) -> None:
         for trunk in _trunks(model):
             for index, layer in enumerate(trunk):
                 if isinstance(layer, nn.SiLU | nn.ReLU):
                     trunk[index] = kind()
+        to_image = model.decoder.trunk[-1]
+        for layer in (*model.encoder.trunk, *model.decoder.trunk, model.encoder.mean, model.encoder.log_variance):
+            if isinstance(layer, nn.Linear | DownConv | UpConv) and layer is not to_image:
+                layer.weight.data.mul_(gain / SILU_GAIN)
 
     return change
 
@@ -131,7 +135,7 @@ def residual_blocks(n_pixels: int) -> Change:
 def deeper_bottleneck(model: ConvVAE) -> None:
     """A residual pair of linear layers on either side of the code."""
     n_features = model.encoder.mean.in_features
-    model.encoder.trunk.extend([_Flat(), ResidualLinear(n_features)])
+    model.encoder.trunk.extend([nn.Flatten(), ResidualLinear(n_features)])
     model.decoder.project = nn.Sequential(model.decoder.project, ResidualLinear(n_features))  # type: ignore[assignment]
 
 
@@ -166,10 +170,6 @@ def uncentred(model: ConvVAE) -> None:
 def logistic_output(model: ConvVAE) -> None:
     """The tutorial's output."""
     model.decoder.logistic = True
-
-
-class _Flat(nn.Flatten):
-    """So that what follows sees features."""
 
 
 def _set_to_zero(layer: nn.Conv2d | nn.Linear) -> None:

@@ -25,6 +25,7 @@ def train(
     reconstruction: Annotated[
         str, typer.Option(help="gaussian, or bce: the tutorial's binary cross-entropy.")
     ] = TUTORIAL.reconstruction,
+    adam_beta2: Annotated[float, typer.Option(help="Decay of Adam's second moment.")] = TUTORIAL.adam_beta2,
     architecture: Annotated[
         str, typer.Option(help="norm_free, or plain: the tutorial's, with batch normalisation.")
     ] = TUTORIAL.architecture,
@@ -41,7 +42,7 @@ def train(
     output: Annotated[Path, typer.Option(help="Folder of the results; an earlier run there is moved aside.")] = TRAIN,
     test: Annotated[bool, typer.Option("--test", help="Score the test split, too, once it is trained.")] = False,
 ) -> None:
-    """Train once with the values given (the tutorial's by default), and draw the same pictures as best-retrain.
+    """Train once with the values given, the tutorial's by default, and draw the same pictures as best-retrain.
 
     Ctrl-C stops after the epoch under way; the same command goes on from there.
     """

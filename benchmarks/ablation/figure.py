@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from benchmarks.ablation.page import Measured
-from hpo.figures.style import CYCLE, INK, dress, legend_below, new_figure, save_figure
+from hpo.figures.style import CYCLE, INK, dress, new_figure, save_figure
 
 
 def draw(rows: Sequence[Measured], path: Path) -> None:
     """The rows from the tutorial's recipe to ours and the longer ones as lines, other trials as points at their end."""
-    figure = new_figure("From the tutorial's recipe to ours: the same epochs, a lower score", 10.5, 5.6)
+    figure = new_figure("From the tutorial's recipe to ours: the same epochs, a lower score", 10.5, 6.4)
     panels = figure.subplots(1, 2, sharey=True)
     lines = [one for one in rows if one.row.part in ("way", "longer")]
     points = [one for one in rows if one.row.part in ("change", "linear")]
@@ -21,12 +21,13 @@ def draw(rows: Sequence[Measured], path: Path) -> None:
     handles = [_draw_line(panels, one, index) for index, one in enumerate(lines)]
     for one in points:
         panels[1].plot(one.seconds, one.curve[-1][1], "o", ms=3.5, mfc="none", mec=INK, mew=0.8)
-    legend_below(figure, handles)
+    figure.legend(handles=handles, loc="outside lower left", ncols=2)
     save_figure(figure, path)
 
 
 def _draw_line(panels: Sequence[Axes], one: Measured, index: int) -> Line2D:
-    style = "--" if one.row.part == "longer" else "-"
+    # There are more lines than colours.
+    style = "--" if one.row.part == "longer" else "-" if index < len(CYCLE) else "-."
     color = CYCLE[index % len(CYCLE)]
     images, scores = zip(*one.curve, strict=True)
     panels[0].plot([n / 1000 for n in images], scores, style, color=color, marker=".", label=one.row.name)

@@ -137,9 +137,9 @@ Written by `python -m benchmarks.ablation.run` from [results/](results/): do not
 All of CIFAR-10's 45,000 training images, scored on the 5,000 of the validation split; d = {BASE.latent_dim} and
 {BASE.epochs} epochs unless a row says otherwise. Ours: {ours}.
 
-A row of two seeds shows both; its other numbers are their means. *images/s*: median of three measurements in turns on
-{machine}; *seconds* follow from it, training alone. *Mixture gap*: by how many nats an image the rate would fall if a
-mixture of ten Gaussians, fitted to the training images' codes, took the prior's place: how far codes are from what
-samples are drawn from.
+A row of two seeds shows both; its other numbers are their means. *images/s*: median of three measurements in turns
+({machine}); *seconds* follow from it, training alone.
+*Mixture gap*: by how many nats an image the rate would fall if a mixture of ten Gaussians, fitted to the training
+images' codes, took the prior's place: how far codes are from what samples are drawn from. Not all rows are there yet.
 
 ![val_bpd against images and against seconds](results/ablation.png)"""

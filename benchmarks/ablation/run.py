@@ -22,7 +22,7 @@ _ROUNDS = 3
 
 
 def main(
-    workers: Annotated[int, typer.Option(help="Processes that train side by side, one thread each.")] = 2,
+    workers: Annotated[int, typer.Option(help="Processes that train side by side, one thread each; 0: none.")] = 2,
     only: Annotated[str, typer.Option(help="Only rows whose name has this in it.")] = "",
     speeds: Annotated[bool, typer.Option(help="Measure speeds, too; nothing else may run meanwhile.")] = True,
 ) -> None:
@@ -33,9 +33,11 @@ def main(
     wanted = [row for row in ROWS if only in row.name]
     done = {(run["row"], run["seed"]) for run in read(RUNS)}
     jobs = [f"{row.name}\t{seed}" for row in wanted for seed in row.seeds if (row.name, seed) not in done]
-    _train_all(jobs, workers, root)
+    if workers:
+        _train_all(jobs, workers, root)
     if speeds:
-        _time_all(sorted({row.timed_as for row in wanted}), runtime, root)
+        trained = {run["row"] for run in read(RUNS)}
+        _time_all(sorted({row.timed_as for row in wanted if row.name in trained}), runtime, root)
     write_page()
 
 

@@ -50,7 +50,17 @@ def test_trials_have_a_row_each_with_all_that_is_known(at_hand: StudyAtHand) -> 
     assert list(frame) == [
         *("number", "state", "kind", "end"),
         *("beta", "latent_dim", "learning_rate", "batch_size", "schedule", "warmup_epochs", "max_grad_norm"),
-        *("reconstruction", "val_bpd", "rate_nats", "distortion_nats", "mse", "sigma", "epoch", "elapsed_s"),
+        *(
+            "reconstruction",
+            "adam_beta2",
+            "val_bpd",
+            "rate_nats",
+            "distortion_nats",
+            "mse",
+            "sigma",
+            "epoch",
+            "elapsed_s",
+        ),
         *("images_per_second", "datetime_start", "datetime_complete"),
     ]
 

@@ -70,7 +70,7 @@ PYTHON  = python3
 python := .venv/bin/python
 # A process for each core, up to four, and so one thread for each.
 pytest := OMP_NUM_THREADS=1 $(python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
-typed  := $(wildcard hpo model tests data/*.py benchmarks/*.py)
+typed  := $(wildcard hpo model tests data/*.py benchmarks)
 # $(call option,--trials,TRIALS) is empty where TRIALS is.
 option  = $(if $(strip $($2)),$1 '$(strip $($2))')
 # $(call flag,--fresh,FRESH) likewise, also where it says no.

@@ -13,8 +13,8 @@ from torch import nn
 
 from benchmarks.ablation import page, results, variants
 from benchmarks.ablation.one import begin, mixture_gap, train_row
-from benchmarks.ablation.results import append, read
 from benchmarks.ablation.rows import BASE, CHANGES, ROWS, WAY, Row
+from benchmarks.jsonl import append, read
 from benchmarks.tables import FOLDER
 from model.data import ImageData
 from model.runtime import Runtime

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.ablation.results import RUNS, append
+from benchmarks.ablation.results import RUNS
 from benchmarks.ablation.rows import ROWS, Row
+from benchmarks.jsonl import append
 from model import ppca
 from model.data import ImageData, load_cifar10
 from model.evaluate import encode, evaluate

@@ -6,8 +6,9 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from benchmarks.ablation.results import RUNS, SPEEDS, read
+from benchmarks.ablation.results import RUNS, SPEEDS
 from benchmarks.ablation.rows import BASE, ROWS, Part, Row
+from benchmarks.jsonl import read
 from benchmarks.tables import FOLDER, RESULTS
 from model.atomic import write_text
 

@@ -13,8 +13,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.ablation.results import RUNS, SPEEDS, append, read
+from benchmarks.ablation.results import RUNS, SPEEDS
 from benchmarks.ablation.rows import ROWS
+from benchmarks.jsonl import append, read
 from benchmarks.machine import describe, find_machine
 from model.runtime import Runtime
 

@@ -1,0 +1,113 @@
+"""A table of real learning curves: quasi-random configurations of the default study's search space, trained in full.
+
+One line of JSON a run, added as it comes: what was interrupted goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from benchmarks.jsonl import read
+from benchmarks.tables import RESULTS
+from hpo.config import Choices
+from hpo.config_file import find_config, read_config
+from hpo.search_space import searched
+from model.config import TrainConfig
+
+TABLE = RESULTS / "search_curves.jsonl"
+STUDY = "cifar10"
+N_CONFIGURATIONS = 200
+# The first so many of the training split; a run sees as many images as two epochs of all.
+N_IMAGES, N_EPOCHS = 10_000, 10
+# The best quarter, by seed 0, is trained with further seeds.
+SEEDS, N_REPEATED = (0, 1, 2), N_CONFIGURATIONS // 4
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One run: scores after each epoch, and what the epoch took, evaluation included, in seconds of one core.
+
+    `val_bpd` is shorter than N_EPOCHS where the run diverged.
+    """
+
+    index: int
+    seed: int
+    values: dict[str, Any]
+    val_bpd: tuple[float, ...]
+    val_rate_nats: tuple[float, ...]
+    val_mse: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+
+def read_table(path: Path = TABLE) -> list[Curve]:
+    """Every run so far, by configuration and seed."""
+    runs = {(line["index"], line["seed"]): line for line in read(path)}
+    return [_curve(runs[key]) for key in sorted(runs)]
+
+
+def distributions() -> dict[str, BaseDistribution]:
+    """The search space, as Optuna's samplers take it."""
+    return {name: _distribution(entry) for name, entry in _entries().items()}
+
+
+def configuration(index: int) -> dict[str, Any]:
+    """The values of configuration `index`: a point of a scrambled Sobol sequence (Owen 1998) in the space."""
+    names, points = list(_entries()), _points()
+    return {name: _at(_entries()[name], float(share)) for name, share in zip(names, points[index], strict=True)}
+
+
+def train_config(index: int, seed: int) -> TrainConfig:
+    """How it is trained; no two runs share their random numbers."""
+    study = read_config(find_config(STUDY))
+    values = study.hyperparameters.pinned() | configuration(index)
+    return TrainConfig(**values, epochs=N_EPOCHS, seed=10 * index + seed, **study.model.model_dump())
+
+
+def outstanding(curves: Sequence[Curve]) -> list[tuple[int, int]]:
+    """(configuration, seed) of runs not made yet: all configurations once, then the best quarter again."""
+    done = {(curve.index, curve.seed) for curve in curves}
+    first = [(index, SEEDS[0]) for index in range(N_CONFIGURATIONS) if (index, SEEDS[0]) not in done]
+    if first:
+        return first
+    whole = [curve for curve in curves if curve.seed == SEEDS[0] and len(curve.val_bpd) == N_EPOCHS]
+    best = sorted(whole, key=lambda curve: curve.val_bpd[-1])[:N_REPEATED]
+    again = [(curve.index, seed) for seed in SEEDS[1:] for curve in best]
+    return [run for run in again if run not in done]
+
+
+@cache
+def _entries() -> dict[str, Any]:
+    return dict(searched(read_config(find_config(STUDY)).hyperparameters))
+
+
+@cache
+def _points() -> Any:
+    from scipy.stats import qmc
+
+    # A power of two, of which the first are taken.
+    return qmc.Sobol(d=len(_entries()), rng=0).random_base2(8)
+
+
+def _at(entry: Any, share: float) -> Any:
+    if isinstance(entry, Choices):
+        return entry.choices[int(share * len(entry.choices))]
+    low, high = float(entry.low), float(entry.high)
+    value = low * (high / low) ** share if entry.log else low + (high - low) * share
+    return round(value) if isinstance(entry.low, int) else float(f"{value:.6g}")
+
+
+def _distribution(entry: Any) -> BaseDistribution:
+    if isinstance(entry, Choices):
+        return CategoricalDistribution(entry.choices)
+    if isinstance(entry.low, int):
+        return IntDistribution(entry.low, entry.high, log=entry.log)
+    return FloatDistribution(entry.low, entry.high, log=entry.log)
+
+
+def _curve(line: dict[str, Any]) -> Curve:
+    names = ("val_bpd", "val_rate_nats", "val_mse", "seconds")
+    return Curve(line["index"], line["seed"], line["values"], **{name: tuple(line[name]) for name in names})

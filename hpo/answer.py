@@ -14,11 +14,12 @@ NEAR_BPD = 0.01
 
 @dataclass(frozen=True)
 class Answer:
-    """The finished trial of lowest val_bpd.
+    """The best finished trial: of lowest val_bpd or, where some are confirmed, of the lowest mean over new seeds.
 
-    `near` are the scores of all finished trials within NEAR_BPD of it, ascending, its own among them; `runner_up` is
-    the second best score; `first` is the study's first trial, which had the tutorial's values of all that is searched
-    where `first_is_tutorial`; `ppca_bpd` is the yardstick of the best trial's latent dimension, where known; `at_edge`
+    `confirmed` are its scores with new seeds; `luckier` is the trial that scored lower itself, if there is one. `near`
+    are the scores of all finished trials within NEAR_BPD of it, ascending, its own among them; `runner_up` is the best
+    other score; `first` is the study's first trial, which had the tutorial's values of all that is searched where
+    `first_is_tutorial`; `ppca_bpd` is the yardstick of the best trial's latent dimension, where known; `at_edge`
     names its values that lie at the end of their range.
     """
 
@@ -31,6 +32,8 @@ class Answer:
     first_is_tutorial: bool
     ppca_bpd: float | None
     at_edge: tuple[str, ...]
+    confirmed: tuple[float, ...]
+    luckier: TrialRow | None
 
     @property
     def first_is_best(self) -> bool:
@@ -50,10 +53,13 @@ class Cost:
     """What a study's trials took. Those under way count towards epochs alone.
 
     `elapsed_s` adds up the trials', trained side by side or not; `images_per_second` is the median trial's;
-    `seconds_per_epoch` includes scoring. Both are None where no trial has told.
+    `seconds_per_epoch` includes scoring. Both are None where no trial has told. What was saved is told of the search,
+    without trials that confirm.
     """
 
     n_ended: int
+    n_continued: int
+    n_confirmations: int
     n_finished: int
     n_pruned: int
     n_faulty: int
@@ -71,42 +77,74 @@ def find_answer(rows: Sequence[TrialRow], config: StudyConfig, ppca_bpd: Mapping
     scores = {row.number: row.val_bpd for row in rows if row.kind == "finished" and row.val_bpd is not None}
     if not scores:
         return None
-    number, best_bpd = min(scores.items(), key=lambda score: (score[1], score[0]))
-    ascending = sorted(scores.values())
-    best = next(row for row in rows if row.number == number)
+    lowest, _ = min(scores.items(), key=lambda score: (score[1], score[0]))
+    confirmed = {number: found for number, found in _confirmed(rows).items() if number in scores}
+    chosen = _chosen(confirmed)
+    number = lowest if chosen is None else chosen
+    best_bpd, ascending = scores[number], sorted(scores.values())
+    by_number = {row.number: row for row in rows}
+    best = by_number[number]
     spaces = searched(config.hyperparameters)
     return Answer(
         best=best,
         best_bpd=best_bpd,
         n_finished=len(scores),
-        near=tuple(score for score in ascending if score <= best_bpd + NEAR_BPD),
-        runner_up=ascending[1] if len(ascending) > 1 else None,
+        near=tuple(score for score in ascending if abs(score - best_bpd) <= NEAR_BPD),
+        runner_up=min((score for other, score in scores.items() if other != number), default=None),
         first=rows[0],
         first_is_tutorial=tutorial_values(config.hyperparameters).keys() == spaces.keys(),
         ppca_bpd=ppca_bpd.get(int(best.values["latent_dim"])),
         at_edge=tuple(name for name, entry in spaces.items() if at_edge(entry, best.values[name])),
+        confirmed=confirmed.get(number, ()),
+        luckier=by_number[lowest] if lowest != number else None,
     )
+
+
+def _confirmed(rows: Sequence[TrialRow]) -> dict[int, tuple[float, ...]]:
+    """Scores of new seeds by the number of the finished trial whose values they have."""
+    heirs = {row.continues: row.number for row in rows if row.continues is not None}
+    found: dict[int, tuple[float, ...]] = {}
+    for row in rows:
+        if row.kind == "confirmation" and row.confirms is not None and row.val_bpd is not None:
+            number = row.confirms
+            while number in heirs:
+                number = heirs[number]
+            found[number] = (*found.get(number, ()), row.val_bpd)
+    return found
+
+
+def _chosen(confirmed: Mapping[int, Sequence[float]]) -> int | None:
+    """As `hpo.configurations.chosen`: by the mean, of those with as many seeds as any."""
+    most = max(map(len, confirmed.values()), default=0)
+    means = [(statistics.mean(scores), number) for number, scores in confirmed.items() if len(scores) == most]
+    return min(means)[1] if means else None
 
 
 def count_cost(rows: Sequence[TrialRow], n_epochs: int) -> Cost:
     """Add up what the trials took; `n_epochs` is the length of a whole one."""
     ended = [row for row in rows if row.kind != "running"]
     pruned = [row for row in ended if row.kind == "pruned"]
-    n_finished = sum(row.kind == "finished" for row in ended)
+    n_finished, n_continued, n_confirmations = (
+        sum(row.kind == kind for row in ended) for kind in ("finished", "continued", "confirmation")
+    )
+    n_faulty = len(ended) - n_finished - len(pruned) - n_continued - n_confirmations
+    n_searched = len(ended) - n_continued - n_confirmations
     saved = sum(n_epochs - row.epoch for row in pruned)
-    timed = [row for row in ended if row.elapsed_s is not None]
-    elapsed_s = sum(row.elapsed_s or 0.0 for row in timed)
-    timed_epochs = sum(row.epoch for row in timed)
+    timed = [row for row in ended if row.own_elapsed_s is not None]
+    elapsed_s = sum(row.own_elapsed_s or 0.0 for row in timed)
+    timed_epochs = sum(row.own_epochs for row in timed)
     speeds = [row.images_per_second for row in ended if row.images_per_second is not None]
     return Cost(
         n_ended=len(ended),
+        n_continued=n_continued,
+        n_confirmations=n_confirmations,
         n_finished=n_finished,
         n_pruned=len(pruned),
-        n_faulty=len(ended) - n_finished - len(pruned),
+        n_faulty=n_faulty,
         n_under_way=len(rows) - len(ended),
-        epochs_trained=sum(row.epoch for row in rows),
+        epochs_trained=sum(row.own_epochs for row in rows),
         epochs_saved=saved,
-        saved_share=saved / (n_epochs * len(ended)) if ended else 0.0,
+        saved_share=saved / (n_epochs * n_searched) if n_searched else 0.0,
         elapsed_s=elapsed_s,
         images_per_second=statistics.median(speeds) if speeds else None,
         seconds_per_epoch=elapsed_s / timed_epochs if timed_epochs else None,

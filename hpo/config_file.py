@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from hpo.config import ACROSS_KEYS, StudyConfig
+from hpo.config import StudyConfig
+from hpo.entries import ACROSS_KEYS
 from model.errors import UserError
 
 CONFIG_FOLDER = Path("study_configs")

@@ -51,7 +51,7 @@ def assemble(opened: Opened, n_workers: int) -> Team:
     if n_workers == 1:
         return Alone(place, n_total, deadline)
     data = Data(source=place.data.source, root=place.config.data.root, fallback=False)
-    return Crew(Job(place.config, data, place.runtime, n_total, deadline), n_workers)
+    return Crew(Job(place.config, data, place.runtime, n_total, deadline, place.plan), n_workers)
 
 
 class Alone:

@@ -14,6 +14,7 @@ from optuna.exceptions import StorageInternalError
 
 from hpo.config import Data, StudyConfig
 from hpo.database import DATABASE_ERRORS, StudyError, existing_study, reason_of
+from hpo.next_trial import Plan
 from hpo.objective import Workplace
 from hpo.paths import StudyPaths
 from hpo.source import load_images
@@ -33,6 +34,7 @@ class Job:
     runtime: Runtime
     n_total: int | None
     deadline: float | None
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -94,4 +96,4 @@ def _workplace(job: Job, runtime: Runtime, paths: StudyPaths) -> Workplace:
         raise StudyError(f"{paths.folder}: vanished while it was worked on; put it back, or run the same command again")
     prepare(study, job.config)
     data, _ = load_images(job.data)
-    return Workplace(job.config, paths, study, data.to(runtime.device), runtime)
+    return Workplace(job.config, paths, study, data.to(runtime.device), runtime, job.plan)

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from hpo.configurations import is_pruned
 from hpo.objective import Event, Notice, TrialEnded, TrialReported, TrialStarted
-from hpo.study import is_pruned
 
 N_ROWS = 12
 
@@ -22,32 +22,33 @@ class _Row:
     epoch: float
     val_bpd: float | None = None
     end: str = "running"
+    of: str = ""
+    is_confirmation: bool = False
 
 
 @dataclass
 class Progress:
-    """What is to be shown: rows by trial number, the best finished trial, and how much budget is left."""
+    """What is to be shown: rows by trial number, the best finished trial, and how much budget is left.
+
+    `begun` are the first trials of configurations, `n_total` of them at most; `best` is not one of the confirmations.
+    """
 
     columns: list[str]
     epochs: int
     n_total: int | None
     deadline: float | None
     best: tuple[int, float] | None = None
+    begun: set[int] = field(default_factory=set)
     n_ended: int = 0
     n_pruned: int = 0
-    started: float = field(default_factory=time.monotonic)
-    n_ended_before: int = field(init=False)
     rows: dict[int, _Row] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.n_ended_before = self.n_ended
 
     def take(self, event: Event) -> None:
         """Bring the rows up to date."""
         if isinstance(event, Notice):
             return
         if isinstance(event, TrialStarted):
-            self.rows[event.number] = _Row(event.values, event.epoch)
+            self._begin(event)
             return
         row = self.rows.setdefault(event.number, _Row({}, 0.0))
         if isinstance(event, TrialReported):
@@ -56,25 +57,30 @@ class Progress:
         row.end = event.end
         self.n_ended += 1
         self.n_pruned += is_pruned(event.end)
-        if event.state == TrialState.COMPLETE and event.value is not None:
+        if event.state == TrialState.COMPLETE and event.value is not None and not row.is_confirmation:
             self.best = min(self.best or (event.number, event.value), (event.number, event.value), key=lambda b: b[1])
+
+    def _begin(self, event: TrialStarted) -> None:
+        of, is_confirmation = "", event.confirms is not None
+        if event.continues is not None:
+            of = f"continues trial {event.continues}"
+        elif is_confirmation:
+            of = f"confirms trial {event.confirms}"
+        else:
+            self.begun.add(event.number)
+        self.rows[event.number] = _Row(event.values, event.epoch, of=of, is_confirmation=is_confirmation)
 
     def status(self) -> str:
         """One line: trials so far, pruned, best, what is left."""
-        total = f" of {self.n_total}" if self.n_total else ""
+        total = f", {len(self.begun)} of {self.n_total} configurations" if self.n_total else ""
         best = f"best {self.best[1]:.4f} (trial {self.best[0]})" if self.best else "none finished yet"
-        return f"{self.n_ended}{total} trials, {self.n_pruned} pruned, {best}{self._left()}"
+        return f"{self.n_ended} trials over{total}, {self.n_pruned} pruned, {best}{self._left()}"
 
     def _left(self) -> str:
-        """Minutes until the first of the two bounds, the trials' at this call's pace so far."""
-        bounds = [] if self.deadline is None else [max(0.0, self.deadline - time.monotonic())]
-        n_here = self.n_ended - self.n_ended_before
-        if self.n_total is not None and n_here:
-            bounds.append((time.monotonic() - self.started) / n_here * max(0, self.n_total - self.n_ended))
-        if not bounds:
+        if self.deadline is None:
             return ""
-        left = min(bounds)
-        return f", about {left / 60:.0f} min left" if left >= 90 else f", about {left:.0f} s left"
+        left = max(0.0, self.deadline - time.monotonic())
+        return f", {left / 60:.0f} min left" if left >= 90 else f", {left:.0f} s left"
 
 
 class LiveTable:
@@ -116,7 +122,7 @@ class LiveTable:
                 *(shown(row.values.get(name, "")) for name in progress.columns),
                 f"{row.epoch:g}/{progress.epochs}",
                 "" if row.val_bpd is None else f"{row.val_bpd:.4f}",
-                row.end.partition(":")[0],
+                ", ".join(part for part in (row.of, row.end.partition(":")[0]) if part),
                 style="bold green" if best else "dim" if row.end not in ("running", "finished") else None,
             )
         return table
@@ -153,8 +159,10 @@ class PlainLines:
         label = f"trial {event.number}"
         if isinstance(event, TrialStarted):
             values = ", ".join(f"{name} {shown(event.values[name])}" for name in self._progress.columns)
-            goes_on = f" goes on after epoch {event.epoch:g}" if event.epoch else ""
-            return [f"{label}{goes_on}: {values}"]
+            of = self._progress.rows[event.number].of
+            goes_on = " goes on" if event.epoch and not of else f" {of}" if of else ""
+            after = f" after epoch {event.epoch:g}" if event.epoch else ""
+            return [f"{label}{goes_on}{after}: {values}"]
         if isinstance(event, TrialReported):
             metrics = event.metrics
             epoch = f"epoch {metrics.epoch:g}/{self._progress.epochs}"

@@ -6,7 +6,8 @@ from optuna.study import Study
 from optuna.trial import Trial
 from optuna_dashboard import get_note, save_note
 
-from hpo.trial_table import Kind, TrialRow
+from hpo.config import Pruner
+from hpo.trial_table import TrialRow
 
 SCORE = (
     "Trials are compared by `val_bpd`, the negative ELBO at β = 1 on the validation split in bits per dimension: how "
@@ -18,13 +19,18 @@ SCORE = (
     "that does not beat it is undertrained."
 )
 _YOURS = "*What you write below this line is kept.*"
-_BECAUSE: dict[Kind, str] = {
+_BECAUSE = {
     "finished": "Trained to its last epoch.",
-    "pruned": "Stopped early: its best score so far was worse than the median of the finished trials at this epoch.",
+    "continued": "",
+    "confirmation": "Trained to its last epoch.",
     "diverged": "Loss or score were no longer finite. The sampler ranks it last.",
     "out of memory": "It did not fit into memory. The sampler ranks it last.",
     "failed": "A fault of its own; the attribute `traceback` tells where, if any was raised.",
     "running": "",
+}
+_PRUNED = {
+    "median": "Stopped early: its best score so far was worse than the median of the finished trials at this epoch.",
+    "halving": "Paused: it is not among the best that came as far. Should it come to be, another trial continues it.",
 }
 
 
@@ -37,12 +43,13 @@ def save(owner: Study | Trial, text: str) -> None:
         save_note(owner, note)
 
 
-def trial_note(row: TrialRow, picture: str | None) -> str:
+def trial_note(row: TrialRow, pruner: Pruner, picture: str | None) -> str:
     """How a trial ended and why, its reconstructions (at the address `picture`), results and hyperparameters."""
+    because = _PRUNED.get(pruner.name, "") if row.kind == "pruned" else _BECAUSE[row.kind]
     parts = [
-        f"**{_sentence(row.end)}**",
+        f"**{_sentence(row.end)}**{_kin(row)}",
         f"![Originals above, their reconstructions below, after epoch {row.epoch:g}]({picture})" if picture else "",
-        _BECAUSE[row.kind],
+        because,
         _table("result", _results(row)),
         _table("hyperparameter", {name: _shown(value) for name, value in row.values.items()}),
     ]
@@ -72,6 +79,12 @@ def _yours(before: str, text: str) -> str:
         return before.partition(_YOURS)[2].strip()
     cut_short = before.splitlines()[:1] == text.splitlines()[:1]
     return "" if cut_short else before.strip()
+
+
+def _kin(row: TrialRow) -> str:
+    if row.continues is not None:
+        return f" It continues trial {row.continues}, from its checkpoint on."
+    return f" It confirms trial {row.confirms}: the same values, a new seed." if row.confirms is not None else ""
 
 
 def _results(row: TrialRow) -> dict[str, str]:

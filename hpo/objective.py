@@ -2,18 +2,20 @@
 
 import traceback
 from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
-from hpo.checkpoints import N_KEPT, remove_unneeded
+from hpo.checkpoints import N_KEPT, inherit, remove_unneeded
 from hpo.config import StudyConfig
+from hpo.configurations import CONFIRMS, CONTINUES, UNSTOPPED, configurations_of, how_it_ended, is_pruned
 from hpo.database import DATABASE_ERRORS, StudyError, is_gone
+from hpo.next_trial import Plan
 from hpo.paths import StudyPaths
 from hpo.search_space import suggest
-from hpo.study import CONSTRAINT, how_it_ended, is_pruned, pruned_end
+from hpo.study import CONSTRAINT, pruned_end
 from hpo.take_up import take_up
 from hpo.trial_end import Course, facts, log_traceback, show
 from hpo.trial_pictures import TrialFilm
@@ -43,15 +45,21 @@ class Workplace:
     study: optuna.Study
     data: ImageData
     runtime: Runtime
+    plan: Plan = field(default_factory=Plan)
 
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A trial begins, or goes on after `epoch` > 0 epochs."""
+    """A trial begins, or goes on after `epoch` > 0 epochs.
+
+    It may continue the training of an earlier trial, or confirm one with a new seed.
+    """
 
     number: int
     values: dict[str, Any]
     epoch: float
+    continues: int | None = None
+    confirms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,10 @@ def run_trial(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
 
 def _train_and_end(trial: optuna.trial.Trial, place: Workplace) -> Iterator[Event]:
     values = suggest(trial, place.config.hyperparameters)
-    config = trial_config(place.config, values, trial.number)
-    yield TrialStarted(trial.number, values, config.epoch_at(len(_reported(trial, place))))
+    seed_number, n_reported = _origin(trial, place)
+    config = trial_config(place.config, values, seed_number)
+    kin = {name: trial.user_attrs.get(name) for name in (CONTINUES, CONFIRMS)}
+    yield TrialStarted(trial.number, values, config.epoch_at(n_reported), **kin)
     course = Course(config, TrialFilm(place.data.validation, place.paths.trial(trial.number)), [])
     try:
         end = _given_up(trial, config.n_reports) or (yield from _train_and_report(trial, place, course))
@@ -158,6 +168,16 @@ def _reported(trial: optuna.trial.Trial, place: Workplace) -> set[int]:
     return set(place.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
 
 
+def _origin(trial: optuna.trial.Trial, place: Workplace) -> tuple[int, int]:
+    """The number of the trial whose seed this one has, and how many reports lie behind it."""
+    before: int | None = trial.user_attrs.get(CONTINUES)
+    if before is None:
+        return trial.number, len(_reported(trial, place))
+    inherit(place.paths, before, trial.number)
+    (one,) = (one for one in configurations_of(place.study) if one.last.number == trial.number)
+    return one.number, len(one.scores)
+
+
 def _given_up(trial: optuna.trial.Trial, n_reports: int) -> str | None:
     """How a trial of so many reports ends whose worker keeps dying at one point, or None."""
     deaths = _deaths(trial)
@@ -186,7 +206,7 @@ def _train_and_report(trial: optuna.trial.Trial, place: Workplace, course: Cours
         _report(trial, row["val_bpd"], step, reported)
     # Asked again after an interruption: it may have fallen between the report and the verdict.
     if history and _is_pruned(trial, state, history):
-        return _pruned(place, history)
+        return _pruned(place, trial.number, history)
     for metrics in train(state, place.data):
         history.append(asdict(metrics))
         # Before the state, which never tells of a report that has no picture.
@@ -195,12 +215,12 @@ def _train_and_report(trial: optuna.trial.Trial, place: Workplace, course: Cours
         _report(trial, metrics.val_bpd, len(history), reported)
         yield TrialReported(trial.number, metrics)
         if _is_pruned(trial, state, history):
-            return _pruned(place, history)
+            return _pruned(place, trial.number, history)
     return "finished"
 
 
-def _pruned(place: Workplace, history: list[Row]) -> str:
-    return pruned_end(place.study, history[-1]["epoch"], [row["val_bpd"] for row in history])
+def _pruned(place: Workplace, number: int, history: list[Row]) -> str:
+    return pruned_end(place.study, number, history[-1]["epoch"], [row["val_bpd"] for row in history])
 
 
 def _report(trial: optuna.trial.Trial, val_bpd: float, step: int, reported: set[int]) -> None:
@@ -209,7 +229,8 @@ def _report(trial: optuna.trial.Trial, val_bpd: float, step: int, reported: set[
 
 
 def _is_pruned(trial: optuna.trial.Trial, state: TrainState, history: list[Row]) -> bool:
-    return len(history) < state.config.n_reports and trial.should_prune()
+    may_stop = len(history) < state.config.n_reports and not trial.user_attrs.get(UNSTOPPED)
+    return may_stop and trial.should_prune()
 
 
 def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) -> Iterator[Notice | TrialEnded]:
@@ -229,5 +250,5 @@ def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) 
     value = history[-1]["val_bpd"] if history else None
     outcome = _OUTCOMES.get(end.partition(":")[0], TrialState.PRUNED)
     place.study.tell(trial, value if outcome == TrialState.COMPLETE else None, state=outcome)
-    remove_unneeded(place.study, place.paths, N_KEPT)
+    remove_unneeded(place.study, place.paths, N_KEPT, place.config.pruner)
     yield TrialEnded(trial.number, outcome, end, value)

@@ -11,8 +11,10 @@ from optuna.study import Study
 
 from hpo.answer import Answer, Cost, count_cost, find_answer
 from hpo.at_hand import StudyAtHand
-from hpo.config import TUTORIAL, Choices, StudyConfig
+from hpo.config import StudyConfig
 from hpo.config_file import CONFIG_FOLDER
+from hpo.entries import TUTORIAL, Choices
+from hpo.halving import halving_of
 from hpo.page_data import Images
 from hpo.paths import StudyPaths
 from hpo.search_space import searched
@@ -80,7 +82,9 @@ class StudyReport:
     name: str
     config_name: str
     n_epochs: int
-    has_pruner: bool
+    pruner: str
+    rungs: tuple[float, ...]
+    reduction_factor: int
     images: Images
     rows: tuple[TrialRow, ...]
     answer: Answer | None
@@ -101,7 +105,9 @@ def study_report(at_hand: StudyAtHand) -> StudyReport:
         name=study.study_name,
         config_name=at_hand.config_name,
         n_epochs=config.training.epochs,
-        has_pruner=config.pruner.name != "none",
+        pruner=config.pruner.name,
+        rungs=_rungs(config),
+        reduction_factor=config.pruner.reduction_factor,
         images=Images(**study.user_attrs["data"]),
         rows=tuple(rows),
         answer=answer,
@@ -132,6 +138,12 @@ def find_importances(study: Study, n_finished: int) -> Importances | None:
     evaluator = PedAnovaImportanceEvaluator(target_quantile=(n_top - 0.5) / n_finished)
     shares = get_param_importances(study, evaluator=evaluator)
     return Importances(shares, n_top, n_finished) if len(shares) > 1 else None
+
+
+def _rungs(config: StudyConfig) -> tuple[float, ...]:
+    """In epochs."""
+    halving = halving_of(config.pruner, config.training)
+    return tuple(rung * config.training.report_every for rung in halving.rungs) if halving else ()
 
 
 def _settings(answer: Answer, config: StudyConfig) -> tuple[Setting, ...]:

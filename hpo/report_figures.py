@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hpo.at_hand import StudyAtHand
-from hpo.config import Choices, StudyConfig
+from hpo.config import StudyConfig
 from hpo.embedded import Picture, embedded_svg
+from hpo.entries import Choices
 from hpo.figures import rate_distortion as plane
 from hpo.figures import space, study, study_data
 from hpo.figures.study_data import SearchAxis

@@ -7,12 +7,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpo.config import StudyConfig
+from hpo.configurations import best_trial, how_it_ended, is_pruned
 from hpo.database import StudyError
 from hpo.objective import trial_config
 from hpo.outcome import outcome
 from hpo.paths import StudyPaths
 from hpo.run import Event, Finished, Run, carry_out
-from hpo.study import best_trial, how_it_ended, is_pruned
 from hpo.study_page import keep_run, try_to_refresh
 from hpo.tune import Prepared
 from model.config import TrainConfig

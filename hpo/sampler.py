@@ -1,47 +1,75 @@
-"""The search's sampler: TPE that suggests the same however a study is cut into calls."""
+"""The search's sampler: one of Optuna's, shown a study's configurations in place of its trials.
 
-import zlib
-from collections.abc import Sequence
+A configuration that was paused and continued is several trials of the same values, and one that is confirmed even
+more; a sampler that took each for a sample of its own would be drawn to what it knows already.
+"""
+
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hpo.configurations import Configuration, configurations
 
 
-class PerTrialSeededSampler(optuna.samplers.BaseSampler):
-    """TPE (Bergstra et al. 2011), seeded anew from (study seed, trial number) for every trial.
+class ConfigurationSampler(BaseSampler):
+    """Seeded anew from (study seed, trial number) for every trial.
 
     A study then suggests the same whether its trials are run in one go or in several.
     """
 
-    def __init__(self, seed: int, n_startup_trials: int) -> None:
+    def __init__(self, name: str, space: dict[str, BaseDistribution], seed: int, n_startup_trials: int) -> None:
+        self._name = name
+        self._space = space
         self._seed = seed
         self._n_startup_trials = n_startup_trials
-        self._tpe = self._for_trial(0)
-
-    def _for_trial(self, number: int, *more: int) -> optuna.samplers.TPESampler:
-        seed = int(np.random.SeedSequence([self._seed, number, *more]).generate_state(1)[0])
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._n_startup_trials)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Seed for this trial, also for one that is taken up again; then as TPE does."""
-        self._tpe = self._for_trial(trial.number)
-        return self._tpe.infer_relative_search_space(study, trial)
+        """All that is searched, but for a trial whose values are given."""
+        return {} if self._space.keys() <= trial.system_attrs.get("fixed_params", {}).keys() else self._space
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """As TPE does."""
-        return self._tpe.sample_relative(study, trial, search_space)
+        """As the sampler does for the configurations that the study has beside this trial."""
+        if not search_space:
+            return {}
+        others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
+        view = optuna.create_study(directions=study.directions, sampler=self._sampler(trial.number))
+        view.add_trials([seen(one) for one in configurations(others) if one.params.keys() == search_space.keys()])
+        return view.ask(search_space).params
 
     def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:
-        """As TPE does, each value from a seed of its own: those that an interrupted trial has already are not asked."""
-        sampler = self._for_trial(trial.number, zlib.crc32(name.encode()))
-        return sampler.sample_independent(study, trial, name, distribution)
+        """At random: of values that are given in part, the rest."""
+        return self._random(trial.number).sample_independent(study, trial, name, distribution)
 
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """As TPE does."""
-        self._tpe.after_trial(study, trial, state, values)
+    def _sampler(self, number: int) -> BaseSampler:
+        if self._name == "random":
+            return self._random(number)
+        if self._name == "gp":
+            n_startup_trials = self._n_startup_trials
+            return GPSampler(seed=self._seed_of(number), n_startup_trials=n_startup_trials)
+        return TPESampler(seed=self._seed_of(number), n_startup_trials=self._n_startup_trials)
+
+    def _random(self, number: int) -> RandomSampler:
+        return RandomSampler(seed=self._seed_of(number))
+
+    def _seed_of(self, number: int) -> int:
+        return int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+
+
+def seen(one: Configuration) -> FrozenTrial:
+    """A configuration as one trial: as far as it has come."""
+    last = one.last
+    return create_trial(
+        state=TrialState.RUNNING if last.state == TrialState.WAITING else last.state,
+        values=last.values,
+        params=one.params,
+        distributions=one.trials[0].distributions,
+        intermediate_values=one.scores,
+        constraints=last.constraints,
+    )

@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpo.config import TUTORIAL, Choices, Hyperparameters, Range
+from hpo.entries import TUTORIAL, Choices, Hyperparameters, Range
 
 
 def suggest(trial: optuna.trial.Trial, hyperparameters: Hyperparameters) -> dict[str, Any]:
@@ -16,6 +17,11 @@ def suggest(trial: optuna.trial.Trial, hyperparameters: Hyperparameters) -> dict
 def searched(hyperparameters: Hyperparameters) -> dict[str, Range[Any] | Choices[Any]]:
     """The hyperparameters that are not pinned."""
     return {name: entry for name, entry in hyperparameters.entries().items() if isinstance(entry, Range | Choices)}
+
+
+def distributions(hyperparameters: Hyperparameters) -> dict[str, BaseDistribution]:
+    """What is searched, as Optuna's samplers take it."""
+    return {name: _distribution(entry) for name, entry in searched(hyperparameters).items()}
 
 
 def tutorial_values(hyperparameters: Hyperparameters) -> dict[str, Any]:
@@ -41,10 +47,17 @@ def _admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:
 
 
 def _suggest_one(trial: optuna.trial.Trial, name: str, entry: Any) -> Any:
+    if not isinstance(entry, Choices | Range):
+        return entry
     if isinstance(entry, Choices):
         return trial.suggest_categorical(name, entry.choices)
-    if not isinstance(entry, Range):
-        return entry
     if isinstance(entry.low, int):
         return trial.suggest_int(name, entry.low, entry.high, log=entry.log)
     return trial.suggest_float(name, entry.low, entry.high, log=entry.log)
+
+
+def _distribution(entry: Range[Any] | Choices[Any]) -> BaseDistribution:
+    if isinstance(entry, Choices):
+        return CategoricalDistribution(entry.choices)
+    kind = IntDistribution if isinstance(entry.low, int) else FloatDistribution
+    return kind(entry.low, entry.high, log=entry.log)

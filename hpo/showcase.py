@@ -12,9 +12,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpo.config_file import find_config, read_config
+from hpo.configurations import best_trial, how_it_ended, is_pruned
 from hpo.database import StudyError, existing_study
 from hpo.paths import SHOWCASE, ExportPaths, RunPaths, StudyPaths
-from hpo.study import best_trial, ended, how_it_ended, is_pruned
+from hpo.study import ended
 from hpo.terminal import say, tidy
 from model.atomic import replacing, write_text
 

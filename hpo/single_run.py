@@ -7,8 +7,9 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from hpo.config import ACROSS_KEYS, Data, FittingHyperparameters, Hyperparameters, Model, Retrain, StrictModel
+from hpo.config import Data, FittingHyperparameters, Model, Retrain
 from hpo.config_file import ConfigError, broken_rule
+from hpo.entries import ACROSS_KEYS, Hyperparameters, StrictModel
 from hpo.paths import SAMPLE_SUFFIX, RunPaths
 from hpo.run import Event, Run, carry_out
 from hpo.source import check_batch_size, load_images, stand_in_notice

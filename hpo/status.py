@@ -12,10 +12,10 @@ from optuna.trial import FrozenTrial
 
 from hpo.artifacts import lost
 from hpo.config import StudyConfig
+from hpo.configurations import best_trial
 from hpo.display import shown
 from hpo.lock import is_held
 from hpo.paths import StudyPaths
-from hpo.study import best_trial
 from hpo.trial_table import TrialRow, trial_rows
 from hpo.workers import has_worker
 
@@ -61,8 +61,8 @@ class Status:
 
     @property
     def n_over(self) -> int:
-        """Trials that are over, for better or worse."""
-        return sum(self.counts.values())
+        """Configurations that are over, for better or worse, or paused."""
+        return sum(n for kind, n in self.counts.items() if kind not in ("continued", "confirmation"))
 
 
 def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:

@@ -9,18 +9,18 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.config import Hyperparameters, Model, Pruner, StudyConfig
+from hpo.config import Model, Pruner, StudyConfig, Training
 from hpo.database import StudyError, make_database, storage
+from hpo.entries import Hyperparameters
+from hpo.halving import HalvingPruner, halving_of
 from hpo.paths import StudyPaths
-from hpo.sampler import PerTrialSeededSampler
-from hpo.search_space import tutorial_values
+from hpo.sampler import ConfigurationSampler
+from hpo.search_space import distributions, tutorial_values
 from model.config import FIRST_VALUES
 from model.data import ImageData
 
 MAX_STARTUP_TRIALS = 10
 CONSTRAINT = "finite"
-# Of a trial that the dashboard or another program has told to be over.
-ENDED_OUTSIDE = "failed: ended from outside"
 
 
 def quieten() -> None:
@@ -52,23 +52,13 @@ def settings_identity(config: StudyConfig) -> dict[str, str]:
     }
 
 
-def how_it_ended(trial: FrozenTrial) -> str:
-    """A trial's `end` attribute, `running` while there is more to come; by its state where others have ended it."""
-    if not trial.state.is_finished():
-        return "running"
-    return str(trial.user_attrs.get("end", ENDED_OUTSIDE))
-
-
-def is_pruned(end: str) -> bool:
-    """Whether a trial's `end` attribute tells of the pruner, not of a fault."""
-    return end.startswith("pruned")
-
-
-def pruned_end(study: Study, epoch: float, scores: list[float]) -> str:
+def pruned_end(study: Study, number: int, epoch: float, scores: list[float]) -> str:
     """The `end` attribute of a trial that the pruner stops after these scores, with what it was compared with.
 
     The median pruner holds a trial's best score so far against the finished trials' scores at the same report.
     """
+    if isinstance(study.pruner, HalvingPruner):
+        return f"pruned at epoch {epoch:g}: {scores[-1]:.4f}, {study.pruner.verdict(study, number, len(scores))}"
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     others = [trial.intermediate_values.get(len(scores)) for trial in finished]
     bound = median([score for score in others if score is not None])
@@ -122,18 +112,21 @@ def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, A
 
 def prepare(study: Study, config: StudyConfig) -> None:
     """Give a study its sampler, its pruner and, as the very first trial, the tutorial's values."""
-    study.sampler = PerTrialSeededSampler(config.seed, study.user_attrs["startup_trials"])
-    study.pruner = make_pruner(config.pruner, config.training.report_every)
+    space, n_startup_trials = distributions(config.hyperparameters), study.user_attrs["startup_trials"]
+    study.sampler = ConfigurationSampler(config.sampler.name, space, config.seed, n_startup_trials)
+    study.pruner = make_pruner(config.pruner, config.training)
     values = tutorial_values(config.hyperparameters)
     if values and not study.get_trials(deepcopy=False):
         study.enqueue_trial(values)
 
 
-def make_pruner(pruner: Pruner, report_every: float) -> optuna.pruners.BasePruner:
+def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner:
     """The pruner as configured; its steps are report points 1, 2, ..."""
+    if halving := halving_of(pruner, training):
+        return HalvingPruner(halving)
     if pruner.name == "none":
         return optuna.pruners.NopPruner()
-    n_warmup = max(1, round(pruner.warmup_epochs / report_every))
+    n_warmup = max(1, round(pruner.warmup_epochs / training.report_every))
     return optuna.pruners.MedianPruner(n_startup_trials=pruner.startup_trials, n_warmup_steps=n_warmup)
 
 
@@ -143,12 +136,6 @@ def startup_trials(affordable_trials: float) -> int:
     The first trial always counts as one: there is nothing before it to be guided by.
     """
     return max(1, min(MAX_STARTUP_TRIALS, int(affordable_trials // 3)))
-
-
-def best_trial(study: Study) -> FrozenTrial | None:
-    """The finished trial of lowest val_bpd, or None where none has finished."""
-    finished = [trial for trial in study.get_trials(deepcopy=False) if how_it_ended(trial) == "finished"]
-    return min(finished, key=lambda trial: (trial.value, trial.number), default=None)
 
 
 def ended(study: Study) -> list[FrozenTrial]:

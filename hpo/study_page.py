@@ -52,9 +52,10 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
             linear = figure_linear(yardstick)
             # What diverged lies so far out that it would hide the rest.
             sound = [trial for trial in trials if trial.kind in ("finished", "pruned")] or trials
+            searched = [trial for trial in trials if trial.kind not in ("continued", "confirmation")]
             for figure_id, figure in {
                 "rate-distortion": rate_distortion(sound, linear, iso_scores([trial.val_bpd for trial in sound])),
-                "learning-curves": learning_curves(trials),
+                "learning-curves": learning_curves(searched),
                 "score-against-compute": score_against_compute(trials),
             }.items():
                 save_plotly_graph_object(study, figure, graph_object_id=figure_id)
@@ -114,7 +115,7 @@ def _figure_trial(row: TrialRow) -> Trial | None:
         or row.val_bpd is None
         or row.rate_nats is None
         or row.distortion_nats is None
-        or row.elapsed_s is None
+        or row.own_elapsed_s is None
     ):
         return None
     return Trial(
@@ -125,7 +126,7 @@ def _figure_trial(row: TrialRow) -> Trial | None:
         rate_nats=row.rate_nats,
         distortion_nats=row.distortion_nats,
         val_bpd=row.val_bpd,
-        seconds=row.elapsed_s,
+        seconds=row.own_elapsed_s,
         curve=row.curve,
     )
 

@@ -1,13 +1,15 @@
 """What a study has to say for itself at the end of a call."""
 
+from statistics import mean
+
 from optuna.study import Study
 
 from hpo.answer import Answer, count_cost, find_answer
 from hpo.config import StudyConfig
+from hpo.configurations import best_trial
 from hpo.display import shown
 from hpo.paths import StudyPaths
 from hpo.search_space import searched
-from hpo.study import best_trial
 from hpo.trial_table import TrialRow, trial_rows
 from hpo.workers import interrupted_trials
 
@@ -41,6 +43,7 @@ def _best(answer: Answer, config: StudyConfig) -> list[str]:
     lines = [
         f"Best: trial {best.number}, val_bpd {answer.best_bpd:.4f} after {config.training.epochs} epochs: {values}"
     ]
+    lines += _confirmation(answer)
     if best.earlier_best:
         lines.append(f"It was better earlier: {best.earlier_best}; the last epoch is what counts")
     tutorial = f" (the tutorial's {', '.join(searched(config.hyperparameters))})" if answer.first_is_tutorial else ""
@@ -51,11 +54,24 @@ def _best(answer: Answer, config: StudyConfig) -> list[str]:
     return lines
 
 
+def _confirmation(answer: Answer) -> list[str]:
+    scores = answer.confirmed
+    if not scores:
+        return []
+    spread = f" (from {min(scores):.4f} to {max(scores):.4f})" if len(scores) > 1 else ""
+    seeds = f"{len(scores)} new seeds" if len(scores) > 1 else "a new seed"
+    lines = [f"Confirmed with {seeds}: {mean(scores):.4f}{spread}"]
+    if lucky := answer.luckier:
+        lines.append(f"Trial {lucky.number} scored {lucky.val_bpd:.4f}, but is not as good with new seeds")
+    return lines
+
+
 def _against_ppca(answer: Answer) -> list[str]:
     if answer.ppca_bpd is None:
         return []
     is_beaten = answer.best_bpd < answer.ppca_bpd
-    verdict = "beaten" if is_beaten else "not beaten: at this length the model is undertrained"
+    why = "it has overfitted" if answer.best.earlier_best else "at this length the model is undertrained"
+    verdict = "beaten" if is_beaten else f"not beaten: {why}"
     return [
         f"Probabilistic PCA with {answer.best.values['latent_dim']} dimensions: {answer.ppca_bpd:.4f}, {verdict}",
     ]
@@ -69,8 +85,10 @@ def _edges(answer: Answer) -> list[str]:
 
 def _prunings(rows: list[TrialRow], config: StudyConfig) -> str:
     cost = count_cost(rows, config.training.epochs)
+    on = f", {cost.n_continued} continued later" if cost.n_continued else ""
     others = f"; {cost.n_faulty} ended by a fault (see their attribute `end`)" if cost.n_faulty else ""
-    return f"{cost.n_pruned} of {cost.n_ended} trials pruned; {100 * cost.saved_share:.0f}% of all epochs saved{others}"
+    pruned = f"{cost.n_pruned} of {cost.n_ended} trials pruned{on}"
+    return f"{pruned}; {100 * cost.saved_share:.0f}% of all epochs saved{others}"
 
 
 def _paused(study: Study, config: StudyConfig) -> list[str]:

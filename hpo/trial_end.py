@@ -49,13 +49,14 @@ def show(trial: Trial, config: StudyConfig, paths: StudyPaths, course: Course, e
     place = paths.trial(trial.number)
     try:
         study = trial.study
-        frozen = study.get_trials(deepcopy=False)[trial.number]
+        trials = study.get_trials(deepcopy=False)
+        frozen = trials[trial.number]
         # A trial that was given up unread still has its pictures.
         n_reports = len(course.history) or len(frozen.intermediate_values)
         for file in draw(place, course.film, course.config, n_reports, course.history):
             artifacts.keep(trial, study, file, paths)
         picture = artifacts.address(trial, study, place.reconstructions.name)
-        notes.save(trial, notes.trial_note(trial_row(frozen, config, end), picture))
+        notes.save(trial, notes.trial_note(trial_row(frozen, config, trials, end), config.pruner, picture))
     except (OSError, UserError, *DATABASE_ERRORS):
         raise
     except Exception as error:

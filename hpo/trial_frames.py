@@ -8,7 +8,8 @@ import pandas as pd
 from optuna.study import Study
 
 from hpo.artifacts import files_of
-from hpo.config import TUTORIAL, StudyConfig
+from hpo.config import StudyConfig
+from hpo.entries import TUTORIAL
 from hpo.paths import RunPaths, StudyPaths
 from hpo.trial_table import TrialRow
 from model.train import EpochMetrics

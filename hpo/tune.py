@@ -1,5 +1,6 @@
 """One call of `tune`, from the file to an open study: everything that can be wrong is found before it is written."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,15 @@ from optuna.study import Study
 
 from hpo import artifacts, forecast, provenance
 from hpo.checkpoints import N_KEPT, clean
-from hpo.config import Budget, StudyConfig
+from hpo.config import Budget, Pruner, StudyConfig
+from hpo.configurations import configurations, configurations_of
 from hpo.database import StudyError, existing_study
 from hpo.lock import held
+from hpo.next_trial import Plan, next_step
 from hpo.objective import Workplace
 from hpo.paths import StudyPaths, move_aside
 from hpo.source import load_data
-from hpo.study import check_unchanged, create_study, ended, identity, prepare, startup_trials
+from hpo.study import check_unchanged, create_study, identity, prepare, startup_trials
 from hpo.workers import forget_claims
 from hpo.yardstick import validation_yardstick
 from model.data import ImageData
@@ -28,6 +31,8 @@ SCORE = (
     "lower is better, and comparable across every beta, latent dimension, learning rate and batch size"
 )
 
+# The part of a call that is kept for confirming the best, at most.
+MOST_RESERVED = 1 / 3
 # The study's attribute that holds a list of calls.
 CALLS = "calls"
 
@@ -90,7 +95,9 @@ def _move_aside(paths: StudyPaths) -> Path | None:
         return move_aside(paths.folder)
 
 
-def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -> tuple[Opened, str | None]:
+def measure_and_begin(
+    prepared: Prepared, study: Study | None, budget: Budget, n_workers: int
+) -> tuple[Opened, str | None]:
     """Everything before the first trial: the study, its yardstick, the forecast's line (None where all is done).
 
     `budget` is this call's. How many trials are unguided follows from the file's: it must not depend on how a study
@@ -98,19 +105,22 @@ def measure_and_begin(prepared: Prepared, study: Study | None, budget: Budget) -
     """
     config, data = prepared.config, prepared.data
     paths = StudyPaths.of(config.name)
-    line = None
-    if study is None or _has_budget_left(study, budget):
+    line, plan = None, Plan(n_workers)
+    if study is None or _is_something_left(study, config, budget):
         measured = forecast.measure(config, data, prepared.runtime)
-        line = forecast.describe(measured, config, budget, len(ended(study)) if study else 0, prepared.runtime)
+        line = forecast.describe(
+            measured, config, budget, len(configurations_of(study)) if study else 0, prepared.runtime
+        )
         if study is None or "identity" not in study.user_attrs:
             affordable = measured.affordable_trials(config.budget)
             study = create_study(config, paths, _attributes(prepared, startup_trials(affordable)))
+        plan = _plan(measured, budget, n_workers)
     prepare(study, config)
-    _tidy_up(study, paths)
+    _tidy_up(study, paths, config.pruner)
     ppca_bpd = validation_yardstick(paths, data, config.hyperparameters.largest("latent_dim"))
     minutes = budget.timeout_minutes
     deadline = time.monotonic() + 60 * minutes if minutes else None
-    place = Workplace(config, paths, study, data, prepared.runtime)
+    place = Workplace(config, paths, study, data, prepared.runtime, plan)
     return Opened(place, ppca_bpd, budget, deadline), line
 
 
@@ -131,15 +141,25 @@ def write_down_call(opened: Opened, n_workers: int) -> None:
     place.study.set_user_attr(CALLS, [*place.study.user_attrs.get(CALLS, []), asdict(call)])
 
 
-def _tidy_up(study: Study, paths: StudyPaths) -> None:
+def _tidy_up(study: Study, paths: StudyPaths, pruner: Pruner) -> None:
     """Remove what killed processes left: of checkpoints, of artifacts, and claims of trials that are over."""
-    clean(study, paths, N_KEPT)
+    clean(study, paths, N_KEPT, pruner)
     artifacts.remove_strays(study, paths)
     forget_claims(study, paths)
 
 
-def _has_budget_left(study: Study, budget: Budget) -> bool:
-    return budget.trials is None or len(ended(study)) < budget.trials
+def _plan(measured: forecast.Forecast, budget: Budget, n_workers: int) -> Plan:
+    """Workers side by side share the machine, so each of them is taken to be so many times slower."""
+    call_s = 60 * budget.timeout_minutes if budget.timeout_minutes else math.inf
+    return Plan(n_workers, measured.trial_s * n_workers, MOST_RESERVED * call_s)
+
+
+def _is_something_left(study: Study, config: StudyConfig, budget: Budget) -> bool:
+    trials = study.get_trials(deepcopy=False)
+    if any(not trial.state.is_finished() for trial in trials):
+        return True
+    step = next_step(configurations(trials), config, Plan(), budget.trials, math.inf)
+    return step.what != "leave"
 
 
 def _attributes(prepared: Prepared, n_startup_trials: int) -> dict[str, Any]:

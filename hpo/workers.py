@@ -1,6 +1,7 @@
 """One worker: trials one after another until the budget is spent. Several may share a study."""
 
 import contextlib
+import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.configurations import ENDED_OUTSIDE, configurations
 from hpo.database import StudyError
 from hpo.lock import is_held, try_to_hold, turn
+from hpo.next_trial import next_step
 from hpo.objective import DEATHS, Event, TrialEnded, TrialReported, Workplace, run_trial
 from hpo.paths import StudyPaths
-from hpo.study import ENDED_OUTSIDE, ended
+from hpo.study import ended
 
 # So many trials that fail one after another are not bad luck.
 MAX_FAILURES_IN_A_ROW = 3
@@ -65,7 +68,8 @@ def _look_into(log: Path) -> str:
 
 
 def work(place: Workplace, n_total: int | None, deadline: float | None) -> Generator[Event]:
-    """Run trials until the study has `n_total` or `time.monotonic()` has passed `deadline`.
+    """Run trials until `n_total` configurations were searched and the best confirmed, or until
+    `time.monotonic()` has passed `deadline`.
 
     A trial under way at the deadline stops at its next report point and can be taken up again, as can one whose
     caller stops between two events. Interrupted trials come first, each under its own number.
@@ -129,23 +133,31 @@ def _begun(trials: list[FrozenTrial]) -> dict[int, FrozenTrial]:
 
 
 def _claim_next(place: Workplace, n_total: int | None, deadline: float | None) -> Claim | None:
-    """An interrupted trial, else a new one; None once the study has as many as it should.
+    """An interrupted trial, else one that waits, else what is next; None where there is nothing left to do.
 
-    While all that are missing are in the hands of others, waits: one of them may die.
+    While all that is missing is in the hands of others, waits: one of them may die.
     """
     while not _is_past(deadline):
         with turn(place.paths.next_claim):
             # Read once: a trial that ended between two readings would be in neither.
             trials = place.study.get_trials(deepcopy=False)
-            n_over, begun = sum(trial.state.is_finished() for trial in trials), _begun(trials)
-            if n_total is not None and n_over >= n_total:
-                return None
-            if claim := _take_up_interrupted(place, begun):
+            if claim := _take_up_interrupted(place, _begun(trials)):
                 return claim
-            if n_total is None or n_over + len(begun) < n_total:
+            if any(trial.state == TrialState.WAITING for trial in trials):
+                return _begin_new(place)
+            step = next_step(configurations(trials), place.config, place.plan, n_total, _left(deadline))
+            if step.what == "leave":
+                return None
+            if step.configuration:
+                place.study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
+            if step.what != "wait":
                 return _begin_new(place)
         time.sleep(_POLL_S)
     return None
+
+
+def _left(deadline: float | None) -> float:
+    return math.inf if deadline is None else deadline - time.monotonic()
 
 
 def _take_up_interrupted(place: Workplace, begun: dict[int, FrozenTrial]) -> Claim | None:

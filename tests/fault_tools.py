@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from PIL import Image
 
 from hpo.config_file import read_config
+from hpo.configurations import CONTINUES
 from hpo.objective import trial_config
 from hpo.paths import StudyPaths
 from hpo.workers import has_worker
@@ -38,7 +39,8 @@ hyperparameters:
   batch_size: 16
 training: {{epochs: {EPOCHS}, precision: float32}}
 budget: {{trials: {N_TRIALS}}}
-pruner: {{startup_trials: 1, warmup_epochs: 1}}
+pruner: {{name: median, startup_trials: 1, warmup_epochs: 1}}
+confirmation: {{top: 0}}
 retrain: {{epochs: 3, importance_samples: 2}}
 """
 
@@ -51,10 +53,10 @@ def make_images(folder: Path) -> Path:
     return folder
 
 
-def checkout(folder: Path, images: Path) -> Path:
+def checkout(folder: Path, images: Path, study: str = STUDY) -> Path:
     """A folder to run in: a study's file and images."""
     (folder / "study_configs").mkdir(parents=True)
-    (folder / "study_configs" / "small.yaml").write_text(STUDY)
+    (folder / "study_configs" / "small.yaml").write_text(study)
     (folder / "images").symlink_to(images)
     return folder
 
@@ -169,7 +171,7 @@ def audit_the_end(folder: Path, n_trials: int) -> None:
 
 
 def undisturbed(folder: Path, trials: list[FrozenTrial]) -> Iterator[list[float]]:
-    """For each trial, what it reports when its values are trained in one go."""
+    """For each trial, what it reports when its values are trained in one go, with the seed that it has."""
     config = read_config(folder / "study_configs" / "small.yaml")
     data = load_folder(folder / "images")
     n_threads = torch.get_num_threads()
@@ -177,7 +179,10 @@ def undisturbed(folder: Path, trials: list[FrozenTrial]) -> Iterator[list[float]
     try:
         for trial in trials:
             values = config.hyperparameters.pinned() | trial.params
-            state = TrainState(trial_config(config, values, trial.number), Runtime(torch.device("cpu"), "float32"))
+            seed_number = trial.number
+            while CONTINUES in trials[seed_number].user_attrs:
+                seed_number = trials[seed_number].user_attrs[CONTINUES]
+            state = TrainState(trial_config(config, values, seed_number), Runtime(torch.device("cpu"), "float32"))
             n_reports = len(trial.intermediate_values)
             yield [metrics.val_bpd for metrics in islice(train(state, data), n_reports)]
     finally:

@@ -9,10 +9,10 @@ from threading import Thread
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from hpo.configurations import best_trial
 from hpo.dashboard import listen
 from hpo.database import find_study
 from hpo.paths import SHOWCASE
-from hpo.study import best_trial
 from tests.conftest import CHROMIUM_FLAGS, chromium_path
 
 COLOURS = 256

@@ -18,8 +18,9 @@ from optuna.trial import TrialState, create_trial
 from PIL import Image, ImageFilter
 
 from hpo.at_hand import StudyAtHand, as_it_ran
-from hpo.config import Choices, StudyConfig
+from hpo.config import StudyConfig
 from hpo.config_file import read_config
+from hpo.entries import Choices
 from hpo.paths import StudyPaths
 from hpo.search_space import searched
 from hpo.study import create_study, settings_identity

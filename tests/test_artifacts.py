@@ -84,7 +84,7 @@ def test_a_finished_trial_has_every_artifact_and_they_show_what_they_say(place: 
 
 def test_a_pruned_trial_has_every_artifact_and_says_what_it_was_compared_with(place: Workplace) -> None:
     list(work(place, 1, None))
-    place.study.pruner = make_pruner(Pruner(startup_trials=1, warmup_epochs=1), report_every=1.0)
+    place.study.pruner = make_pruner(Pruner(name="median", startup_trials=1, warmup_epochs=1), place.config.training)
     first = place.study.trials[0].intermediate_values
     for number in range(1, 8):
         list(work(place, number + 1, None))

@@ -30,7 +30,8 @@ STUDY = {
     },
     "training": {"epochs": 2, "precision": "float32"},
     "budget": {"trials": 8},
-    "pruner": {"startup_trials": 1, "warmup_epochs": 1},
+    "pruner": {"name": "median", "startup_trials": 1, "warmup_epochs": 1},
+    "confirmation": {"top": 0},
     "retrain": {"epochs": 1, "importance_samples": 2},
 }
 FIGURES = ("rate-distortion", "learning-curves", "score-against-compute")

@@ -7,8 +7,9 @@ import optuna
 import pytest
 import yaml
 
-from hpo.config import TUTORIAL, Range, StudyConfig
+from hpo.config import StudyConfig
 from hpo.config_file import ConfigError, find_config, read_config
+from hpo.entries import TUTORIAL, Range
 from hpo.search_space import suggest, tutorial_values
 
 SHIPPED = sorted((Path(__file__).resolve().parents[1] / "study_configs").glob("*.yaml"))
@@ -223,7 +224,9 @@ def test_a_read_config_cannot_be_changed() -> None:
             f"{SOUND}data: {{source: imagenet}}",
             "data.source: must be 'cifar10', 'sample' or 'folder', got 'imagenet'",
         ),
-        pytest.param(f"{SOUND}pruner: {{name: hyperband}}", "pruner.name: must be 'median' or 'none', got 'hyperband'"),
+        pytest.param(
+            f"{SOUND}pruner: {{name: hyperband}}", "pruner.name: must be 'halving', 'median' or 'none', got 'hyperband'"
+        ),
         pytest.param(
             f"{SOUND}model: {{channels: [8, 8, 8]}}", "model.channels: must have at least 4 of them, got [8, 8, 8]"
         ),
@@ -279,7 +282,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_right_one(text: str, key: s
 
 def test_an_unknown_key_like_no_other_is_answered_with_all_that_there_are() -> None:
     (line,) = faults(f"{SOUND}pruner: {{xyz: 1}}")
-    assert line == "pruner.xyz: unknown key; known here: name, startup_trials, warmup_epochs"
+    assert line == "pruner.xyz: unknown key; known here: name, startup_trials, warmup_epochs, reduction_factor"
 
 
 def test_a_range_beside_choices_is_told_to_be_one_or_the_other() -> None:

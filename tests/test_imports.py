@@ -12,11 +12,14 @@ ROOT = Path(__file__).resolve().parents[1]
 STANDALONE = "hpo.setup_venv"
 # From the ground up; a module imports from its own layer and those below. A new module takes its place here.
 HPO_LAYERS = (
-    {"config", "config_file", "paths", "database", "interrupt", "provenance", "lock", "run_record"}
+    {"config", "entries", "config_file", "paths", "database", "interrupt", "provenance", "lock", "run_record"}
     | {"embedded", "markup"},
+    {"configurations"},
+    {"halving"},
     {"search_space", "figures", "source", "sampler", "study", "forecast", "yardstick", "metrics", "latent_space"}
     | {"at_hand"},
-    {"take_up", "checkpoints", "artifacts", "trial_table", "film", "trial_pictures", "notes", "trial_end", "objective"}
+    {"next_trial", "take_up", "checkpoints"}
+    | {"artifacts", "trial_table", "film", "trial_pictures", "notes", "trial_end", "objective"}
     | {"suite", "page_data", "page", "run", "answer", "trial_frames", "export"},
     {"workers", "tune", "retrain", "display", "summary", "status", "dashboard", "outcome", "single_run", "redraw"}
     | {"study_page", "gallery", "report_data", "report_figures", "report"},

@@ -8,6 +8,7 @@ from optuna_dashboard import get_note, save_note
 from optuna_dashboard.artifact import get_artifact_path
 
 from hpo import artifacts, notes
+from hpo.config import Pruner
 from hpo.notes import SCORE, study_note, trial_note
 from hpo.objective import Workplace
 from hpo.paths import StudyPaths
@@ -37,11 +38,18 @@ def row(kind: Kind, end: str, *, reported: bool = True) -> TrialRow:
         earlier_best=None,
         started=None,
         completed=None,
+        continues=None,
+        continued_by=None,
+        confirms=None,
+        own_epochs=2.0 if reported else 0.0,
+        own_elapsed_s=1234.4 if reported else None,
     )
 
 
 def test_a_trials_note_has_its_end_picture_results_and_hyperparameters() -> None:
-    note = trial_note(row("pruned", "pruned at epoch 2: 6.9312 against the median 6.8420"), "/artifacts/1/4/abc")
+    note = trial_note(
+        row("pruned", "pruned at epoch 2: 6.9312 against the median 6.8420"), Pruner(), "/artifacts/1/4/abc"
+    )
     assert note.startswith("**Pruned at epoch 2: 6.9312 against the median 6.8420.**\n")
     assert "worse than the median of the finished trials at this epoch" in note
     assert "![Originals above, their reconstructions below, after epoch 2](/artifacts/1/4/abc)" in note
@@ -64,7 +72,7 @@ def test_a_trials_note_has_its_end_picture_results_and_hyperparameters() -> None
     ],
 )
 def test_every_end_is_explained(kind: Kind, end: str, because: str) -> None:
-    note = trial_note(row(kind, end, reported=False), None)
+    note = trial_note(row(kind, end, reported=False), Pruner(), None)
     assert because in note
     assert "val_bpd" not in note and "![" not in note, "there was nothing to tell and nothing to show"
 

@@ -43,7 +43,8 @@ STUDY = {
     },
     "training": {"epochs": EPOCHS, "precision": "float32"},
     "budget": {"trials": N_TRIALS},
-    "pruner": {"startup_trials": 1, "warmup_epochs": 1},
+    "pruner": {"name": "median", "startup_trials": 1, "warmup_epochs": 1},
+    "confirmation": {"top": 0},
     "retrain": {"epochs": RETRAIN_EPOCHS, "importance_samples": 4},
 }
 

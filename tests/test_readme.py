@@ -10,8 +10,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from hpo.config import Choices, Range, StudyConfig
+from hpo.config import StudyConfig
 from hpo.config_file import read_config
+from hpo.entries import Choices, Range
 from hpo.paths import ExportPaths, RunPaths, StudyPaths
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,8 +148,10 @@ def test_the_reference_tells_what_must_be_there() -> None:
     assert REFERENCE["name"] == "the file's name"
 
 
-def test_the_study_file_shown_loads_as_it_stands(tmp_path: Path) -> None:
-    (shown,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+def test_the_study_file_shown_loads_as_it_stands_and_with_the_parts_shown_elsewhere(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", section("A study's file"), re.DOTALL)
+    (part,) = re.findall(r"```yaml\n(.*?)```", section("The objective"), re.DOTALL)
+    assert read(tmp_path, shown + part).confirmation.top == 3
     entries = read(tmp_path, shown).hyperparameters.entries()
     assert isinstance(entries["beta"], Range) and isinstance(entries["latent_dim"], Choices)
     assert entries["learning_rate"] == 2e-3

@@ -171,7 +171,7 @@ def test_clean_keeps_the_best_and_what_can_go_on_and_counts_what_it_frees(place:
     )
     gone = [paths.checkpoint(trial.number) for trial in ranked[1:3]]
     n_bytes = sum(path.stat().st_size for path in gone) + 100
-    assert clean(place.study, paths, 1) == n_bytes
+    assert clean(place.study, paths, 1, CONFIG.pruner) == n_bytes
     files = {path for path in paths.checkpoints.iterdir() if path.is_file()}
     assert files == {paths.checkpoint(ranked[0].number), paths.checkpoint(4)}
 

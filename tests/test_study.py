@@ -14,13 +14,14 @@ import pytest
 from optuna.trial import TrialState
 
 from hpo.checkpoints import N_KEPT, unneeded
-from hpo.config import Budget, Choices, Hyperparameters, Pruner, Range, StudyConfig, Training
+from hpo.config import Budget, Confirmation, Pruner, StudyConfig, Training
 from hpo.database import StudyError, existing_study
+from hpo.entries import Choices, Hyperparameters, Range
 from hpo.lock import held
 from hpo.objective import TrialReported, Workplace, earlier_best, trial_config
 from hpo.paths import StudyPaths, move_aside
-from hpo.sampler import PerTrialSeededSampler
-from hpo.search_space import at_edge, searched, suggest, tutorial_values
+from hpo.sampler import ConfigurationSampler
+from hpo.search_space import at_edge, distributions, searched, suggest, tutorial_values
 from hpo.study import (
     check_unchanged,
     create_study,
@@ -43,7 +44,12 @@ SPACE = Hyperparameters(
     batch_size=32,
 )
 CONFIG = StudyConfig.model_construct(
-    name="small", hyperparameters=SPACE, training=Training(epochs=3), budget=Budget(trials=6)
+    name="small",
+    hyperparameters=SPACE,
+    training=Training(epochs=3),
+    budget=Budget(trials=6),
+    pruner=Pruner(name="median"),
+    confirmation=Confirmation(top=0),
 )
 
 
@@ -83,7 +89,7 @@ def test_a_search_cut_into_calls_suggests_what_one_call_would(tmp_path: Path, ca
         url = f"sqlite:///{database}"
         for n_trials in cuts:
             study = optuna.create_study(study_name="s", storage=url, load_if_exists=True)
-            study.sampler = PerTrialSeededSampler(seed=0, n_startup_trials=4)
+            study.sampler = ConfigurationSampler("tpe", distributions(SPACE), seed=0, n_startup_trials=4)
             for _ in range(n_trials):
                 trial = study.ask()
                 study.tell(trial, imitated(trial))
@@ -106,7 +112,7 @@ def test_an_interrupted_search_ends_as_if_never_interrupted(tmp_path: Path, data
                     break
         assert not begun(study)
         assert list(paths.claims.iterdir()) == [paths.next_claim]
-        assert unneeded(study, paths, N_KEPT) == []
+        assert unneeded(study, paths, N_KEPT, CONFIG.pruner) == []
         return [
             (t.number, t.state, t.params, t.value, t.intermediate_values, t.user_attrs["end"]) for t in study.trials
         ]
@@ -263,7 +269,8 @@ def test_a_study_opens_in_plain_optuna_and_its_command_line(
 
 def test_the_median_pruner_waits_for_trials_and_epochs(paths: StudyPaths, data: ImageData) -> None:
     study = begin(paths, data)
-    study.pruner = make_pruner(Pruner(startup_trials=2, warmup_epochs=1), report_every=0.5)
+    training = Training(epochs=3, report_every=0.5)
+    study.pruner = make_pruner(Pruner(name="median", startup_trials=2, warmup_epochs=1), training)
 
     def verdicts(scores: list[float]) -> list[bool]:
         trial = study.ask()

@@ -10,10 +10,10 @@ import pytest
 import torch
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.configurations import best_trial
 from hpo.database import StudyError, storage
 from hpo.objective import DEATHS, Event, Notice, TrialEnded, TrialReported, TrialStarted
 from hpo.paths import StudyPaths
-from hpo.study import best_trial
 from hpo.workers import FailureStreak, excuse_all, interrupted_trials, work
 from model.data import ImageData
 from model.runtime import Runtime

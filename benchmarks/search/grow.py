@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.jsonl import append
 from benchmarks.machine import find_machine
-from benchmarks.search.table import N_IMAGES, TABLE, Curve, distributions, outstanding, read_table, train_config
+from benchmarks.search.table import N_IMAGES, TABLE, Curve, configuration, outstanding, read_table, train_config
 from model.data import ImageData, load_cifar10
 from model.runtime import Runtime, resolve
 from model.train import Diverged, TrainState, train
@@ -61,7 +61,7 @@ def train_one(index: int, seed: int, data: ImageData, runtime: Runtime) -> Curve
         pass
     columns = ("val_bpd", "val_rate_nats", "val_mse", "seconds")
     rounded = {name: tuple(float(f"{row[name]:.6g}") for row in rows) for name in columns}
-    values: dict[str, Any] = {name: getattr(config, name) for name in distributions()}
+    values: dict[str, Any] = {name: getattr(config, name) for name in configuration(index)}
     return Curve(index, seed, values, **rounded)
 
 

@@ -9,12 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-
 from benchmarks.jsonl import read
 from benchmarks.tables import RESULTS
-from hpo.config import Choices
 from hpo.config_file import find_config, read_config
+from hpo.entries import Choices
 from hpo.search_space import searched
 from model.config import TrainConfig
 
@@ -47,11 +45,6 @@ def read_table(path: Path = TABLE) -> list[Curve]:
     """Every run so far, by configuration and seed."""
     runs = {(line["index"], line["seed"]): line for line in read(path)}
     return [_curve(runs[key]) for key in sorted(runs)]
-
-
-def distributions() -> dict[str, BaseDistribution]:
-    """The search space, as Optuna's samplers take it."""
-    return {name: _distribution(entry) for name, entry in _entries().items()}
 
 
 def configuration(index: int) -> dict[str, Any]:
@@ -98,14 +91,6 @@ def _at(entry: Any, share: float) -> Any:
     low, high = float(entry.low), float(entry.high)
     value = low * (high / low) ** share if entry.log else low + (high - low) * share
     return round(value) if isinstance(entry.low, int) else float(f"{value:.6g}")
-
-
-def _distribution(entry: Any) -> BaseDistribution:
-    if isinstance(entry, Choices):
-        return CategoricalDistribution(entry.choices)
-    if isinstance(entry.low, int):
-        return IntDistribution(entry.low, entry.high, log=entry.log)
-    return FloatDistribution(entry.low, entry.high, log=entry.log)
 
 
 def _curve(line: dict[str, Any]) -> Curve:

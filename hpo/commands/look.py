@@ -38,7 +38,7 @@ def clean(
 
     paths, study = find_study(study_config.name, config)
     with held(paths.lock, str(paths.folder)):
-        n_bytes = checkpoints.clean(study, paths, keep) + artifacts.remove_strays(study, paths)
+        n_bytes = checkpoints.clean(study, paths, keep, study_config.pruner) + artifacts.remove_strays(study, paths)
     say(f"{paths.folder}: {n_bytes / 1e6:.1f} MB freed", f"Next: python -m hpo status {config}")
 
 

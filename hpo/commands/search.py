@@ -45,7 +45,7 @@ def tune(
             say(f"The earlier study now lies in {moved}.")
         if study is not None and (line := lost(study, StudyPaths.of(prepared.config.name))):
             say(line)
-        opened, line = tuning.measure_and_begin(prepared, study, budget)
+        opened, line = tuning.measure_and_begin(prepared, study, budget, workers)
         if line:
             say(line)
             tuning.write_down_call(opened, workers)

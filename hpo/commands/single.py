@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from hpo.config import TUTORIAL
 from hpo.config_file import ConfigError
+from hpo.entries import TUTORIAL
 from hpo.paths import TRAIN, RunPaths
 from hpo.terminal import follow_run, say, tidy
 

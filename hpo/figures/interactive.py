@@ -68,7 +68,12 @@ def score_against_compute(trials: Sequence[Trial]) -> go.Figure:
         x, y = ([point[axis] for point in data.best] for axis in (0, 1))
         line = {"color": INK, "width": 2.5, "shape": "hv"}
         figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, name="best so far", hoverinfo="skip"))
-    shapes = {"finished": ("circle", BLUE), "pruned": ("x", VERMILLION)}
+    shapes = {
+        "finished": ("circle", BLUE),
+        "pruned": ("x", VERMILLION),
+        "continued": ("triangle-right-open", VERMILLION),
+        "confirmation": ("circle-open", BLUE),
+    }
     for kind in dict.fromkeys(trial.kind for trial in trials):
         chosen = [(at, trial) for at, trial in zip(data.spent, trials, strict=True) if trial.kind == kind]
         symbol, colour = shapes.get(kind, ("diamond", ORANGE))

@@ -108,11 +108,14 @@ def history_data(trials: pd.DataFrame) -> History:
 
 
 def learning_data(trials: pd.DataFrame, curves: Mapping[int, Curve]) -> Learning:
-    """Every trial that reported; the curves hold (epoch, score) by trial number."""
+    """Every trial of the search that reported; the curves hold (epoch, score) by trial number.
+
+    One that another continues is drawn with that one.
+    """
     lines = []
     for number, kind in zip(trials["number"], trials["kind"], strict=True):
         points = [point for point in curves[number] if math.isfinite(point[1])]
-        if points:
+        if points and kind not in ("continued", "confirmation"):
             epochs, scores = zip(*points, strict=True)
             lines.append(Line(int(number), str(kind), epochs, scores))
     every = [score for line in lines for score in line.scores]

@@ -1,0 +1,126 @@
+"""Which trials belong together: those that train one configuration, each going on from the one before, and those
+that confirm it with new seeds. Told by attributes of the trials, which they have from the moment they are enqueued.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from statistics import mean
+from typing import Any
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+# Of a trial that goes on from another's checkpoint, or trains another's values anew: that one's number.
+CONTINUES, CONFIRMS = "continues", "confirms"
+# Of a trial that no pruner may stop.
+UNSTOPPED = "unstopped"
+END = "end"
+# Of a trial that the dashboard or another program has told to be over.
+ENDED_OUTSIDE = "failed: ended from outside"
+
+
+@dataclass
+class Configuration:
+    """One choice of hyperparameters and the trials it was given to, in their order."""
+
+    trials: list[FrozenTrial]
+    confirmations: list[FrozenTrial] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        """Of its first trial, from which its seed follows."""
+        return self.trials[0].number
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its searched values; a trial that waits to go on has none of its own yet."""
+        return self.trials[0].params
+
+    @property
+    def last(self) -> FrozenTrial:
+        """The trial that has come furthest."""
+        return self.trials[-1]
+
+    @property
+    def scores(self) -> dict[int, float]:
+        """val_bpd by report point; a trial repeats what the one before it reported, once it has begun."""
+        return {step: score for trial in self.trials for step, score in trial.intermediate_values.items()}
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it was stopped for its score alone, and so can go on."""
+        return is_pruned(how_it_ended(self.last))
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is being trained, or is about to be."""
+        return not self.last.state.is_finished()
+
+    @property
+    def value(self) -> float | None:
+        """val_bpd after its whole length; None where it has not come so far."""
+        return self.last.value if how_it_ended(self.last) == "finished" else None
+
+    @property
+    def confirmed(self) -> tuple[float, ...]:
+        """val_bpd with each new seed that has come to its end."""
+        ended = [trial for trial in self.confirmations if how_it_ended(trial) == "finished"]
+        return tuple(trial.value for trial in ended if trial.value is not None)
+
+    @property
+    def confirmed_mean(self) -> float | None:
+        """Over new seeds alone: with the seed that it was chosen by it was lucky."""
+        return mean(self.confirmed) if self.confirmed else None
+
+
+def configurations(trials: Iterable[FrozenTrial]) -> list[Configuration]:
+    """All of a study's trials, grouped, in the order of their first ones."""
+    by_trial: dict[int, Configuration] = {}
+    for trial in trials:
+        if (before := trial.user_attrs.get(CONTINUES)) is not None:
+            by_trial[trial.number] = by_trial[before]
+            by_trial[before].trials.append(trial)
+        elif (confirmed := trial.user_attrs.get(CONFIRMS)) is not None:
+            by_trial[confirmed].confirmations.append(trial)
+        else:
+            by_trial[trial.number] = Configuration([trial])
+    return list({id(one): one for one in by_trial.values()}.values())
+
+
+def configurations_of(study: Study) -> list[Configuration]:
+    """Those of a study as it stands."""
+    return configurations(study.get_trials(deepcopy=False))
+
+
+def is_first(trial: FrozenTrial) -> bool:
+    """Whether a configuration begins with this trial."""
+    return CONTINUES not in trial.user_attrs and CONFIRMS not in trial.user_attrs
+
+
+def chosen(known: Iterable[Configuration]) -> Configuration | None:
+    """The best by the mean over new seeds, of those confirmed by as many as any; where none is, the best finished one.
+
+    None where none has finished.
+    """
+    finished = [one for one in known if one.value is not None]
+    n_seeds = max((len(one.confirmed) for one in finished), default=0)
+    scored = [(mean(one.confirmed or [one.value or 0.0]), one.number, one) for one in finished]
+    return min((score for score in scored if len(score[2].confirmed) == n_seeds), default=(0, 0, None))[2]
+
+
+def how_it_ended(trial: FrozenTrial) -> str:
+    """A trial's `end` attribute, `running` while there is more to come; by its state where others have ended it."""
+    if not trial.state.is_finished():
+        return "running"
+    return str(trial.user_attrs.get(END, ENDED_OUTSIDE))
+
+
+def is_pruned(end: str) -> bool:
+    """Whether a trial's `end` attribute tells of the pruner, not of a fault."""
+    return end.startswith("pruned")
+
+
+def best_trial(study: Study) -> FrozenTrial | None:
+    """The last trial of the chosen configuration, which has come to its end; None where none has."""
+    best = chosen(configurations_of(study))
+    return best.last if best else None

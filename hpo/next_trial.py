@@ -1,0 +1,103 @@
+"""What a free worker does next: promote, begin, bring to an end, confirm, wait, or leave."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+from statistics import median
+from typing import Literal
+
+from hpo.config import Confirmation, StudyConfig
+from hpo.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, how_it_ended
+from hpo.halving import Halving, course_of, halving_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a call has to go by. Forecasts are in seconds; `most_reserved_s` bounds what is kept for confirmation."""
+
+    n_workers: int = 1
+    trial_s: float = 0.0
+    most_reserved_s: float = inf
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is next, and of which configuration; `attributes` are those of the trial to enqueue."""
+
+    what: Literal["begin", "enqueue", "wait", "leave"]
+    configuration: Configuration | None = None
+    attributes: tuple[tuple[str, object], ...] = ()
+
+
+def next_step(
+    known: Sequence[Configuration], config: StudyConfig, plan: Plan, n_total: int | None, left_s: float
+) -> Step:
+    """Decide from a study's configurations, the number there may be, and the seconds left.
+
+    While there is time, the search goes on: a promotion, else a new configuration. What is left when it must end is for
+    bringing the best to their end and for confirming them.
+    """
+    halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
+    if left_s > reserved_s(known, confirmation, plan):
+        if step := _promotion(known, halving):
+            return step
+        if n_total is None or len(known) < n_total:
+            return Step("begin")
+        if left_s == inf and any(one.is_under_way for one in known):
+            # It may yet be one of the best.
+            return Step("wait")
+    return _completion(known, halving, confirmation) or _confirmation(known, confirmation) or _pause(known)
+
+
+def reserved_s(known: Sequence[Configuration], confirmation: Confirmation, plan: Plan) -> float:
+    """Seconds that bringing the best to their end and confirming them will take."""
+    n_missing = max(0, confirmation.top - sum(one.value is not None for one in known))
+    n_trials = n_missing * (1 + confirmation.seeds) + sum(n for _, n in _unconfirmed(known, confirmation))
+    seconds = _trial_s(known) or plan.trial_s
+    return min(plan.most_reserved_s, ceil(n_trials / plan.n_workers) * seconds)
+
+
+def _trial_s(known: Sequence[Configuration]) -> float | None:
+    """What a whole training has taken in this study."""
+    taken = [one.last.user_attrs.get("elapsed_s") for one in known if one.value is not None]
+    told = [seconds for seconds in taken if seconds is not None]
+    return median(told) if told else None
+
+
+def _promotion(known: Sequence[Configuration], halving: Halving | None) -> Step | None:
+    number = halving.promoted(map(course_of, known)) if halving else None
+    return next((_continue(one) for one in known if one.number == number), None)
+
+
+def _completion(known: Sequence[Configuration], halving: Halving | None, confirmation: Confirmation) -> Step | None:
+    """Bring the furthest, and among them the best, to its end where too few are there or on their way."""
+    if halving is None:
+        return None
+    n_there = sum(one.value is not None or one.is_under_way for one in known)
+    paused = [one for one in known if one.is_paused and one.scores]
+    if n_there >= max(1, confirmation.top) or not paused:
+        return None
+    return _continue(min(paused, key=lambda one: (-max(one.scores), one.scores[max(one.scores)])), (UNSTOPPED, True))
+
+
+def _confirmation(known: Sequence[Configuration], confirmation: Confirmation) -> Step | None:
+    for one, _ in _unconfirmed(known, confirmation):
+        return Step("enqueue", one, ((CONFIRMS, one.number), (UNSTOPPED, True)))
+    return None
+
+
+def _unconfirmed(known: Sequence[Configuration], confirmation: Confirmation) -> list[tuple[Configuration, int]]:
+    """The best that lack new seeds, and how many, the best first."""
+    finished = sorted((one.value, one.number, one) for one in known if one.value is not None)
+    best = [one for _, _, one in finished[: confirmation.top]]
+    lacking = [(one, confirmation.seeds - len(one.confirmations)) for one in best]
+    return [(one, n) for one, n in lacking if n > 0]
+
+
+def _pause(known: Sequence[Configuration]) -> Step:
+    trials = (trial for one in known for trial in (one.last, *one.confirmations))
+    return Step("wait" if any(how_it_ended(trial) == "running" for trial in trials) else "leave")
+
+
+def _continue(one: Configuration, *more: tuple[str, object]) -> Step:
+    return Step("enqueue", one, ((CONTINUES, one.last.number), *more))

@@ -1,0 +1,205 @@
+"""Successive halving with promotion: who pauses, who goes on, and what a worker does next."""
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hpo.config import Budget, Confirmation, Pruner, StudyConfig, Training
+from hpo.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, chosen, configurations
+from hpo.entries import Hyperparameters, Range
+from hpo.halving import Course, Halving
+from hpo.next_trial import Plan, next_step, reserved_s
+from hpo.sampler import ConfigurationSampler, seen
+from hpo.search_space import distributions
+
+SPACE = Hyperparameters(beta=Range[float](low=0.1, high=10.0, log=True))
+Kind = tuple[str, Sequence[float], dict[str, Any]]
+PAUSED = "pruned at epoch 1: 7.0000, place 2 of 2 at this rung, none of which may go on so far"
+
+
+def config(top: int = 2, seeds: int = 2, pruner: str = "halving") -> StudyConfig:
+    return StudyConfig(
+        name="small",
+        hyperparameters=SPACE,
+        training=Training(epochs=9),
+        budget=Budget(trials=6),
+        pruner=Pruner(name=pruner),  # type: ignore[arg-type]
+        confirmation=Confirmation(top=top, seeds=seeds),
+    )
+
+
+def trials(*kinds: Kind) -> list[FrozenTrial]:
+    """Trials by their end (finished, pruned, running or waiting), their scores and attributes, in their order."""
+    made = []
+    for number, (end, scores, attributes) in enumerate(kinds):
+        state = {
+            "finished": TrialState.COMPLETE,
+            "pruned": TrialState.PRUNED,
+            "diverged": TrialState.PRUNED,
+            "running": TrialState.RUNNING,
+            "waiting": TrialState.WAITING,
+        }[end]
+        trial = create_trial(
+            state=state,
+            value=scores[-1] if end == "finished" else None,
+            params={"beta": 1.0 + number} if end != "waiting" else {},
+            distributions=distributions(SPACE) if end != "waiting" else {},
+            intermediate_values=dict(enumerate(scores, start=1)),
+            user_attrs={"end": PAUSED if end == "pruned" else end, "elapsed_s": 10.0, **attributes},
+        )
+        trial.number = number
+        made.append(trial)
+    return made
+
+
+def known(*kinds: Kind) -> list[Configuration]:
+    return configurations(trials(*kinds))
+
+
+def courses(*scores: Sequence[float]) -> list[Course]:
+    """Paused ones."""
+    return [Course(number, dict(enumerate(one, start=1)), True) for number, one in enumerate(scores)]
+
+
+@pytest.mark.parametrize(
+    ("first", "factor", "n_reports", "rungs"),
+    [(1, 3, 10, (1, 3, 9)), (1, 3, 9, (1, 3)), (2, 2, 10, (2, 4, 8)), (0, 4, 3, (1,)), (5, 3, 4, ())],
+)
+def test_rungs_are_powers_of_the_factor_below_the_last_report(
+    first: int, factor: int, n_reports: int, rungs: tuple[int, ...]
+) -> None:
+    assert Halving.of(first, factor, n_reports).rungs == rungs
+
+
+def test_one_goes_on_at_a_rung_if_it_is_among_the_best_third_there() -> None:
+    halving = Halving((1, 3), 3)
+    first_two = courses([7.0], [6.9])
+    assert not halving.goes_on(1, 1, first_two), "a third of two is none"
+    three = courses([7.0], [6.9], [6.8])
+    assert halving.goes_on(2, 1, three)
+    assert not halving.goes_on(1, 1, three)
+    assert halving.rank(1, 1, three) == (2, 3)
+
+
+def test_the_best_paused_one_of_the_highest_rung_is_promoted_first() -> None:
+    halving = Halving((1, 3), 3)
+    low = [[7.0], [6.9], [6.8], [7.1], [7.2], [7.3]]
+    assert halving.promoted(courses(*low)) == 2
+    # The best has gone on to rung 3: next is the second of six.
+    assert halving.promoted(courses([7.0], [6.9], [6.8, 6.7, 6.6], [7.1], [7.2], [7.3])) == 1
+    # Three have come to rung 3: one of them goes on before anyone below.
+    high = [[6.7, 6.6, 6.55], [6.9, 6.8, 6.5], [6.8, 6.7, 6.6], *low[3:], *[[7.4]] * 6]
+    assert halving.promoted(courses(*high)) == 1
+    assert halving.promoted(courses([7.0], [6.9])) is None
+
+
+def test_one_that_is_not_paused_counts_and_is_not_promoted() -> None:
+    best, *others = courses([6.5], [7.0], [7.1])
+    assert Halving((1,), 3).promoted([Course(best.number, best.scores, False), *others]) is None
+
+
+def test_trials_that_continue_or_confirm_another_are_one_configuration() -> None:
+    one, other = known(
+        ("pruned", [7.0], {}),
+        ("finished", [6.9, 6.8], {}),
+        ("pruned", [7.0, 6.6], {CONTINUES: 0}),
+        ("finished", [7.0, 6.6, 6.5], {CONTINUES: 2}),
+        ("finished", [6.9, 6.7], {CONFIRMS: 0}),
+        ("running", [6.9], {CONFIRMS: 0}),
+    )
+    assert [trial.number for trial in one.trials] == [0, 2, 3]
+    assert (one.number, one.value, one.confirmed, one.confirmed_mean) == (0, 6.5, (6.7,), 6.7)
+    assert [trial.number for trial in one.confirmations] == [4, 5]
+    assert (other.number, other.value, other.confirmed_mean) == (1, 6.8, None)
+
+
+def test_one_that_waits_to_go_on_keeps_its_scores_and_its_values() -> None:
+    (one,) = known(("pruned", [7.0], {}), ("waiting", [], {CONTINUES: 0}))
+    assert one.scores == {1: 7.0}
+    assert one.params == {"beta": 1.0}
+    assert one.is_under_way and not one.is_paused
+
+
+def test_the_choice_is_by_the_mean_over_new_seeds_of_those_that_have_all_of_them() -> None:
+    lucky: Kind = ("finished", [6.0], {})
+    sound: Kind = ("finished", [6.5], {})
+    assert chosen(known(("pruned", [5.0], {}))) is None
+    first = chosen(known(lucky, sound))
+    assert first is not None and first.number == 0
+    halfway = known(lucky, sound, ("finished", [6.7], {CONFIRMS: 0}), ("finished", [6.9], {CONFIRMS: 0}))
+    halfway_choice = chosen(halfway)
+    assert halfway_choice is not None and halfway_choice.number == 0, "the other has no new seeds yet"
+    second = [("finished", [6.6], {CONFIRMS: 1}), ("finished", [6.7], {CONFIRMS: 1})]
+    whole = chosen(known(lucky, sound, ("finished", [6.7], {CONFIRMS: 0}), ("finished", [6.9], {CONFIRMS: 0}), *second))
+    assert whole is not None and whole.number == 1
+
+
+def what(step_of: list[Configuration], n_total: int | None = 6, left_s: float = inf, **more: Any) -> tuple[Any, ...]:
+    step = next_step(step_of, config(**more), Plan(trial_s=10.0), n_total, left_s)
+    return step.what, step.configuration.number if step.configuration else None, dict(step.attributes)
+
+
+def test_a_promotion_comes_before_a_new_configuration() -> None:
+    two: list[Kind] = [("pruned", [7.0], {}), ("pruned", [6.9], {})]
+    assert what(known(*two)) == ("begin", None, {})
+    assert what(known(*two, ("pruned", [6.8], {}))) == ("enqueue", 2, {CONTINUES: 2})
+
+
+def test_when_all_have_begun_the_best_are_brought_to_their_end_and_then_confirmed() -> None:
+    one: Kind = ("pruned", [7.0], {})
+    two: Kind = ("pruned", [6.9], {})
+    assert what(known(one, two), n_total=2) == ("enqueue", 1, {CONTINUES: 1, UNSTOPPED: True})
+    ended = ("finished", [6.9, 6.5], {CONTINUES: 1})
+    assert what(known(one, two, ended), n_total=2) == ("enqueue", 0, {CONTINUES: 0, UNSTOPPED: True})
+    both = [one, two, ended, ("finished", [7.0, 6.6], {CONTINUES: 0})]
+    assert what(known(*both), n_total=2) == ("enqueue", 1, {CONFIRMS: 1, UNSTOPPED: True})
+    begun = [*both, ("running", [], {CONFIRMS: 1}), ("waiting", [], {CONFIRMS: 1})]
+    assert what(known(*begun), n_total=2) == ("enqueue", 0, {CONFIRMS: 0, UNSTOPPED: True})
+    done = [*both, *(("finished", [6.7], {CONFIRMS: number}) for number in (0, 0, 1, 1))]
+    assert what(known(*done), n_total=2) == ("leave", None, {})
+
+
+def test_nothing_is_confirmed_while_another_may_still_be_better() -> None:
+    assert what(known(("finished", [6.5], {}), ("running", [6.4], {})), n_total=2, top=1) == ("wait", None, {})
+    # But where minutes count, nobody waits.
+    assert what(known(("finished", [6.5], {}), ("running", [6.4], {})), n_total=2, top=1, left_s=5.0)[0] == "enqueue"
+
+
+def test_confirmation_can_be_switched_off_and_then_one_still_finishes() -> None:
+    paused = known(("pruned", [7.0], {}), ("pruned", [6.9], {}))
+    assert what(paused, n_total=2, top=0) == ("enqueue", 1, {CONTINUES: 1, UNSTOPPED: True})
+    assert what(known(("finished", [6.5], {})), n_total=1, top=0) == ("leave", None, {})
+
+
+def test_the_search_stops_when_what_is_left_is_needed_for_confirmation() -> None:
+    found = known(("finished", [6.5], {}), ("finished", [6.6], {}), ("pruned", [6.9], {}))
+    assert reserved_s(found, config().confirmation, Plan()) == 40.0, "two seeds of each of two, ten seconds each"
+    assert reserved_s(found, config().confirmation, Plan(n_workers=4)) == 10.0
+    assert reserved_s(found, config().confirmation, Plan(most_reserved_s=15.0)) == 15.0
+    assert what(found, n_total=None, left_s=41.0)[0] == "begin"
+    assert what(found, n_total=None, left_s=40.0) == ("enqueue", 0, {CONFIRMS: 0, UNSTOPPED: True})
+
+
+def test_the_sampler_sees_a_configuration_once_however_many_trials_it_was_given_to() -> None:
+    chain = trials(("pruned", [7.0], {}), ("finished", [7.0, 6.5], {CONTINUES: 0}), ("finished", [6.9], {CONFIRMS: 0}))
+    (one,) = map(seen, configurations(chain))
+    assert (one.state, one.value, one.params) == (TrialState.COMPLETE, 6.5, {"beta": 1.0})
+    assert one.intermediate_values == {1: 7.0, 2: 6.5}
+
+
+@pytest.mark.parametrize("name", ["tpe", "gp", "random"])
+def test_each_sampler_suggests_the_same_again_and_never_twice_the_same(name: str) -> None:
+    def suggested() -> list[float]:
+        study = optuna.create_study(sampler=ConfigurationSampler(name, distributions(SPACE), 0, n_startup_trials=2))
+        for _ in range(5):
+            trial = study.ask()
+            study.tell(trial, trial.suggest_float("beta", 0.1, 10.0, log=True))
+        return [trial.params["beta"] for trial in study.trials]
+
+    once, again = suggested(), suggested()
+    assert once == again
+    assert len(set(once)) == 5

@@ -20,6 +20,7 @@
 #|   TRIALS=              tune: the study's total number of trials, over all calls
 #|   TIMEOUT=             tune: stop this call after so many minutes
 #|   WORKERS=             tune: processes that share the study, the cores and the GPUs
+#|   FROM_STUDY=          tune: begin a new study with what this one has found
 #|   FRESH=               tune: FRESH=1 starts over instead of going on
 #|   DEVICE=              cpu, cuda or mps; empty: the fastest there is
 #|   TRIAL=               best-retrain: the number of another trial than the best
@@ -47,6 +48,7 @@ STUDY   = cifar10
 TRIALS  =
 TIMEOUT =
 WORKERS =
+FROM_STUDY =
 FRESH   =
 DEVICE  =
 TRIAL   =
@@ -83,7 +85,8 @@ help:
 
 tune: .packages
 	$(strip $(python) -m hpo tune '$(STUDY)' $(call option,--trials,TRIALS) \
-	  $(call option,--timeout,TIMEOUT) $(call option,--workers,WORKERS) $(call option,--device,DEVICE) $(call flag,--fresh,FRESH))
+	  $(call option,--timeout,TIMEOUT) $(call option,--workers,WORKERS) $(call option,--device,DEVICE) \
+	  $(call option,--from-study,FROM_STUDY) $(call flag,--fresh,FRESH))
 
 best-retrain: .packages
 	$(strip $(python) -m hpo retrain '$(STUDY)' $(call option,--trial,TRIAL) \

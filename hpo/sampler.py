@@ -4,6 +4,7 @@ A configuration that was paused and continued is several trials of the same valu
 more; a sampler that took each for a sample of its own would be drawn to what it knows already.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,20 @@ class ConfigurationSampler(BaseSampler):
     A study then suggests the same whether its trials are run in one go or in several.
     """
 
-    def __init__(self, name: str, space: dict[str, BaseDistribution], seed: int, n_startup_trials: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        space: dict[str, BaseDistribution],
+        seed: int,
+        n_startup_trials: int,
+        known: Sequence[FrozenTrial] = (),
+    ) -> None:
+        """`known` are trials of another study that compare with this one's."""
         self._name = name
         self._space = space
         self._seed = seed
         self._n_startup_trials = n_startup_trials
+        self._known = known
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """All that is searched, but for a trial whose values are given."""
@@ -40,7 +50,8 @@ class ConfigurationSampler(BaseSampler):
             return {}
         others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
         view = optuna.create_study(directions=study.directions, sampler=self._sampler(trial.number))
-        view.add_trials([seen(one) for one in configurations(others) if one.params.keys() == search_space.keys()])
+        ours = [seen(one) for one in configurations(others) if one.params.keys() == search_space.keys()]
+        view.add_trials([*self._known, *ours])
         return view.ask(search_space).params
 
     def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:

@@ -27,7 +27,7 @@ def distributions(hyperparameters: Hyperparameters) -> dict[str, BaseDistributio
 def tutorial_values(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """The tutorial's value of each searched hyperparameter whose range admits it."""
     values = {name: getattr(TUTORIAL, name) for name in searched(hyperparameters)}
-    return {name: value for name, value in values.items() if _admits(hyperparameters.entries()[name], value)}
+    return {name: value for name, value in values.items() if admits(hyperparameters.entries()[name], value)}
 
 
 def at_edge(entry: Range[Any] | Choices[Any], value: Any) -> bool:
@@ -40,7 +40,8 @@ def at_edge(entry: Range[Any] | Choices[Any], value: Any) -> bool:
     return not 0.02 < (scale(value) - low) / (high - low) < 0.98
 
 
-def _admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:
+def admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:
+    """Whether a value is one that can be sampled."""
     if isinstance(entry, Choices):
         return value in entry.choices
     return bool(entry.low <= value <= entry.high)

@@ -16,6 +16,7 @@ from hpo.halving import HalvingPruner, halving_of
 from hpo.paths import StudyPaths
 from hpo.sampler import ConfigurationSampler
 from hpo.search_space import distributions, tutorial_values
+from hpo.warm_start import warm_start_of
 from model.config import FIRST_VALUES
 from model.data import ImageData
 
@@ -111,12 +112,16 @@ def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, A
 
 
 def prepare(study: Study, config: StudyConfig) -> None:
-    """Give a study its sampler, its pruner and, as the very first trial, the tutorial's values."""
+    """Give a study its sampler, its pruner and, as its first trials, the tutorial's values and another study's best."""
     space, n_startup_trials = distributions(config.hyperparameters), study.user_attrs["startup_trials"]
-    study.sampler = ConfigurationSampler(config.sampler.name, space, config.seed, n_startup_trials)
+    given = warm_start_of(study)
+    known = given.trials(space) if given else []
+    study.sampler = ConfigurationSampler(config.sampler.name, space, config.seed, n_startup_trials, known)
     study.pruner = make_pruner(config.pruner, config.training)
-    values = tutorial_values(config.hyperparameters)
-    if values and not study.get_trials(deepcopy=False):
+    tutorial = tutorial_values(config.hyperparameters)
+    first = [*([tutorial] if tutorial else []), *(given.best if given else ())]
+    # A kill may have come between two of them.
+    for values in first[len(study.get_trials(deepcopy=False)) :]:
         study.enqueue_trial(values)
 
 

@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from optuna.study import Study
 
 from hpo import artifacts, forecast, provenance
+from hpo.at_hand import open_at_hand
 from hpo.checkpoints import N_KEPT, clean
 from hpo.config import Budget, Pruner, StudyConfig
 from hpo.configurations import configurations, configurations_of
@@ -18,9 +19,11 @@ from hpo.database import StudyError, existing_study
 from hpo.lock import held
 from hpo.next_trial import Plan, next_step
 from hpo.objective import Workplace
+from hpo.other_study import find_warm_start
 from hpo.paths import StudyPaths, move_aside
 from hpo.source import load_data
 from hpo.study import check_unchanged, create_study, identity, prepare, startup_trials
+from hpo.warm_start import WARM_START, WarmStart, warm_start_of
 from hpo.workers import forget_claims
 from hpo.yardstick import validation_yardstick
 from model.data import ImageData
@@ -31,8 +34,6 @@ SCORE = (
     "lower is better, and comparable across every beta, latent dimension, learning rate and batch size"
 )
 
-# The part of a call that is kept for confirming the best, at most.
-MOST_RESERVED = 1 / 3
 # The study's attribute that holds a list of calls.
 CALLS = "calls"
 
@@ -55,6 +56,7 @@ class Prepared:
     runtime: Runtime
     data: ImageData
     notices: tuple[str, ...]
+    warm_start: WarmStart | None = None
 
 
 def prepare_machine(config: StudyConfig, device: str | None) -> Prepared:
@@ -141,6 +143,23 @@ def write_down_call(opened: Opened, n_workers: int) -> None:
     place.study.set_user_attr(CALLS, [*place.study.user_attrs.get(CALLS, []), asdict(call)])
 
 
+def with_warm_start(prepared: Prepared, from_study: str, study: Study | None) -> Prepared:
+    """Have a study that is yet to begin take what another has found.
+
+    Raises: StudyError: that one has nothing to give, or this one has begun without it. ConfigError: there is no such.
+    """
+    given = warm_start_of(study) if study is not None and "identity" in study.user_attrs else None
+    other = open_at_hand(from_study)
+    if study is not None and "identity" in study.user_attrs:
+        if given is None or given.study != other.study.study_name:
+            raise StudyError(
+                f"--from-study {from_study}: this study has begun without it; begin anew with --fresh (make: FRESH=1)"
+            )
+        return prepared
+    found = find_warm_start(prepared.config, identity(prepared.config, prepared.data), other)
+    return replace(prepared, warm_start=found, notices=(found.described(),))
+
+
 def _tidy_up(study: Study, paths: StudyPaths, pruner: Pruner) -> None:
     """Remove what killed processes left: of checkpoints, of artifacts, and claims of trials that are over."""
     clean(study, paths, N_KEPT, pruner)
@@ -151,7 +170,7 @@ def _tidy_up(study: Study, paths: StudyPaths, pruner: Pruner) -> None:
 def _plan(measured: forecast.Forecast, budget: Budget, n_workers: int) -> Plan:
     """Workers side by side share the machine, so each of them is taken to be so many times slower."""
     call_s = 60 * budget.timeout_minutes if budget.timeout_minutes else math.inf
-    return Plan(n_workers, measured.trial_s * n_workers, MOST_RESERVED * call_s)
+    return Plan(n_workers, measured.trial_s * n_workers, forecast.MOST_RESERVED * call_s)
 
 
 def _is_something_left(study: Study, config: StudyConfig, budget: Budget) -> bool:
@@ -170,6 +189,7 @@ def _attributes(prepared: Prepared, n_startup_trials: int) -> dict[str, Any]:
         "data": provenance.data_facts(prepared.data),
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),
+        WARM_START: prepared.warm_start.as_attribute() if prepared.warm_start else None,
         # Last: a study without it was killed while it was made, and is made again.
         "identity": identity(prepared.config, prepared.data),
     }

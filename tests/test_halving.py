@@ -6,15 +6,18 @@ from typing import Any
 
 import optuna
 import pytest
+import torch
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.config import Budget, Confirmation, Pruner, StudyConfig, Training
 from hpo.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, chosen, configurations
 from hpo.entries import Hyperparameters, Range
+from hpo.forecast import Forecast, describe, expected_share, kept_s
 from hpo.halving import Course, Halving
 from hpo.next_trial import Plan, next_step, reserved_s
 from hpo.sampler import ConfigurationSampler, seen
 from hpo.search_space import distributions
+from model.runtime import Runtime
 
 SPACE = Hyperparameters(beta=Range[float](low=0.1, high=10.0, log=True))
 Kind = tuple[str, Sequence[float], dict[str, Any]]
@@ -203,3 +206,22 @@ def test_each_sampler_suggests_the_same_again_and_never_twice_the_same(name: str
     once, again = suggested(), suggested()
     assert once == again
     assert len(set(once)) == 5
+
+
+def test_the_plan_tells_rungs_configurations_and_what_is_kept_for_confirmation() -> None:
+    forecast = Forecast(images_per_second=1000.0, trial_s=90.0, disk_bytes=1e6)
+    runtime = Runtime(torch.device("cpu"), "float32")
+    study = config(top=3, seeds=2)
+    # One rung at 1, one at 3 of 9: 1/9 of all, 2/9 of a third, 6/9 of a ninth.
+    share = 1 / 9 + 2 / 27 + 6 / 81
+    assert expected_share(Halving((1, 3), 3), 9) == pytest.approx(share)
+    assert expected_share(None, 9) == 1.0
+    told = describe(forecast, study, Budget(timeout_minutes=60), 0, runtime)
+    n_configurations = round((3600 - 6 * 90) / (share * 90))
+    assert f"60 min buy about {n_configurations} configurations of up to 9 epochs" in told
+    assert "where all but the best 1 in 3 pause after epoch 1, 3" in told
+    assert "9 min to train the best 3 again with 2 new seeds each" in told
+    assert "1 min" not in describe(forecast, config(top=0), Budget(timeout_minutes=60), 0, runtime)
+    assert kept_s(90.0, study.confirmation, 600.0) == 200.0, "a third at most"
+    whole = describe(forecast, study, Budget(trials=10), 4, runtime)
+    assert f"6 configurations of up to 9 epochs take about {6 * share * 90 / 60:.0f} min" in whole

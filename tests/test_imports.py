@@ -16,9 +16,9 @@ HPO_LAYERS = (
     | {"embedded", "markup"},
     {"configurations"},
     {"halving"},
-    {"search_space", "figures", "source", "sampler", "study", "forecast", "yardstick", "metrics", "latent_space"}
-    | {"at_hand"},
-    {"next_trial", "take_up", "checkpoints"}
+    {"search_space", "figures", "source", "warm_start", "sampler", "study", "forecast", "yardstick", "metrics"}
+    | {"latent_space", "at_hand"},
+    {"next_trial", "take_up", "checkpoints", "other_study"}
     | {"artifacts", "trial_table", "film", "trial_pictures", "notes", "trial_end", "objective"}
     | {"suite", "page_data", "page", "run", "answer", "trial_frames", "export"},
     {"workers", "tune", "retrain", "display", "summary", "status", "dashboard", "outcome", "single_run", "redraw"}

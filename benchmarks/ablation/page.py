@@ -25,6 +25,12 @@ _HEADER = (
     "|---|---:|---:|---:|---:|---:|---:|---|---:|"
 )
 
+_PICTURES = """## Before and after
+
+`python -m benchmarks.ablation.pictures` trains and draws them.
+
+![The same images and draws by the tutorial's model, by plain, and by ours](results/before_after.png)"""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -107,7 +113,7 @@ def write_page() -> None:
     speed = read(SPEEDS)[-1]
     titles = {part: title for part, title in _TITLES.items() if any(one.row.part == part for one in rows)}
     parts = [f"## {title}\n\n{table([one for one in rows if one.row.part == part])}" for part, title in titles.items()]
-    write_text(PAGE, "\n\n".join([_head(speed, len(rows)), *parts, _reach()]) + "\n")
+    write_text(PAGE, "\n\n".join([_head(speed, len(rows)), *parts, _reach(), _PICTURES]) + "\n")
     draw(rows, FIGURE)
 
 

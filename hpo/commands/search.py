@@ -20,6 +20,9 @@ def tune(
     timeout: Annotated[float | None, typer.Option(help="Minutes for this call.", show_default=False)] = None,
     device: Device = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the study and the cores.")] = 1,
+    from_study: Annotated[
+        str | None, typer.Option(help="Begin a new study with what this one has found.", show_default=False)
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew; the earlier study is moved aside, never deleted.")
     ] = False,
@@ -45,6 +48,9 @@ def tune(
             say(f"The earlier study now lies in {moved}.")
         if study is not None and (line := lost(study, StudyPaths.of(prepared.config.name))):
             say(line)
+        if from_study:
+            prepared = tuning.with_warm_start(prepared, from_study, study)
+            say(*prepared.notices)
         opened, line = tuning.measure_and_begin(prepared, study, budget, workers)
         if line:
             say(line)

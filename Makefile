@@ -11,6 +11,7 @@
 #|   make test-all        all tests, also fault injection and browser
 #|   make check           ruff, mypy --strict, make test
 #|   make bench           time training against a textbook loop, side by side; ten minutes
+#|   make bench-search    replay searches on a table of learning curves; five minutes on two cores
 #|   make showcase        make results/showcase anew: tune, retrain, copy; an hour on two cores
 #|   make help            this page
 #|
@@ -35,6 +36,7 @@
 #|   OUTPUT=              train: where the results go; empty: results/train
 #|   TEST=                train: TEST=1 scores the test split, too
 #|   RUN=  FPS=           figures: the folder of the run; frames a second
+#|   FULL=                bench-search: FULL=1 repeats more often, and with 16 workers, too
 #|   HOST=  PORT=         dashboard: where it listens; empty: on this machine only
 #|   PYTHON=python3       the Python (3.11 or newer) that .venv is made from
 #|
@@ -65,6 +67,7 @@ OUTPUT  =
 TEST    =
 RUN     =
 FPS     =
+FULL    =
 HOST    =
 PORT    =
 PYTHON  = python3
@@ -78,7 +81,7 @@ option  = $(if $(strip $($2)),$1 '$(strip $($2))')
 # $(call flag,--fresh,FRESH) likewise, also where it says no.
 flag    = $(if $(filter-out 0 no false,$($2)),$1)
 
-.PHONY: help tune best-retrain train figures dashboard report bench showcase test test-all check .packages .dev-packages
+.PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-all check .packages .dev-packages
 
 help:
 	@sed -n 's/^#| \{0,1\}//p' Makefile
@@ -110,6 +113,9 @@ report: .packages
 
 bench: .packages
 	$(strip $(python) -m benchmarks.throughput $(call option,--device,DEVICE))
+
+bench-search: .packages
+	$(strip $(python) -m benchmarks.search.replay $(call flag,--full,FULL))
 
 showcase: tune best-retrain
 	$(python) -m hpo.showcase '$(STUDY)'

@@ -9,11 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from optuna.distributions import BaseDistribution
+
 from benchmarks.jsonl import read
 from benchmarks.tables import RESULTS
 from hpo.config_file import find_config, read_config
 from hpo.entries import Choices
-from hpo.search_space import searched
+from hpo.search_space import distributions, searched
 from model.config import TrainConfig
 
 TABLE = RESULTS / "search_curves.jsonl"
@@ -45,6 +47,11 @@ def read_table(path: Path = TABLE) -> list[Curve]:
     """Every run so far, by configuration and seed."""
     runs = {(line["index"], line["seed"]): line for line in read(path)}
     return [_curve(runs[key]) for key in sorted(runs)]
+
+
+def space() -> dict[str, BaseDistribution]:
+    """What is searched, as Optuna's samplers take it."""
+    return distributions(read_config(find_config(STUDY)).hyperparameters)
 
 
 def configuration(index: int) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""The searches that are compared, each from Optuna's own parts with their defaults."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from optuna.pruners import HyperbandPruner, MedianPruner, SuccessiveHalvingPruner
+from optuna.samplers import GPSampler, RandomSampler, TPESampler
+
+from benchmarks.search.optuna_search import OptunaSearch
+from benchmarks.search.ours import Ours
+from benchmarks.search.protocol import Search, Space
+from benchmarks.search.ray_asha import RayAsha
+from benchmarks.search.table import N_EPOCHS
+from benchmarks.search.top_k import OneEpochTopK
+
+OURS = "ours"
+_OPTUNA = "benchmarks.search.optuna_search"
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a search is made from a seed and the space, and what it is, in a line.
+
+    `make` is a function of a module's top level, or a class: other processes import it. `sources`: the modules that
+    decide what it does, apart from `make` itself; where one of them changes, it is run anew. `speed`: so many workers
+    stand for one, and time is counted, not compute. `slow`: its sampler takes so long that fewer repetitions are made.
+    """
+
+    make: Callable[[int, Space], Search]
+    about: str
+    sources: tuple[str, ...] = (_OPTUNA,)
+    speed: int = 1
+    slow: bool = False
+
+
+def _random(seed: int, space: Space) -> Search:
+    return OptunaSearch(space, RandomSampler(seed))
+
+
+def _tpe(seed: int, space: Space) -> Search:
+    return OptunaSearch(space, TPESampler(seed=seed))
+
+
+def _tpe_median(seed: int, space: Space) -> Search:
+    return OptunaSearch(space, TPESampler(seed=seed), MedianPruner())
+
+
+def _tpe_hyperband(seed: int, space: Space) -> Search:
+    pruner = HyperbandPruner(min_resource=1, max_resource=N_EPOCHS, reduction_factor=3)
+    return OptunaSearch(space, TPESampler(seed=seed), pruner)
+
+
+def _tpe_sha(seed: int, space: Space) -> Search:
+    return OptunaSearch(space, TPESampler(seed=seed), SuccessiveHalvingPruner())
+
+
+def _gp(seed: int, space: Space) -> Search:
+    return OptunaSearch(space, GPSampler(seed=seed))
+
+
+def _one_epoch_top_k(seed: int, space: Space) -> Search:
+    # 27 first epochs cost what the other nine of three runs do: a round's halves are equal.
+    return OneEpochTopK(space, seed, n=27, k=3)
+
+
+def _ray_asha(seed: int, space: Space) -> Search:
+    return RayAsha(space, seed, reduction_factor=3)
+
+
+def _ours(seed: int, space: Space) -> Search:
+    return Ours(seed, space)
+
+
+METHODS: dict[str, Method] = {
+    OURS: Method(
+        _ours,
+        "ours: TPE that sees configurations, halving with promotion, reduction factor 3",
+        ("benchmarks.search.ours", "hpo.halving", "hpo.next_trial", "hpo.sampler", "hpo.configurations"),
+    ),
+    "random": Method(_random, "random search"),
+    "random_2x": Method(_random, "random search at twice the budget (Li et al. 2017, Hyperband)", speed=2),
+    "tpe": Method(_tpe, "Optuna's default: TPE, nothing pruned"),
+    "tpe_median": Method(_tpe_median, "TPE with MedianPruner"),
+    "tpe_hyperband": Method(_tpe_hyperband, "TPE with HyperbandPruner, reduction factor 3"),
+    "tpe_sha": Method(_tpe_sha, "TPE with SuccessiveHalvingPruner"),
+    "gp": Method(_gp, "GPSampler, nothing pruned", slow=True),
+    "one_epoch_top_k": Method(
+        _one_epoch_top_k,
+        "rounds of 27 random ones for an epoch, the best 3 to the end",
+        (_OPTUNA, "benchmarks.search.top_k"),
+    ),
+    "ray_asha": Method(
+        _ray_asha, "Ray Tune's ASHA, reduction factor 3, with TPE", (_OPTUNA, "benchmarks.search.ray_asha")
+    ),
+}

@@ -1,0 +1,85 @@
+"""This project's own search, made of the very parts that `hpo tune` runs: what is next, who pauses, what is sampled."""
+
+from dataclasses import dataclass, field
+from math import inf
+
+import optuna
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from benchmarks.search.optuna_search import Best
+from benchmarks.search.protocol import Job, Space, Values
+from benchmarks.search.table import N_EPOCHS
+from hpo.config import Budget, Confirmation, Pruner, StudyConfig, Training
+from hpo.configurations import CONTINUES, END, configurations_of
+from hpo.entries import Hyperparameters, Range
+from hpo.halving import HalvingPruner, halving_of
+from hpo.next_trial import Plan, next_step
+from hpo.sampler import ConfigurationSampler
+
+# Something must be searched for a study's file to be one; the space itself comes from the simulator.
+_SEARCHED = Hyperparameters(beta=Range[float](low=0.3, high=3.0, log=True))
+
+
+@dataclass
+class Ours:
+    """Halving with promotion, as `hpo.workers` decides it, without the database and the training.
+
+    Nothing is confirmed: what is compared is how soon the best values are found.
+    """
+
+    seed: int
+    space: Space
+    sampler: str = "tpe"
+    first_rung: int = 1
+    factor: int = 3
+    n_startup_trials: int = 10
+    _trials: dict[int, Trial] = field(default_factory=dict)
+    _best: Best = field(default_factory=Best)
+
+    def __post_init__(self) -> None:
+        pruner = Pruner(name="halving", warmup_epochs=self.first_rung, reduction_factor=self.factor)
+        self._config = StudyConfig(
+            name="replayed",
+            hyperparameters=_SEARCHED,
+            training=Training(epochs=N_EPOCHS),
+            budget=Budget(timeout_minutes=1.0),
+            pruner=pruner,
+            confirmation=Confirmation(top=0),
+        )
+        halving = halving_of(pruner, self._config.training)
+        assert halving is not None
+        sampler = ConfigurationSampler(self.sampler, self.space, self.seed, self.n_startup_trials)
+        self._study: Study = optuna.create_study(sampler=sampler, pruner=HalvingPruner(halving))
+
+    def next(self) -> Job | None:
+        """A promotion, or a new configuration."""
+        step = next_step(configurations_of(self._study), self._config, Plan(), None, inf)
+        if step.configuration:
+            self._study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
+        trial = self._study.ask(self.space)
+        before: int | None = trial.user_attrs.get(CONTINUES)
+        if before is not None:
+            for epoch, val_bpd in self._study.get_trials(deepcopy=False)[before].intermediate_values.items():
+                trial.report(val_bpd, epoch)
+        (one,) = (one for one in configurations_of(self._study) if one.last.number == trial.number)
+        self._trials[one.number] = trial
+        return Job(one.number, trial.params)
+
+    def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
+        """Pause at a rung that is not passed."""
+        trial = self._trials[job.key]
+        trial.report(val_bpd, epoch)
+        if epoch == N_EPOCHS:
+            trial.set_user_attr(END, "finished")
+            self._study.tell(trial, val_bpd)
+            self._best.hear(job.values, val_bpd)
+        elif trial.should_prune():
+            trial.set_user_attr(END, "pruned")
+            self._study.tell(trial, state=TrialState.PRUNED)
+            return True
+        return False
+
+    def incumbent(self) -> Values | None:
+        """The best full-length run's."""
+        return self._best.values

@@ -1,0 +1,186 @@
+"""The comparison as one page with a figure, benchmarks/SEARCH.md, and its numbers, benchmarks/results/search.json."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.search.figure import draw
+from benchmarks.search.gaussian_process import Array
+from benchmarks.search.held_out import HeldOut, held_out, rank_correlation_of_first_epoch
+from benchmarks.search.methods import OURS, Method
+from benchmarks.search.replays import HORIZON, LIMIT
+from benchmarks.search.simulator import Trace
+from benchmarks.search.summary import Interval, n_reached, quartiles, ratio_of_medians, regrets, to_target
+from benchmarks.search.surrogate import TOLERANCE, Surrogate
+from benchmarks.search.table import N_CONFIGURATIONS, N_EPOCHS, N_IMAGES, SEEDS, Curve
+from benchmarks.tables import FOLDER, RESULTS
+from model.atomic import write_text
+
+_AFTER = (5, 10, 20)
+Traces = Mapping[str, Sequence[Trace]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that is told; `traces` by number of workers and method."""
+
+    curves: Sequence[Curve]
+    surrogate: Surrogate
+    methods: Mapping[str, Method]
+    traces: Mapping[int, Traces]
+
+    def to_target(self, n_workers: int) -> dict[str, Array]:
+        """Of each method, time in full-length trainings; where it was not reached, the limit shared by the workers."""
+        limit = LIMIT / n_workers
+        return {name: to_target(some, self.unit_s, limit) for name, some in self.traces[n_workers].items()}
+
+    @property
+    def unit_s(self) -> float:
+        """A full-length training of the mean configuration."""
+        return self.surrogate.full_length_s
+
+
+def write(results: Results, results_folder: Path = RESULTS, page: Path = FOLDER / "SEARCH.md") -> None:
+    """Write page, figure and numbers."""
+    draw(results.traces[1], results.unit_s, results_folder / "search.png")
+    write_text(results_folder / "search.json", json.dumps(numbers(results), indent=2) + "\n")
+    write_text(page, text(results))
+
+
+def numbers(results: Results) -> dict[str, object]:
+    """As search.json has them."""
+    return {
+        "n_configurations": _n_configurations(results.curves),
+        "n_epochs": N_EPOCHS,
+        "n_repetitions": max(map(len, results.traces[1].values())),
+        "target": results.surrogate.target,
+        "compute_to_target_ratio": {name: asdict(one) for name, one in ratios(results.to_target(1)).items()},
+    }
+
+
+def ratios(times: Mapping[str, Array]) -> dict[str, Interval]:
+    """Every other method's time to the target over ours; none without ours."""
+    if OURS not in times:
+        return {}
+    return {name: ratio_of_medians(theirs, times[OURS]) for name, theirs in times.items() if name != OURS}
+
+
+def text(results: Results) -> str:
+    """The page."""
+    many = [_several_workers(results, n_workers) for n_workers in results.traces if n_workers > 1]
+    sections = [_table_made(results), _surrogate_told(results), _methods_told(results), _one_worker(results), *many]
+    return "\n\n".join(["# What finds good hyperparameters, and how soon", _HEAD, *sections]) + "\n"
+
+
+_HEAD = """Written by `make bench-search` from [results/](results/): do not edit.
+
+Searches are replayed on a surrogate of real learning curves, so that each can be repeated often. Their samplers,
+pruners and decisions are the real ones; only training is looked up.
+
+![Regret against compute](results/search.png)"""
+
+
+def _n_configurations(curves: Sequence[Curve]) -> int:
+    return len({curve.index for curve in curves})
+
+
+def _table_made(results: Results) -> str:
+    n_diverged = len({curve.index for curve in results.curves if len(curve.val_bpd) < N_EPOCHS})
+    n_repeated = len({curve.index for curve in results.curves if curve.seed != SEEDS[0]})
+    return f"""## The table
+
+{_n_configurations(results.curves)} of {N_CONFIGURATIONS} configurations of the default study's space, from a scrambled
+Sobol sequence, each trained for {N_EPOCHS} epochs of the first {N_IMAGES:,} training images of CIFAR-10; {n_repeated}
+of the best again with other seeds: {len(results.curves)} runs in all. {n_diverged} configurations diverged. Ranks after
+the first epoch are correlated (Spearman) with those after the last by
+{rank_correlation_of_first_epoch(results.curves):.2f}. `python -m benchmarks.search.grow` makes it."""
+
+
+def _surrogate_told(results: Results) -> str:
+    noise = results.surrogate.noise
+    lines = "\n".join(_line_held_out(one) for one in held_out(results.curves, (1, N_EPOCHS)))
+    return f"""## The surrogate
+
+Mean curves: a Gaussian process of log(val_bpd) for each epoch. Errors by tenfold cross-validation over
+configurations, in bits per dimension:
+
+| epoch | RMSE | RMSE of the best quarter | rank correlation (Spearman) |
+|---:|---:|---:|---:|
+{lines}
+
+A run is its configuration's mean curve and the noise of its seed: {noise.deviation_E[-1]:.4f} bits per dimension
+after the last epoch, {noise.deviation_E[0]:.4f} after the first, correlated by {noise.correlation_EE[0, -1]:.2f}
+({noise.degrees_of_freedom} degrees of freedom, of configurations among the best; taken to be the same everywhere).
+
+A configuration whose nearest neighbour in the table diverged scores as the table's worst. A full-length training of the
+mean configuration takes {results.unit_s:,.0f} s of one core."""
+
+
+def _line_held_out(one: HeldOut) -> str:
+    return f"| {one.epoch} | {one.rmse:.4f} | {one.of_best_quarter:.4f} | {one.rank_correlation:.3f} |"
+
+
+def _methods_told(results: Results) -> str:
+    lines = "\n".join(f"| {name} | {results.methods[name].about} |" for name in results.traces[1])
+    return f"""## What is compared
+
+A search answers with the values of its best full-length run, by the score that it saw. What counts is the answer's
+true score, without noise. *Regret*: how far that is above the table's best configuration. *Target*: a regret of
+{TOLERANCE} bits per dimension, {results.surrogate.target:.4f} of val_bpd. Both scores are the surrogate's own, at a
+configuration where it was trained: its minimum may be an artefact, and the best score in the table is a lucky one.
+*Compute* is training and what the sampler
+takes, in full-length trainings of the mean configuration. A search ends at {LIMIT}, or at {HORIZON} if it has reached
+the target by then, or when it does; one that never does counts as if it had at the limit.
+
+| | |
+|---|---|
+{lines}"""
+
+
+def _one_worker(results: Results) -> str:
+    after = "".join(f" regret after {n} |" for n in _AFTER)
+    told = [quartiles(regrets(some, _AFTER, results.unit_s))[1] for some in results.traces[1].values()]
+    regret_cells = [[f"{regret:.4f}" if np.isfinite(regret) else "none yet" for regret in medians] for medians in told]
+    rows = [_cells(line + more) for line, more in zip(_times(results, 1), regret_cells, strict=True)]
+    return f"""## One worker
+
+Compute to the target: median (quartiles) of repetitions. Ratio to ours: of medians, with its bootstrap 95% interval;
+where a median is at the limit, *≥*, the ratio is what it is at least. Regrets are medians.
+
+| | repetitions | reached | compute to target | ratio to ours |{after}
+|---|---:|---:|---:|---:|{"---:|" * len(_AFTER)}
+{"".join(rows)}""".rstrip()
+
+
+def _several_workers(results: Results, n_workers: int) -> str:
+    rows = [_cells(line) for line in _times(results, n_workers)]
+    return f"""## {n_workers} workers
+
+Time to the target on the clock, in the time of a full-length training of the mean configuration.
+
+| | repetitions | reached | time to target | ratio to ours |
+|---|---:|---:|---:|---:|
+{"".join(rows)}""".rstrip()
+
+
+def _times(results: Results, n_workers: int) -> list[list[str]]:
+    times, traces, limit = results.to_target(n_workers), results.traces[n_workers], LIMIT / n_workers
+    found = ratios(times)
+    told = {name: f"{one.median:.2f} ({one.low:.2f}, {one.high:.2f})" for name, one in found.items()}
+    return [
+        [name, str(len(some)), str(n_reached(some)), spread(times[name], limit), told.get(name, "")]
+        for name, some in traces.items()
+    ]
+
+
+def spread(samples: Array, limit: float) -> str:
+    """Median and quartiles, those at the limit marked."""
+    low, median, high = (f"{'≥ ' * bool(one >= limit)}{one:.1f}" for one in np.quantile(samples, [0.25, 0.5, 0.75]))
+    return f"{median} ({low}, {high})"
+
+
+def _cells(line: Sequence[str]) -> str:
+    return f"| {' | '.join(line)} |\n"

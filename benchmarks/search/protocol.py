@@ -1,0 +1,54 @@
+"""What a search is to the simulator, and the simulator to a search."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+
+Space = dict[str, BaseDistribution]
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run for a free worker, until it is stopped or full-length.
+
+    The same key and seed again goes on from where the run was stopped: no epoch is trained twice. The same key with
+    another training seed is another run, from its start.
+    """
+
+    key: int
+    values: Values
+    seed: int = 0
+
+
+class Search(Protocol):
+    """Decides what is trained. One process asks for all workers: calls never overlap."""
+
+    def next(self) -> Job | None:
+        """What a free worker does. None: nothing now; asked again once something was reported."""
+
+    def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
+        """Hear an epoch's score, from 1 on. True: stop here, pruned or paused; after the last it ends anyway."""
+
+    def incumbent(self) -> Values | None:
+        """The values it would hand out now; None before any full-length run."""
+
+
+class Objective(Protocol):
+    """What stands for training."""
+
+    @property
+    def target(self) -> float:
+        """The true score, bits per dimension, that a search is to reach."""
+
+    def curve(self, values: Values, seed: int) -> NDArray[np.float64]:
+        """val_bpd after each epoch of a run, shape (N_EPOCHS,); the same for the same arguments."""
+
+    def seconds(self, values: Values) -> float:
+        """What one epoch takes."""
+
+    def final(self, values: Values) -> float:
+        """The true score: val_bpd after the last epoch, without noise."""

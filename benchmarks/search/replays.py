@@ -1,0 +1,148 @@
+"""Repetitions of searches on the surrogate: those that are finished are kept as lines of JSON."""
+
+import ast
+import hashlib
+import importlib
+import inspect
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, astuple, dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import optuna
+
+from benchmarks.jsonl import append, read
+from benchmarks.search.methods import Method
+from benchmarks.search.protocol import Space
+from benchmarks.search.simulator import Budget, Point, Trace, simulate
+from benchmarks.search.surrogate import Surrogate
+from benchmarks.search.table import Curve
+from benchmarks.tables import FOLDER
+
+CACHE = FOLDER / ".cache" / "search_replays.jsonl"
+# In full-length trainings of the table's mean configuration: none trains longer, and none less.
+LIMIT, HORIZON = 150, 40
+# What decides every method's results.
+_SHARED = tuple(
+    f"benchmarks.search.{name}"
+    for name in (
+        "configurations",
+        "epoch_seconds",
+        "gaussian_process",
+        "mean_curves",
+        "noise",
+        "simulator",
+        "surrogate",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One repetition of a method."""
+
+    method: str
+    n_workers: int
+    repetition: int
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The searches and what they are run on; `table` is the digest of what the surrogate was fitted to."""
+
+    surrogate: Surrogate
+    space: Space
+    methods: Mapping[str, Method]
+    table: str
+
+    @classmethod
+    def of(cls, curves: Sequence[Curve], space: Space, methods: Mapping[str, Method]) -> "Ground":
+        """With the surrogate of these curves."""
+        return cls(Surrogate.fit(curves), space, methods, _digest(json.dumps([curve.__dict__ for curve in curves])))
+
+    def run(self, task: Task) -> Trace:
+        """Simulate a repetition: its number seeds the sampler and the noise."""
+        method, unit_s = self.methods[task.method], self.surrogate.full_length_s * self.methods[task.method].speed
+        return simulate(
+            method.make(task.repetition, self.space),
+            replace(self.surrogate, repetition=task.repetition),
+            Budget(LIMIT * unit_s, HORIZON * unit_s),
+            task.n_workers * method.speed,
+        )
+
+
+def replay(tasks: Sequence[Task], ground: Ground, cache: Path = CACHE, n_processes: int = 1) -> dict[Task, Trace]:
+    """Traces of all tasks, in their order; only those that `cache` lacks are run."""
+    keys = _keys(tasks, ground)
+    known = {line["key"]: _trace(line) for line in read(cache)}
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    for task, trace in _run_all([task for task in tasks if keys[task] not in known], ground, n_processes):
+        append(cache, {"key": keys[task]} | asdict(task) | _line(trace))
+        known[keys[task]] = trace
+    return {task: known[keys[task]] for task in tasks}
+
+
+def _run_all(tasks: Sequence[Task], ground: Ground, n_processes: int) -> Iterator[tuple[Task, Trace]]:
+    if n_processes == 1 or not tasks:
+        yield from ((task, ground.run(task)) for task in tasks)
+        return
+    # Not by fork: PyTorch, which GPSampler uses, does not outlive one.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_processes, context, initializer=_set_up, initargs=(ground,)) as pool:
+        running = {pool.submit(_run_one, task): task for task in tasks}
+        for done in as_completed(running):
+            yield running[done], done.result()
+
+
+# Of a process of the pool: given once, not with every task.
+_here: dict[str, Ground] = {}
+
+
+def _set_up(ground: Ground) -> None:
+    _here["ground"] = ground
+    quiet()
+
+
+def _run_one(task: Task) -> Trace:
+    return _here["ground"].run(task)
+
+
+def quiet() -> None:
+    """Keep Optuna from telling every trial."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def _keys(tasks: Iterable[Task], ground: Ground) -> dict[Task, str]:
+    """What a result depends on, as a digest: table, space, programs, Optuna's version, budget and repetition."""
+    shared = _digest(ground.table, repr(ground.space), optuna.__version__, repr((LIMIT, HORIZON)), *_programs(_SHARED))
+    methods = {
+        name: _digest(shared, repr(method.speed), *_programs(method.sources), _program(method.make))
+        for name, method in ground.methods.items()
+    }
+    return {task: _digest(methods[task.method], repr(astuple(task))) for task in tasks}
+
+
+def _programs(names: Iterable[str]) -> list[str]:
+    return [_program(importlib.import_module(name)) for name in names]
+
+
+def _program(source: ModuleType | Callable[..., object]) -> str:
+    # Without comments and layout: these change no result.
+    return ast.dump(ast.parse(inspect.getsource(source)))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def _line(trace: Trace) -> dict[str, Any]:
+    points = [[float(f"{number:.7g}") for number in astuple(point)] for point in trace.points]
+    return {"points": points, "elapsed_s": trace.elapsed_s, "compute_s": trace.compute_s}
+
+
+def _trace(line: dict[str, Any]) -> Trace:
+    return Trace(tuple(Point(*point) for point in line["points"]), line["elapsed_s"], line["compute_s"])

@@ -20,7 +20,7 @@ from hpo.terminal import say, tidy
 from model.atomic import replacing, write_text
 
 _CAPTIONS = {
-    "loss_curves": "the rate grows while the error falls: detail is bought with nats",
+    "loss_curves": "score, rate, error and learning rate, epoch by epoch",
     "reconstructions": "what survives the rate; the best and the worst",
     "samples": "draws of the prior beside draws of a mixture fitted to the encodings",
     "samples_mp4": "the same draws of the prior, epoch by epoch",

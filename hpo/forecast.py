@@ -111,7 +111,8 @@ def _confirmed(forecast: Forecast, config: StudyConfig, budget: Budget) -> str:
         return ""
     call_s = 60 * budget.timeout_minutes if budget.timeout_minutes else math.inf
     taken = _duration(kept_s(forecast.trial_s, confirmation, call_s))
-    return f", and {taken} to train the best {confirmation.top} again with {confirmation.seeds} new seeds each"
+    seeds = f"{confirmation.seeds} new seeds" if confirmation.seeds > 1 else "a new seed"
+    return f", and {taken} to train the best {confirmation.top} again with {seeds} each"
 
 
 def _duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.distributions import BaseDistribution, FloatDistribution
 
 from hpo.at_hand import StudyAtHand
 from hpo.config import StudyConfig
@@ -82,7 +83,7 @@ def test_the_best_are_tried_after_the_tutorials_values_once_each_also_after_a_ki
 
 
 def test_a_sampler_that_knows_other_trials_is_guided_from_the_first_suggestion_on() -> None:
-    space = {"x": optuna.distributions.FloatDistribution(0.0, 1.0)}
+    space: dict[str, BaseDistribution] = {"x": FloatDistribution(0.0, 1.0)}
 
     def suggested(known: WarmStart) -> list[float]:
         values = []

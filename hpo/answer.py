@@ -4,9 +4,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from optuna.study import Study
+
 from hpo.config import StudyConfig
+from hpo.configurations import chosen, configurations_of
 from hpo.search_space import at_edge, searched, tutorial_values
-from hpo.trial_table import TrialRow
+from hpo.trial_table import TrialRow, trial_rows
 
 # Trials so near to the best, in bits per dimension, might as well have won.
 NEAR_BPD = 0.01
@@ -72,15 +75,14 @@ class Cost:
     seconds_per_epoch: float | None
 
 
-def find_answer(rows: Sequence[TrialRow], config: StudyConfig, ppca_bpd: Mapping[int, float]) -> Answer | None:
+def find_answer(study: Study, config: StudyConfig, ppca_bpd: Mapping[int, float]) -> Answer | None:
     """The best of a study's trials, or None where none has finished."""
+    rows, best_one = trial_rows(study, config), chosen(configurations_of(study))
     scores = {row.number: row.val_bpd for row in rows if row.kind == "finished" and row.val_bpd is not None}
-    if not scores:
+    if best_one is None:
         return None
     lowest, _ = min(scores.items(), key=lambda score: (score[1], score[0]))
-    confirmed = {number: found for number, found in _confirmed(rows).items() if number in scores}
-    chosen = _chosen(confirmed)
-    number = lowest if chosen is None else chosen
+    number = best_one.last.number
     best_bpd, ascending = scores[number], sorted(scores.values())
     by_number = {row.number: row for row in rows}
     best = by_number[number]
@@ -95,29 +97,9 @@ def find_answer(rows: Sequence[TrialRow], config: StudyConfig, ppca_bpd: Mapping
         first_is_tutorial=tutorial_values(config.hyperparameters).keys() == spaces.keys(),
         ppca_bpd=ppca_bpd.get(int(best.values["latent_dim"])),
         at_edge=tuple(name for name, entry in spaces.items() if at_edge(entry, best.values[name])),
-        confirmed=confirmed.get(number, ()),
+        confirmed=best_one.confirmed,
         luckier=by_number[lowest] if lowest != number else None,
     )
-
-
-def _confirmed(rows: Sequence[TrialRow]) -> dict[int, tuple[float, ...]]:
-    """Scores of new seeds by the number of the finished trial whose values they have."""
-    heirs = {row.continues: row.number for row in rows if row.continues is not None}
-    found: dict[int, tuple[float, ...]] = {}
-    for row in rows:
-        if row.kind == "confirmation" and row.confirms is not None and row.val_bpd is not None:
-            number = row.confirms
-            while number in heirs:
-                number = heirs[number]
-            found[number] = (*found.get(number, ()), row.val_bpd)
-    return found
-
-
-def _chosen(confirmed: Mapping[int, Sequence[float]]) -> int | None:
-    """As `hpo.configurations.chosen`: by the mean, of those with as many seeds as any."""
-    most = max(map(len, confirmed.values()), default=0)
-    means = [(statistics.mean(scores), number) for number, scores in confirmed.items() if len(scores) == most]
-    return min(means)[1] if means else None
 
 
 def count_cost(rows: Sequence[TrialRow], n_epochs: int) -> Cost:

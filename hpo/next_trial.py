@@ -38,15 +38,16 @@ def next_step(
     bringing the best to their end and for confirming them.
     """
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
-    if left_s > reserved_s(known, confirmation, plan):
-        if step := _promotion(known, halving):
-            return step
-        if n_total is None or len(known) < n_total:
-            return Step("begin")
-        if left_s == inf and any(one.is_under_way for one in known):
-            # It may yet be one of the best.
-            return Step("wait")
-    return _completion(known, halving, confirmation) or _confirmation(known, confirmation) or _pause(known)
+    may_begin = n_total is None or len(known) < n_total
+    search = _promotion(known, halving) or (Step("begin") if may_begin else None)
+    if search and left_s > reserved_s(known, confirmation, plan):
+        return search
+    if left_s == inf and any(one.is_under_way for one in known):
+        # It may yet be one of the best.
+        return Step("wait")
+    ending = _completion(known, halving, confirmation) or _confirmation(known, confirmation)
+    # What was kept for the end and is not needed there is the search's.
+    return ending or search or _pause(known)
 
 
 def reserved_s(known: Sequence[Configuration], confirmation: Confirmation, plan: Plan) -> float:

@@ -100,7 +100,7 @@ def study_report(at_hand: StudyAtHand) -> StudyReport:
     """Read all of it; nothing is computed anew but importances."""
     study, config, paths = at_hand.study, at_hand.config, at_hand.paths
     rows, yardstick = trial_rows(study, config), yardstick_of(study, paths)
-    answer = find_answer(rows, config, yardstick.bpd)
+    answer = find_answer(study, config, yardstick.bpd)
     return StudyReport(
         name=study.study_name,
         config_name=at_hand.config_name,

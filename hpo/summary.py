@@ -17,7 +17,7 @@ from hpo.workers import interrupted_trials
 def findings(study: Study, config: StudyConfig, ppca_bpd: dict[int, float]) -> list[str]:
     """Best values, how they compare, edges, prunings, and what is paused."""
     rows = trial_rows(study, config)
-    answer = find_answer(rows, config, ppca_bpd)
+    answer = find_answer(study, config, ppca_bpd)
     if answer is None:
         return [*_paused(study, config), "No trial has finished yet."]
     return [

@@ -143,21 +143,22 @@ def write_down_call(opened: Opened, n_workers: int) -> None:
     place.study.set_user_attr(CALLS, [*place.study.user_attrs.get(CALLS, []), asdict(call)])
 
 
-def with_warm_start(prepared: Prepared, from_study: str, study: Study | None) -> Prepared:
-    """Have a study that is yet to begin take what another has found.
+def with_warm_start(prepared: Prepared, from_study: str, fresh: bool) -> Prepared:
+    """Have a study that is yet to begin take what another has found; one that has begun with that goes on.
 
     Raises: StudyError: that one has nothing to give, or this one has begun without it. ConfigError: there is no such.
     """
-    given = warm_start_of(study) if study is not None and "identity" in study.user_attrs else None
-    other = open_at_hand(from_study)
-    if study is not None and "identity" in study.user_attrs:
-        if given is None or given.study != other.study.study_name:
-            raise StudyError(
-                f"--from-study {from_study}: this study has begun without it; begin anew with --fresh (make: FRESH=1)"
-            )
-        return prepared
-    found = find_warm_start(prepared.config, identity(prepared.config, prepared.data), other)
-    return replace(prepared, warm_start=found, notices=(found.described(),))
+    config, other = prepared.config, open_at_hand(from_study)
+    study = None if fresh else existing_study(config.name, StudyPaths.of(config.name))
+    if study is None or "identity" not in study.user_attrs:
+        found = find_warm_start(config, identity(config, prepared.data), other)
+        return replace(prepared, warm_start=found, notices=(*prepared.notices, found.described()))
+    given = warm_start_of(study)
+    if given is None or given.study != other.study.study_name:
+        raise StudyError(
+            f"--from-study {from_study}: this study has begun without it; begin anew with --fresh (make: FRESH=1)"
+        )
+    return prepared
 
 
 def _tidy_up(study: Study, paths: StudyPaths, pruner: Pruner) -> None:

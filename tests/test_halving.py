@@ -225,3 +225,11 @@ def test_the_plan_tells_rungs_configurations_and_what_is_kept_for_confirmation()
     assert kept_s(90.0, study.confirmation, 600.0) == 200.0, "a third at most"
     whole = describe(forecast, study, Budget(trials=10), 4, runtime)
     assert f"6 configurations of up to 9 epochs take about {6 * share * 90 / 60:.0f} min" in whole
+
+
+def test_what_was_kept_for_confirmation_and_is_not_needed_goes_to_the_search() -> None:
+    # Under the median pruner one of two has finished; there will be no second to confirm unless the search finds it.
+    one: Kind = ("finished", [6.5], {})
+    confirmed: list[Kind] = [("finished", [6.6], {CONFIRMS: 0}), ("finished", [6.7], {CONFIRMS: 0})]
+    assert what(known(one), n_total=None, left_s=5.0, pruner="median")[0] == "enqueue"
+    assert what(known(one, *confirmed), n_total=None, left_s=5.0, pruner="median") == ("begin", None, {})

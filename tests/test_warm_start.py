@@ -1,5 +1,6 @@
 """A new study that begins with what another has found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -14,6 +15,7 @@ from hpo.other_study import find_warm_start
 from hpo.sampler import ConfigurationSampler
 from hpo.search_space import distributions
 from hpo.study import prepare
+from hpo.tune import Prepared, with_warm_start
 from hpo.warm_start import WARM_START, WarmStart
 from tests import synthetic
 
@@ -98,3 +100,20 @@ def test_a_sampler_that_knows_other_trials_is_guided_from_the_first_suggestion_o
     ]
     blind, guided = suggested(WarmStart("none", [], [])), suggested(WarmStart("other", [], trials))
     assert sum(abs(x - 0.9) for x in guided) < 0.5 * sum(abs(x - 0.9) for x in blind)
+
+
+def test_a_study_is_not_moved_aside_for_a_start_that_cannot_be_had(
+    other: StudyAtHand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = synthetic.begin(tmp_path, "empty")
+    new = synthetic.begin(tmp_path, "new")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hpo.tune.identity", lambda *_: identity_of(other))
+    prepared = Prepared(other.config, None, None, ("a word",))  # type: ignore[arg-type]
+    for name, fault in ((empty.config_name, "no trial has finished there"), ("other", "has begun without it")):
+        mine = replace(prepared, config=new.config)
+        with pytest.raises(StudyError, match=fault):
+            with_warm_start(mine, name, fresh=name == "empty")
+    assert new.paths.folder.exists()
+    fresh = with_warm_start(replace(prepared, config=new.config), "other", fresh=True)
+    assert fresh.warm_start is not None and fresh.notices[0] == "a word" and "study other" in fresh.notices[1]

@@ -42,15 +42,15 @@ def tune(
 
     budget = _call_budget(study_config.budget, trials, timeout)
     prepared = tuning.prepare_machine(study_config, device)
+    if from_study:
+        # Before an earlier study is moved aside for it.
+        prepared = tuning.with_warm_start(prepared, from_study, fresh)
     say(*prepared.notices)
     with tuning.open_study(prepared, fresh) as (study, moved):
         if moved:
             say(f"The earlier study now lies in {moved}.")
         if study is not None and (line := lost(study, StudyPaths.of(prepared.config.name))):
             say(line)
-        if from_study:
-            prepared = tuning.with_warm_start(prepared, from_study, study)
-            say(*prepared.notices)
         opened, line = tuning.measure_and_begin(prepared, study, budget, workers)
         if line:
             say(line)

@@ -19,7 +19,8 @@ NEAR_BPD = 0.01
 class Answer:
     """The best finished trial: of lowest val_bpd or, where some are confirmed, of the lowest mean over new seeds.
 
-    `confirmed` are its scores with new seeds; `luckier` is the trial that scored lower itself, if there is one. `near`
+    `confirmed` are its scores with new seeds; `luckier` is a trial that scored lower itself, which new seeds have not
+    confirmed. `near`
     are the scores of all finished trials within NEAR_BPD of it, ascending, its own among them; `runner_up` is the best
     other score; `first` is the study's first trial, which had the tutorial's values of all that is searched where
     `first_is_tutorial`; `ppca_bpd` is the yardstick of the best trial's latent dimension, where known; `at_edge`
@@ -93,7 +94,7 @@ def find_answer(study: Study, config: StudyConfig, ppca_bpd: Mapping[int, float]
         n_finished=len(scores),
         near=tuple(score for score in ascending if abs(score - best_bpd) <= NEAR_BPD),
         runner_up=min((score for other, score in scores.items() if other != number), default=None),
-        first=rows[0],
+        first=_first(rows),
         first_is_tutorial=tutorial_values(config.hyperparameters).keys() == spaces.keys(),
         ppca_bpd=ppca_bpd.get(int(best.values["latent_dim"])),
         at_edge=tuple(name for name, entry in spaces.items() if at_edge(entry, best.values[name])),
@@ -102,13 +103,21 @@ def find_answer(study: Study, config: StudyConfig, ppca_bpd: Mapping[int, float]
     )
 
 
+def _first(rows: Sequence[TrialRow]) -> TrialRow:
+    """The study's first trial, or the one that has gone on with it."""
+    first = rows[0]
+    for row in rows:
+        if row.continues == first.number:
+            first = row
+    return first
+
+
 def count_cost(rows: Sequence[TrialRow], n_epochs: int) -> Cost:
     """Add up what the trials took; `n_epochs` is the length of a whole one."""
     ended = [row for row in rows if row.kind != "running"]
     pruned = [row for row in ended if row.kind == "pruned"]
-    n_finished, n_continued, n_confirmations = (
-        sum(row.kind == kind for row in ended) for kind in ("finished", "continued", "confirmation")
-    )
+    n_finished, n_continued = (sum(row.kind == kind for row in ended) for kind in ("finished", "continued"))
+    n_confirmations = sum(row.confirms is not None for row in ended)
     n_faulty = len(ended) - n_finished - len(pruned) - n_continued - n_confirmations
     n_searched = len(ended) - n_continued - n_confirmations
     saved = sum(n_epochs - row.epoch for row in pruned)

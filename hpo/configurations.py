@@ -8,7 +8,7 @@ from statistics import mean
 from typing import Any
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 # Of a trial that goes on from another's checkpoint, or trains another's values anew: that one's number.
 CONTINUES, CONFIRMS = "continues", "confirms"
@@ -95,6 +95,11 @@ def configurations_of(study: Study) -> list[Configuration]:
 def is_first(trial: FrozenTrial) -> bool:
     """Whether a configuration begins with this trial."""
     return CONTINUES not in trial.user_attrs and CONFIRMS not in trial.user_attrs
+
+
+def is_begun(trial: FrozenTrial) -> bool:
+    """Whether a configuration has begun with this trial, and not merely waits for it."""
+    return is_first(trial) and trial.state != TrialState.WAITING
 
 
 def chosen(known: Iterable[Configuration]) -> Configuration | None:

@@ -40,9 +40,10 @@ def next_step(
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
     may_begin = n_total is None or len(known) < n_total
     search = _promotion(known, halving) or (Step("begin") if may_begin else None)
-    if search and left_s > reserved_s(known, confirmation, plan):
+    kept_s = reserved_s(known, halving, confirmation, plan)
+    if search and left_s > kept_s:
         return search
-    if left_s == inf and any(one.is_under_way for one in known):
+    if left_s > kept_s + (_trial_s(known) or plan.trial_s) and any(one.is_under_way for one in known):
         # It may yet be one of the best.
         return Step("wait")
     ending = _completion(known, halving, confirmation) or _confirmation(known, confirmation)
@@ -50,12 +51,21 @@ def next_step(
     return ending or search or _pause(known)
 
 
-def reserved_s(known: Sequence[Configuration], confirmation: Confirmation, plan: Plan) -> float:
+def reserved_s(
+    known: Sequence[Configuration], halving: Halving | None, confirmation: Confirmation, plan: Plan
+) -> float:
     """Seconds that bringing the best to their end and confirming them will take."""
-    n_missing = max(0, confirmation.top - sum(one.value is not None for one in known))
-    n_trials = n_missing * (1 + confirmation.seeds) + sum(n for _, n in _unconfirmed(known, confirmation))
+    n_wanted = _n_wanted(confirmation) if halving else confirmation.top
+    n_missing = max(0, n_wanted - sum(one.value is not None for one in known))
+    n_each = 1 + (confirmation.seeds if confirmation.top else 0)
+    n_trials = n_missing * n_each + sum(n for _, n in _unconfirmed(known, confirmation))
     seconds = _trial_s(known) or plan.trial_s
     return min(plan.most_reserved_s, ceil(n_trials / plan.n_workers) * seconds)
+
+
+def _n_wanted(confirmation: Confirmation) -> int:
+    """How many configurations are brought to their end whatever their rank."""
+    return max(1, confirmation.top)
 
 
 def _trial_s(known: Sequence[Configuration]) -> float | None:
@@ -76,7 +86,7 @@ def _completion(known: Sequence[Configuration], halving: Halving | None, confirm
         return None
     n_there = sum(one.value is not None or one.is_under_way for one in known)
     paused = [one for one in known if one.is_paused and one.scores]
-    if n_there >= max(1, confirmation.top) or not paused:
+    if n_there >= _n_wanted(confirmation) or not paused:
         return None
     return _continue(min(paused, key=lambda one: (-max(one.scores), one.scores[max(one.scores)])), (UNSTOPPED, True))
 

@@ -8,6 +8,7 @@ from hpo.configurations import configurations_of
 from hpo.database import StudyError
 from hpo.sampler import seen
 from hpo.search_space import admits, searched
+from hpo.study import of_any_age
 from hpo.warm_start import WarmStart, plain
 
 N_BEST = 3
@@ -20,14 +21,15 @@ def find_warm_start(config: StudyConfig, identity: dict[str, str], other: StudyA
 
     Raises: StudyError: that one has nothing to give.
     """
-    known = configurations_of(other.study)
+    # A trial that was ended before it had its values tells nothing.
+    known = [one for one in configurations_of(other.study) if one.params]
     finished = sorted((one.confirmed_mean or one.value, one.number, one) for one in known if one.value is not None)
     values = [other.config.hyperparameters.pinned() | one.params for *_, one in finished]
     best = [taken for value in values if (taken := _taken(config, value))][:N_BEST]
     if not best:
         why = "no finished trial's values lie in this study's ranges" if finished else "no trial has finished there"
         raise StudyError(f"--from-study {other.config_name}: {why}")
-    compares = _compared(other.study.user_attrs["identity"]) == _compared(identity)
+    compares = _compared(of_any_age(other.study.user_attrs["identity"])) == _compared(identity)
     trials = [plain(seen(one)) for one in known if compares and one.last.state.is_finished()]
     return WarmStart(other.study.study_name, best, trials)
 

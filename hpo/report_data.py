@@ -7,19 +7,22 @@ from typing import Any
 
 import yaml
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.study import Study
+from optuna.study import Study, create_study
 
 from hpo.answer import Answer, Cost, count_cost, find_answer
 from hpo.at_hand import StudyAtHand
 from hpo.config import StudyConfig
 from hpo.config_file import CONFIG_FOLDER
+from hpo.configurations import configurations_of
 from hpo.entries import TUTORIAL, Choices
 from hpo.halving import halving_of
 from hpo.page_data import Images
 from hpo.paths import StudyPaths
+from hpo.sampler import seen
 from hpo.search_space import searched
 from hpo.trial_table import TrialRow, trial_rows
 from hpo.tune import CALLS, Call
+from hpo.warm_start import WarmStart, warm_start_of
 from hpo.yardstick import Yardstick, kept_yardstick
 
 # Importances compare the distribution of the best trials with that of all: five make one, ten two that differ.
@@ -136,7 +139,10 @@ def find_importances(study: Study, n_finished: int) -> Importances | None:
     n_top = max(_MIN_TOP, n_finished // 10)
     # It takes as many trials as this share of them, rounded up.
     evaluator = PedAnovaImportanceEvaluator(target_quantile=(n_top - 0.5) / n_finished)
-    shares = get_param_importances(study, evaluator=evaluator)
+    # Each configuration once, whatever continued and confirmed it.
+    view = create_study(directions=study.directions)
+    view.add_trials([seen(one) for one in configurations_of(study) if one.value is not None])
+    shares = get_param_importances(view, evaluator=evaluator)
     return Importances(shares, n_top, n_finished) if len(shares) > 1 else None
 
 
@@ -170,9 +176,9 @@ def _retrained(paths: StudyPaths) -> Retrained | None:
 
 def _recipe(study: Study, config: StudyConfig) -> Recipe:
     facts = study.user_attrs
-    calls = tuple(Call(**call) for call in facts.get(CALLS, []))
+    calls, given = tuple(Call(**call) for call in facts.get(CALLS, [])), warm_start_of(study)
     return Recipe(
-        command=_command(config, calls),
+        command=_command(config, calls, given),
         config_file=str(CONFIG_FOLDER / f"{config.name}.yaml"),
         config_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100),
         seed=config.seed,
@@ -180,7 +186,7 @@ def _recipe(study: Study, config: StudyConfig) -> Recipe:
         precision=facts["precision"],
         versions=tuple(facts["versions"].items()),
         git_commit=facts["git_commit"],
-        is_repeatable=_is_repeatable(config, calls),
+        is_repeatable=given is None and _is_repeatable(config, calls),
         calls=calls,
     )
 
@@ -191,9 +197,10 @@ def _is_repeatable(config: StudyConfig, calls: tuple[Call, ...]) -> bool:
     return told and config.budget.timeout_minutes is None
 
 
-def _command(config: StudyConfig, calls: tuple[Call, ...]) -> str:
+def _command(config: StudyConfig, calls: tuple[Call, ...], given: WarmStart | None) -> str:
     """The last call's, with whatever it was told beyond the file."""
     parts = ["make tune", f"STUDY={shlex.quote(config.name)}"]
+    parts += [f"FROM_STUDY={shlex.quote(given.study)}"] if given else []
     if calls:
         last, budget = calls[-1], config.budget
         parts += [f"TRIALS={last.trials}"] * (last.trials != budget.trials)

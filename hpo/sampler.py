@@ -55,7 +55,7 @@ class ConfigurationSampler(BaseSampler):
         return view.ask(search_space).params
 
     def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:
-        """At random: of values that are given in part, the rest."""
+        """At random what is not in the space."""
         return self._random(trial.number).sample_independent(study, trial, name, distribution)
 
     def _sampler(self, number: int) -> BaseSampler:

@@ -43,11 +43,15 @@ class DiskUse:
 
 @dataclass(frozen=True)
 class Status:
-    """A study at one moment. `counts` are of the trials that are over, by how they ended."""
+    """A study at one moment. `counts` are of the trials that are over, by how they ended.
+
+    `n_over` are the configurations among them: without trials that another continues, or that confirm one.
+    """
 
     folder: Path
     source: str
     n_total: int | None
+    n_over: int
     counts: dict[str, int]
     under_way: tuple[UnderWay, ...]
     n_waiting: int
@@ -59,11 +63,6 @@ class Status:
     disk: tuple[DiskUse, ...]
     faults: tuple[str, ...]
 
-    @property
-    def n_over(self) -> int:
-        """Configurations that are over, for better or worse, or paused."""
-        return sum(n for kind, n in self.counts.items() if kind not in ("continued", "confirmation"))
-
 
 def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
     """Look at a study, changing nothing."""
@@ -73,6 +72,7 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         folder=paths.folder,
         source=study.user_attrs["data"]["source"],
         n_total=config.budget.trials,
+        n_over=sum(row.continued_by is None and row.confirms is None for row in over),
         counts=dict(Counter(row.kind for row in over).most_common()),
         under_way=tuple(_under_way(row, paths) for row in rows if row.kind == "running"),
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),

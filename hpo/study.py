@@ -71,7 +71,7 @@ def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> 
 
     Raises: StudyError: naming every difference.
     """
-    begun = _of_any_age(study.user_attrs["identity"])
+    begun = of_any_age(study.user_attrs["identity"])
     changed = [
         f"{key} was {begun.get(key, 'not there')}, is now {wanted.get(key, 'not there')}"
         for key in sorted(begun.keys() | wanted.keys())
@@ -84,7 +84,7 @@ def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> 
         )
 
 
-def _of_any_age(identity: dict[str, str]) -> dict[str, str]:
+def of_any_age(identity: dict[str, str]) -> dict[str, str]:
     """A setting that a study is older than is filled in as it was then."""
     model = {name: value for name, value in FIRST_VALUES.items() if name in Model.model_fields}
     searched = {name: value for name, value in FIRST_VALUES.items() if name in Hyperparameters.model_fields}
@@ -119,7 +119,8 @@ def prepare(study: Study, config: StudyConfig) -> None:
     study.sampler = ConfigurationSampler(config.sampler.name, space, config.seed, n_startup_trials, known)
     study.pruner = make_pruner(config.pruner, config.training)
     tutorial = tutorial_values(config.hyperparameters)
-    first = [*([tutorial] if tutorial else []), *(given.best if given else ())]
+    best = [values for values in given.best if values != tutorial] if given else []
+    first = [*([tutorial] if tutorial else []), *best]
     # A kill may have come between two of them.
     for values in first[len(study.get_trials(deepcopy=False)) :]:
         study.enqueue_trial(values)

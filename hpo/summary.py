@@ -49,7 +49,7 @@ def _best(answer: Answer, config: StudyConfig) -> list[str]:
     tutorial = f" (the tutorial's {', '.join(searched(config.hyperparameters))})" if answer.first_is_tutorial else ""
     if answer.first_is_best:
         lines.append(f"That is the first trial{tutorial}: nothing sampled since has beaten it")
-    elif answer.ahead_of_first is not None:
+    elif answer.ahead_of_first is not None and answer.ahead_of_first >= 0:
         lines.append(f"First trial{tutorial}: {first.val_bpd:.4f}; {answer.ahead_of_first:.4f} to the good")
     return lines
 
@@ -62,7 +62,7 @@ def _confirmation(answer: Answer) -> list[str]:
     seeds = f"{len(scores)} new seeds" if len(scores) > 1 else "a new seed"
     lines = [f"Confirmed with {seeds}: {mean(scores):.4f}{spread}"]
     if lucky := answer.luckier:
-        lines.append(f"Trial {lucky.number} scored {lucky.val_bpd:.4f}, but is not as good with new seeds")
+        lines.append(f"Trial {lucky.number} scored {lucky.val_bpd:.4f}, which new seeds have not confirmed")
     return lines
 
 
@@ -85,9 +85,9 @@ def _edges(answer: Answer) -> list[str]:
 
 def _prunings(rows: list[TrialRow], config: StudyConfig) -> str:
     cost = count_cost(rows, config.training.epochs)
-    on = f", {cost.n_continued} continued later" if cost.n_continued else ""
+    on = f", {cost.n_continued} of them continued later" if cost.n_continued else ""
     others = f"; {cost.n_faulty} ended by a fault (see their attribute `end`)" if cost.n_faulty else ""
-    pruned = f"{cost.n_pruned} of {cost.n_ended} trials pruned{on}"
+    pruned = f"{cost.n_pruned + cost.n_continued} of {cost.n_ended} trials pruned{on}"
     return f"{pruned}; {100 * cost.saved_share:.0f}% of all epochs saved{others}"
 
 

@@ -81,7 +81,7 @@ def follow_run(events: "Iterator[Event]", n_epochs: int) -> "Finished":
 
 def follow_trials(opened: "Opened", n_workers: int) -> bool:
     """Work until the budget is spent; return whether somebody asked to stop before."""
-    from hpo.configurations import best_trial, how_it_ended, is_first, is_pruned
+    from hpo.configurations import best_trial, how_it_ended, is_begun, is_pruned
     from hpo.crew import assemble
     from hpo.display import LiveTable, PlainLines, Progress
     from hpo.interrupt import graceful
@@ -98,7 +98,7 @@ def follow_trials(opened: "Opened", n_workers: int) -> bool:
         n_total=opened.budget.trials,
         deadline=opened.deadline,
         best=(best.number, best.value) if best and best.value is not None else None,
-        begun={trial.number for trial in place.study.get_trials(deepcopy=False) if trial.params and is_first(trial)},
+        begun={trial.number for trial in place.study.get_trials(deepcopy=False) if is_begun(trial)},
         n_ended=len(over),
         n_pruned=sum(is_pruned(how_it_ended(trial)) for trial in over),
     )

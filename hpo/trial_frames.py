@@ -21,17 +21,19 @@ _KINDS = {int: "Int64", float: "float64", str: "string"}
 def trials_frame(rows: Sequence[TrialRow], config: StudyConfig) -> pd.DataFrame:
     """One row a trial. What it never came to is missing.
 
-    number, state, kind and end; every hyperparameter; val_bpd, rate and distortion (nats per image), mse, sigma;
-    epoch, elapsed_s, images_per_second; the local times datetime_start and datetime_complete.
+    number, state, kind and end; the trial that it continues or confirms; every hyperparameter; val_bpd, rate and
+    distortion (nats per image), mse, sigma; epoch, elapsed_s, own_elapsed_s (without the trial that it continues),
+    images_per_second; the local times datetime_start and datetime_complete.
     """
     names = list(config.hyperparameters.entries())
     kinds = {name: _KINDS.get(type(getattr(TUTORIAL, name)), "string") for name in names}
-    numbers = ("val_bpd", "rate_nats", "distortion_nats", "mse", "sigma", "epoch", "elapsed_s", "images_per_second")
+    numbers = ("val_bpd", "rate_nats", "distortion_nats", "mse", "sigma", "epoch", "elapsed_s", "own_elapsed_s")
     columns = {
         "number": "int64",
         **dict.fromkeys(("state", "kind", "end"), "string"),
+        **dict.fromkeys(("continues", "confirms"), "Int64"),
         **kinds,
-        **dict.fromkeys(numbers, "float64"),
+        **dict.fromkeys((*numbers, "images_per_second"), "float64"),
         **dict.fromkeys(_TIMES, "datetime64[us]"),
     }
     records = [_record(row) for row in rows]

@@ -190,7 +190,7 @@ def _attributes(prepared: Prepared, n_startup_trials: int) -> dict[str, Any]:
         "data": provenance.data_facts(prepared.data),
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),
-        WARM_START: prepared.warm_start.as_attribute() if prepared.warm_start else None,
+        **({WARM_START: prepared.warm_start.as_attribute()} if prepared.warm_start else {}),
         # Last: a study without it was killed while it was made, and is made again.
         "identity": identity(prepared.config, prepared.data),
     }

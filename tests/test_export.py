@@ -48,7 +48,7 @@ def test_trials_have_a_row_each_with_all_that_is_known(at_hand: StudyAtHand) -> 
     assert frame["datetime_start"][1] == datetime.datetime(2026, 1, 2, 3, 6, 5)
     assert frame["datetime_complete"].isna().tolist() == [False, False, False, True]
     assert list(frame) == [
-        *("number", "state", "kind", "end"),
+        *("number", "state", "kind", "end", "continues", "confirms"),
         *("beta", "latent_dim", "learning_rate", "batch_size", "schedule", "warmup_epochs", "max_grad_norm"),
         *(
             "reconstruction",
@@ -60,6 +60,7 @@ def test_trials_have_a_row_each_with_all_that_is_known(at_hand: StudyAtHand) -> 
             "sigma",
             "epoch",
             "elapsed_s",
+            "own_elapsed_s",
         ),
         *("images_per_second", "datetime_start", "datetime_complete"),
     ]

@@ -180,9 +180,9 @@ def test_confirmation_can_be_switched_off_and_then_one_still_finishes() -> None:
 
 def test_the_search_stops_when_what_is_left_is_needed_for_confirmation() -> None:
     found = known(("finished", [6.5], {}), ("finished", [6.6], {}), ("pruned", [6.9], {}))
-    assert reserved_s(found, config().confirmation, Plan()) == 40.0, "two seeds of each of two, ten seconds each"
-    assert reserved_s(found, config().confirmation, Plan(n_workers=4)) == 10.0
-    assert reserved_s(found, config().confirmation, Plan(most_reserved_s=15.0)) == 15.0
+    assert reserved_s(found, None, config().confirmation, Plan()) == 40.0, "two seeds of each of two, ten seconds each"
+    assert reserved_s(found, None, config().confirmation, Plan(n_workers=4)) == 10.0
+    assert reserved_s(found, None, config().confirmation, Plan(most_reserved_s=15.0)) == 15.0
     assert what(found, n_total=None, left_s=41.0)[0] == "begin"
     assert what(found, n_total=None, left_s=40.0) == ("enqueue", 0, {CONFIRMS: 0, UNSTOPPED: True})
 
@@ -233,3 +233,14 @@ def test_what_was_kept_for_confirmation_and_is_not_needed_goes_to_the_search() -
     confirmed: list[Kind] = [("finished", [6.6], {CONFIRMS: 0}), ("finished", [6.7], {CONFIRMS: 0})]
     assert what(known(one), n_total=None, left_s=5.0, pruner="median")[0] == "enqueue"
     assert what(known(one, *confirmed), n_total=None, left_s=5.0, pruner="median") == ("begin", None, {})
+
+
+def test_a_study_by_halving_keeps_the_time_to_bring_one_to_its_end_also_without_confirmation() -> None:
+    paused = known(("pruned", [7.0], {}), ("pruned", [6.9], {}))
+    assert what(paused, n_total=None, left_s=11.0, top=0) == ("begin", None, {})
+    assert what(paused, n_total=None, left_s=10.0, top=0) == ("enqueue", 1, {CONTINUES: 1, UNSTOPPED: True})
+
+
+def test_nothing_is_confirmed_before_its_time_while_another_may_still_be_better() -> None:
+    found = known(("finished", [6.5], {}), ("running", [6.4], {}))
+    assert what(found, n_total=2, top=1, left_s=500.0) == ("wait", None, {})

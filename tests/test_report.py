@@ -24,6 +24,7 @@ from hpo.gallery import MAX_CARDS, N_FULL, gallery, ranked
 from hpo.report import PAGE_BYTES, rendered, try_to_write_report, write_report
 from hpo.report_data import Importances, Retrained, Setting, find_importances, study_report
 from hpo.report_figures import FIGURES
+from hpo.summary import findings
 from hpo.trial_table import trial_rows
 from hpo.yardstick import Yardstick
 from tests import synthetic
@@ -598,3 +599,27 @@ def test_a_file_that_was_changed_since_is_refused(
     path.write_text(path.read_text().replace("epochs: 3", "epochs: 4"))
     with pytest.raises(StudyError, match=r"training.epochs was 3, is now 4"):
         open_at_hand("small")
+
+
+def test_the_first_configuration_is_told_as_far_as_it_has_come(begin: Begin) -> None:
+    at_hand = begin(file={"pruner": {"name": "halving"}})
+    synthetic.add(at_hand, 7.5, 7.4, end="pruned at epoch 1: 7.4000, place 1 of 1")
+    synthetic.add(at_hand, *[7.3] * 5, 6.9)
+    synthetic.add(at_hand, *[7.4] * 5, 6.8, continues=0)
+    answer = study_report(at_hand).answer
+    assert answer is not None
+    assert (answer.best.number, answer.first.number, answer.first_is_best) == (2, 2, True)
+
+
+def test_the_confirmed_choice_is_the_answer_and_the_luckier_trial_is_named(begin: Begin) -> None:
+    at_hand = begin(file={"confirmation": {"top": 2, "seeds": 1}})
+    synthetic.add(at_hand, *[7.3] * 5, 6.6)
+    synthetic.add(at_hand, *[7.3] * 5, 6.7)
+    synthetic.add(at_hand, *[7.3] * 5, 6.9, confirms=0)
+    synthetic.add(at_hand, *[7.3] * 5, 6.75, confirms=1)
+    answer = study_report(at_hand).answer
+    assert answer is not None and answer.luckier is not None
+    assert (answer.best.number, answer.confirmed, answer.luckier.number, answer.n_finished) == (1, (6.75,), 0, 2)
+    text = read(at_hand).text
+    assert "Trial 0 scored 6.6000 itself, which new seeds have not confirmed" in text
+    assert "Confirmed with a new seed: 6.7500" in findings(at_hand.study, at_hand.config, {})

@@ -62,6 +62,12 @@ def test_what_the_new_ranges_do_not_admit_is_left_out_and_trials_that_do_not_com
         find_warm_start(with_sizes_below(other.config, 17), changed, other)
 
 
+def test_a_trial_that_was_ended_before_it_had_its_values_is_left_out(other: StudyAtHand) -> None:
+    other.study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
+    found = find_warm_start(other.config, identity_of(other), other)
+    assert len(found.trials(distributions(other.config.hyperparameters))) == 6
+
+
 def test_a_study_without_a_finished_trial_has_nothing_to_give(tmp_path: Path) -> None:
     empty = synthetic.begin(tmp_path, "empty")
     with pytest.raises(StudyError, match="--from-study empty: no trial has finished there"):

@@ -1,5 +1,6 @@
 """The command line."""
 
+import signal
 import warnings
 
 import optuna
@@ -27,4 +28,8 @@ for command in COMMANDS:
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    app(prog_name="python -m hpo")
+    try:
+        app(prog_name="python -m hpo")
+    finally:
+        # All is said, and an exception while the interpreter shuts down is caught by nobody.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

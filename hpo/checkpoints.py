@@ -11,7 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import Pruner
-from hpo.configurations import CONTINUES, Configuration, configurations
+from hpo.configurations import CONTINUES, Configuration, configurations, val_bpd_of
 from hpo.paths import StudyPaths
 from model.atomic import replacing
 
@@ -85,7 +85,7 @@ def _kept(trials: list[FrozenTrial], paths: StudyPaths, n_best: int, n_going_on:
     """Numbers of trials whose checkpoints are of use."""
     under_way = [trial for trial in trials if not trial.state.is_finished()]
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    best = sorted(finished, key=lambda trial: (trial.value, trial.number))[:n_best]
+    best = sorted(finished, key=lambda trial: (val_bpd_of(trial), trial.number))[:n_best]
     heirs = [trial for trial in under_way if not paths.checkpoint(trial.number).exists()]
     inherited = {trial.user_attrs[CONTINUES] for trial in heirs if CONTINUES in trial.user_attrs}
     paused = {one.last.number for one in _promising(configurations(trials), n_going_on)}

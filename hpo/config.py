@@ -59,9 +59,11 @@ class Budget(StrictModel):
 
 
 class Sampler(StrictModel):
-    """`tpe` (Bergstra et al. 2011), `gp` (a Gaussian process with expected improvement) or `random`."""
+    """`curves` (a Gaussian process that also expects where paused trials would end), `tpe` (Bergstra et al. 2011), `gp`
+    (a Gaussian process with expected improvement) or `random`.
+    """
 
-    name: Literal["tpe", "gp", "random"] = "tpe"
+    name: Literal["curves", "tpe", "gp", "random"] = "curves"
 
 
 class Pruner(StrictModel):
@@ -69,20 +71,36 @@ class Pruner(StrictModel):
     than the median of the others at the same point.
 
     `halving` pauses a trial unless it is among the best 1 in reduction_factor that came as far, at warmup_epochs and
-    at each multiple of it by a power of reduction_factor, and continues it once it is (Li et al. 2020).
+    at each multiple of it by a power of rung_spacing, and continues it once it is and may still win (Li et al. 2020).
     """
 
-    name: Literal["halving", "median", "none"] = "median"
+    name: Literal["halving", "median", "none"] = "halving"
     startup_trials: Annotated[int, Field(ge=1)] = 3
     warmup_epochs: NonNegative = 1.0
     reduction_factor: Annotated[int, Field(ge=2)] = 3
+    rung_spacing: Annotated[int, Field(ge=2)] = 2
 
 
 class Confirmation(StrictModel):
     """The best `top` configurations are trained again with so many new seeds each; `top: 0` for none."""
 
-    top: Annotated[int, Field(ge=0)] = 0
+    top: Annotated[int, Field(ge=0)] = 3
     seeds: Annotated[int, Field(ge=1)] = 2
+
+
+Objective = Literal["val_bpd", "latent_dim", "seconds_per_epoch"]
+
+
+def _led_by_the_score(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
+    if len(set(objectives)) < len(objectives):
+        raise PydanticCustomError("objectives", "must not repeat a value")
+    if objectives[0] != "val_bpd":
+        raise PydanticCustomError("objectives", "must begin with val_bpd")
+    return objectives
+
+
+# What every trial is judged by; all of it is to be low.
+Objectives = Annotated[tuple[Objective, ...], Field(min_length=1, max_length=2), AfterValidator(_led_by_the_score)]
 
 
 def _number_or_word(interval: object) -> str:
@@ -139,6 +157,8 @@ class StudyConfig(StrictModel):
     data: Data = Data()
     model: Model = Model()
     hyperparameters: FittingHyperparameters = Hyperparameters()
+    # Before pruner and confirmation, which are off where there are two.
+    objectives: Objectives = ("val_bpd",)
     training: Training = Training()
     budget: Budget
     sampler: Sampler = Sampler()
@@ -152,3 +172,32 @@ class StudyConfig(StrictModel):
         if not any(isinstance(entry, Range | Choices) for entry in hyperparameters.entries().values()):
             raise PydanticCustomError(ACROSS_KEYS, "leaves nothing to search: give an entry a range or choices")
         return hyperparameters
+
+    @field_validator("objectives")
+    @classmethod
+    def _not_settled(cls, objectives: tuple[Objective, ...], info: ValidationInfo) -> tuple[Objective, ...]:
+        hyperparameters = info.data.get("hyperparameters")
+        if "latent_dim" in objectives and hyperparameters and "latent_dim" in hyperparameters.pinned():
+            raise PydanticCustomError(
+                ACROSS_KEYS, "name latent_dim, which is pinned: give hyperparameters.latent_dim a range or choices"
+            )
+        return objectives
+
+    @field_validator("sampler")
+    @classmethod
+    def _of_many_objectives(cls, sampler: Sampler, info: ValidationInfo) -> Sampler:
+        # A learning curve tells of one score.
+        several = len(info.data.get("objectives", ())) > 1
+        return Sampler(name="tpe") if several and sampler.name == "curves" else sampler
+
+    @field_validator("pruner")
+    @classmethod
+    def _off_for_two_objectives(cls, pruner: Pruner, info: ValidationInfo) -> Pruner:
+        # Optuna's pruners know one score, and what is bad by that one may still lie on the Pareto front.
+        return Pruner(name="none") if len(info.data.get("objectives", ())) > 1 else pruner
+
+    @field_validator("confirmation")
+    @classmethod
+    def _of_one_objective(cls, confirmation: Confirmation, info: ValidationInfo) -> Confirmation:
+        # Which are the best of a front is nobody's but the reader's to say.
+        return Confirmation(top=0) if len(info.data.get("objectives", ())) > 1 else confirmation

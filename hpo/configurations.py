@@ -10,8 +10,12 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.best import Best
+
 # Of a trial that goes on from another's checkpoint, or trains another's values anew: that one's number.
 CONTINUES, CONFIRMS = "continues", "confirms"
+# Of a trial that continues another without its checkpoint, and so has trained all of it again.
+BEGUN_ANEW = "begun_anew"
 # Of a trial that no pruner may stop.
 UNSTOPPED = "unstopped"
 END = "end"
@@ -52,6 +56,12 @@ class Configuration:
         return is_pruned(how_it_ended(self.last))
 
     @property
+    def is_infeasible(self) -> bool:
+        """Whether it diverged or ran out of memory; not where it failed, of which the cause may be mended by now."""
+        has_failed = self.last.state == TrialState.FAIL
+        return not has_failed and any(violation > 0 for violation in self.last.constraints.values())
+
+    @property
     def is_under_way(self) -> bool:
         """Whether it is being trained, or is about to be."""
         return not self.last.state.is_finished()
@@ -59,18 +69,23 @@ class Configuration:
     @property
     def value(self) -> float | None:
         """val_bpd after its whole length; None where it has not come so far."""
-        return self.last.value if how_it_ended(self.last) == "finished" else None
+        return val_bpd_of(self.last) if how_it_ended(self.last) == "finished" else None
 
     @property
     def confirmed(self) -> tuple[float, ...]:
         """val_bpd with each new seed that has come to its end."""
         ended = [trial for trial in self.confirmations if how_it_ended(trial) == "finished"]
-        return tuple(trial.value for trial in ended if trial.value is not None)
+        return tuple(score for trial in ended if (score := val_bpd_of(trial)) is not None)
 
     @property
     def confirmed_mean(self) -> float | None:
         """Over new seeds alone: with the seed that it was chosen by it was lucky."""
         return mean(self.confirmed) if self.confirmed else None
+
+
+def val_bpd_of(trial: FrozenTrial) -> float | None:
+    """The first of what a trial was told over with; None where that is nothing."""
+    return trial.values[0] if trial.values else None
 
 
 def configurations(trials: Iterable[FrozenTrial]) -> list[Configuration]:
@@ -90,6 +105,12 @@ def configurations(trials: Iterable[FrozenTrial]) -> list[Configuration]:
 def configurations_of(study: Study) -> list[Configuration]:
     """Those of a study as it stands."""
     return configurations(study.get_trials(deepcopy=False))
+
+
+def best_of(known: Iterable[Configuration]) -> Best | None:
+    """The chosen one as its last trial, which has come to its end."""
+    one = chosen(known)
+    return Best(one.last.number, one.value, one.confirmed) if one and one.value is not None else None
 
 
 def is_first(trial: FrozenTrial) -> bool:

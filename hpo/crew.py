@@ -18,7 +18,7 @@ from hpo.interrupt import ignored
 from hpo.objective import Event, Notice, TrialEnded, TrialStarted, Workplace
 from hpo.paths import StudyPaths
 from hpo.tune import Opened
-from hpo.workers import FailureStreak, may_stop_after, work
+from hpo.workers import FailureStreak, excuse_all, may_stop_after, work
 from model.runtime import Runtime
 
 _LEAVE_S = 10.0
@@ -82,7 +82,8 @@ class Crew:
         self._members = [self._hire(index, n_workers) for index in range(n_workers)]
         self._n_workers = n_workers
         self._stopping = False
-        self._streak = FailureStreak(StudyPaths.of(job.config.name))
+        self._paths = StudyPaths.of(job.config.name)
+        self._streak = FailureStreak(self._paths)
 
     def stop(self) -> None:
         """Leave after the next report, each."""
@@ -149,11 +150,16 @@ class Crew:
         return _Member(index, process, ours)
 
     def _dismiss(self) -> None:
-        for member in self._members:
-            member.process.terminate()
-        for member in self._members:
-            member.process.join(_LEAVE_S)
-            if member.process.is_alive():
+        try:
+            for member in self._members:
+                member.process.terminate()
+            for member in self._members:
+                member.process.join(_LEAVE_S)
+        finally:
+            # Also where Ctrl-C has cut the waiting short.
+            if any(member.process.is_alive() for member in self._members):
+                excuse_all(self._paths)
+            for member in self._members:
                 member.process.kill()
                 member.process.join()
 

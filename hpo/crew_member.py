@@ -48,7 +48,16 @@ def be_a_worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) ->
     """A worker's whole life: events go through `link`, and whatever comes back asks it to leave."""
     # Ctrl-C reaches every process of the terminal; it is the leader who decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, _leave)
+        try:
+            _work(link, job, runtime, n_threads)
+        finally:
+            # It leaves anyhow, and an exception while the interpreter shuts down is caught by nobody.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _work(link: Connection, job: Job, runtime: Runtime, n_threads: int) -> None:
     paths = StudyPaths.of(job.config.name)
     threading.Thread(target=_die_with_the_leader, args=(paths,), daemon=True).start()
     quieten()
@@ -61,8 +70,6 @@ def be_a_worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) ->
                 link.send(event)
                 if link.poll() and may_stop_after(event, place):
                     return
-    except KeyboardInterrupt:
-        return
     except (UserError, OSError) as error:
         link.send(Failed(error))
     except DATABASE_ERRORS as error:
@@ -73,6 +80,7 @@ def be_a_worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) ->
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -94,6 +102,6 @@ def _workplace(job: Job, runtime: Runtime, paths: StudyPaths) -> Workplace:
     study = existing_study(job.config.name, paths)
     if study is None:
         raise StudyError(f"{paths.folder}: vanished while it was worked on; put it back, or run the same command again")
-    prepare(study, job.config)
+    prepare(study, job.config, job.n_total)
     data, _ = load_images(job.data)
     return Workplace(job.config, paths, study, data.to(runtime.device), runtime, job.plan)

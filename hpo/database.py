@@ -46,7 +46,7 @@ def make_database(path: Path) -> None:
 
 
 def existing_study(name: str, paths: StudyPaths) -> Study | None:
-    """The study as it stands, or None where none was begun.
+    """The study as it stands, or None where none was begun, or only half: its identity is the last that is written.
 
     Raises: StudyError: its database is damaged, or somebody else's.
     """
@@ -54,7 +54,12 @@ def existing_study(name: str, paths: StudyPaths) -> Study | None:
         return None
     try:
         _check_ours(name, paths)
-        return optuna.load_study(study_name=name, storage=storage(paths))
+        study = optuna.load_study(study_name=name, storage=storage(paths))
+        if "identity" in study.user_attrs:
+            return study
+        if study.get_trials(deepcopy=False):
+            raise _foreign(paths, f"its study {name} was begun by something else")
+        return None
     except KeyError:
         # Killed before its first write: nothing is in there yet.
         return None
@@ -93,7 +98,7 @@ def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:
     for candidate in (name, f"{name}{SAMPLE_SUFFIX}"):
         paths = StudyPaths.of(candidate)
         study = existing_study(candidate, paths)
-        if study is not None and "identity" in study.user_attrs:
+        if study is not None:
             return paths, study
     raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; run make tune STUDY={config_name}")
 

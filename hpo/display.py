@@ -1,15 +1,16 @@
 """What a study looks like in the terminal while it runs: a live table, or plain lines where there is no terminal."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from optuna.trial import TrialState
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from hpo.best import Best
 from hpo.configurations import is_pruned
 from hpo.objective import Event, Notice, TrialEnded, TrialReported, TrialStarted
 
@@ -23,25 +24,28 @@ class _Row:
     val_bpd: float | None = None
     end: str = "running"
     of: str = ""
-    is_confirmation: bool = False
 
 
 @dataclass
 class Progress:
     """What is to be shown: rows by trial number, the best finished trial, and how much budget is left.
 
-    `begun` are the first trials of configurations, `n_total` of them at most; `best` is not one of the confirmations.
+    `begun` are the first trials of configurations, `n_total` of them at most; `find_best` looks the best one up.
     """
 
     columns: list[str]
     epochs: int
     n_total: int | None
     deadline: float | None
-    best: tuple[int, float] | None = None
+    find_best: Callable[[], Best | None]
     begun: set[int] = field(default_factory=set)
     n_ended: int = 0
     n_pruned: int = 0
     rows: dict[int, _Row] = field(default_factory=dict)
+    best: Best | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.best = self.find_best()
 
     def take(self, event: Event) -> None:
         """Bring the rows up to date."""
@@ -57,23 +61,22 @@ class Progress:
         row.end = event.end
         self.n_ended += 1
         self.n_pruned += is_pruned(event.end)
-        if event.state == TrialState.COMPLETE and event.value is not None and not row.is_confirmation:
-            self.best = min(self.best or (event.number, event.value), (event.number, event.value), key=lambda b: b[1])
+        self.best = self.find_best()
 
     def _begin(self, event: TrialStarted) -> None:
-        of, is_confirmation = "", event.confirms is not None
+        of = ""
         if event.continues is not None:
             of = f"continues trial {event.continues}"
-        elif is_confirmation:
+        elif event.confirms is not None:
             of = f"confirms trial {event.confirms}"
         else:
             self.begun.add(event.number)
-        self.rows[event.number] = _Row(event.values, event.epoch, of=of, is_confirmation=is_confirmation)
+        self.rows[event.number] = _Row(event.values, event.epoch, of=of)
 
     def status(self) -> str:
         """One line: trials so far, pruned, best, what is left."""
         total = f", {len(self.begun)} of {self.n_total} configurations" if self.n_total else ""
-        best = f"best {self.best[1]:.4f} (trial {self.best[0]})" if self.best else "none finished yet"
+        best = f"{self.best.label} with {self.best.score:.4f}" if self.best else "none finished yet"
         return f"{self.n_ended} trials over{total}, {self.n_pruned} pruned, {best}{self._left()}"
 
     def _left(self) -> str:
@@ -116,7 +119,7 @@ class LiveTable:
             table.add_column(name, justify="right", no_wrap=name in ("trial", "epoch", "val_bpd"))
         table.add_column("end")
         for number, row in list(progress.rows.items())[-N_ROWS:]:
-            best = progress.best is not None and progress.best[0] == number
+            best = progress.best is not None and progress.best.number == number
             table.add_row(
                 str(number),
                 *(shown(row.values.get(name, "")) for name in progress.columns),

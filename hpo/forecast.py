@@ -1,10 +1,14 @@
 """What this machine does in a second, and what a budget buys on it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpo.config import Budget, Confirmation, StudyConfig
+from hpo.checkpoints import N_KEPT, N_PAUSED
+from hpo.config import Budget, StudyConfig
+from hpo.configurations import Configuration
 from hpo.halving import Halving, halving_of
+from hpo.next_trial import Plan, reserved_s
 from model.config import TrainConfig
 from model.data import ImageData
 from model.runtime import Runtime
@@ -23,17 +27,28 @@ _BYTES_A_TRIAL = 0.7e6
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds for one trial at full length, and what follows; `disk_bytes` of a study without its artifacts."""
+    """Seconds for one trial at full length, and what follows."""
 
     images_per_second: float
     trial_s: float
-    disk_bytes: float
+    checkpoint_bytes: float
 
-    def affordable_trials(self, budget: Budget) -> float:
-        """Full-length trials within the budget of one call."""
-        bounds = [float(budget.trials)] if budget.trials else []
+    def plan(self, budget: Budget, n_workers: int) -> Plan:
+        """What workers go by. They share the machine, so each of them is taken to be so many times slower."""
+        call_s = 60 * budget.timeout_minutes if budget.timeout_minutes else math.inf
+        return Plan(n_workers, self.trial_s * n_workers, MOST_RESERVED * call_s)
+
+    def configuration_s(self, config: StudyConfig) -> float:
+        """Seconds for a configuration on average: under halving most are not trained to their end."""
+        training = config.training
+        n_reports = TrainConfig(epochs=training.epochs, report_every=training.report_every).n_reports
+        return expected_share(halving_of(config.pruner, training), n_reports) * self.trial_s
+
+    def affordable(self, config: StudyConfig, budget: Budget, kept_s: float) -> float:
+        """Configurations within the budget of one call, `kept_s` of whose seconds the search does not have."""
+        bounds = [float(budget.trials)] if budget.trials is not None else []
         if budget.timeout_minutes:
-            bounds.append(budget.timeout_minutes * 60 / self.trial_s)
+            bounds.append((budget.timeout_minutes * 60 - kept_s) / self.configuration_s(config))
         return min(bounds)
 
 
@@ -51,23 +66,40 @@ def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> Forecast:
     return Forecast(
         images_per_second=timed.images_per_second,
         trial_s=training.epochs * n_train / timed.images_per_second + n_reports * report_s,
-        disk_bytes=_BYTES_BESIDE + _BYTES_PER_PARAMETER * sum(p.numel() for p in state.model.parameters()),
+        checkpoint_bytes=_BYTES_PER_PARAMETER * sum(p.numel() for p in state.model.parameters()),
     )
 
 
-def describe(forecast: Forecast, config: StudyConfig, budget: Budget, n_begun: int, runtime: Runtime) -> str:
-    """The plan that `tune` prints before it trains; `n_begun` configurations of the study have been tried already."""
-    disk_bytes = forecast.disk_bytes + _BYTES_A_TRIAL * forecast.affordable_trials(budget)
+def describe(
+    forecast: Forecast,
+    config: StudyConfig,
+    budget: Budget,
+    known: Sequence[Configuration],
+    plan: Plan,
+    runtime: Runtime,
+) -> str:
+    """The line that `tune` prints before it trains; `known` are the study's configurations so far."""
+    kept_s = reserved_s(known, config, plan)
+    n_left = None if budget.trials is None else max(0, budget.trials - len(known))
+    left = budget.model_copy(update={"trials": n_left})
+    n_all = len(known) + forecast.affordable(config, left, kept_s)
     return (
         f"{forecast.images_per_second:,.0f} images/s here ({runtime.describe()}): "
-        f"{_bought(forecast, config, budget, n_begun)}{_confirmed(forecast, config, budget)}; "
-        f"about {disk_bytes / 1e6:.0f} MB of disk."
+        f"{_bought(forecast, config, left, kept_s)}{_ending(config, kept_s)}; "
+        f"about {disk_bytes(forecast, config, n_all, plan.n_workers) / 1e6:.0f} MB of disk."
     )
 
 
-def kept_s(trial_s: float, confirmation: Confirmation, call_s: float) -> float:
-    """Seconds of a call that confirming the best will take, at most a third of it."""
-    return min(MOST_RESERVED * call_s, confirmation.top * confirmation.seeds * trial_s)
+def disk_bytes(forecast: Forecast, config: StudyConfig, n_configurations: float, n_workers: int) -> float:
+    """What a study of so many configurations takes, with the checkpoints of those that pause at its rungs."""
+    halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
+    # How many come to each rung, and beyond the last one.
+    there = (
+        [n_configurations / float(halving.factor**rung) for rung in range(len(halving.rungs) + 1)] if halving else []
+    )
+    n_trials = sum(there or [n_configurations]) + confirmation.top * confirmation.seeds
+    n_checkpoints = N_KEPT + n_workers + sum(min(N_PAUSED, n) for n in there[:-1])
+    return _BYTES_BESIDE + _BYTES_A_TRIAL * n_trials + forecast.checkpoint_bytes * n_checkpoints
 
 
 def expected_share(halving: Halving | None, n_reports: int) -> float:
@@ -79,40 +111,48 @@ def expected_share(halving: Halving | None, n_reports: int) -> float:
     return float(sum((end - begin) / n_reports / halving.factor**rung for rung, (begin, end) in enumerate(parts)))
 
 
-def _bought(forecast: Forecast, config: StudyConfig, budget: Budget, n_begun: int) -> str:
-    """What the bound that binds first comes to."""
+def _bought(forecast: Forecast, config: StudyConfig, left: Budget, kept_s: float) -> str:
+    """What the bound that binds first comes to; with halving from where none pauses to where as many do as may."""
     halving, epochs = halving_of(config.pruner, config.training), config.training.epochs
-    n_reports = TrainConfig(epochs=epochs, report_every=config.training.report_every).n_reports
-    each_s = expected_share(halving, n_reports) * forecast.trial_s
     trials = f"configurations of up to {epochs} epochs" if halving else f"trials of {epochs} epochs"
-    minutes = budget.timeout_minutes
-    n_left = None if budget.trials is None else max(0, budget.trials - n_begun)
-    if minutes and (n_left is None or minutes * 60 < n_left * each_s):
-        n_trials = (minutes * 60 - kept_s(forecast.trial_s, config.confirmation, minutes * 60)) / each_s
-        return f"{minutes:g} min buy about {n_trials:.0f} {trials}, {_rungs(config, halving) or 'more with pruning'}"
-    assert n_left is not None, "a budget has one bound at least"
-    return (
-        f"{n_left} {trials} take about {_duration(n_left * each_s)}, {_rungs(config, halving) or 'less with pruning'}"
-    )
+    may_pause = halving is not None and bool(halving.rungs)
+    n_trials = forecast.affordable(config, left, kept_s)
+    if left.timeout_minutes and (left.trials is None or n_trials < left.trials):
+        fewest = f"{(60 * left.timeout_minutes - kept_s) / forecast.trial_s:.0f} to " if may_pause else "about "
+        pruning = _pruning(config, halving, "more")
+        return f"{left.timeout_minutes:g} min buy {fewest}{n_trials:.0f} {trials}, {pruning}"
+    assert left.trials is not None, "a study has a bound"
+    duration = _duration(left.trials * forecast.configuration_s(config))
+    longest = f" to {_duration(left.trials * forecast.trial_s)}" if may_pause else ""
+    return f"{left.trials} {trials} take about {duration}{longest}, {_pruning(config, halving, 'less')}"
 
 
-def _rungs(config: StudyConfig, halving: Halving | None) -> str:
+def _pruning(config: StudyConfig, halving: Halving | None, gain: str) -> str:
+    if config.pruner.name == "none":
+        return "none of which is pruned"
     if halving is None:
-        return ""
+        return f"{gain} with pruning"
     epochs = ", ".join(f"{rung * config.training.report_every:g}" for rung in halving.rungs)
     return (
-        f"where all but the best 1 in {halving.factor} pause after epoch {epochs}" if epochs else "none of which pauses"
+        f"where what is not among the best 1 in {halving.factor} pauses after epoch {epochs}"
+        if epochs
+        else "none of which pauses"
     )
 
 
-def _confirmed(forecast: Forecast, config: StudyConfig, budget: Budget) -> str:
-    confirmation = config.confirmation
-    if not confirmation.top:
+def _ending(config: StudyConfig, kept_s: float) -> str:
+    if not kept_s:
         return ""
-    call_s = 60 * budget.timeout_minutes if budget.timeout_minutes else math.inf
-    taken = _duration(kept_s(forecast.trial_s, confirmation, call_s))
+    halves, confirmation = config.pruner.name == "halving", config.confirmation
     seeds = f"{confirmation.seeds} new seeds" if confirmation.seeds > 1 else "a new seed"
-    return f", and {taken} to train the best {confirmation.top} again with {seeds} each"
+    best = f"the best {confirmation.top}"
+    if not confirmation.top:
+        what = "bring the best to its end"
+    elif halves:
+        what = f"bring {best} to their end and train them again with {seeds} each"
+    else:
+        what = f"train {best} again with {seeds} each"
+    return f", and {_duration(kept_s)} to {what}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,9 +1,12 @@
 """Asynchronous successive halving with promotion (Li et al. 2020): who pauses at a rung, and who goes on later."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from typing import Protocol, runtime_checkable
 
 import optuna
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -14,28 +17,40 @@ from model.config import TrainConfig
 
 @dataclass(frozen=True)
 class Course:
-    """A configuration's scores by report point, and whether it waits at its last one to go on."""
+    """A configuration's scores by report point, whether it waits at its last one to go on, the score that it is
+    expected to end with, where somebody expects one, and whether it has come to its end.
+    """
 
     number: int
     scores: Mapping[int, float]
     is_paused: bool
+    expected: float | None = None
+    has_ended: bool = False
+
+    def score(self, rung: int) -> float:
+        """What it is ranked by there."""
+        return self.scores[rung] if self.expected is None else self.expected
 
 
 @dataclass(frozen=True)
 class Halving:
-    """Rungs are report points below the last; the best 1 in `factor` of all that came to a rung go on."""
+    """Rungs are report points below the last; the best 1 in `factor` of all that came to a rung may go on.
+
+    The best are those with the best expected ends; where nothing is expected, with the best scores at the rung. One
+    that has paused stays paused where it is expected to end no better than one that has ended.
+    """
 
     rungs: tuple[int, ...]
     factor: int
 
     @classmethod
-    def of(cls, first_rung: int, factor: int, n_reports: int) -> "Halving":
-        """Rungs at the first and at its multiples by powers of the factor."""
+    def of(cls, first_rung: int, spacing: int, factor: int, n_reports: int) -> "Halving":
+        """Rungs at the first and at its multiples by powers of `spacing`."""
         rungs = []
         rung = max(1, first_rung)
         while rung < n_reports:
             rungs.append(rung)
-            rung *= factor
+            rung *= spacing
         return cls(tuple(rungs), factor)
 
     def rank(self, number: int, rung: int, courses: Iterable[Course]) -> tuple[int, int]:
@@ -51,17 +66,20 @@ class Halving:
     def promoted(self, courses: Iterable[Course]) -> int | None:
         """The paused configuration that is to go on: the best at the highest rung that has one; None where none is."""
         courses = list(courses)
+        ends = (course.expected for course in courses if course.has_ended)
+        bar = min((end for end in ends if end is not None), default=inf)
         for rung in reversed(self.rungs):
             ranked = _ranked(courses, rung)
             for course in ranked[: len(ranked) // self.factor]:
-                if course.is_paused and max(course.scores) == rung:
+                hopeful = course.expected is None or course.expected < bar
+                if course.is_paused and hopeful and max(course.scores) == rung:
                     return course.number
         return None
 
 
 def _ranked(courses: Iterable[Course], rung: int) -> list[Course]:
     there = [course for course in courses if rung in course.scores]
-    return sorted(there, key=lambda course: (course.scores[rung], course.number))
+    return sorted(there, key=lambda course: (course.score(rung), course.number))
 
 
 def halving_of(pruner: Pruner, training: Training) -> Halving | None:
@@ -69,12 +87,24 @@ def halving_of(pruner: Pruner, training: Training) -> Halving | None:
     if pruner.name != "halving":
         return None
     n_reports = TrainConfig(epochs=training.epochs, report_every=training.report_every).n_reports
-    return Halving.of(round(pruner.warmup_epochs / training.report_every), pruner.reduction_factor, n_reports)
+    first_rung = round(pruner.warmup_epochs / training.report_every)
+    return Halving.of(first_rung, pruner.rung_spacing, pruner.reduction_factor, n_reports)
 
 
-def course_of(configuration: Configuration) -> Course:
-    """As halving sees it."""
-    return Course(configuration.number, configuration.scores, configuration.is_paused)
+@runtime_checkable
+class Expecting(Protocol):
+    """A sampler that expects something."""
+
+    def expected_ends(self, known: Sequence[Configuration]) -> Mapping[int, float]:
+        """val_bpd that configurations are expected to end with, by their numbers."""
+
+
+def courses_of(known: Sequence[Configuration], sampler: BaseSampler | None) -> list[Course]:
+    """As halving sees them, with what the study's sampler expects."""
+    expected: Mapping[int, float] = sampler.expected_ends(known) if isinstance(sampler, Expecting) else {}
+    return [
+        Course(one.number, one.scores, one.is_paused, expected.get(one.number), one.value is not None) for one in known
+    ]
 
 
 class HalvingPruner(optuna.pruners.BasePruner):
@@ -91,12 +121,15 @@ class HalvingPruner(optuna.pruners.BasePruner):
         (one,) = (one for one in known if one.last.number == trial.number)
         if len(one.trials) > 1 and trial.last_step in one.trials[-2].intermediate_values:
             return False
-        return not self.halving.goes_on(one.number, trial.last_step, map(course_of, known))
+        return not self.halving.goes_on(one.number, trial.last_step, courses_of(known, study.sampler))
 
     def verdict(self, study: Study, trial_number: int, rung: int) -> str:
         """Why a trial pauses at a rung, in words."""
         known = configurations_of(study)
         (one,) = (one for one in known if one.last.number == trial_number)
-        place, n_there = self.halving.rank(one.number, rung, map(course_of, known))
+        courses = courses_of(known, study.sampler)
+        place, n_there = self.halving.rank(one.number, rung, courses)
         n_on = n_there // self.halving.factor
-        return f"place {place} of {n_there} at this rung, {n_on or 'none'} of which may go on so far"
+        (expected,) = (course.expected for course in courses if course.number == one.number)
+        by = f"expected to end at {expected:.4f}: " if expected else ""
+        return f"{by}place {place} of {n_there} at this rung, {n_on or 'none'} of which may go on so far"

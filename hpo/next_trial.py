@@ -6,9 +6,13 @@ from math import ceil, inf
 from statistics import median
 from typing import Literal
 
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+
 from hpo.config import Confirmation, StudyConfig
-from hpo.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, how_it_ended
-from hpo.halving import Halving, course_of, halving_of
+from hpo.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, configurations_of, how_it_ended
+from hpo.halving import Halving, courses_of, halving_of
+from hpo.study import make_sampler
 
 
 @dataclass(frozen=True)
@@ -29,18 +33,52 @@ class Step:
     attributes: tuple[tuple[str, object], ...] = ()
 
 
+@dataclass(frozen=True)
+class Left:
+    """What is left for the configurations that a study has: whether paused ones can go on, and new seeds to train."""
+
+    goes_on: bool
+    n_seeds_missing: int
+    n_seeds: int
+
+    def commands(self, config_name: str) -> str:
+        """What can be done next, where another search is not all; empty where nothing is left."""
+        tune, retrain = (f"make {command} STUDY={config_name}" for command in ("tune", "best-retrain"))
+        if self.n_seeds_missing:
+            missing = f"{self.n_seeds_missing} of {self.n_seeds} new seeds are missing"
+            return f"{tune} again, which would confirm the best ({missing}); or {retrain}, which takes the best so far"
+        return f"{retrain}; or {tune} again, which would go on with paused trials" if self.goes_on else ""
+
+
+def what_is_left(study: Study, config: StudyConfig) -> Left:
+    """Count what a study lacks, were no configuration added to it."""
+    known, confirmation = configurations_of(study), config.confirmation
+    halving = halving_of(config.pruner, config.training)
+    goes_on = _promotion(known, halving, make_sampler(study, config)) or _completion(known, halving, confirmation)
+    finished = sorted((one.value, one.number, one) for one in known if one.value is not None)
+    n_can_finish = sum(one.is_paused and bool(one.scores) for one in known) if halving else 0
+    n_seeds = confirmation.seeds * min(confirmation.top, len(finished) + n_can_finish)
+    over = [sum(trial.state.is_finished() for trial in one.confirmations) for _, _, one in finished[: confirmation.top]]
+    return Left(goes_on is not None, n_seeds - sum(min(confirmation.seeds, n) for n in over), n_seeds)
+
+
 def next_step(
-    known: Sequence[Configuration], config: StudyConfig, plan: Plan, n_total: int | None, left_s: float
+    known: Sequence[Configuration],
+    config: StudyConfig,
+    plan: Plan,
+    n_total: int | None,
+    left_s: float,
+    sampler: BaseSampler | None = None,
 ) -> Step:
-    """Decide from a study's configurations, the number there may be, and the seconds left.
+    """Decide from a study's configurations, the number there may be, the seconds left, and what its sampler expects.
 
     While there is time, the search goes on: a promotion, else a new configuration. What is left when it must end is for
     bringing the best to their end and for confirming them.
     """
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
     may_begin = n_total is None or len(known) < n_total
-    search = _promotion(known, halving) or (Step("begin") if may_begin else None)
-    kept_s = reserved_s(known, halving, confirmation, plan)
+    search = _promotion(known, halving, sampler) or (Step("begin") if may_begin else None)
+    kept_s = reserved_s(known, config, plan)
     if search and left_s > kept_s:
         return search
     if left_s > kept_s + (_trial_s(known) or plan.trial_s) and any(one.is_under_way for one in known):
@@ -51,13 +89,12 @@ def next_step(
     return ending or search or _pause(known)
 
 
-def reserved_s(
-    known: Sequence[Configuration], halving: Halving | None, confirmation: Confirmation, plan: Plan
-) -> float:
-    """Seconds that bringing the best to their end and confirming them will take."""
+def reserved_s(known: Sequence[Configuration], config: StudyConfig, plan: Plan) -> float:
+    """Seconds of a call that are kept for bringing the best of a search by halving to their end and confirming them."""
+    halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
     n_wanted = _n_wanted(confirmation) if halving else confirmation.top
     n_missing = max(0, n_wanted - sum(one.value is not None for one in known))
-    n_each = 1 + (confirmation.seeds if confirmation.top else 0)
+    n_each = (1 if halving else 0) + (confirmation.seeds if confirmation.top else 0)
     n_trials = n_missing * n_each + sum(n for _, n in _unconfirmed(known, confirmation))
     seconds = _trial_s(known) or plan.trial_s
     return min(plan.most_reserved_s, ceil(n_trials / plan.n_workers) * seconds)
@@ -75,8 +112,8 @@ def _trial_s(known: Sequence[Configuration]) -> float | None:
     return median(told) if told else None
 
 
-def _promotion(known: Sequence[Configuration], halving: Halving | None) -> Step | None:
-    number = halving.promoted(map(course_of, known)) if halving else None
+def _promotion(known: Sequence[Configuration], halving: Halving | None, sampler: BaseSampler | None) -> Step | None:
+    number = halving.promoted(courses_of(known, sampler)) if halving else None
     return next((_continue(one) for one in known if one.number == number), None)
 
 

@@ -30,7 +30,7 @@ _BECAUSE = {
 }
 _PRUNED = {
     "median": "Stopped early: its best score so far was worse than the median of the finished trials at this epoch.",
-    "halving": "Paused: it is not among the best that came as far. Should it come to be, another trial continues it.",
+    "halving": "Paused: not among the best that came as far. While it may still win, another trial can continue it.",
 }
 
 
@@ -56,13 +56,19 @@ def trial_note(row: TrialRow, pruner: Pruner, picture: str | None) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def study_note(name: str, findings: list[str], attributes: dict[str, Any], animation: str | None) -> str:
-    """What a study has found, its retrained model (the animation at an address), and what the score means."""
+def study_note(
+    name: str, findings: list[str], attributes: dict[str, Any], animation: str | None, objectives: str | None = None
+) -> str:
+    """What a study has found, its retrained model (the animation at an address), and what the score means.
+
+    `objectives` is what is to be known of a study that has two.
+    """
     parts = [f"### {name}", "\n".join(f"- {line}" for line in findings)]
     if "retrained_trial" in attributes:
         parts.append(_retrained(attributes))
     if animation:
         parts.append(f"![The retrained model: originals above, reconstructions below, epoch by epoch]({animation})")
+    parts += ["### The objectives", objectives] if objectives else []
     return "\n\n".join([*parts, "### The score", SCORE])
 
 

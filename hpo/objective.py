@@ -10,14 +10,14 @@ from optuna.trial import TrialState
 
 from hpo.checkpoints import N_KEPT, inherit, remove_unneeded
 from hpo.config import StudyConfig
-from hpo.configurations import CONFIRMS, CONTINUES, UNSTOPPED, configurations_of, how_it_ended, is_pruned
+from hpo.configurations import BEGUN_ANEW, CONFIRMS, CONTINUES, UNSTOPPED, configurations_of, how_it_ended, is_pruned
 from hpo.database import DATABASE_ERRORS, StudyError, is_gone
 from hpo.next_trial import Plan
 from hpo.paths import StudyPaths
 from hpo.search_space import suggest
 from hpo.study import CONSTRAINT, pruned_end
 from hpo.take_up import take_up
-from hpo.trial_end import Course, facts, log_traceback, show
+from hpo.trial_end import Course, facts, log_traceback, objective_values, show
 from hpo.trial_pictures import TrialFilm
 from model.checkpoint import save_state
 from model.config import TrainConfig
@@ -175,7 +175,7 @@ def _origin(trial: optuna.trial.Trial, place: Workplace) -> tuple[int, int]:
         return trial.number, len(_reported(trial, place))
     inherit(place.paths, before, trial.number)
     (one,) = (one for one in configurations_of(place.study) if one.last.number == trial.number)
-    return one.number, len(one.scores)
+    return one.number, len(one.scores) if place.paths.checkpoint(trial.number).exists() else 0
 
 
 def _given_up(trial: optuna.trial.Trial, n_reports: int) -> str | None:
@@ -202,6 +202,8 @@ def _train_and_report(trial: optuna.trial.Trial, place: Workplace, course: Cours
     history += before
     if not history:
         film.begin(state)
+        if CONTINUES in trial.user_attrs:
+            trial.set_user_attr(BEGUN_ANEW, True)
     for step, row in enumerate(history, start=1):
         _report(trial, row["val_bpd"], step, reported)
     # Asked again after an interruption: it may have fallen between the report and the verdict.
@@ -224,13 +226,19 @@ def _pruned(place: Workplace, number: int, history: list[Row]) -> str:
 
 
 def _report(trial: optuna.trial.Trial, val_bpd: float, step: int, reported: set[int]) -> None:
-    if step not in reported:
+    if step in reported:
+        return
+    if len(trial.study.directions) == 1:
         trial.report(val_bpd, step)
+    else:
+        # Optuna's `report` refuses several objectives, whose learning curves are worth as much.
+        trial.storage.set_trial_intermediate_value(trial._trial_id, step, val_bpd)
 
 
 def _is_pruned(trial: optuna.trial.Trial, state: TrainState, history: list[Row]) -> bool:
-    may_stop = len(history) < state.config.n_reports and not trial.user_attrs.get(UNSTOPPED)
-    return may_stop and trial.should_prune()
+    # Optuna's `should_prune` refuses several objectives.
+    may_stop = len(trial.study.directions) == 1 and not trial.user_attrs.get(UNSTOPPED)
+    return may_stop and len(history) < state.config.n_reports and trial.should_prune()
 
 
 def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) -> Iterator[Notice | TrialEnded]:
@@ -249,6 +257,7 @@ def _end(trial: optuna.trial.Trial, place: Workplace, course: Course, end: str) 
         trial.set_constraint(CONSTRAINT, 0.0 if feasible else 1.0)
     value = history[-1]["val_bpd"] if history else None
     outcome = _OUTCOMES.get(end.partition(":")[0], TrialState.PRUNED)
-    place.study.tell(trial, value if outcome == TrialState.COMPLETE else None, state=outcome)
+    values = objective_values(place.config.objectives, course) if outcome == TrialState.COMPLETE else None
+    place.study.tell(trial, values, state=outcome)
     remove_unneeded(place.study, place.paths, N_KEPT, place.config.pruner)
     yield TrialEnded(trial.number, outcome, end, value)

@@ -13,7 +13,7 @@ from hpo.warm_start import WarmStart, plain
 
 N_BEST = 3
 # Trials of two studies compare where all of this, and every hyperparameter's range, is the same.
-_MUST_AGREE = ("data.digest", "model", "training.epochs", "training.report_every")
+_MUST_AGREE = ("data.digest", "objectives", "model", "training.epochs", "training.report_every")
 
 
 def find_warm_start(config: StudyConfig, identity: dict[str, str], other: StudyAtHand) -> WarmStart:

@@ -15,6 +15,8 @@ from hpo.config import StudyConfig
 from hpo.config_file import CONFIG_FOLDER
 from hpo.configurations import configurations_of
 from hpo.entries import TUTORIAL, Choices
+from hpo.figures.pareto_data import Pareto
+from hpo.front import about_objectives, front_of
 from hpo.halving import halving_of
 from hpo.page_data import Images
 from hpo.paths import StudyPaths
@@ -88,6 +90,8 @@ class StudyReport:
     pruner: str
     rungs: tuple[float, ...]
     reduction_factor: int
+    objectives: str | None
+    front: Pareto | None
     images: Images
     rows: tuple[TrialRow, ...]
     answer: Answer | None
@@ -111,6 +115,8 @@ def study_report(at_hand: StudyAtHand) -> StudyReport:
         pruner=config.pruner.name,
         rungs=_rungs(config),
         reduction_factor=config.pruner.reduction_factor,
+        objectives=about_objectives(config),
+        front=front_of(rows, config),
         images=Images(**study.user_attrs["data"]),
         rows=tuple(rows),
         answer=answer,
@@ -139,9 +145,13 @@ def find_importances(study: Study, n_finished: int) -> Importances | None:
     n_top = max(_MIN_TOP, n_finished // 10)
     # It takes as many trials as this share of them, rounded up.
     evaluator = PedAnovaImportanceEvaluator(target_quantile=(n_top - 0.5) / n_finished)
-    # Each configuration once, whatever continued and confirmed it.
-    view = create_study(directions=study.directions)
-    view.add_trials([seen(one) for one in configurations_of(study) if one.value is not None])
+    # Each configuration once, whatever continued and confirmed it, and by its score alone.
+    view = create_study()
+    for one in configurations_of(study):
+        if one.value is not None:
+            trial = seen(one)
+            trial.values = [one.value]
+            view.add_trial(trial)
     shares = get_param_importances(view, evaluator=evaluator)
     return Importances(shares, n_top, n_finished) if len(shares) > 1 else None
 
@@ -192,9 +202,9 @@ def _recipe(study: Study, config: StudyConfig) -> Recipe:
 
 
 def _is_repeatable(config: StudyConfig, calls: tuple[Call, ...]) -> bool:
-    """Whether the command gives the same trials: with one worker, and no bound of minutes."""
+    """Whether the command gives the same trials: with one worker, and no bound or objective of time."""
     told = all(call.workers == 1 and call.timeout_minutes is None for call in calls)
-    return told and config.budget.timeout_minutes is None
+    return told and config.budget.timeout_minutes is None and "seconds_per_epoch" not in config.objectives
 
 
 def _command(config: StudyConfig, calls: tuple[Call, ...], given: WarmStart | None) -> str:

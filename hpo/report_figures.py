@@ -6,28 +6,34 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hpo.at_hand import StudyAtHand
+from hpo.best import Best
 from hpo.config import StudyConfig
 from hpo.embedded import Picture, embedded_svg
 from hpo.entries import Choices
+from hpo.figures import pareto, space, study, study_data
 from hpo.figures import rate_distortion as plane
-from hpo.figures import space, study, study_data
 from hpo.figures.study_data import SearchAxis
 from hpo.figures.style import as_svg
 from hpo.report_data import StudyReport
 from hpo.search_space import searched
 from hpo.trial_frames import trials_frame
 
-FIGURES = ("history", "learning_curves", "importances", "slices", "parallel", "rate_distortion")
+FIGURES = ("history", "learning_curves", "importances", "slices", "parallel", "pareto", "rate_distortion")
 _POINTS_AN_INCH = 72
 
 
 def draw_figures(report: StudyReport, at_hand: StudyAtHand) -> Mapping[str, Picture | None]:
     """Each of FIGURES by its name; None where there is too little to draw."""
     trials = trials_frame(report.rows, at_hand.config)
-    drawn = _of_the_trials(report, trials) | _of_the_space(trials, axes_of(at_hand.config))
+    answer = report.answer
+    best = Best(answer.best.number, answer.best_bpd, answer.confirmed) if answer else None
+    drawn = _of_the_trials(report, trials, best) | _of_the_space(trials, axes_of(at_hand.config), best)
     if report.importances:
         found = report.importances
         drawn["importances"] = lambda: study.importances(found.shares, found.n_top, found.n_finished)
+    if report.front:
+        front = report.front
+        drawn["pareto"] = lambda: pareto.pareto_front(front)
     return {name: _embedded(drawn[name]()) if name in drawn else None for name in FIGURES}
 
 
@@ -41,12 +47,12 @@ def axes_of(config: StudyConfig) -> tuple[SearchAxis, ...]:
     )
 
 
-def _of_the_trials(report: StudyReport, trials: pd.DataFrame) -> dict[str, Callable[[], Figure]]:
+def _of_the_trials(report: StudyReport, trials: pd.DataFrame, best: Best | None) -> dict[str, Callable[[], Figure]]:
     curves = {row.number: row.curve for row in report.rows}
-    learning = study_data.learning_data(trials, curves)
-    history = study_data.history_data(trials)
+    learning = study_data.learning_data(trials, curves, best)
+    history = study_data.history_data(trials, best)
     linear = [(size, one.rate_nats, one.distortion_nats) for size, one in sorted(report.yardstick.curve.items())]
-    rates = plane.rate_distortion_data(trials, linear)
+    rates = plane.rate_distortion_data(trials, linear, best)
     drawn: dict[str, Callable[[], Figure]] = {}
     if history.finished.numbers or history.pruned.numbers or history.faulty.numbers:
         drawn["history"] = lambda: study.history(history)
@@ -57,12 +63,14 @@ def _of_the_trials(report: StudyReport, trials: pd.DataFrame) -> dict[str, Calla
     return drawn
 
 
-def _of_the_space(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> dict[str, Callable[[], Figure]]:
+def _of_the_space(
+    trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: Best | None
+) -> dict[str, Callable[[], Figure]]:
     """Where two trials have finished; one is no comparison."""
-    parallel = study_data.parallel_data(trials, axes)
+    parallel = study_data.parallel_data(trials, axes, best)
     if len(parallel.finished) < 2:
         return {}
-    slices = study_data.slice_data(trials, axes)
+    slices = study_data.slice_data(trials, axes, best)
     drawn: dict[str, Callable[[], Figure]] = {"slices": lambda: space.slices(slices)}
     # Two upright lines, one of them the score, are a slice once more.
     return drawn | ({"parallel": lambda: space.parallel(parallel)} if len(axes) > 1 else {})

@@ -7,7 +7,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpo.config import StudyConfig
-from hpo.configurations import best_trial, how_it_ended, is_pruned
+from hpo.configurations import best_trial, how_it_ended, is_pruned, val_bpd_of
 from hpo.database import StudyError
 from hpo.objective import trial_config
 from hpo.outcome import outcome
@@ -58,7 +58,7 @@ def retrain(prepared: Prepared, study: Study, trial: FrozenTrial, epochs: int) -
         origin={
             "study": config.name,
             "trial": trial.number,
-            "trial_val_bpd": trial.value,
+            "trial_val_bpd": val_bpd_of(trial),
             "trial_epochs": trial.user_attrs["epoch"],
         },
         importance_samples=config.retrain.importance_samples,

@@ -15,6 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.configurations import Configuration, configurations
+from hpo.curve_search import CurveSearch
 
 
 class ConfigurationSampler(BaseSampler):
@@ -29,14 +30,21 @@ class ConfigurationSampler(BaseSampler):
         space: dict[str, BaseDistribution],
         seed: int,
         n_startup_trials: int,
+        n_reports: int,
         known: Sequence[FrozenTrial] = (),
     ) -> None:
-        """`known` are trials of another study that compare with this one's."""
+        """`n_reports` of a whole training; `known` are trials of another study that compare with this one's."""
         self._name = name
         self._space = space
         self._seed = seed
         self._n_startup_trials = n_startup_trials
         self._known = known
+        elsewhere = [Configuration([trial]) for trial in known]
+        self._curves = CurveSearch(space, n_reports, n_startup_trials, seed, elsewhere) if name == "curves" else None
+
+    def expected_ends(self, known: Sequence[Configuration]) -> dict[int, float]:
+        """val_bpd that configurations are expected to end with, by their numbers; none but with `curves`."""
+        return self._curves.expected_ends(known) if self._curves else {}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """All that is searched, but for a trial whose values are given."""
@@ -49,9 +57,16 @@ class ConfigurationSampler(BaseSampler):
         if not search_space:
             return {}
         others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
+        if self._curves:
+            return self._curves.propose(configurations(others), trial.number)
         view = optuna.create_study(directions=study.directions, sampler=self._sampler(trial.number))
         ours = [seen(one) for one in configurations(others) if one.params.keys() == search_space.keys()]
-        view.add_trials([*self._known, *ours])
+        every = [*self._known, *ours]
+        if len(study.directions) > 1:
+            for one in every:
+                # By these TPE ranks pruned trials, which another program may have left, and fails with two objectives.
+                one.intermediate_values = {}
+        view.add_trials(every)
         return view.ask(search_space).params
 
     def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:

@@ -4,15 +4,22 @@ import csv
 import io
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
+import typer
 from optuna.study import Study
-from optuna.trial import FrozenTrial
 
 from hpo.config_file import find_config, read_config
-from hpo.configurations import best_trial, how_it_ended, is_pruned
+from hpo.configurations import (
+    CONFIRMS,
+    CONTINUES,
+    Configuration,
+    best_trial,
+    chosen,
+    configurations_of,
+    how_it_ended,
+)
 from hpo.database import StudyError, existing_study
 from hpo.paths import SHOWCASE, ExportPaths, RunPaths, StudyPaths
 from hpo.study import ended
@@ -50,11 +57,11 @@ def trials_table(study: Study) -> str:
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", *names, "state", "end", "val_bpd", *_FACTS])
+    writer.writerow(["trial", CONTINUES, CONFIRMS, *names, "state", "end", "val_bpd", *_FACTS])
     for trial in trials:
         reported = trial.intermediate_values
         last = reported[max(reported)] if reported else None
-        values = [trial.params.get(name) for name in names]
+        values = [*map(trial.user_attrs.get, (CONTINUES, CONFIRMS)), *map(trial.params.get, names)]
         facts = [trial.user_attrs.get(name) for name in _FACTS]
         writer.writerow([trial.number, *values, trial.state.name.lower(), how_it_ended(trial), last, *facts])
     return text.getvalue()
@@ -80,26 +87,29 @@ Made by `make showcase` on the whole data set ({metrics["device"]}, {metrics["pr
 
 
 def _search(study: Study, metrics: dict[str, Any]) -> str:
-    over = ended(study)
-    n_pruned = sum(is_pruned(how_it_ended(trial)) for trial in over)
-    finished = sorted((trial for trial in over if how_it_ended(trial) == "finished"), key=_value)
-    runner_up = next((trial for trial in finished if trial.number != metrics["trial"]), None)
+    known = [one for one in configurations_of(study) if one.trials[0].state.is_finished()]
+    n_finished = sum(one.value is not None for one in known)
+    best = chosen(known)
+    assert best is not None, "it was retrained"
     table = ExportPaths(SHOWCASE).trials_csv.name
-    nearest = f"; next came trial {runner_up.number} with {runner_up.value:.3f}" if runner_up else ""
     return (
-        f"The search: {len(over)} trials ended, {n_pruned} of them pruned ([{table}]({table})). Best was trial "
-        f"{metrics['trial']}{_first(metrics)}: val_bpd {metrics['trial_val_bpd']:.3f} after "
-        f"{metrics['trial_epochs']:g} epochs{nearest}."
+        f"The search: {len(known)} configurations in {len(ended(study))} trials, {n_finished} of them trained to the "
+        f"end ([{table}]({table})). Chosen was trial {best.last.number}: val_bpd {best.value:.3f} after "
+        f"{metrics['trial_epochs']:g} epochs{_confirmed(best)}{_runner_up(best, known)}."
     )
 
 
-def _value(trial: FrozenTrial) -> float:
-    assert trial.value is not None, "it finished"
-    return trial.value
+def _confirmed(one: Configuration) -> str:
+    n_seeds = len(one.confirmed)
+    return f", {one.confirmed_mean:.3f} by the mean of {n_seeds} new seed{'s' * (n_seeds > 1)}" if n_seeds else ""
 
 
-def _first(metrics: dict[str, Any]) -> str:
-    return ", the tutorial's values" if metrics["trial"] == 0 else ""
+def _runner_up(best: Configuration, known: list[Configuration]) -> str:
+    """The next best, where it was judged in the same way."""
+    one = chosen(one for one in known if one is not best)
+    if one is None or len(one.confirmed) != len(best.confirmed):
+        return ""
+    return f"; next came trial {one.last.number} with {one.confirmed_mean or one.value:.3f}"
 
 
 def _retraining(metrics: dict[str, Any], best: RunPaths) -> str:
@@ -119,13 +129,20 @@ def main(study_name: str) -> None:
     """Publish a study that was tuned and retrained on the full CIFAR-10."""
     paths = StudyPaths.of(read_config(find_config(study_name)).name)
     study = existing_study(paths.folder.name, paths)
-    if study is None or best_trial(study) is None or not paths.best.metrics_json.exists():
+    best = best_trial(study) if study else None
+    if study is None or best is None or not paths.best.metrics_json.exists():
         raise StudyError(f"{paths.best.folder}: is not there; run make showcase, with CIFAR-10 at hand")
-    if json.loads(paths.best.metrics_json.read_text())["data"]["source"] != "cifar10":
+    metrics = json.loads(paths.best.metrics_json.read_text())
+    if metrics["data"]["source"] != "cifar10":
         raise StudyError(f"{paths.best.folder}: was not made on the full CIFAR-10, which a showcase must be")
+    if metrics["trial"] != best.number:
+        raise StudyError(
+            f"{paths.best.folder}: is of trial {metrics['trial']}, the study's choice is trial {best.number}; run make "
+            f"best-retrain STUDY={study_name}, without TRIAL"
+        )
     publish(study, paths.best, SHOWCASE)
     say(f"Next: look at {SHOWCASE}, and let README.md follow its numbers (make test tells which)")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    typer.run(main)

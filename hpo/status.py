@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial
 
 from hpo.artifacts import lost
 from hpo.config import StudyConfig
-from hpo.configurations import best_trial
+from hpo.configurations import Configuration, chosen, configurations_of
 from hpo.display import shown
 from hpo.lock import is_held
+from hpo.next_trial import Left, what_is_left
 from hpo.paths import StudyPaths
 from hpo.trial_table import TrialRow, trial_rows
 from hpo.workers import has_worker
@@ -55,7 +55,8 @@ class Status:
     counts: dict[str, int]
     under_way: tuple[UnderWay, ...]
     n_waiting: int
-    best: FrozenTrial | None
+    best: Configuration | None
+    left: Left
     is_worked_on: bool
     is_retrained: bool
     retraining_begun: bool
@@ -76,7 +77,8 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         counts=dict(Counter(row.kind for row in over).most_common()),
         under_way=tuple(_under_way(row, paths) for row in rows if row.kind == "running"),
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
-        best=best_trial(study),
+        best=chosen(configurations_of(study)),
+        left=what_is_left(study, config),
         is_worked_on=is_held(paths.lock),
         is_retrained=paths.best.metrics_json.exists(),
         retraining_begun=paths.best.under_way.state.exists() and not is_held(paths.best.lock),
@@ -91,7 +93,7 @@ def described(status: Status, config: StudyConfig, config_name: str) -> list[str
     attention = _attention(status, config_name)
     return [
         f"{status.folder}: {_trials(status)}",
-        f"best: {_best(status.best, config)}",
+        f"{'best' if len(config.objectives) == 1 else 'best by val_bpd'}: {_best(status.best, config)}",
         f"workers: {_workers(status)}",
         f"disk: {_disk(status.disk)}",
         *([f"attention: {line}" for line in attention] or ["attention: nothing needs it"]),
@@ -133,11 +135,13 @@ def _trials(status: Status) -> str:
     return f"{status.n_over}{total} trials over ({ended}), {len(status.under_way)} under way{waiting}{sample}"
 
 
-def _best(best: FrozenTrial | None, config: StudyConfig) -> str:
+def _best(best: Configuration | None, config: StudyConfig) -> str:
     if best is None:
         return "no trial has finished yet"
     values = ", ".join(f"{name} {shown(value)}" for name, value in best.params.items())
-    return f"trial {best.number}, val_bpd {best.value:.4f} after {config.training.epochs} epochs: {values}"
+    n_seeds = len(best.confirmed)
+    by = f" (confirmed with {n_seeds} new seed{'s' * (n_seeds > 1)}: {best.confirmed_mean:.4f})" if n_seeds else ""
+    return f"trial {best.last.number}, val_bpd {best.value:.4f} after {config.training.epochs} epochs{by}: {values}"
 
 
 def _workers(status: Status) -> str:
@@ -179,6 +183,8 @@ def _next(status: Status, config_name: str) -> str:
         return f"make dashboard STUDY={config_name}, or wait"
     if status.best is None or interrupted or (has_room and status.n_total is not None):
         return f"make tune STUDY={config_name}"
+    if status.left.n_seeds_missing:
+        return status.left.commands(config_name)
     if status.is_retrained and not status.retraining_begun:
         return f"open {StudyPaths(status.folder).best.page}"
-    return f"make best-retrain STUDY={config_name}"
+    return status.left.commands(config_name) or f"make best-retrain STUDY={config_name}"

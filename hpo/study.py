@@ -1,15 +1,17 @@
 """A study's sampler and pruner, and what a resume may not change."""
 
+import contextlib
 import json
 import warnings
 from statistics import median
 from typing import Any
 
 import optuna
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import Model, Pruner, StudyConfig, Training
+from hpo.configurations import CONFIRMS, configurations_of
 from hpo.database import StudyError, make_database, storage
 from hpo.entries import Hyperparameters
 from hpo.halving import HalvingPruner, halving_of
@@ -17,7 +19,7 @@ from hpo.paths import StudyPaths
 from hpo.sampler import ConfigurationSampler
 from hpo.search_space import distributions, tutorial_values
 from hpo.warm_start import warm_start_of
-from model.config import FIRST_VALUES
+from model.config import FIRST_VALUES, TrainConfig
 from model.data import ImageData
 
 MAX_STARTUP_TRIALS = 10
@@ -43,6 +45,7 @@ def settings_identity(config: StudyConfig) -> dict[str, str]:
     """The part of a study's identity that its file alone tells."""
     return {
         "seed": json.dumps(config.seed),
+        "objectives": json.dumps(config.objectives),
         "model": config.model.model_dump_json(),
         "training.epochs": json.dumps(config.training.epochs),
         "training.report_every": json.dumps(config.training.report_every),
@@ -60,8 +63,7 @@ def pruned_end(study: Study, number: int, epoch: float, scores: list[float]) -> 
     """
     if isinstance(study.pruner, HalvingPruner):
         return f"pruned at epoch {epoch:g}: {scores[-1]:.4f}, {study.pruner.verdict(study, number, len(scores))}"
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    others = [trial.intermediate_values.get(len(scores)) for trial in finished]
+    others = [trial.intermediate_values.get(len(scores)) for trial in _finished_search(study)]
     bound = median([score for score in others if score is not None])
     return f"pruned at epoch {epoch:g}: {min(scores):.4f} against the median {bound:.4f}"
 
@@ -89,6 +91,7 @@ def of_any_age(identity: dict[str, str]) -> dict[str, str]:
     model = {name: value for name, value in FIRST_VALUES.items() if name in Model.model_fields}
     searched = {name: value for name, value in FIRST_VALUES.items() if name in Hyperparameters.model_fields}
     return {
+        "objectives": json.dumps(["val_bpd"]),
         **{f"hyperparameters.{name}": json.dumps(value) for name, value in searched.items()},
         **identity,
         "model": Model.model_validate_json(json.dumps(model | json.loads(identity["model"]))).model_dump_json(),
@@ -96,34 +99,55 @@ def of_any_age(identity: dict[str, str]) -> dict[str, str]:
 
 
 def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, Any]) -> Study:
-    """Begin a study, its identity and facts as attributes.
+    """Begin a study where `existing_study` finds none, with facts as attributes.
+
+    The last of them is to be its identity: a study without one was killed while it was made, and is made again.
 
     Raises: StudyError: the folder cannot be written.
     """
     paths.folder.mkdir(parents=True, exist_ok=True)
     make_database(paths.database)
-    study = optuna.create_study(
-        study_name=config.name, storage=storage(paths), direction="minimize", load_if_exists=True
-    )
-    study.set_metric_names(["val_bpd"])
+    directions = [StudyDirection.MINIMIZE] * len(config.objectives)
+    where = storage(paths)
+    with contextlib.suppress(KeyError):
+        # Half begun by a call that was killed, perhaps for other objectives.
+        assert not optuna.load_study(study_name=config.name, storage=where).get_trials(deepcopy=False), "it has trials"
+        optuna.delete_study(study_name=config.name, storage=where)
+    study = optuna.create_study(study_name=config.name, storage=where, directions=directions)
+    study.set_metric_names(list(config.objectives))
     for name, value in attributes.items():
         study.set_user_attr(name, value)
     return study
 
 
-def prepare(study: Study, config: StudyConfig) -> None:
-    """Give a study its sampler, its pruner and, as its first trials, the tutorial's values and another study's best."""
-    space, n_startup_trials = distributions(config.hyperparameters), study.user_attrs["startup_trials"]
+def prepare(study: Study, config: StudyConfig, n_total: int | None = None) -> None:
+    """Give a study its sampler, its pruner and, as its first trials, the tutorial's values and another study's best.
+
+    No more of them than the `n_total` configurations that there may be.
+    """
     given = warm_start_of(study)
-    known = given.trials(space) if given else []
-    study.sampler = ConfigurationSampler(config.sampler.name, space, config.seed, n_startup_trials, known)
+    study.sampler = make_sampler(study, config)
     study.pruner = make_pruner(config.pruner, config.training)
     tutorial = tutorial_values(config.hyperparameters)
     best = [values for values in given.best if values != tutorial] if given else []
     first = [*([tutorial] if tutorial else []), *best]
     # A kill may have come between two of them.
-    for values in first[len(study.get_trials(deepcopy=False)) :]:
+    for values in first[len(configurations_of(study)) : n_total]:
         study.enqueue_trial(values)
+
+
+def make_sampler(study: Study, config: StudyConfig) -> ConfigurationSampler:
+    """The sampler as configured, which knows what the study was given of another one."""
+    space, training = distributions(config.hyperparameters), config.training
+    given = warm_start_of(study)
+    return ConfigurationSampler(
+        config.sampler.name,
+        space,
+        config.seed,
+        study.user_attrs["startup_trials"],
+        TrainConfig(epochs=training.epochs, report_every=training.report_every).n_reports,
+        given.trials(space) if given else (),
+    )
 
 
 def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner:
@@ -133,7 +157,22 @@ def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner
     if pruner.name == "none":
         return optuna.pruners.NopPruner()
     n_warmup = max(1, round(pruner.warmup_epochs / training.report_every))
-    return optuna.pruners.MedianPruner(n_startup_trials=pruner.startup_trials, n_warmup_steps=n_warmup)
+    return SearchMedianPruner(n_startup_trials=pruner.startup_trials, n_warmup_steps=n_warmup)
+
+
+class SearchMedianPruner(optuna.pruners.MedianPruner):
+    """Compares with the trials of the search alone: those that confirm the best would raise the bar."""
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether it is worse than their median."""
+        view = optuna.create_study(directions=study.directions)
+        view.add_trials(_finished_search(study))
+        return super().prune(view, trial)
+
+
+def _finished_search(study: Study) -> list[FrozenTrial]:
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return [trial for trial in finished if CONFIRMS not in trial.user_attrs]
 
 
 def startup_trials(affordable_trials: float) -> int:

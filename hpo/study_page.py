@@ -9,9 +9,11 @@ from optuna_dashboard import save_plotly_graph_object
 
 from hpo import artifacts, notes
 from hpo.config import StudyConfig
+from hpo.configurations import best_of, configurations_of
 from hpo.database import DATABASE_ERRORS
-from hpo.figures.interactive import learning_curves, rate_distortion, score_against_compute
+from hpo.figures.interactive import learning_curves, pareto_front, rate_distortion, score_against_compute
 from hpo.figures.interactive_data import IsoScore, Linear, Trial
+from hpo.front import about_objectives, front_of
 from hpo.lock import turn
 from hpo.objective import Event, Notice, TrialEnded, Workplace
 from hpo.paths import RunPaths, StudyPaths
@@ -46,7 +48,8 @@ def kept_up(events: Iterable[Event], place: Workplace) -> Generator[Event]:
 
 def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
     """Write the study's note and figures anew; where no trial has come to a report there are no figures yet."""
-    trials, yardstick = figure_trials(trial_rows(study, config)), kept_yardstick(paths)
+    rows, yardstick = trial_rows(study, config), kept_yardstick(paths)
+    trials, front = figure_trials(rows), front_of(rows, config)
     with turn(paths.next_page):
         if trials:
             linear = figure_linear(yardstick)
@@ -55,13 +58,16 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
             searched = [trial for trial in trials if trial.kind not in ("continued", "confirmation")]
             for figure_id, figure in {
                 "rate-distortion": rate_distortion(sound, linear, iso_scores([trial.val_bpd for trial in sound])),
-                "learning-curves": learning_curves(searched),
+                "learning-curves": learning_curves(searched, best_of(configurations_of(study))),
                 "score-against-compute": score_against_compute(trials),
             }.items():
                 save_plotly_graph_object(study, figure, graph_object_id=figure_id)
+        if front:
+            save_plotly_graph_object(study, pareto_front(front, trials), graph_object_id="pareto-front")
         found = findings(study, config, yardstick.bpd if yardstick else {})
         animation = artifacts.address(study, study, paths.best.animation_gif.name)
-        notes.save(study, notes.study_note(config.name, found, study.user_attrs, animation))
+        note = notes.study_note(config.name, found, study.user_attrs, animation, about_objectives(config))
+        notes.save(study, note)
 
 
 def keep_run(study: Study, paths: StudyPaths, run: RunPaths) -> None:

@@ -81,7 +81,7 @@ def follow_run(events: "Iterator[Event]", n_epochs: int) -> "Finished":
 
 def follow_trials(opened: "Opened", n_workers: int) -> bool:
     """Work until the budget is spent; return whether somebody asked to stop before."""
-    from hpo.configurations import best_trial, how_it_ended, is_begun, is_pruned
+    from hpo.configurations import best_of, configurations_of, how_it_ended, is_begun, is_pruned
     from hpo.crew import assemble
     from hpo.display import LiveTable, PlainLines, Progress
     from hpo.interrupt import graceful
@@ -90,14 +90,13 @@ def follow_trials(opened: "Opened", n_workers: int) -> bool:
     from hpo.study_page import kept_up
 
     place = opened.place
-    best = best_trial(place.study)
     over = ended(place.study)
     progress = Progress(
         columns=list(searched(place.config.hyperparameters)),
         epochs=place.config.training.epochs,
         n_total=opened.budget.trials,
         deadline=opened.deadline,
-        best=(best.number, best.value) if best and best.value is not None else None,
+        find_best=lambda: best_of(configurations_of(place.study)),
         begun={trial.number for trial in place.study.get_trials(deepcopy=False) if is_begun(trial)},
         n_ended=len(over),
         n_pruned=sum(is_pruned(how_it_ended(trial)) for trial in over),

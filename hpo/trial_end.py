@@ -1,6 +1,7 @@
 """What a trial leaves when it is over: its facts, its pictures, its note. All of it may be done again."""
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from optuna.trial import Trial
 
 from hpo import artifacts, notes
-from hpo.config import StudyConfig
+from hpo.config import Objective, StudyConfig
 from hpo.database import DATABASE_ERRORS
 from hpo.paths import StudyPaths
 from hpo.trial_pictures import TrialFilm, draw
@@ -39,6 +40,20 @@ def facts(
     known |= {name: history[-1][name] for name in _LAST_FACTS}
     known["images_per_second"] = sum(row["images_per_second"] for row in history) / len(history)
     return known | ({"earlier_best": f"{better['val_bpd']:.4f} at epoch {better['epoch']:g}"} if better else {})
+
+
+def objective_values(objectives: Sequence[Objective], course: Course) -> list[float]:
+    """What a trial that came to its end is judged by, in the order of its study's objectives; all is to be low.
+
+    Seconds are as this machine took them for training and validation.
+    """
+    last = course.history[-1]
+    known: dict[Objective, float] = {
+        "val_bpd": last["val_bpd"],
+        "latent_dim": float(course.config.latent_dim),
+        "seconds_per_epoch": last["elapsed_s"] / last["epoch"],
+    }
+    return [known[name] for name in objectives]
 
 
 def show(trial: Trial, config: StudyConfig, paths: StudyPaths, course: Course, end: str) -> str | None:

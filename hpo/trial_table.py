@@ -9,7 +9,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config import StudyConfig
-from hpo.configurations import CONFIRMS, CONTINUES, how_it_ended, is_pruned
+from hpo.configurations import BEGUN_ANEW, CONFIRMS, CONTINUES, how_it_ended, is_pruned
 
 # How a trial stands: as its `end` attribute begins, `pruned` without the epoch, and `running` where there is none yet;
 # `continued` where another has gone on with it, `confirmation` where it finished another's values with a new seed.
@@ -24,7 +24,9 @@ class TrialRow:
     order of the study's file; `val_bpd` is the last one reported, whatever became of the
     trial; `curve` holds (epoch, val_bpd) of every report; `end` is the whole story in a phrase; `earlier_best` tells
     of an epoch notably better than the last; `started` and `completed` are local times. A trial that `continues`
-    another has its reports and its time within its own; `own_epochs` and `own_elapsed_s` are without them.
+    another has its reports and its time within its own; `own_epochs` and `own_elapsed_s` are without them, unless it
+    has trained them again for want of a checkpoint.
+    `objectives` are what a finished trial is judged by, in the order of the study's file.
     """
 
     number: int
@@ -49,6 +51,7 @@ class TrialRow:
     confirms: int | None
     own_epochs: float
     own_elapsed_s: float | None
+    objectives: tuple[float, ...]
 
 
 def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
@@ -69,7 +72,7 @@ def trial_row(
     curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
     continues, confirms = trial.user_attrs.get(CONTINUES), trial.user_attrs.get(CONFIRMS)
     heirs = [other.number for other in trials if other.user_attrs.get(CONTINUES) == trial.number]
-    before = trials[continues].user_attrs if continues is not None else {}
+    before = trials[continues].user_attrs if continues is not None and BEGUN_ANEW not in trial.user_attrs else {}
     epoch, elapsed_s = curve[-1][0] if curve else 0.0, facts.get("elapsed_s")
     return TrialRow(
         number=trial.number,
@@ -94,6 +97,7 @@ def trial_row(
         confirms=confirms,
         own_epochs=max(0.0, epoch - before.get("epoch", 0.0)),
         own_elapsed_s=None if elapsed_s is None else elapsed_s - before.get("elapsed_s", 0.0),
+        objectives=tuple(trial.values or ()) if end == "finished" else (),
     )
 
 

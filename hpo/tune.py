@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ from hpo.config import Budget, Pruner, StudyConfig
 from hpo.configurations import configurations, configurations_of
 from hpo.database import StudyError, existing_study
 from hpo.lock import held
-from hpo.next_trial import Plan, next_step
+from hpo.next_trial import Plan, next_step, reserved_s
 from hpo.objective import Workplace
 from hpo.other_study import find_warm_start
 from hpo.paths import StudyPaths, move_aside
 from hpo.source import load_data
-from hpo.study import check_unchanged, create_study, identity, prepare, startup_trials
+from hpo.study import check_unchanged, create_study, identity, make_sampler, prepare, startup_trials
 from hpo.warm_start import WARM_START, WarmStart, warm_start_of
 from hpo.workers import forget_claims
 from hpo.yardstick import validation_yardstick
@@ -50,13 +50,17 @@ class Opened:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Machine and data, found before anything is written; `notices` are to be printed first."""
+    """Machine and data, found before anything is written; `notices` are to be printed first.
+
+    A call's minutes count from `began`, on `time.monotonic()`'s clock, when the images were there.
+    """
 
     config: StudyConfig
     runtime: Runtime
     data: ImageData
     notices: tuple[str, ...]
     warm_start: WarmStart | None = None
+    began: float = field(default_factory=time.monotonic)
 
 
 def prepare_machine(config: StudyConfig, device: str | None) -> Prepared:
@@ -87,7 +91,7 @@ def open_study(prepared: Prepared, fresh: bool) -> Iterator[tuple[Study | None, 
         if study is None and (paths.checkpoints.exists() or paths.artifacts.exists()):
             # Of a study whose database is gone: another study must neither go on from them nor remove them.
             moved = _move_aside(paths)
-        if study is not None and "identity" in study.user_attrs:
+        if study is not None:
             check_unchanged(study, identity(prepared.config, prepared.data), paths)
         yield study, moved
 
@@ -110,18 +114,18 @@ def measure_and_begin(
     line, plan = None, Plan(n_workers)
     if study is None or _is_something_left(study, config, budget):
         measured = forecast.measure(config, data, prepared.runtime)
-        line = forecast.describe(
-            measured, config, budget, len(configurations_of(study)) if study else 0, prepared.runtime
-        )
-        if study is None or "identity" not in study.user_attrs:
-            affordable = measured.affordable_trials(config.budget)
+        plan = measured.plan(budget, n_workers)
+        known = configurations_of(study) if study else []
+        line = forecast.describe(measured, config, budget, known, plan, prepared.runtime)
+        if study is None:
+            kept_s = reserved_s([], config, measured.plan(config.budget, 1))
+            affordable = measured.affordable(config, config.budget, kept_s)
             study = create_study(config, paths, _attributes(prepared, startup_trials(affordable)))
-        plan = _plan(measured, budget, n_workers)
-    prepare(study, config)
+    prepare(study, config, budget.trials)
     _tidy_up(study, paths, config.pruner)
     ppca_bpd = validation_yardstick(paths, data, config.hyperparameters.largest("latent_dim"))
     minutes = budget.timeout_minutes
-    deadline = time.monotonic() + 60 * minutes if minutes else None
+    deadline = prepared.began + 60 * minutes if minutes else None
     place = Workplace(config, paths, study, data, prepared.runtime, plan)
     return Opened(place, ppca_bpd, budget, deadline), line
 
@@ -150,7 +154,7 @@ def with_warm_start(prepared: Prepared, from_study: str, fresh: bool) -> Prepare
     """
     config, other = prepared.config, open_at_hand(from_study)
     study = None if fresh else existing_study(config.name, StudyPaths.of(config.name))
-    if study is None or "identity" not in study.user_attrs:
+    if study is None:
         found = find_warm_start(config, identity(config, prepared.data), other)
         return replace(prepared, warm_start=found, notices=(*prepared.notices, found.described()))
     given = warm_start_of(study)
@@ -168,17 +172,11 @@ def _tidy_up(study: Study, paths: StudyPaths, pruner: Pruner) -> None:
     forget_claims(study, paths)
 
 
-def _plan(measured: forecast.Forecast, budget: Budget, n_workers: int) -> Plan:
-    """Workers side by side share the machine, so each of them is taken to be so many times slower."""
-    call_s = 60 * budget.timeout_minutes if budget.timeout_minutes else math.inf
-    return Plan(n_workers, measured.trial_s * n_workers, forecast.MOST_RESERVED * call_s)
-
-
 def _is_something_left(study: Study, config: StudyConfig, budget: Budget) -> bool:
     trials = study.get_trials(deepcopy=False)
     if any(not trial.state.is_finished() for trial in trials):
         return True
-    step = next_step(configurations(trials), config, Plan(), budget.trials, math.inf)
+    step = next_step(configurations(trials), config, Plan(), budget.trials, math.inf, make_sampler(study, config))
     return step.what != "leave"
 
 
@@ -191,7 +189,7 @@ def _attributes(prepared: Prepared, n_startup_trials: int) -> dict[str, Any]:
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),
         **({WARM_START: prepared.warm_start.as_attribute()} if prepared.warm_start else {}),
-        # Last: a study without it was killed while it was made, and is made again.
+        # Last, as `create_study` says.
         "identity": identity(prepared.config, prepared.data),
     }
 
@@ -203,7 +201,7 @@ def open_for_reading(prepared: Prepared, config_name: str) -> Study:
     """
     config, paths = prepared.config, StudyPaths.of(prepared.config.name)
     study = existing_study(config.name, paths)
-    if study is None or "identity" not in study.user_attrs:
+    if study is None:
         raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={config_name}")
     check_unchanged(study, identity(config, prepared.data), paths)
     return study

@@ -71,19 +71,23 @@ def work(place: Workplace, n_total: int | None, deadline: float | None) -> Gener
     """Run trials until `n_total` configurations were searched and the best confirmed, or until
     `time.monotonic()` has passed `deadline`.
 
-    A trial under way at the deadline stops at its next report point and can be taken up again, as can one whose
-    caller stops between two events. Interrupted trials come first, each under its own number.
+    A trial under way at the deadline stops at the report point nearest to it and can be taken up again, as can one
+    whose caller stops between two events. Interrupted trials come first, each under its own number.
 
     Raises: TrialsFail: they fail one after another; StudyError: the study vanished.
     """
     streak = FailureStreak(place.paths)
     while not _is_past(deadline) and (claim := _claim_next(place, n_total, deadline)):
+        before = time.monotonic()
         with _released(claim, place.paths):
             for event in run_trial(claim.trial, place):
                 _check_still_there(place.paths)
                 yield event
-                if _is_past(deadline) and may_stop_after(event, place):
+                now = time.monotonic()
+                # Of two report points, the one that is nearer to the deadline.
+                if _is_past(deadline, now + (now - before) / 2) and may_stop_after(event, place):
                     return
+                before = now
         streak.take(event)
 
 
@@ -105,7 +109,7 @@ def forget_claims(study: Study, paths: StudyPaths) -> None:
 
 
 def excuse_all(paths: StudyPaths) -> None:
-    """Write down that the leader's death, not a trial's fault, is why its workers die."""
+    """Write down that it is for the leader's sake, not by a trial's fault, that its workers die."""
     for claim in paths.trial_claims():
         with contextlib.suppress(OSError):
             claim.write_text(_OF_A_LEADER)
@@ -124,8 +128,8 @@ def _check_still_there(paths: StudyPaths) -> None:
         )
 
 
-def _is_past(deadline: float | None) -> bool:
-    return deadline is not None and time.monotonic() >= deadline
+def _is_past(deadline: float | None, now: float | None = None) -> bool:
+    return deadline is not None and (time.monotonic() if now is None else now) >= deadline
 
 
 def _begun(trials: list[FrozenTrial]) -> dict[int, FrozenTrial]:
@@ -145,7 +149,8 @@ def _claim_next(place: Workplace, n_total: int | None, deadline: float | None) -
                 return claim
             if any(trial.state == TrialState.WAITING for trial in trials):
                 return _begin_new(place)
-            step = next_step(configurations(trials), place.config, place.plan, n_total, _left(deadline))
+            sampler = place.study.sampler
+            step = next_step(configurations(trials), place.config, place.plan, n_total, _left(deadline), sampler)
             if step.what == "leave":
                 return None
             if step.configuration:

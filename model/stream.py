@@ -30,6 +30,14 @@ class BatchStream:
             part = torch.cat([part, self._permutation(number)[: self._batch_size - len(part)]])
         return part
 
+    def between(self, first: int, last: int) -> Tensor:
+        """The images of batches `first`, ..., `last` - 1, shape (last - first, B)."""
+        begin, end = first * self._batch_size, last * self._batch_size
+        numbers = range(begin // self._n_images, -(-end // self._n_images))
+        whole = torch.cat([self._permutation(number) for number in numbers])
+        offset = numbers.start * self._n_images
+        return whole[begin - offset : end - offset].view(last - first, self._batch_size)
+
     def _permutation(self, number: int) -> Tensor:
         if number != self._number:
             generator = seeded_generator(self._seed, 2, number)

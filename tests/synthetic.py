@@ -78,7 +78,7 @@ def add(
     attributes = ({} if kind == "running" else {"end": end} | (_measured(scores, params) if scores else {})) | facts
     trial = create_trial(
         state=state,
-        value=scores[-1] if state == TrialState.COMPLETE else None,
+        values=_objectives(at_hand.config, scores[-1], params, attributes) if state == TrialState.COMPLETE else None,
         params=params,
         distributions={name: distribution(entry) for name, entry in _searched(at_hand.config).items()},
         intermediate_values=dict(enumerate(scores, start=1)),
@@ -170,6 +170,11 @@ def _measured(scores: tuple[float, ...], params: dict[str, Any]) -> dict[str, An
         "elapsed_s": 20.0 * len(scores),
         "images_per_second": 1100.0,
     }
+
+
+def _objectives(config: StudyConfig, score: float, params: dict[str, Any], facts: dict[str, Any]) -> list[float]:
+    second = {"latent_dim": params.get("latent_dim"), "seconds_per_epoch": facts["elapsed_s"] / facts["epoch"]}
+    return [float(({"val_bpd": score} | second)[name]) for name in config.objectives]
 
 
 def _kept(paths: StudyPaths, files: dict[str, bytes]) -> dict[str, str]:

@@ -105,6 +105,14 @@ def test_a_file_whose_own_name_cannot_be_a_studys_is_refused_by_the_key_that_men
     assert str(refusal.value) == f"{path}: name: {NAME_RULE}, got 'my study'"
 
 
+def test_pruner_and_confirmation_are_off_with_a_second_objective_whatever_the_file_says() -> None:
+    rest = "pruner: {name: halving}\nconfirmation: {top: 3}\n"
+    one, two = (read(f"{SOUND}{rest}objectives: [{names}]\n") for names in ("val_bpd", "val_bpd, seconds_per_epoch"))
+    assert (one.pruner.name, one.confirmation.top) == ("halving", 3)
+    assert (two.pruner.name, two.confirmation.top) == ("none", 0)
+    assert read(SOUND).objectives == ("val_bpd",)
+
+
 def test_a_read_config_cannot_be_changed() -> None:
     config = read(SOUND)
     with pytest.raises(ValueError, match="frozen"):
@@ -240,6 +248,28 @@ def test_a_read_config_cannot_be_changed() -> None:
             "hyperparameters: with model.linear_path reconstruction must be gaussian: pPCA is a Gaussian model",
             id="linear-bernoulli",
         ),
+        pytest.param(f"{SOUND}objectives: val_bpd", "objectives: must be a list, got 'val_bpd'"),
+        pytest.param(f"{SOUND}objectives: []", "objectives: must have at least 1 of them, got []"),
+        pytest.param(
+            f"{SOUND}objectives: [val_bpd, mse]",
+            "objectives.1: must be 'val_bpd', 'latent_dim' or 'seconds_per_epoch', got 'mse'",
+        ),
+        pytest.param(
+            f"{SOUND}objectives: [seconds_per_epoch, val_bpd]",
+            "objectives: must begin with val_bpd, got ['seconds_per_epoch', 'val_bpd']",
+        ),
+        pytest.param(
+            f"{SOUND}objectives: [val_bpd, val_bpd]", "objectives: must not repeat a value, got ['val_bpd', 'val_bpd']"
+        ),
+        pytest.param(
+            hyperparameter("latent_dim: {low: 2, high: 8}") + "objectives: [val_bpd, latent_dim, seconds_per_epoch]",
+            "objectives: must have at most 2 of them, got ['val_bpd', 'latent_dim', 'seconds_per_epoch']",
+        ),
+        pytest.param(
+            f"{SOUND}objectives: [val_bpd, latent_dim]",
+            "objectives: name latent_dim, which is pinned: give hyperparameters.latent_dim a range or choices",
+            id="second-objective-pinned",
+        ),
         pytest.param(f"{SOUND}seed: -1", "seed: must be >= 0, got -1"),
         pytest.param(f"{SOUND}training: {{report_every: 0}}", "training.report_every: must be >= 0.01, got 0"),
         pytest.param(f"{SOUND}training: {{report_every: 1.5}}", "training.report_every: must be <= 1.0, got 1.5"),
@@ -282,7 +312,10 @@ def test_an_unknown_key_is_answered_with_the_nearest_right_one(text: str, key: s
 
 def test_an_unknown_key_like_no_other_is_answered_with_all_that_there_are() -> None:
     (line,) = faults(f"{SOUND}pruner: {{xyz: 1}}")
-    assert line == "pruner.xyz: unknown key; known here: name, startup_trials, warmup_epochs, reduction_factor"
+    assert (
+        line
+        == "pruner.xyz: unknown key; known here: name, startup_trials, warmup_epochs, reduction_factor, rung_spacing"
+    )
 
 
 def test_a_range_beside_choices_is_told_to_be_one_or_the_other() -> None:

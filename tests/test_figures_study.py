@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from hpo.best import Best
+from hpo.configurations import best_of, configurations_of
 from hpo.figures.rate_distortion import RateDistortion, RatePoint, rate_distortion, rate_distortion_data
 from hpo.figures.space import parallel, slices
 from hpo.figures.study import history, importances, learning_curves
@@ -50,54 +52,59 @@ CURVES: dict[int, tuple[tuple[float, float], ...]] = {
     1: ((1.0, 7.5),),
     2: ((1.0, np.nan), (2.0, 6.5)),
 }
+BEST = Best(2, 6.5)
+# The trial of lowest score is another.
+CHOSEN = Best(6, 6.8, (6.9, 7.0))
 NOTHING = TRIALS[TRIALS["kind"] == "nothing of the kind"]
 
 
 def test_history_keeps_the_kinds_apart_and_steps_down_with_finished_trials_alone() -> None:
-    assert history_data(TRIALS) == History(
+    assert history_data(TRIALS, BEST) == History(
         finished=Points((0, 2, 6), (0, 2, 6), (7.0, 6.5, 6.8)),
         pruned=Points((1,), (1,), (7.5,)),
         faulty=Points((4,), (4,), (9.0,)),
-        best=((0, 7.0), (2, 6.5)),
+        best_so_far=((0, 7.0), (2, 6.5)),
+        best=BEST,
         ceiling=None,
     )
 
 
 def test_a_score_far_from_the_rest_is_cut_off() -> None:
     trials = pd.DataFrame({"number": range(11), "kind": "finished", "val_bpd": [*np.linspace(6.0, 7.0, 10), 90.0]})
-    assert history_data(trials).ceiling == pytest.approx(7.5)
-    assert history_data(trials[:10]).ceiling is None
-    assert history_data(trials[:1]).ceiling is None
+    assert history_data(trials, None).ceiling == pytest.approx(7.5)
+    assert history_data(trials[:10], None).ceiling is None
+    assert history_data(trials[:1], None).ceiling is None
 
 
 def test_learning_curves_leave_out_what_is_not_finite_and_trials_without_reports() -> None:
-    assert learning_data(TRIALS, CURVES) == Learning(
+    assert learning_data(TRIALS, CURVES, BEST) == Learning(
         lines=(
             Line(0, "finished", (1.0, 2.0), (7.2, 7.0)),
             Line(1, "pruned", (1.0,), (7.5,)),
             Line(2, "finished", (2.0,), (6.5,)),
         ),
-        best=2,
+        best=BEST,
         ceiling=None,
     )
 
 
 def test_slices_have_a_panel_for_each_hyperparameter() -> None:
-    assert slice_data(TRIALS, (BETA, BATCH)) == Slices(
+    assert slice_data(TRIALS, (BETA, BATCH), BEST) == Slices(
         panels=(
             (BETA, Points((0, 2, 6), (1.0, 0.25, 1.0), (7.0, 6.5, 6.8)), Points((1,), (4.0,), (7.5,))),
             (BATCH, Points((0, 2, 6), (64, 32, 32), (7.0, 6.5, 6.8)), Points((1,), (32,), (7.5,))),
         ),
-        best=2,
+        best=BEST,
         ceiling=None,
     )
 
 
 def test_parallel_coordinates_place_values_within_their_ranges() -> None:
-    assert parallel_data(TRIALS, (BETA, BATCH)) == Parallel(
+    assert parallel_data(TRIALS, (BETA, BATCH), BEST) == Parallel(
         axes=(BETA, BATCH),
         finished=((0, (0.5, 0.75), 7.0), (2, (0.0, 0.25), 6.5), (6, (0.5, 0.25), 6.8)),
         pruned=((1.0, 0.25),),
+        best=BEST,
     )
 
 
@@ -108,7 +115,7 @@ def test_a_position_is_linear_or_logarithmic_or_of_a_choice() -> None:
 
 
 def test_the_rate_distortion_plane_has_finished_and_pruned_trials_and_the_linear_model_in_order() -> None:
-    data = rate_distortion_data(TRIALS, ((4, 60.0, -1000.0), (2, 40.0, -500.0)))
+    data = rate_distortion_data(TRIALS, ((4, 60.0, -1000.0), (2, 40.0, -500.0)), BEST)
     assert data == RateDistortion(
         points=(
             RatePoint(0, 100.0, -2000.0, 1.0, 8, True),
@@ -117,17 +124,17 @@ def test_the_rate_distortion_plane_has_finished_and_pruned_trials_and_the_linear
             RatePoint(6, 110.0, -2500.0, 1.0, 8, True),
         ),
         linear=((2, 40.0, -500.0), (4, 60.0, -1000.0)),
-        best=2,
+        best=BEST,
     )
 
 
 def test_no_trial_makes_empty_data_everywhere() -> None:
     nobody = Points((), (), ())
-    assert history_data(NOTHING) == History(nobody, nobody, nobody, (), None)
-    assert learning_data(NOTHING, {}) == Learning((), None, None)
-    assert slice_data(NOTHING, (BETA,)) == Slices(((BETA, nobody, nobody),), None, None)
-    assert parallel_data(NOTHING, (BETA,)) == Parallel((BETA,), (), ())
-    assert rate_distortion_data(NOTHING, ()) == RateDistortion((), (), None)
+    assert history_data(NOTHING, None) == History(nobody, nobody, nobody, (), None, None)
+    assert learning_data(NOTHING, {}, None) == Learning((), None, None)
+    assert slice_data(NOTHING, (BETA,), None) == Slices(((BETA, nobody, nobody),), None, None)
+    assert parallel_data(NOTHING, (BETA,), None) == Parallel((BETA,), (), (), None)
+    assert rate_distortion_data(NOTHING, (), None) == RateDistortion((), (), None)
 
 
 def words(figure: Figure) -> str:
@@ -145,12 +152,42 @@ def rendered(figure: Figure) -> str:
 
 
 def test_each_figure_renders_and_its_title_states_what_is_seen() -> None:
-    assert "The best is trial 2 with 6.500: 3 trials finished, 1 pruned" in rendered(history(history_data(TRIALS)))
-    assert "1 of 3 trials were stopped early (×)" in rendered(learning_curves(learning_data(TRIALS, CURVES)))
+    assert "Best: trial 2 with 6.500; 3 trials finished, 1 pruned" in rendered(history(history_data(TRIALS, BEST)))
+    assert "1 of 3 trials were stopped early (×)" in rendered(learning_curves(learning_data(TRIALS, CURVES, BEST)))
     shown = rendered(importances({"beta": 0.25, "latent_dim": 0.75}, 5, 24))
     assert "Latent dimension sets the best 5 of 24 apart most" in shown and "75 %" in shown
-    assert "Trial 2 scores best, 6.500: in a ring" in rendered(slices(slice_data(TRIALS, (BETA, BATCH))))
-    assert "learning rate" not in rendered(parallel(parallel_data(TRIALS, (BETA, BATCH))))
+    assert "In a ring the best: trial 2, 6.500" in rendered(slices(slice_data(TRIALS, (BETA, BATCH), BEST)))
+    assert "learning rate" not in rendered(parallel(parallel_data(TRIALS, (BETA, BATCH), BEST)))
+
+
+def ring_on(figure: Figure) -> tuple[float, float]:
+    """Where the mark of the best lies."""
+    (ring,) = (line for line in figure.axes[0].lines if str(line.get_label()).startswith("best"))
+    x, y = ring.get_data()
+    return float(np.ravel(x)[0]), float(np.ravel(y)[0])
+
+
+def test_where_new_seeds_have_chosen_figures_mark_that_trial_and_the_step_line_stays_the_lowest() -> None:
+    drawn = history(history_data(TRIALS, CHOSEN))
+    shown = rendered(drawn)
+    assert "Best by the mean of 2 new seeds: trial 6 with 6.950; 3 trials finished" in shown
+    assert ring_on(drawn) == (6, 6.8)
+    (steps,) = (line for line in drawn.axes[0].lines if line.get_label() == "lowest so far")
+    assert list(steps.get_ydata()) == [7.0, 6.5, 6.5]  # type: ignore[arg-type]
+    drawn = slices(slice_data(TRIALS, (BETA, BATCH), CHOSEN))
+    assert "In a ring the best by the mean of 2 new seeds: trial 6, 6.950" in rendered(drawn)
+    assert ring_on(drawn) == (1.0, 6.8)
+    for figure in (
+        learning_curves(learning_data(TRIALS, CURVES, CHOSEN)),
+        parallel(parallel_data(TRIALS, (BETA, BATCH), CHOSEN)),
+        rate_distortion(rate_distortion_data(TRIALS, (), CHOSEN)),
+    ):
+        (legend,) = figure.legends
+        assert "best by the mean of 2 new seeds: trial 6" in [text.get_text() for text in legend.get_texts()]
+    (thick,) = (
+        line for line in parallel(parallel_data(TRIALS, (BETA,), CHOSEN)).axes[0].lines if line.get_linewidth() > 3
+    )
+    assert list(thick.get_ydata()) == pytest.approx([0.5, 0.4])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -164,27 +201,27 @@ def test_each_figure_renders_and_its_title_states_what_is_seen() -> None:
 )
 def test_the_rate_distortion_title_counts_who_beats_the_linear_model(linear_nats: float, title: str) -> None:
     linear = tuple((size, 100.0, linear_nats - 100) for size in (8, 16, 32))
-    assert title in rendered(rate_distortion(rate_distortion_data(TRIALS, linear)))
+    assert title in rendered(rate_distortion(rate_distortion_data(TRIALS, linear, BEST)))
 
 
 def test_the_rate_distortion_plane_renders_without_the_linear_model_and_with_one_beta() -> None:
     alike = TRIALS.assign(beta=0.0)
-    shown = rendered(rate_distortion(rate_distortion_data(alike, ())))
+    shown = rendered(rate_distortion(rate_distortion_data(alike, (), BEST)))
     assert "What each trial bought" in shown and "pPCA" not in shown
 
 
 def test_history_without_a_finished_trial_says_so() -> None:
-    shown = rendered(history(history_data(TRIALS[TRIALS["kind"] != "finished"])))
+    shown = rendered(history(history_data(TRIALS[TRIALS["kind"] != "finished"], None)))
     assert "No trial has finished yet: 1 pruned, 1 faulty" in shown
 
 
 def test_marks_beyond_the_edge_are_counted_in_the_legend() -> None:
     trials = pd.DataFrame({"number": range(11), "kind": "finished", "val_bpd": [*np.linspace(6.0, 7.0, 10), 90.0]})
-    assert "finished (1 beyond the upper edge)" in rendered(history(history_data(trials)))
+    assert "finished (1 beyond the upper edge)" in rendered(history(history_data(trials, None)))
 
 
 def test_a_drawing_is_the_same_bytes_each_time() -> None:
-    first, second = (as_svg(history(history_data(TRIALS))) for _ in range(2))
+    first, second = (as_svg(history(history_data(TRIALS, BEST))) for _ in range(2))
     assert first == second
 
 
@@ -208,7 +245,7 @@ def test_a_logarithmic_axis_has_few_round_marks(low: float, high: float, marks: 
 
 @pytest.mark.parametrize("n_axes", [1, 3, 5])
 def test_slices_render_at_any_number_of_hyperparameters(n_axes: int) -> None:
-    figure = slices(slice_data(TRIALS, (BETA, BATCH, BETA, BETA, BATCH)[:n_axes]))
+    figure = slices(slice_data(TRIALS, (BETA, BATCH, BETA, BETA, BATCH)[:n_axes], BEST))
     assert len(figure.axes) == n_axes
     rendered(figure)
 
@@ -221,11 +258,12 @@ def test_a_whole_search_renders_from_its_database(tmp_path: Path) -> None:
     curves = {row.number: row.curve for row in trial_rows(at_hand.study, at_hand.config)}
     curve = yardstick_of(at_hand.study, at_hand.paths).curve
     linear = [(size, one.rate_nats, one.distortion_nats) for size, one in curve.items()]
+    best = best_of(configurations_of(at_hand.study))
     for figure in (
-        history(history_data(trials)),
-        learning_curves(learning_data(trials, curves)),
-        slices(slice_data(trials, axes)),
-        parallel(parallel_data(trials, axes)),
-        rate_distortion(rate_distortion_data(trials, linear)),
+        history(history_data(trials, best)),
+        learning_curves(learning_data(trials, curves, best)),
+        slices(slice_data(trials, axes, best)),
+        parallel(parallel_data(trials, axes, best)),
+        rate_distortion(rate_distortion_data(trials, linear, best)),
     ):
         rendered(figure)

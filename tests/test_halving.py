@@ -12,9 +12,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpo.config import Budget, Confirmation, Pruner, StudyConfig, Training
 from hpo.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, chosen, configurations
 from hpo.entries import Hyperparameters, Range
-from hpo.forecast import Forecast, describe, expected_share, kept_s
-from hpo.halving import Course, Halving
-from hpo.next_trial import Plan, next_step, reserved_s
+from hpo.forecast import Forecast, describe, disk_bytes, expected_share
+from hpo.halving import Course, Halving, courses_of
+from hpo.next_trial import Left, Plan, next_step, reserved_s, what_is_left
 from hpo.sampler import ConfigurationSampler, seen
 from hpo.search_space import distributions
 from model.runtime import Runtime
@@ -69,13 +69,13 @@ def courses(*scores: Sequence[float]) -> list[Course]:
 
 
 @pytest.mark.parametrize(
-    ("first", "factor", "n_reports", "rungs"),
+    ("first", "spacing", "n_reports", "rungs"),
     [(1, 3, 10, (1, 3, 9)), (1, 3, 9, (1, 3)), (2, 2, 10, (2, 4, 8)), (0, 4, 3, (1,)), (5, 3, 4, ())],
 )
-def test_rungs_are_powers_of_the_factor_below_the_last_report(
-    first: int, factor: int, n_reports: int, rungs: tuple[int, ...]
+def test_rungs_are_multiples_by_powers_of_the_spacing_below_the_last_report(
+    first: int, spacing: int, n_reports: int, rungs: tuple[int, ...]
 ) -> None:
-    assert Halving.of(first, factor, n_reports).rungs == rungs
+    assert Halving.of(first, spacing, 3, n_reports).rungs == rungs
 
 
 def test_one_goes_on_at_a_rung_if_it_is_among_the_best_third_there() -> None:
@@ -103,6 +103,40 @@ def test_the_best_paused_one_of_the_highest_rung_is_promoted_first() -> None:
 def test_one_that_is_not_paused_counts_and_is_not_promoted() -> None:
     best, *others = courses([6.5], [7.0], [7.1])
     assert Halving((1,), 3).promoted([Course(best.number, best.scores, False), *others]) is None
+
+
+def test_one_that_is_expected_to_end_no_better_than_what_has_ended_is_left_where_it_is() -> None:
+    others = [Course(number, {1: 7.0 + number}, True, 6.9 + number) for number in (2, 3)]
+    paused = Course(1, {1: 6.8}, True, 6.6)
+    for expected, promoted in ((6.7, 1), (6.5, None)):
+        ended = Course(0, {1: 7.5, 2: 6.4}, False, expected, has_ended=True)
+        assert Halving((1,), 2).promoted([ended, paused, *others]) == promoted
+    unexpected = [Course(one.number, one.scores, one.is_paused, None, one.has_ended) for one in (ended, paused)]
+    assert Halving((1,), 2).promoted(unexpected) == 1
+    both = known(("finished", [7.0, 6.9], {}), ("pruned", [7.1], {}))
+    assert [course.has_ended for course in courses_of(both, None)] == [True, False]
+
+
+class _Expecting(ConfigurationSampler):
+    """Expects that all end alike, whatever they have scored."""
+
+    def __init__(self) -> None:
+        super().__init__("tpe", distributions(SPACE), seed=0, n_startup_trials=1, n_reports=9)
+
+    def expected_ends(self, known: Sequence[Configuration]) -> dict[int, float]:
+        return {one.number: 6.0 for one in known}
+
+
+def test_where_no_paused_one_may_still_win_others_are_begun_until_there_are_enough() -> None:
+    scores = [7.0, 6.9, 6.8, 6.7, 6.6, 6.5, 6.4, 6.3, 6.2]
+    have = known(("finished", scores, {}), *(("pruned", [6.5 + number / 10], {}) for number in range(5)))
+    alone = config(top=0)
+
+    def step(n_total: int, sampler: ConfigurationSampler | None) -> str:
+        return next_step(have, alone, Plan(), n_total, inf, sampler).what
+
+    assert (step(7, None), step(6, None)) == ("enqueue", "enqueue")
+    assert (step(7, _Expecting()), step(6, _Expecting())) == ("begin", "leave")
 
 
 def test_trials_that_continue_or_confirm_another_are_one_configuration() -> None:
@@ -180,9 +214,11 @@ def test_confirmation_can_be_switched_off_and_then_one_still_finishes() -> None:
 
 def test_the_search_stops_when_what_is_left_is_needed_for_confirmation() -> None:
     found = known(("finished", [6.5], {}), ("finished", [6.6], {}), ("pruned", [6.9], {}))
-    assert reserved_s(found, None, config().confirmation, Plan()) == 40.0, "two seeds of each of two, ten seconds each"
-    assert reserved_s(found, None, config().confirmation, Plan(n_workers=4)) == 10.0
-    assert reserved_s(found, None, config().confirmation, Plan(most_reserved_s=15.0)) == 15.0
+    assert reserved_s(found, config(), Plan()) == 40.0, "two seeds of each of two, ten seconds each"
+    assert reserved_s(found, config(), Plan(n_workers=4)) == 10.0
+    assert reserved_s(found, config(), Plan(most_reserved_s=15.0)) == 15.0
+    assert reserved_s([], config(), Plan(trial_s=10.0)) == 60.0, "both are to be brought to their end first"
+    assert reserved_s([], config(pruner="median"), Plan(trial_s=10.0)) == 40.0, "the search brings them there"
     assert what(found, n_total=None, left_s=41.0)[0] == "begin"
     assert what(found, n_total=None, left_s=40.0) == ("enqueue", 0, {CONFIRMS: 0, UNSTOPPED: True})
 
@@ -194,10 +230,12 @@ def test_the_sampler_sees_a_configuration_once_however_many_trials_it_was_given_
     assert one.intermediate_values == {1: 7.0, 2: 6.5}
 
 
-@pytest.mark.parametrize("name", ["tpe", "gp", "random"])
+@pytest.mark.parametrize("name", ["curves", "tpe", "gp", "random"])
 def test_each_sampler_suggests_the_same_again_and_never_twice_the_same(name: str) -> None:
     def suggested() -> list[float]:
-        study = optuna.create_study(sampler=ConfigurationSampler(name, distributions(SPACE), 0, n_startup_trials=2))
+        study = optuna.create_study(
+            sampler=ConfigurationSampler(name, distributions(SPACE), 0, n_startup_trials=2, n_reports=3)
+        )
         for _ in range(5):
             trial = study.ask()
             study.tell(trial, trial.suggest_float("beta", 0.1, 10.0, log=True))
@@ -209,22 +247,40 @@ def test_each_sampler_suggests_the_same_again_and_never_twice_the_same(name: str
 
 
 def test_the_plan_tells_rungs_configurations_and_what_is_kept_for_confirmation() -> None:
-    forecast = Forecast(images_per_second=1000.0, trial_s=90.0, disk_bytes=1e6)
+    forecast = Forecast(images_per_second=1000.0, trial_s=90.0, checkpoint_bytes=40e6)
     runtime = Runtime(torch.device("cpu"), "float32")
     study = config(top=3, seeds=2)
-    # One rung at 1, one at 3 of 9: 1/9 of all, 2/9 of a third, 6/9 of a ninth.
-    share = 1 / 9 + 2 / 27 + 6 / 81
-    assert expected_share(Halving((1, 3), 3), 9) == pytest.approx(share)
+    # Rungs at 1, 2, 4 and 8 of 9: 1/9 of all, 1/9 of a third, 2/9 of a ninth, 4/9 of a 27th, 1/9 of an 81st.
+    share = (1 + 1 / 3 + 2 / 9 + 4 / 27 + 1 / 81) / 9
+    assert expected_share(Halving((1, 2, 4, 8), 3), 9) == pytest.approx(share)
     assert expected_share(None, 9) == 1.0
-    told = describe(forecast, study, Budget(timeout_minutes=60), 0, runtime)
-    n_configurations = round((3600 - 6 * 90) / (share * 90))
-    assert f"60 min buy about {n_configurations} configurations of up to 9 epochs" in told
-    assert "where all but the best 1 in 3 pause after epoch 1, 3" in told
-    assert "9 min to train the best 3 again with 2 new seeds each" in told
-    assert "1 min" not in describe(forecast, config(top=0), Budget(timeout_minutes=60), 0, runtime)
-    assert kept_s(90.0, study.confirmation, 600.0) == 200.0, "a third at most"
-    whole = describe(forecast, study, Budget(trials=10), 4, runtime)
-    assert f"6 configurations of up to 9 epochs take about {6 * share * 90 / 60:.0f} min" in whole
+    hour = Budget(timeout_minutes=60)
+    told = describe(forecast, study, hour, [], forecast.plan(hour, 1), runtime)
+    n_configurations = round((3600 - 9 * 90) / (share * 90))
+    # At least as many as if each were trained to its end.
+    assert f"60 min buy 31 to {n_configurations} configurations of up to 9 epochs" in told
+    assert "where what is not among the best 1 in 3 pauses after epoch 1, 2, 4, 8" in told
+    assert "14 min to bring the best 3 to their end and train them again with 2 new seeds each" in told
+    bare = describe(forecast, config(top=0), hour, [], forecast.plan(hour, 1), runtime)
+    assert "2 min to bring the best to its end" in bare
+    assert forecast.plan(Budget(timeout_minutes=10), 1).most_reserved_s == 200.0, "a third at most"
+    begun = known(*[("pruned", [7.0], {})] * 4)
+    whole = describe(forecast, study, Budget(trials=10), begun, forecast.plan(Budget(trials=10), 1), runtime)
+    assert f"6 configurations of up to 9 epochs take about {6 * share * 90 / 60:.0f} min to 9 min" in whole
+
+
+def test_halving_buys_more_configurations_and_its_disk_holds_the_paused_ones() -> None:
+    forecast = Forecast(images_per_second=1000.0, trial_s=60.0, checkpoint_bytes=40e6)
+    hour, halves, whole = Budget(timeout_minutes=60), config(top=0), config(top=0, pruner="median")
+    assert forecast.affordable(whole, hour, kept_s=0.0) == 60
+    assert forecast.affordable(halves, hour, kept_s=0.0) > 2 * 60
+    assert forecast.affordable(halves, Budget(trials=7, timeout_minutes=60), kept_s=0.0) == 7
+    # 81 configurations, 27 of which pass the first rung: 8 checkpoints each at three rungs and 3 at the fourth.
+    n_trials, n_checkpoints = 81 + 27 + 9 + 3 + 1, 3 + 1 + 3 * 8 + 3
+    assert disk_bytes(forecast, halves, 81, n_workers=1) == pytest.approx(
+        10e6 + 0.7e6 * n_trials + 40e6 * n_checkpoints
+    )
+    assert disk_bytes(forecast, whole, 81, n_workers=2) == pytest.approx(10e6 + 0.7e6 * 81 + 40e6 * 5)
 
 
 def test_what_was_kept_for_confirmation_and_is_not_needed_goes_to_the_search() -> None:
@@ -244,3 +300,34 @@ def test_a_study_by_halving_keeps_the_time_to_bring_one_to_its_end_also_without_
 def test_nothing_is_confirmed_before_its_time_while_another_may_still_be_better() -> None:
     found = known(("finished", [6.5], {}), ("running", [6.4], {}))
     assert what(found, n_total=2, top=1, left_s=500.0) == ("wait", None, {})
+
+
+def left_of(*kinds: Kind, **more: Any) -> Left:
+    study = optuna.create_study()
+    study.set_user_attr("startup_trials", 3)
+    study.add_trials(trials(*kinds))
+    return what_is_left(study, config(**more))
+
+
+def test_what_is_left_are_paused_trials_that_can_go_on_and_new_seeds_that_have_not_come_to_their_end() -> None:
+    best: list[Kind] = [("finished", [6.5], {}), ("finished", [6.6], {}), ("finished", [6.7], {})]
+    seeds: list[Kind] = [("finished", [6.8], {CONFIRMS: number}) for number in (0, 0, 1, 1)]
+    assert left_of(*best) == Left(goes_on=False, n_seeds_missing=4, n_seeds=4)
+    assert left_of(*best, *seeds[:2], ("running", [], {CONFIRMS: 1})) == Left(False, 2, 4)
+    assert left_of(*best, *seeds) == Left(False, 0, 4)
+    assert left_of(*best, top=0) == Left(False, 0, 0)
+    paused: list[Kind] = [("pruned", [7.0], {}), ("pruned", [6.9], {})]
+    assert left_of(*paused) == Left(True, 4, 4), "both can be brought to their end"
+    assert left_of(*paused, pruner="median") == Left(False, 0, 0), "stopped for good"
+
+
+def test_the_next_step_names_what_another_call_would_do_and_what_is_possible_now() -> None:
+    confirm, go_on = Left(True, 3, 6).commands("small"), Left(True, 0, 6).commands("small")
+    assert confirm.startswith(
+        "make tune STUDY=small again, which would confirm the best (3 of 6 new seeds are missing)"
+    )
+    assert confirm.endswith("; or make best-retrain STUDY=small, which takes the best so far")
+    assert (
+        go_on == "make best-retrain STUDY=small; or make tune STUDY=small again, which would go on with paused trials"
+    )
+    assert Left(False, 0, 6).commands("small") == ""

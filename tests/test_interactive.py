@@ -14,13 +14,13 @@ from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
 from hpo import artifacts, study_page
+from hpo.best import Best
 from hpo.figures.interactive import learning_curves, rate_distortion, score_against_compute
 from hpo.figures.interactive_data import (
     BetaScale,
     Linear,
     Spending,
     Trial,
-    best_finished,
     beta_scale,
     marker_sizes,
     rate_distortion_window,
@@ -93,11 +93,6 @@ def test_rate_and_distortion_are_looked_at_where_the_finished_trials_lie() -> No
     assert distortions[0] < -2600 and distortions[1] < -1500, "with the linear model's course beneath them"
 
 
-def test_the_best_is_the_finished_trial_of_lowest_score() -> None:
-    assert best_finished((replace(PRUNED, val_bpd=1.0), *TRIALS)) == BETTER
-    assert best_finished((PRUNED,)) is None
-
-
 def test_colours_are_named_at_round_places_of_the_log_scale() -> None:
     scale = beta_scale([0.1, 1.0, 10.0])
     assert scale == BetaScale((-1.0, 0.0, 1.0), (-1.0, -0.5, 0.0, 0.5, 1.0), ("0.1", "0.32", "1", "3.2", "10"))
@@ -134,7 +129,7 @@ def test_a_weight_of_zero_makes_the_scale_linear_and_is_labelled_zero() -> None:
 
 
 def test_learning_curves_have_gaps_between_trials_and_crosses_at_prunings() -> None:
-    figure = learning_curves(TRIALS)
+    figure = learning_curves(TRIALS, Best(2, 6.9))
     finished = trace(figure, "finished")
     assert list(finished.x) == [1.0, 2.0, None, 1.0, 2.0, None]
     assert list(finished.y) == [7.4, 7.0, None, 7.3, 6.9, None]
@@ -144,6 +139,11 @@ def test_learning_curves_have_gaps_between_trials_and_crosses_at_prunings() -> N
     assert list(trace(figure, "best: trial 2").y) == [7.3, 6.9, None]
     stops = trace(figure, "stopped by the pruner")
     assert (list(stops.x), list(stops.y), stops.marker.symbol) == ([1.0], [7.6], "x")
+
+
+def test_learning_curves_mark_the_trial_that_new_seeds_have_chosen() -> None:
+    figure = learning_curves(TRIALS, Best(0, 7.0, (7.1,)))
+    assert list(trace(figure, "best by a new seed: trial 0").y) == [7.4, 7.0, None]
 
 
 def test_scores_stand_where_the_compute_was_spent() -> None:
@@ -156,7 +156,7 @@ def test_scores_stand_where_the_compute_was_spent() -> None:
 
 
 def test_figures_are_stored_without_plotlys_template_and_as_plain_numbers() -> None:
-    for figure in (rate_distortion(TRIALS, (), ()), learning_curves(TRIALS), score_against_compute(TRIALS)):
+    for figure in (rate_distortion(TRIALS, (), ()), learning_curves(TRIALS, None), score_against_compute(TRIALS)):
         stored = figure.to_json()
         assert len(stored) < 5000
         assert "bdata" not in stored, "packed arrays, which an older plotly in the browser does not draw"

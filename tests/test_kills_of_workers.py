@@ -111,7 +111,7 @@ def test_when_the_leader_is_killed_its_workers_die_and_the_next_call_goes_on(fol
     audit_against_the_reference(folder)
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("signals", [1, 2, 3])
 def test_workers_asked_to_stop_leave_their_trials_to_be_gone_on_with(signals: int, folder: Path) -> None:
     leader = start_workers(folder)
     for _ in range(signals):

@@ -43,12 +43,15 @@ def row(kind: Kind, end: str, *, reported: bool = True) -> TrialRow:
         confirms=None,
         own_epochs=2.0 if reported else 0.0,
         own_elapsed_s=1234.4 if reported else None,
+        objectives=(6.93124,) if kind == "finished" else (),
     )
 
 
 def test_a_trials_note_has_its_end_picture_results_and_hyperparameters() -> None:
     note = trial_note(
-        row("pruned", "pruned at epoch 2: 6.9312 against the median 6.8420"), Pruner(), "/artifacts/1/4/abc"
+        row("pruned", "pruned at epoch 2: 6.9312 against the median 6.8420"),
+        Pruner(name="median"),
+        "/artifacts/1/4/abc",
     )
     assert note.startswith("**Pruned at epoch 2: 6.9312 against the median 6.8420.**\n")
     assert "worse than the median of the finished trials at this epoch" in note

@@ -118,7 +118,7 @@ def study_of(folder: Path) -> optuna.Study:
 def test_an_interrupted_search_says_what_it_leaves_and_the_next_call_goes_on(interrupted: str, tuned: str) -> None:
     assert "Stopping after the epoch under way" in interrupted
     # After the first report or the second: the signal may come before the process goes on from its line.
-    (n_reports,) = re.findall(r"Trial 0 is paused after (\d) reports; the next call goes on with it", interrupted)
+    (n_reports,) = re.findall(r"Trial 0 was interrupted after (\d) reports; the next call goes on with it", interrupted)
     assert f"trial 0 goes on after epoch {n_reports}" in tuned
 
 

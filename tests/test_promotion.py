@@ -11,6 +11,7 @@ from hpo.configurations import CONFIRMS, CONTINUES, best_trial, configurations, 
 from hpo.objective import Notice, TrialReported, TrialStarted, Workplace
 from hpo.paths import StudyPaths
 from hpo.study import prepare
+from hpo.trial_table import trial_row
 from hpo.workers import work
 from model.data import ImageData
 from model.runtime import Runtime
@@ -110,6 +111,21 @@ def test_a_trial_whose_checkpoint_is_gone_begins_anew_and_comes_to_the_same(plac
     assert any("begins anew" in text for text in notices)
     scores = place.study.trials[under_way.number].intermediate_values
     assert scores[1] == before.intermediate_values[1]
+    row = trial_row(place.study.trials[under_way.number], place.config, place.study.trials)
+    assert (row.own_epochs, row.own_elapsed_s) == (row.epoch, row.elapsed_s), "it has trained all of them"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_promoted_trial_whose_checkpoint_was_not_kept_says_that_it_begins_at_the_start(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpo.checkpoints.N_PAUSED", 0)
+    events = work(place, N_CONFIGURATIONS, None)
+    started = next(event for event in events if isinstance(event, TrialStarted) and event.continues is not None)
+    assert started.epoch == 0
+    reported = next(event for event in events if isinstance(event, TrialReported))
+    assert (reported.number, reported.metrics.epoch) == (started.number, 1)
+    events.close()
 
 
 def test_the_checkpoints_kept_are_of_the_best_and_of_those_that_can_go_on(place: Workplace) -> None:

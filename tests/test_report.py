@@ -24,7 +24,8 @@ from hpo.gallery import MAX_CARDS, N_FULL, gallery, ranked
 from hpo.report import PAGE_BYTES, rendered, try_to_write_report, write_report
 from hpo.report_data import Importances, Retrained, Setting, find_importances, study_report
 from hpo.report_figures import FIGURES
-from hpo.summary import findings
+from hpo.status import described, status_of
+from hpo.summary import findings, next_step
 from hpo.trial_table import trial_rows
 from hpo.yardstick import Yardstick
 from tests import synthetic
@@ -623,3 +624,25 @@ def test_the_confirmed_choice_is_the_answer_and_the_luckier_trial_is_named(begin
     text = read(at_hand).text
     assert "Trial 0 scored 6.6000 itself, which new seeds have not confirmed" in text
     assert "Confirmed with a new seed: 6.7500" in findings(at_hand.study, at_hand.config, {})
+
+
+def test_a_choice_that_lacks_new_seeds_is_told_with_what_is_to_be_done(begin: Begin) -> None:
+    at_hand = begin(file={"confirmation": {"top": 1, "seeds": 2}, "budget": {"trials": 1}})
+    synthetic.add(at_hand, *[7.3] * 5, 6.6)
+    synthetic.add(at_hand, *[7.3] * 5, 6.9, confirms=0)
+    status = status_of(at_hand.study, at_hand.config, at_hand.paths)
+    missing = "make tune STUDY=small again, which would confirm the best (1 of 2 new seeds are missing)"
+    assert described(status, at_hand.config, "small")[-1].startswith(f"Next: {missing}")
+    assert next_step(at_hand.study, at_hand.config, "small").startswith(f"Next: {missing}")
+    synthetic.add(at_hand, *[7.3] * 5, 6.7, confirms=0)
+    assert next_step(at_hand.study, at_hand.config, "small").startswith("Next: make best-retrain STUDY=small   (")
+
+
+def test_trials_that_pause_and_trials_that_were_interrupted_have_two_words(begin: Begin) -> None:
+    at_hand = begin(file={"pruner": {"name": "halving"}})
+    synthetic.add(at_hand, *[7.3] * 5, 6.6)
+    synthetic.add(at_hand, 7.5, 7.4, end="pruned at epoch 1: 7.4000, place 2 of 2")
+    synthetic.add(at_hand, 7.5, end="running")
+    told = findings(at_hand.study, at_hand.config, {})
+    assert any(line.startswith("1 of 2 trials paused at a rung; ") for line in told)
+    assert "Trial 2 was interrupted after 1 reports; the next call goes on with it" in told

@@ -17,6 +17,7 @@ from hpo.status import described, status_of
 from hpo.workers import forget_claims, work
 from model.data import ImageData
 from model.runtime import Runtime
+from tests import synthetic
 from tests.test_study import CONFIG, begin, place_of
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -63,6 +64,19 @@ def test_trials_are_counted_by_how_they_ended_and_the_best_is_named(place: Workp
     assert status.counts == {"finished": n_finished, "pruned": n_pruned}
     best = min(trial.value for trial in place.study.trials if trial.state == TrialState.COMPLETE and trial.value)
     assert f"val_bpd {best:.4f} after 3 epochs: beta " in told(place)["best"][0]
+
+
+def test_the_best_is_the_confirmed_one_with_the_mean_of_its_new_seeds(tmp_path: Path) -> None:
+    at_hand = synthetic.begin(tmp_path, "small")
+    lucky, steady = (synthetic.add(at_hand, *[7.0] * 5, score) for score in (6.5, 6.6))
+    for number, scores in ((lucky, (6.8, 6.7)), (steady, (6.61, 6.63))):
+        for score in scores:
+            synthetic.add(at_hand, *[7.0] * 5, score, confirms=number)
+    line = described(status_of(at_hand.study, at_hand.config, at_hand.paths), at_hand.config, "small")[1]
+    epochs = at_hand.config.training.epochs
+    assert line.startswith(
+        f"best: trial {steady}, val_bpd 6.6000 after {epochs} epochs (confirmed with 2 new seeds: 6.6200): beta "
+    )
 
 
 def test_a_trial_with_a_living_worker_is_told_from_an_interrupted_one(place: Workplace) -> None:

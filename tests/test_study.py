@@ -11,10 +11,11 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from hpo.checkpoints import N_KEPT, unneeded
 from hpo.config import Budget, Confirmation, Pruner, StudyConfig, Training
+from hpo.configurations import CONFIRMS
 from hpo.database import StudyError, existing_study
 from hpo.entries import Choices, Hyperparameters, Range
 from hpo.lock import held
@@ -28,6 +29,7 @@ from hpo.study import (
     identity,
     make_pruner,
     prepare,
+    pruned_end,
     startup_trials,
 )
 from hpo.workers import work
@@ -89,7 +91,7 @@ def test_a_search_cut_into_calls_suggests_what_one_call_would(tmp_path: Path, ca
         url = f"sqlite:///{database}"
         for n_trials in cuts:
             study = optuna.create_study(study_name="s", storage=url, load_if_exists=True)
-            study.sampler = ConfigurationSampler("tpe", distributions(SPACE), seed=0, n_startup_trials=4)
+            study.sampler = ConfigurationSampler("tpe", distributions(SPACE), seed=0, n_startup_trials=4, n_reports=3)
             for _ in range(n_trials):
                 trial = study.ask()
                 study.tell(trial, imitated(trial))
@@ -162,6 +164,7 @@ def suggest_tutorial() -> dict[str, object]:
         ({"seed": 1}, "seed was 0, is now 1"),
         ({"training": Training(epochs=4)}, "training.epochs was 3, is now 4"),
         ({"training": Training(epochs=3, report_every=0.5)}, "training.report_every"),
+        ({"objectives": ("val_bpd", "latent_dim")}, 'objectives was ["val_bpd"], is now ["val_bpd", "latent_dim"]'),
         ({"hyperparameters": SPACE.model_copy(update={"batch_size": 64})}, "hyperparameters.batch_size was 32"),
         ({"hyperparameters": SPACE.model_copy(update={"beta": 1.0})}, "hyperparameters.beta"),
         ({"hyperparameters": SPACE.model_copy(update={"reconstruction": "bce"})}, "hyperparameters.reconstruction"),
@@ -189,7 +192,7 @@ def test_a_study_from_before_there_was_a_choice_of_model_goes_on_with_the_model_
     paths: StudyPaths, data: ImageData
 ) -> None:
     begun = identity(CONFIG, data)
-    del begun["hyperparameters.adam_beta2"]
+    del begun["hyperparameters.adam_beta2"], begun["objectives"]
     begun["model"] = json.dumps({"channels": json.loads(begun["model"])["channels"]})
     study = create_study(CONFIG, paths, {"startup_trials": 3, "identity": begun})
     with pytest.raises(StudyError, match=r'adam_beta2 was 0.999, is now 0.98; model was {"architecture":"plain"'):
@@ -226,6 +229,23 @@ def test_an_empty_database_counts_as_no_study(paths: StudyPaths) -> None:
     paths.folder.mkdir(parents=True)
     sqlite3.connect(paths.database).close()
     assert existing_study("small", paths) is None
+
+
+def test_a_study_that_was_half_begun_is_begun_anew(paths: StudyPaths, data: ImageData) -> None:
+    two = CONFIG.model_copy(update={"objectives": ("val_bpd", "latent_dim")})
+    create_study(two, paths, {"startup_trials": 3})
+    assert existing_study("small", paths) is None
+    study = begin(paths, data)
+    assert [direction.name for direction in study.directions] == ["MINIMIZE"]
+    assert existing_study("small", paths) is not None
+
+
+def test_a_study_of_another_program_is_left_alone(paths: StudyPaths) -> None:
+    paths.folder.mkdir(parents=True)
+    study = optuna.create_study(study_name="small", storage=f"sqlite:///{paths.database}")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    with pytest.raises(StudyError, match="its study small was begun by something else"):
+        existing_study("small", paths)
 
 
 def test_one_process_at_a_time_works_on_a_study(paths: StudyPaths) -> None:
@@ -285,6 +305,28 @@ def test_the_median_pruner_waits_for_trials_and_epochs(paths: StudyPaths, data: 
     assert verdicts([7.1, 7.0, 6.9]) == [False] * 3
     assert verdicts([8.0, 8.0, 8.0]) == [False, True, True], "not before one epoch, that is two reports"
     assert verdicts([6.9, 6.8, 6.7]) == [False] * 3
+
+
+def test_trials_that_confirm_the_best_do_not_count_in_the_median() -> None:
+    study = optuna.create_study(pruner=make_pruner(Pruner(name="median", startup_trials=2), Training(epochs=3)))
+
+    def add(score: float, **attributes: int) -> None:
+        scores = {1: score, 2: score}
+        study.add_trial(create_trial(value=score, intermediate_values=scores, user_attrs=attributes))
+
+    def is_pruned(score: float) -> bool:
+        trial = study.ask()
+        for step in (1, 2):
+            trial.report(score, step)
+        return trial.should_prune()
+
+    add(7.0)
+    for _ in range(2):
+        add(6.5, **{CONFIRMS: 0})
+    assert not is_pruned(8.0), "one trial of the search is too few"
+    add(7.0)
+    assert is_pruned(7.1) and not is_pruned(6.9), "against 7.0, whatever the confirmations came to"
+    assert pruned_end(study, 5, 2.0, [7.2, 7.1]).endswith("7.1000 against the median 7.0000")
 
 
 def test_at_most_a_third_of_the_affordable_trials_is_unguided() -> None:

@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 
 from hpo.at_hand import StudyAtHand
 from hpo.config import StudyConfig
+from hpo.configurations import CONFIRMS
 from hpo.database import StudyError
 from hpo.entries import Range
 from hpo.other_study import find_warm_start
@@ -84,6 +85,13 @@ def test_the_best_are_tried_after_the_tutorials_values_once_each_also_after_a_ki
     assert queued == [128, 200, 66, 68]
     prepare(new.study, new.config)
     assert len(new.study.trials) == 4
+    few = synthetic.begin(tmp_path, "few", **{WARM_START: found.as_attribute()})
+    prepare(few.study, few.config, 2)
+    assert len(few.study.trials) == 2, "no more than are asked for"
+    few.study.add_trial(optuna.trial.create_trial(value=7.0, user_attrs={CONFIRMS: 0}))
+    prepare(few.study, few.config, 3)
+    waiting = [trial for trial in few.study.trials if trial.state == optuna.trial.TrialState.WAITING]
+    assert [trial.system_attrs["fixed_params"]["latent_dim"] for trial in waiting] == [128, 200, 66]
     killed = synthetic.begin(tmp_path, "killed", **{WARM_START: found.as_attribute()})
     killed.study.enqueue_trial({"latent_dim": 128})
     prepare(killed.study, killed.config)
@@ -96,7 +104,9 @@ def test_a_sampler_that_knows_other_trials_is_guided_from_the_first_suggestion_o
     def suggested(known: WarmStart) -> list[float]:
         values = []
         for seed in range(20):
-            sampler = ConfigurationSampler("tpe", space, seed, n_startup_trials=10, known=known.trials(space))
+            sampler = ConfigurationSampler(
+                "tpe", space, seed, n_startup_trials=10, n_reports=3, known=known.trials(space)
+            )
             values.append(optuna.create_study(sampler=sampler).ask(space).params["x"])
         return values
 

@@ -351,14 +351,33 @@ def test_a_deadline_pauses_a_trial_between_reports_but_not_after_its_last(
 ) -> None:
     study = begin(paths, data)
     place = place_of(paths, study, data, runtime)
-    clock = iter([0.0, 0.0, 0.0, 9.0])
-    monkeypatch.setattr("hpo.workers.time.monotonic", lambda: next(clock, 9.0))
-    list(work(place, None, 5.0))
-    assert len(begun(study)[0].intermediate_values) == 1
-    clock = iter([0.0, 0.0, 0.0, 0.0, 9.0])
-    list(work(place, None, 5.0))
+    clock = [0.0]
+    monkeypatch.setattr("hpo.workers.time.monotonic", lambda: clock[0])
+    for first_late in (1, place.config.training.epochs):
+        clock[0] = 0.0
+        for event in work(place, None, 5.0):
+            clock[0] += 9.0 * (isinstance(event, TrialReported) and event.metrics.epoch >= first_late)
+        assert len(study.trials[0].intermediate_values) == first_late
     assert study.trials[0].state == TrialState.COMPLETE, "past the deadline at its last report, and ended all the same"
     assert len(study.trials) == 1
+
+
+@pytest.mark.parametrize(("deadline", "n_reports"), [(5.0, 1), (7.0, 2)])
+def test_of_two_report_points_the_one_nearer_to_the_deadline_is_the_last(
+    paths: StudyPaths,
+    data: ImageData,
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+    deadline: float,
+    n_reports: int,
+) -> None:
+    study = begin(paths, data)
+    clock = [0.0]
+    monkeypatch.setattr("hpo.workers.time.monotonic", lambda: clock[0])
+    for event in work(place_of(paths, study, data, runtime), None, deadline):
+        # Every four seconds a report.
+        clock[0] += 4.0 * isinstance(event, TrialReported)
+    assert len(study.trials[0].intermediate_values) == n_reports
 
 
 def test_a_damaged_checkpoint_sends_its_trial_back_to_the_start_and_says_so(

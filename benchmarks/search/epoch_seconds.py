@@ -2,13 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import HuberRegressor
 
+from benchmarks.jsonl import read
 from benchmarks.search.gaussian_process import Array
 from benchmarks.search.protocol import Values
-from benchmarks.search.table import Curve
+from benchmarks.tables import RESULTS
+
+SECONDS = RESULTS / "search_seconds.jsonl"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one epoch of this size took on one core, evaluation included."""
+
+    batch_size: int
+    latent_dim: int
+    seconds: float
+
+
+def read_timings(path: Path = SECONDS) -> list[Timing]:
+    """All that were taken."""
+    return [Timing(line["batch_size"], line["latent_dim"], line["seconds"]) for line in read(path)]
 
 
 @dataclass(frozen=True)
@@ -19,12 +37,11 @@ class EpochSeconds:
     intercepts: Mapping[int, float]
 
     @classmethod
-    def fit(cls, curves: Sequence[Curve]) -> "EpochSeconds":
-        """From the median epoch of each run, by Huber's regression: what disturbed a few runs has little weight."""
-        timed = [curve for curve in curves if curve.seconds]
-        sizes = sorted({curve.values["batch_size"] for curve in timed})
-        log_seconds = np.log([np.median(curve.seconds) for curve in timed])
-        design = np.array([_row(curve.values, sizes) for curve in timed])
+    def fit(cls, timings: Sequence[Timing]) -> "EpochSeconds":
+        """By Huber's regression: one timing that was disturbed has little weight."""
+        sizes = sorted({timing.batch_size for timing in timings})
+        log_seconds = np.log([timing.seconds for timing in timings])
+        design = np.array([_row(timing.latent_dim, timing.batch_size, sizes) for timing in timings])
         slope, *intercepts = HuberRegressor(alpha=0, fit_intercept=False, max_iter=1000).fit(design, log_seconds).coef_
         return cls(float(slope), dict(zip(sizes, map(float, intercepts), strict=True)))
 
@@ -33,5 +50,5 @@ class EpochSeconds:
         return float(np.exp(self.slope * np.log(values["latent_dim"]) + self.intercepts[values["batch_size"]]))
 
 
-def _row(values: Values, sizes: Sequence[int]) -> Array:
-    return np.array([np.log(values["latent_dim"]), *(float(values["batch_size"] == size) for size in sizes)])
+def _row(latent_dim: int, batch_size: int, sizes: Sequence[int]) -> Array:
+    return np.array([np.log(latent_dim), *(float(batch_size == size) for size in sizes)])

@@ -74,8 +74,16 @@ def _ours(seed: int, space: Space) -> Search:
 METHODS: dict[str, Method] = {
     OURS: Method(
         _ours,
-        "ours: TPE that sees configurations, halving with promotion, reduction factor 3",
-        ("benchmarks.search.ours", "hpo.halving", "hpo.next_trial", "hpo.sampler", "hpo.configurations"),
+        "ours: a Gaussian process of learning curves, halving with promotion by what it expects, reduction factor 3",
+        (
+            "benchmarks.search.ours",
+            "hpo.configurations",
+            "hpo.curve_search",
+            "hpo.halving",
+            "hpo.learning_curves",
+            "hpo.next_trial",
+            "hpo.sampler",
+        ),
     ),
     "random": Method(_random, "random search"),
     "random_2x": Method(_random, "random search at twice the budget (Li et al. 2017, Hyperband)", speed=2),

@@ -12,10 +12,11 @@ from benchmarks.search.protocol import Job, Space, Values
 from benchmarks.search.table import N_EPOCHS
 from hpo.config import Budget, Confirmation, Pruner, StudyConfig, Training
 from hpo.configurations import CONTINUES, END, configurations_of
-from hpo.entries import Hyperparameters, Range
+from hpo.entries import TUTORIAL, Hyperparameters, Range
 from hpo.halving import HalvingPruner, halving_of
 from hpo.next_trial import Plan, next_step
 from hpo.sampler import ConfigurationSampler
+from hpo.study import MAX_STARTUP_TRIALS
 
 # Something must be searched for a study's file to be one; the space itself comes from the simulator.
 _SEARCHED = Hyperparameters(beta=Range[float](low=0.3, high=3.0, log=True))
@@ -30,10 +31,10 @@ class Ours:
 
     seed: int
     space: Space
-    sampler: str = "tpe"
-    first_rung: int = 1
+    sampler: str = "curves"
+    # A quarter of the training.
+    first_rung: int = N_EPOCHS // 4
     factor: int = 3
-    n_startup_trials: int = 10
     _trials: dict[int, Trial] = field(default_factory=dict)
     _best: Best = field(default_factory=Best)
 
@@ -49,13 +50,16 @@ class Ours:
         )
         halving = halving_of(pruner, self._config.training)
         assert halving is not None
-        sampler = ConfigurationSampler(self.sampler, self.space, self.seed, self.n_startup_trials)
+        sampler = ConfigurationSampler(self.sampler, self.space, self.seed, MAX_STARTUP_TRIALS, N_EPOCHS)
         self._study: Study = optuna.create_study(sampler=sampler, pruner=HalvingPruner(halving))
+        # As every study does that admits them.
+        self._study.enqueue_trial({name: getattr(TUTORIAL, name) for name in self.space})
 
     def next(self) -> Job | None:
         """A promotion, or a new configuration."""
-        step = next_step(configurations_of(self._study), self._config, Plan(), None, inf)
-        if step.configuration:
+        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        step = next_step(configurations_of(self._study), self._config, Plan(), None, inf, self._study.sampler)
+        if step.configuration and not waiting:
             self._study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
         trial = self._study.ask(self.space)
         before: int | None = trial.user_attrs.get(CONTINUES)

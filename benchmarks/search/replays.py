@@ -16,6 +16,7 @@ from typing import Any
 import optuna
 
 from benchmarks.jsonl import append, read
+from benchmarks.search.epoch_seconds import Timing
 from benchmarks.search.methods import Method
 from benchmarks.search.protocol import Space
 from benchmarks.search.simulator import Budget, Point, Trace, simulate
@@ -25,7 +26,7 @@ from benchmarks.tables import FOLDER
 
 CACHE = FOLDER / ".cache" / "search_replays.jsonl"
 # In full-length trainings of the table's mean configuration: none trains longer, and none less.
-LIMIT, HORIZON = 150, 40
+LIMIT, HORIZON = 150, 20
 # What decides every method's results.
 _SHARED = tuple(
     f"benchmarks.search.{name}"
@@ -60,9 +61,12 @@ class Ground:
     table: str
 
     @classmethod
-    def of(cls, curves: Sequence[Curve], space: Space, methods: Mapping[str, Method]) -> "Ground":
+    def of(
+        cls, curves: Sequence[Curve], timings: Sequence[Timing], space: Space, methods: Mapping[str, Method]
+    ) -> "Ground":
         """With the surrogate of these curves."""
-        return cls(Surrogate.fit(curves), space, methods, _digest(json.dumps([curve.__dict__ for curve in curves])))
+        told = [[one.__dict__ for one in of_kind] for of_kind in (curves, timings)]
+        return cls(Surrogate.fit(curves, timings), space, methods, _digest(json.dumps(told)))
 
     def run(self, task: Task) -> Trace:
         """Simulate a repetition: its number seeds the sampler and the noise."""

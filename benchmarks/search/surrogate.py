@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.search.configurations import Configuration, by_configuration
-from benchmarks.search.epoch_seconds import EpochSeconds
+from benchmarks.search.epoch_seconds import EpochSeconds, Timing
 from benchmarks.search.gaussian_process import Array
 from benchmarks.search.mean_curves import MeanCurves
 from benchmarks.search.noise import SeedNoise
@@ -38,11 +38,11 @@ class Surrogate:
     _means: dict[tuple[float, ...], Array] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def fit(cls, curves: Sequence[Curve]) -> "Surrogate":
-        """From all runs there are."""
+    def fit(cls, curves: Sequence[Curve], timings: Sequence[Timing]) -> "Surrogate":
+        """From all runs there are, and from what an epoch takes."""
         table = by_configuration(curves)
         noise = noise_of(table)
-        epoch_seconds = EpochSeconds.fit(curves)
+        epoch_seconds = EpochSeconds.fit(timings)
         return cls(
             mean_curves=MeanCurves.fit(table, noise.deviation_E**2),
             noise=noise,

@@ -36,6 +36,7 @@ def tune(
     from hpo import tune as tuning
     from hpo.artifacts import lost
     from hpo.at_hand import StudyAtHand, as_it_ran
+    from hpo.front import about_objectives
     from hpo.report import try_to_write_report
     from hpo.summary import findings, next_step
     from hpo.workers import TrialsFail
@@ -54,6 +55,8 @@ def tune(
         opened, line = tuning.measure_and_begin(prepared, study, budget, workers)
         if line:
             say(line)
+            if word := about_objectives(prepared.config):
+                say(word)
             tuning.write_down_call(opened, workers)
         place = opened.place
         at_hand = StudyAtHand(place.study, as_it_ran(place.config, place.study), place.paths, config)
@@ -63,7 +66,7 @@ def tune(
             say(try_to_write_report(at_hand))
             raise
         say(*findings(place.study, place.config, opened.ppca_bpd))
-        say(try_to_write_report(at_hand), next_step(place.study, config))
+        say(try_to_write_report(at_hand), next_step(place.study, place.config, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -96,7 +99,8 @@ def retrain(
     chosen = retraining.choose_trial(study, trial, config)
     n_epochs = epochs or prepared.config.retrain.epochs
     values = ", ".join(f"{name} {shown(value)}" for name, value in chosen.params.items())
-    say(f"Retraining trial {chosen.number} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}")
+    why = ", of lowest val_bpd," if trial is None and len(prepared.config.objectives) > 1 else ""
+    say(f"Retraining trial {chosen.number}{why} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}")
     finished = follow_run(retraining.retrain(prepared, study, chosen, n_epochs), n_epochs)
     say(*retraining.compare(finished))
     paths = StudyPaths.of(prepared.config.name)

@@ -7,17 +7,18 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from hpo.best import Best
 from hpo.figures.interactive_data import (
     IsoScore,
     Linear,
     Trial,
-    best_finished,
     beta_scale,
     marker_sizes,
     rate_distortion_window,
     score_window,
     spending,
 )
+from hpo.figures.pareto_data import Pareto
 from hpo.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, PAPER, VERMILLION
 
 # Lines beneath what counts: darker than the grid, lighter than the rest.
@@ -38,7 +39,7 @@ def rate_distortion(trials: Sequence[Trial], linear: Sequence[Linear], iso_score
     return figure
 
 
-def learning_curves(trials: Sequence[Trial]) -> go.Figure:
+def learning_curves(trials: Sequence[Trial], best: Best | None) -> go.Figure:
     """Every trial's score over its epochs; crosses where the pruner stopped one."""
     figure = _figure("Learning curves, and where the pruner stopped (lower is better)", "epoch", "val_bpd (bits/dim)")
     groups = {
@@ -49,8 +50,9 @@ def learning_curves(trials: Sequence[Trial]) -> go.Figure:
     for name, (group, colour, width) in groups.items():
         if group:
             figure.add_trace(_lines(name, group, colour, width))
-    if best := best_finished(trials):
-        figure.add_trace(_lines(f"best: trial {best.number}", [best], INK, 3.5))
+    if best:
+        marked = [trial for trial in trials if trial.number == best.number]
+        figure.add_trace(_lines(best.label, marked, INK, 3.5))
     stops = [trial for trial in trials if trial.kind == "pruned"]
     if stops:
         at = [trial.curve[-1] for trial in stops]
@@ -80,6 +82,22 @@ def score_against_compute(trials: Sequence[Trial]) -> go.Figure:
         points = [(at, trial.val_bpd) for at, trial in chosen]
         figure.add_trace(_points(kind, points, [trial for _, trial in chosen], symbol=symbol, colour=colour))
     _look_at_scores(figure, trials)
+    return figure
+
+
+def pareto_front(data: Pareto, trials: Sequence[Trial]) -> go.Figure:
+    """Every finished trial's score against its second objective; those of the front joined by a step line."""
+    told = {trial.number: _hover(trial) for trial in trials}
+    name = data.name.replace("_", " ").replace("latent dim", "latent dimension")
+    figure = _figure(f"Pareto front of val_bpd and {data.name}: lower left is better", name, "val_bpd (bits/dim)")
+    line = {"color": BLUE, "width": 2, "shape": "hv"}
+    for group, legend, look in (
+        (data.beaten, "beaten by a trial of the front", {"mode": "markers", "marker": {"color": _QUIET, "size": 9}}),
+        (data.front[::-1], "on the front", {"mode": "lines+markers", "line": line, "marker": {"size": 12}}),
+    ):
+        hover = [f"{told.get(one.number, f'trial {one.number}')}<br>{name} {one.second:.4g}" for one in group]
+        x, y = [round(one.second, 4) for one in group], [round(one.val_bpd, 5) for one in group]
+        figure.add_trace(go.Scatter(x=x, y=y, text=hover, hovertemplate="%{text}<extra></extra>", name=legend, **look))
     return figure
 
 

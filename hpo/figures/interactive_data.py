@@ -47,7 +47,10 @@ class IsoScore:
 
 @dataclass(frozen=True)
 class Spending:
-    """Trials in the order of their numbers: (compute spent until it ended, its score); `best` of finished ones."""
+    """Trials in the order of their numbers: (compute spent until it ended, its score).
+
+    `best` is the lowest score of finished ones so far.
+    """
 
     unit: str
     spent: tuple[float, ...]
@@ -61,12 +64,6 @@ class BetaScale:
     places: tuple[float, ...]
     ticks: tuple[float, ...]
     labels: tuple[str, ...]
-
-
-def best_finished(trials: Sequence[Trial]) -> Trial | None:
-    """The finished trial of lowest score, the first of equal ones."""
-    finished = [trial for trial in trials if trial.kind == "finished"]
-    return min(finished, key=lambda trial: (trial.val_bpd, trial.number), default=None)
 
 
 def spending(trials: Sequence[Trial]) -> Spending:

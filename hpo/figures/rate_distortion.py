@@ -16,7 +16,8 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hpo.figures.study_data import best_number, of_kind
+from hpo.best import Best
+from hpo.figures.study_data import of_kind
 from hpo.figures.style import FAINT, INK, MUTED, PAPER, dress, legend_below, mark_values, new_figure
 
 # Labelled on the linear model's curve.
@@ -43,10 +44,12 @@ class RateDistortion:
 
     points: tuple[RatePoint, ...]
     linear: tuple[tuple[int, float, float], ...]
-    best: int | None
+    best: Best | None
 
 
-def rate_distortion_data(trials: pd.DataFrame, linear: Sequence[tuple[int, float, float]]) -> RateDistortion:
+def rate_distortion_data(
+    trials: pd.DataFrame, linear: Sequence[tuple[int, float, float]], best: Best | None
+) -> RateDistortion:
     """Finished trials, and pruned ones as they were at their last report."""
     told = of_kind(trials, "finished", "pruned").dropna(subset=["rate_nats", "distortion_nats"])
     columns = (told[name] for name in ("number", "rate_nats", "distortion_nats", "beta", "latent_dim", "kind"))
@@ -55,7 +58,7 @@ def rate_distortion_data(trials: pd.DataFrame, linear: Sequence[tuple[int, float
         for number, rate, distortion, beta, size, kind in zip(*columns, strict=True)
         if math.isfinite(rate + distortion)
     )
-    return RateDistortion(points, tuple(sorted(linear)), best_number(trials))
+    return RateDistortion(points, tuple(sorted(linear)), best)
 
 
 def rate_distortion(data: RateDistortion) -> Figure:
@@ -171,7 +174,7 @@ def _draw_scores(axes: Axes) -> None:
 
 def _mark_best(axes: Axes, data: RateDistortion) -> None:
     for point in data.points:
-        if point.number == data.best:
+        if data.best is not None and point.number == data.best.number:
             size = 1.7 * math.sqrt(_area(point.latent_dim))
             axes.plot(point.rate_nats, point.distortion_nats, "o", ms=size, mfc="none", mec=INK, mew=2, zorder=5)
 
@@ -181,7 +184,7 @@ def _legend(figure: Figure, data: RateDistortion) -> None:
     shown = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})
     entries = [_dot(f"{size} latent dimensions", math.sqrt(_area(size)), mfc=MUTED, mec=PAPER) for size in shown]
     if data.best is not None:
-        entries.append(_dot(f"best: trial {data.best}", 14, mfc="none", mec=INK, mew=2))
+        entries.append(_dot(data.best.label, 14, mfc="none", mec=INK, mew=2))
     if not all(point.is_finished for point in data.points):
         entries.append(_dot("pruned, at its last report", 10, mfc="none", mec=MUTED, mew=1.2))
     if data.linear:

@@ -12,6 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from hpo.best import Best
 from hpo.figures.study import BITS, MAX_VECTOR_LINES, cut_off, label, scatter
 from hpo.figures.study_data import Parallel, Points, SearchAxis, Slices
 from hpo.figures.style import BLUE, FAINT, INK, MUTED, PAPER, VERMILLION, dress, legend_below, mark_values, new_figure
@@ -52,14 +53,15 @@ def parallel(data: Parallel) -> Figure:
         axes.plot(places[:-1], positions, color=FAINT, lw=1, zorder=1, rasterized=flat)
     scores = [score for _, _, score in data.finished]
     norm = Normalize(min(scores), max(scores))
-    # The best last, on top.
-    for _, positions, score in sorted(data.finished, key=lambda line: -line[2]):
+    assert data.best is not None, "drawn of finished trials"
+    for number, positions, score in sorted(data.finished, key=lambda line: -line[2]):
+        is_best = number == data.best.number
         place = float(norm(score)) if max(scores) > min(scores) else 0.0
-        look: dict[str, Any] = {"color": _COLOURS(_LIGHTEST * place), "lw": 3.2 if score == min(scores) else 1.4}
-        axes.plot(places, [*positions, 1 - place], alpha=0.9, zorder=2, rasterized=flat, **look)
+        look: dict[str, Any] = {"color": _COLOURS(_LIGHTEST * place), "lw": 3.2 if is_best else 1.4}
+        axes.plot(places, [*positions, 1 - place], alpha=0.9, zorder=3 if is_best else 2, rasterized=flat, **look)
     _draw_axes(axes, data, min(scores), max(scores))
     entries = [
-        Line2D([], [], color=_COLOURS(0.0), lw=3.2, label="best"),
+        Line2D([], [], color=_COLOURS(0.0), lw=3.2, label=data.best.label),
         Line2D([], [], color=_COLOURS(_LIGHTEST), lw=1.4, label="worst that finished"),
         *([Line2D([], [], color=FAINT, lw=1.5, label="pruned")] if data.pruned else []),
     ]
@@ -68,9 +70,8 @@ def parallel(data: Parallel) -> Figure:
 
 
 def _headline(data: Slices) -> str:
-    _, finished, _ = data.panels[0]
     assert data.best is not None, "slices are drawn of finished trials"
-    return f"Trial {data.best} scores best, {finished.scores[finished.numbers.index(data.best)]:.3f}: in a ring"
+    return f"In a ring the {data.best.label}, {data.best.score:.3f}"
 
 
 def _scale(axes: Axes, axis: SearchAxis) -> None:
@@ -101,14 +102,14 @@ def _choice_place(axis: SearchAxis, choice: Any, number: int) -> float:
     return axis.choices.index(choice) + 0.3 * (2 * ((0.618 * number) % 1) - 1)
 
 
-def _ring_the_best(axes: Axes, axis: SearchAxis, finished: Points, best: int | None) -> None:
+def _ring_the_best(axes: Axes, axis: SearchAxis, finished: Points, best: Best | None) -> None:
     if best is None:
         return
-    index = finished.numbers.index(best)
+    index = finished.numbers.index(best.number)
     place = finished.places[index]
     if axis.choices:
-        place = _choice_place(axis, place, best)
-    ring: dict[str, Any] = {"mfc": "none", "mec": INK, "mew": 2, "clip_on": False, "label": f"best: trial {best}"}
+        place = _choice_place(axis, place, best.number)
+    ring: dict[str, Any] = {"mfc": "none", "mec": INK, "mew": 2, "clip_on": False, "label": best.label}
     axes.plot(place, finished.scores[index], "o", ms=13, linestyle="", **ring)
 
 

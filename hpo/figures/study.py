@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from hpo.best import Best
 from hpo.figures.study_data import History, Learning, Line, Points
 from hpo.figures.style import BLUE, INK, MUTED, ORANGE, PAPER, SKY, VERMILLION, dress, legend_below, new_figure
 
@@ -19,7 +20,7 @@ MAX_VECTOR_LINES = 300
 
 
 def history(data: History) -> Figure:
-    """Every trial's score by number, and the best so far as a step line."""
+    """Every trial's score by number, the lowest so far as a step line, and a ring around the best."""
     figure = new_figure(_history_headline(data), width_in=13, height_in=6.4)
     axes = figure.subplots()
     dress(axes, "lower is better", "trial", BITS)
@@ -29,6 +30,7 @@ def history(data: History) -> Figure:
     scatter(axes, data.faulty, data.ceiling, FAULTY, marker="s", s=40, facecolors="none", edgecolors=MUTED)
     if data.best:
         _draw_best_so_far(axes, data)
+        _ring(axes, data.best)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     legend_below(figure, axes.get_legend_handles_labels()[0])
     return figure
@@ -39,8 +41,9 @@ def learning_curves(data: Learning) -> Figure:
     figure = new_figure(_learning_headline(data), width_in=13, height_in=7.4)
     axes = figure.subplots()
     dress(axes, "lower is better; each trial from its first report", "epoch", BITS)
+    best = data.best.number if data.best else None
     for line in data.lines:
-        _draw_line(axes, line, is_best=line.number == data.best, flat=len(data.lines) > MAX_VECTOR_LINES)
+        _draw_line(axes, line, is_best=line.number == best, flat=len(data.lines) > MAX_VECTOR_LINES)
     cut_off(axes, data.ceiling)
     axes.set_xlim(left=0)
     looks = {"finished": (SKY, "-", ""), "pruned": (ORANGE, "-", "x"), FAULTY: (MUTED, ":", "")}
@@ -53,7 +56,7 @@ def learning_curves(data: Learning) -> Figure:
     if "" in kinds:
         entries.append(Line2D([], [], color=INK, ls="--", lw=1, label="under way"))
     if data.best is not None:
-        entries.insert(0, Line2D([], [], color=BLUE, lw=3, label=f"best: trial {data.best}"))
+        entries.insert(0, Line2D([], [], color=BLUE, lw=3, label=data.best.label))
     legend_below(figure, entries)
     return figure
 
@@ -107,18 +110,23 @@ def _history_headline(data: History) -> str:
     counts = f"{len(data.finished.numbers)} trials finished, {len(data.pruned.numbers)} pruned"
     if not data.best:
         return f"No trial has finished yet: {len(data.pruned.numbers)} pruned, {len(data.faulty.numbers)} faulty"
-    number, score = data.best[-1]
-    return f"The best is trial {number} with {score:.3f}: {counts}"
+    return f"{data.best.label[0].upper()}{data.best.label[1:]} with {data.best.score:.3f}; {counts}"
 
 
 def _draw_best_so_far(axes: Axes, data: History) -> None:
-    numbers, scores = zip(*data.best, strict=True)
+    numbers, scores = zip(*data.best_so_far, strict=True)
     every = data.finished.numbers + data.pruned.numbers + data.faulty.numbers
-    axes.step([*numbers, max(every)], [*scores, scores[-1]], where="post", color=INK, lw=1.8, label="best so far")
-    axes.plot(numbers[-1], scores[-1], "o", ms=14, mfc="none", mec=INK, mew=2, zorder=4)
+    axes.step([*numbers, max(every)], [*scores, scores[-1]], where="post", color=INK, lw=1.8, label="lowest so far")
+    axes.margins(y=0.12)
+
+
+def _ring(axes: Axes, best: Best) -> None:
+    """Around its own score, which need not be what it was chosen by."""
+    place = (best.number, best.val_bpd)
+    axes.plot(*place, "o", ms=14, mfc="none", mec=INK, mew=2, zorder=4, linestyle="", label=best.label)
     axes.annotate(
-        f"{scores[-1]:.3f}",
-        (numbers[-1], scores[-1]),
+        f"{best.val_bpd:.3f}",
+        place,
         (0, -13),
         textcoords="offset points",
         ha="center",
@@ -126,8 +134,9 @@ def _draw_best_so_far(axes: Axes, data: History) -> None:
         fontsize=12,
         fontweight="bold",
         color=INK,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        zorder=4,
     )
-    axes.margins(y=0.12)
 
 
 def _learning_headline(data: Learning) -> str:

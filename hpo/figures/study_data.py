@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hpo.best import Best
+
 Curve = tuple[tuple[float, float], ...]
 
 
@@ -46,7 +48,7 @@ class Points:
 
 @dataclass(frozen=True)
 class History:
-    """Trials in their order. `best` are the (number, score) at which the best so far changed.
+    """Trials in their order. `best_so_far` are the (number, score) at which the lowest score changed.
 
     What lies above `ceiling` would squeeze the rest; None where nothing does.
     """
@@ -54,7 +56,8 @@ class History:
     finished: Points
     pruned: Points
     faulty: Points
-    best: tuple[tuple[int, float], ...]
+    best_so_far: tuple[tuple[int, float], ...]
+    best: Best | None
     ceiling: float | None
 
 
@@ -70,10 +73,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Learning:
-    """Every trial's learning curve; `best` is the best finished one's number."""
+    """Every trial's learning curve."""
 
     lines: tuple[Line, ...]
-    best: int | None
+    best: Best | None
     ceiling: float | None
 
 
@@ -82,7 +85,7 @@ class Slices:
     """Scores against each searched hyperparameter: (axis, finished trials, pruned trials at their last report)."""
 
     panels: tuple[tuple[SearchAxis, Points, Points], ...]
-    best: int | None
+    best: Best | None
     ceiling: float | None
 
 
@@ -93,21 +96,23 @@ class Parallel:
     axes: tuple[SearchAxis, ...]
     finished: tuple[tuple[int, tuple[float, ...], float], ...]
     pruned: tuple[tuple[float, ...], ...]
+    best: Best | None
 
 
-def history_data(trials: pd.DataFrame) -> History:
-    """Every trial's last score, and how the best finished one improved."""
-    best: list[tuple[int, float]] = []
+def history_data(trials: pd.DataFrame, best: Best | None) -> History:
+    """Every trial's last score, and how the lowest finished one improved."""
+    best_so_far: list[tuple[int, float]] = []
     finished = _points(of_kind(trials, "finished"), "number")
     for number, score in zip(finished.numbers, finished.scores, strict=True):
-        if not best or score < best[-1][1]:
-            best.append((number, score))
+        if not best_so_far or score < best_so_far[-1][1]:
+            best_so_far.append((number, score))
     pruned = _points(of_kind(trials, "pruned"), "number")
     faulty = _points(of_kind(trials, "diverged", "out of memory", "failed"), "number")
-    return History(finished, pruned, faulty, tuple(best), _ceiling(finished.scores + pruned.scores + faulty.scores))
+    top = ceiling(finished.scores + pruned.scores + faulty.scores)
+    return History(finished, pruned, faulty, tuple(best_so_far), best, top)
 
 
-def learning_data(trials: pd.DataFrame, curves: Mapping[int, Curve]) -> Learning:
+def learning_data(trials: pd.DataFrame, curves: Mapping[int, Curve], best: Best | None) -> Learning:
     """Every trial of the search that reported; the curves hold (epoch, score) by trial number.
 
     One that another continues is drawn with that one.
@@ -119,19 +124,17 @@ def learning_data(trials: pd.DataFrame, curves: Mapping[int, Curve]) -> Learning
             epochs, scores = zip(*points, strict=True)
             lines.append(Line(int(number), str(kind), epochs, scores))
     every = [score for line in lines for score in line.scores]
-    return Learning(tuple(lines), best_number(trials), _ceiling(every))
+    return Learning(tuple(lines), best, ceiling(every))
 
 
-def slice_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> Slices:
+def slice_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: Best | None) -> Slices:
     """A panel for each hyperparameter."""
     finished, pruned = of_kind(trials, "finished"), of_kind(trials, "pruned")
     panels = tuple((axis, _points(finished, axis.name), _points(pruned, axis.name)) for axis in axes)
-    return Slices(
-        panels, best_number(trials), _ceiling(_points(of_kind(trials, "finished", "pruned"), "number").scores)
-    )
+    return Slices(panels, best, ceiling(_points(of_kind(trials, "finished", "pruned"), "number").scores))
 
 
-def parallel_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> Parallel:
+def parallel_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: Best | None) -> Parallel:
     """A line for each finished and each pruned trial."""
     finished, pruned = _scored(of_kind(trials, "finished")), of_kind(trials, "pruned")
     lines = zip(finished["number"], _positions(finished, axes), finished["val_bpd"], strict=True)
@@ -139,6 +142,7 @@ def parallel_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> Paralle
         axes=axes,
         finished=tuple((int(number), positions, float(score)) for number, positions, score in lines),
         pruned=tuple(_positions(pruned, axes)),
+        best=best,
     )
 
 
@@ -150,12 +154,6 @@ def of_kind(trials: pd.DataFrame, *kinds: str) -> pd.DataFrame:
 def _scored(trials: pd.DataFrame) -> pd.DataFrame:
     scored: pd.DataFrame = trials[np.isfinite(trials["val_bpd"])]
     return scored
-
-
-def best_number(trials: pd.DataFrame) -> int | None:
-    """The finished trial of lowest score; None where none has finished."""
-    finished = _scored(of_kind(trials, "finished")).sort_values(["val_bpd", "number"])
-    return int(finished["number"].iloc[0]) if len(finished) else None
 
 
 def _points(trials: pd.DataFrame, places: str) -> Points:
@@ -172,7 +170,7 @@ def _positions(trials: pd.DataFrame, axes: tuple[SearchAxis, ...]) -> list[tuple
     return [tuple(positions) for positions in zip(*columns, strict=True)]
 
 
-def _ceiling(scores: Iterable[float]) -> float | None:
+def ceiling(scores: Iterable[float]) -> float | None:
     """Where to cut off a tail of bad scores: half as far again from the best as nine tenths of them reach."""
     values = np.array(list(scores))
     if len(values) == 0:

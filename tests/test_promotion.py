@@ -194,9 +194,15 @@ def test_a_study_killed_while_it_promotes_ends_as_if_never_killed(
 
 
 @pytest.mark.faults
-def test_two_workers_promote_each_other_s_trials_and_every_course_is_as_of_one(images: Path, tmp_path: Path) -> None:
+def test_two_workers_go_on_with_what_a_killed_one_was_promoting_and_every_course_is_as_of_one(
+    images: Path, tmp_path: Path
+) -> None:
     folder = checkout(tmp_path / "checkout", images, STUDY_THAT_HALVES)
+    # Two workers alone may come to the rungs in an order in which nobody is overtaken, and so nobody promoted.
+    kill(folder, ("before", "optuna.Study.enqueue_trial", 2), *TUNE)
+    paused = {trial.number for trial in load(folder).trials}
     finish(folder, *TUNE, "--workers", "2")
     continued = [trial.user_attrs[CONTINUES] for trial in load(folder).trials if CONTINUES in trial.user_attrs]
-    assert len(set(continued)) == len(continued) > 0, "each is continued once"
+    assert len(set(continued)) == len(continued), "each is continued once"
+    assert paused & set(continued), "also one of whom was killed before"
     audit_against_the_reference(folder)

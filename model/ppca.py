@@ -19,7 +19,9 @@ _CHUNK = 2500
 
 @dataclass(frozen=True)
 class PPCA:
-    """Maximum-likelihood parameters for every d at once: mean (D,), eigenvalues (D,) descending, vectors (D, D)."""
+    """Maximum-likelihood parameters for every d at once: mean (D,), eigenvalues (D,) descending, and the eigenvectors
+    that the images can have, (D, min(N, D)).
+    """
 
     mean: Tensor
     eigenvalues: Tensor
@@ -41,12 +43,30 @@ class PPCA:
 def fit(images: Tensor) -> PPCA:
     """Fit to uint8 images (N, 3, 32, 32), as points in [0, 1]^D. The last fit is kept for the very same tensor."""
     mean = torch.stack([chunk.sum(0) for chunk in _chunks(images)]).sum(0) / len(images)
-    covariance = torch.zeros(len(mean), len(mean), dtype=torch.float64)
+    decompose = _by_images if len(images) < len(mean) else _by_dimensions
+    eigenvalues, eigenvectors = decompose(images, mean)
+    return PPCA(mean, eigenvalues.flip(0).clamp(min=0), eigenvectors.flip(1), len(images))
+
+
+def _by_dimensions(images: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (D,) of the images' covariance, ascending, and eigenvectors (D, D)."""
+    covariance_DD = torch.zeros(len(mean), len(mean), dtype=torch.float64)
     for chunk in _chunks(images):
         centred = (chunk - mean).float()
-        covariance += (centred.T @ centred).double()
-    eigenvalues, eigenvectors = torch.linalg.eigh(covariance / len(images))
-    return PPCA(mean, eigenvalues.flip(0).clamp(min=0), eigenvectors.flip(1), len(images))
+        covariance_DD += (centred.T @ centred).double()
+    eigenvalues_D, eigenvectors_DD = torch.linalg.eigh(covariance_DD / len(images))
+    return eigenvalues_D, eigenvectors_DD
+
+
+def _by_images(images: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """The same where N < D, eigenvectors (D, N), from the images' inner products: these have all eigenvalues but zeros.
+
+    Directions along which the images do not vary are arbitrary, not orthogonal: nothing depends on them.
+    """
+    centred_ND = torch.cat(list(_chunks(images))) - mean
+    eigenvalues_N, weights_NN = torch.linalg.eigh(centred_ND @ centred_ND.T / len(images))
+    zeros = torch.zeros(len(mean) - len(images), dtype=torch.float64)
+    return torch.cat([zeros, eigenvalues_N]), torch.nn.functional.normalize(centred_ND.T @ weights_NN, dim=0)
 
 
 @dataclass(frozen=True)
@@ -72,30 +92,33 @@ def score(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, floa
 
 def rate_distortion(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, RateDistortion]:
     """Rate and distortion of uint8 images under the model of each size; sizes not determined are left out."""
-    squares = torch.zeros(len(model.mean), dtype=torch.float64)
+    squares, lengths = torch.zeros(model.eigenvectors.shape[1], dtype=torch.float64), 0.0
     directions = model.eigenvectors.float()
     for chunk in _chunks(images):
-        squares += ((chunk - model.mean).float() @ directions).double().square().sum(0)
-    # E over the dequantization noise of the squared projection.
+        centred = chunk - model.mean
+        squares += (centred.float() @ directions).double().square().sum(0)
+        lengths += float(centred.square().sum())
+    # E over the dequantization noise.
     mean_squares = squares / len(images) + DEQUANTIZATION_VARIANCE
+    mean_length = lengths / len(images) + len(model.mean) * DEQUANTIZATION_VARIANCE
     determined = [d for d in latent_dims if d < min(model.n_images, len(model.mean))]
-    return {d: _rate_distortion(model, mean_squares, d) for d in determined}
+    return {d: _rate_distortion(model, mean_squares[:d], mean_length, d) for d in determined}
 
 
-def _rate_distortion(model: PPCA, mean_squares: Tensor, latent_dim: int) -> RateDistortion:
-    """Of one size, from the mean squared projections on the eigenvectors, shape (D,).
+def _rate_distortion(model: PPCA, explained: Tensor, mean_length: float, latent_dim: int) -> RateDistortion:
+    """Of one size, from the mean squared projections on the first eigenvectors, shape (d,), and the mean squared
+    distance from the mean.
 
     Along an eigenvector of eigenvalue l the posterior of z is N((l - noise)^(1/2) / l * projection, noise / l)
     (section 3.1).
     """
     noise = model.noise_variance(latent_dim)
     eigenvalues = model.variances[:latent_dim]
-    explained, unexplained = mean_squares[:latent_dim], mean_squares[latent_dim:]
     squared_means, variances = (eigenvalues - noise) / eigenvalues.square() * explained, noise / eigenvalues
     rate = 0.5 * (squared_means + variances - 1 - variances.log()).sum()
     errors = variances.square() * explained + (eigenvalues - noise) * variances
-    error = errors.sum() + unexplained.sum()
-    distortion = 0.5 * (len(mean_squares) * math.log(2 * math.pi * noise) + error / noise)
+    error = errors.sum() + mean_length - explained.sum()
+    distortion = 0.5 * (len(model.mean) * math.log(2 * math.pi * noise) + error / noise)
     return RateDistortion(float(rate), float(distortion))
 
 

@@ -19,6 +19,7 @@ from hpo.next_trial import next_step
 from hpo.objective import DEATHS, Event, TrialEnded, TrialReported, Workplace, run_trial
 from hpo.paths import StudyPaths
 from hpo.study import ended
+from model.atomic import remove_unfinished
 
 # So many trials that fail one after another are not bad luck.
 MAX_FAILURES_IN_A_ROW = 3
@@ -172,6 +173,7 @@ def _take_up_interrupted(place: Workplace, begun: dict[int, FrozenTrial]) -> Cla
         left_behind = path.exists()
         if (file := try_to_hold(path)) is None:
             continue
+        remove_unfinished(place.paths.checkpoint(number))
         trial = optuna.trial.Trial(place.study, frozen._trial_id)
         if left_behind and path.read_text() != _OF_A_LEADER:
             _count_death(trial, n_reports=len(frozen.intermediate_values))

@@ -273,6 +273,26 @@ def test_a_trial_that_comes_further_each_time_may_be_taken_up_as_often_as_it_tak
     assert study.trials[0].state == TrialState.COMPLETE
 
 
+def test_what_a_killed_worker_was_writing_goes_when_its_trial_is_taken_up(
+    paths: StudyPaths, data: ImageData, runtime: Runtime
+) -> None:
+    study = begin(paths, data)
+    place = place_of(paths, study, data, runtime)
+    events = work(place, 1, None)
+    while not isinstance(next(events), TrialReported):
+        pass
+    abandon(events, paths, 0)
+    checkpoint = paths.checkpoint(0)
+    unfinished = [checkpoint.with_name(f".{checkpoint.stem}.{pid}.pt") for pid in (1, 22)]
+    of_another = checkpoint.with_name(".trial_0001.333.pt")
+    for path in (*unfinished, of_another):
+        path.write_bytes(b"half")
+    list(work(place, 1, None))
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert not any(path.exists() for path in unfinished)
+    assert of_another.exists(), "whoever has that trial may be writing it"
+
+
 def test_a_trial_that_a_living_worker_holds_is_left_to_it(paths: StudyPaths, data: ImageData, runtime: Runtime) -> None:
     study = begin(paths, data)
     place = place_of(paths, study, data, runtime)

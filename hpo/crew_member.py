@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
@@ -49,7 +50,7 @@ def be_a_worker(link: Connection, job: Job, runtime: Runtime, n_threads: int) ->
     # Ctrl-C reaches every process of the terminal; it is the leader who decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, _leave(StudyPaths.of(job.config.name)))
         try:
             _work(link, job, runtime, n_threads)
         finally:
@@ -79,9 +80,15 @@ def _work(link: Connection, job: Job, runtime: Runtime, n_threads: int) -> None:
         link.send(Failed(UserError(_last_words(error, paths))))
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _leave(paths: StudyPaths) -> Callable[[int, FrameType | None], None]:
+    """Leaves at once, also where a trial is just being taken or let go of: its claim may stay behind."""
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        excuse_all(paths)
+        raise KeyboardInterrupt
+
+    return leave
 
 
 def _last_words(error: Exception, paths: StudyPaths) -> str:

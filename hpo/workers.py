@@ -112,8 +112,9 @@ def forget_claims(study: Study, paths: StudyPaths) -> None:
 def excuse_all(paths: StudyPaths) -> None:
     """Write down that it is for the leader's sake, not by a trial's fault, that its workers die."""
     for claim in paths.trial_claims():
-        with contextlib.suppress(OSError):
-            claim.write_text(_OF_A_LEADER)
+        # Not made again where its trial has just been let go of.
+        with contextlib.suppress(OSError), claim.open("r+") as file:
+            file.write(_OF_A_LEADER)
 
 
 def has_worker(paths: StudyPaths, trial_number: int) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from model.data import ImageData, LabelledImages
 from model.runtime import Runtime
@@ -57,11 +57,12 @@ def chromium_path() -> str | None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, headless."""
+    """The system's Chromium, headless, and patience for a machine that does other things as well."""
     found = chromium_path()
     if not found:
         pytest.skip("no Chromium was found (Debian, Ubuntu: sudo apt install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS, timeout=180_000)
+        expect.set_options(timeout=60_000)
         yield browser
         browser.close()

@@ -8,7 +8,7 @@ from typing import Any
 import hpo.crew
 from hpo.__main__ import app
 
-LEFT_BYTES = 400_000_000
+LEFT_BYTES = 350_000_000
 
 
 def limited(*arguments: Any) -> hpo.crew.Team:

@@ -80,7 +80,7 @@ def serve(folder: Path, name: str, log: Path, *options: str) -> Iterator[Server]
 
 def announced(log: Path) -> str:
     """The address that the command prints."""
-    for _ in range(300):
+    for _ in range(3000):
         found = re.search(r"Dashboard of results/\w+: (http://[\d.]+:\d+)", log.read_text())
         if found:
             return found[1]
@@ -116,7 +116,6 @@ def page(chromium: Browser) -> Iterator[Page]:
     # What a page that is left had still under way is no fault.
     page.on("requestfailed", lambda r: faults.extend([r.url] * ("ERR_ABORTED" not in (r.failure or ""))))
     page.set_default_timeout(90_000)
-    expect.set_options(timeout=60_000)
     yield page
     page.close()
     assert faults == []
@@ -173,7 +172,7 @@ def test_the_studys_page_draws_its_figures_and_has_the_retrained_model(server: S
     for name in ("reconstruction_progress.gif", "reconstruction_progress.mp4", "index.html", "metrics.json"):
         expect(page.get_by_text(name)).to_be_visible()
     assert all(width > 500 for width in widths(page).values())
-    assert page.evaluate("document.querySelector('video').readyState") > 0
+    page.wait_for_function("document.querySelector('video').readyState > 0")
 
 
 def test_the_studys_note_sums_it_up_and_shows_the_animation(folder: Path, server: Server, page: Page) -> None:
@@ -209,10 +208,11 @@ def test_a_study_can_be_browsed_while_it_runs_and_lost_files_are_told(
 
 def browse_while_it_grows(server: Server, page: Page) -> None:
     """New trials appear by themselves, and pages can be opened meanwhile."""
+    page.set_default_timeout(90_000)
     page.goto(f"{server.address}/dashboard/studies/1/trials")
     expect(page.get_by_text("Trial 0").first).to_be_visible()
     n_before = page.get_by_text(re.compile(r"^Trial \d+$")).count()
-    expect(page.get_by_text(f"Trial {n_before + 1}", exact=True).first).to_be_visible(timeout=90_000)
+    expect(page.get_by_text(f"Trial {n_before + 1}", exact=True).first).to_be_visible(timeout=300_000)
     for path in ("", "/analytics", "/note", "/trials?numbers=0"):
         page.goto(f"{server.address}/dashboard/studies/1{path}")
         page.wait_for_load_state("networkidle")

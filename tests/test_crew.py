@@ -15,6 +15,7 @@ from hpo.config import Data
 from hpo.crew import shared_out
 from hpo.crew_member import Job, be_a_worker
 from hpo.next_trial import Plan
+from hpo.paths import StudyPaths
 from model.runtime import Runtime
 from tests.test_study import CONFIG
 
@@ -55,6 +56,9 @@ def test_a_worker_that_is_asked_to_leave_in_its_last_moments_ends_quietly(
     at_work: bool, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    claim = StudyPaths.of(CONFIG.name).claim(0)
+    claim.parent.mkdir(parents=True)
+    claim.touch()
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     job = Job(CONFIG, Data(), runtime, n_total=1, deadline=None, plan=Plan())
@@ -67,6 +71,9 @@ def test_a_worker_that_is_asked_to_leave_in_its_last_moments_ends_quietly(
     if at_work:
         with pytest.raises(EOFError):
             ours.recv()
+        assert "leader" in claim.read_text(), (
+            "not its trial's fault, should it be just about to take or to let go of one"
+        )
     else:
         assert "vanished" in str(ours.recv().error)
 

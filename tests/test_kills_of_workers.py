@@ -103,7 +103,7 @@ def test_when_the_leader_is_killed_its_workers_die_and_the_next_call_goes_on(fol
     assert len(workers) == N_WORKERS
     leader.kill()
     leader.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while any(is_alive(pid) for pid in workers):
         assert time.monotonic() < deadline, "a worker outlived its leader"
         time.sleep(0.1)
@@ -118,7 +118,7 @@ def test_workers_asked_to_stop_leave_their_trials_to_be_gone_on_with(signals: in
         # As a terminal does: to every process of the group.
         os.killpg(leader.pid, signal.SIGINT)
         time.sleep(0.3)
-    output, _ = leader.communicate(timeout=30)
+    output, _ = leader.communicate(timeout=300)
     assert leader.returncode == 130, output
     assert "Traceback" not in output
     finish(folder, *TUNE)

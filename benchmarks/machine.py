@@ -6,15 +6,15 @@ from typing import Any
 
 import typer
 
-from model.runtime import Runtime
+from model.device import Runtime
 
 
 def find_machine(device: str) -> tuple[Runtime, Path]:
     """The runtime, and the folder of CIFAR-10, fetched where it is missing; exits with one line where either is not."""
-    from hpo.config import Data
-    from hpo.source import ROOT_VARIABLE, cifar10_root, load_images
+    from hpo.config.dataset import ROOT_VARIABLE, cifar10_root, load_images
+    from hpo.config.schema import Data
+    from model.device import resolve
     from model.errors import DataError, DeviceError, UserError
-    from model.runtime import resolve
 
     try:
         runtime = resolve(device)

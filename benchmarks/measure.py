@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
-    from model.runtime import Runtime
+    from model.device import Runtime
 
 LATENT_DIM = 128
 # The textbook's.
@@ -41,7 +41,7 @@ def measure(kind: Kind, batch_size: int, device: str, root: Path, n_images: int,
         # Without `resolve`: how we set up a process is not the textbook's.
         images_per_second, first_step_s = _textbook(batch_size, where, root, n_images, started)
     else:
-        from model.runtime import resolve
+        from model.device import resolve
 
         runtime = resolve(device)
         if kind == "ours":
@@ -72,9 +72,9 @@ def _rate(seen: Iterator[int], n_images: int) -> float:
 
 def _ours(batch_size: int, runtime: "Runtime", root: Path, n_images: int, started: float) -> tuple[float, float]:
     from model.config import TrainConfig
-    from model.data import load_cifar10
-    from model.runtime import synchronize
-    from model.train import TrainState, train
+    from model.data.cifar10 import load_cifar10
+    from model.device import synchronize
+    from model.training.training_loop import TrainState, train
 
     data = load_cifar10(root).to(runtime.device)
     share = min(0.5, n_images / len(data.train))
@@ -97,7 +97,7 @@ def _ours(batch_size: int, runtime: "Runtime", root: Path, n_images: int, starte
 
 def _convolutions(batch_size: int, runtime: "Runtime", n_images: int, *, own: bool) -> float:
     from benchmarks.ceilings import convolutions
-    from model.runtime import synchronize
+    from model.device import synchronize
 
     run = convolutions(batch_size, runtime, own=own)
 

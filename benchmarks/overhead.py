@@ -23,29 +23,29 @@ START = "start-up: imports, data, yardstick, forecast"
 REST = "the rest"
 # By the name under which each is looked up. Inner ones are not counted in outer ones, but for those of the forecast,
 # which trains as well.
-WHOLE = ("hpo.forecast.measure",)
+WHOLE = ("hpo.workers.budget_estimate.measure",)
 PARTS = {
-    "model.train._train_stretch": TRAINING,
-    "model.train.score_validation": "calibration and evaluation",
-    "hpo.objective.take_up": "checkpoints",
-    "hpo.objective.save_state": "checkpoints",
-    "hpo.objective.remove_unneeded": "checkpoints",
+    "model.training.training_loop._train_stretch": TRAINING,
+    "model.training.training_loop.score_validation": "calibration and evaluation",
+    "hpo.workers.objective.resume_or_start": "checkpoints",
+    "hpo.workers.objective.save_state": "checkpoints",
+    "hpo.workers.objective.remove_unneeded": "checkpoints",
     "optuna.study.Study.ask": "sampling",
-    "hpo.objective.suggest": "sampling",
+    "hpo.workers.objective.suggest": "sampling",
     "optuna.trial.Trial.report": "storage",
     "optuna.trial.Trial.should_prune": "storage",
     "optuna.trial.Trial.set_user_attr": "storage",
     "optuna.trial.Trial.set_constraint": "storage",
     "optuna.study.Study.tell": "storage",
     "optuna.study.Study.get_trials": "storage",
-    "hpo.trial_pictures.TrialFilm.begin": "pictures, artifacts and notes of trials",
-    "hpo.trial_pictures.TrialFilm.take": "pictures, artifacts and notes of trials",
-    "hpo.objective.show": "pictures, artifacts and notes of trials",
-    "hpo.tune.prepare_machine": START,
-    "hpo.tune.measure_and_begin": START,
-    "hpo.forecast.measure": START,
-    "hpo.study_page.refresh": "the study's pages",
-    "hpo.report.try_to_write_report": "the study's pages",
+    "hpo.workers.trial_pictures.TrialFrameRecorder.begin": "pictures, artifacts and notes of trials",
+    "hpo.workers.trial_pictures.TrialFrameRecorder.take": "pictures, artifacts and notes of trials",
+    "hpo.workers.objective.draw_and_annotate": "pictures, artifacts and notes of trials",
+    "hpo.workers.tuning_session.prepare_machine": START,
+    "hpo.workers.tuning_session.start_session": START,
+    "hpo.workers.budget_estimate.measure": START,
+    "hpo.dashboard.study_overview.refresh": "the study's pages",
+    "hpo.report.study_page.try_to_write_report": "the study's pages",
 }
 
 
@@ -109,7 +109,10 @@ def main(
     began = time.perf_counter()
     watch = Stopwatch()
     # Modules that are imported late must be there to be patched.
-    watch.timed(START, lambda: [importlib.import_module(name) for name in ("hpo.tune", "hpo.report")])()
+    watch.timed(
+        START,
+        lambda: [importlib.import_module(name) for name in ("hpo.workers.tuning_session", "hpo.report.study_page")],
+    )()
     for dotted, item in PARTS.items():
         owner_name, _, name = dotted.rpartition(".")
         owner = pkgutil.resolve_name(owner_name)
@@ -123,8 +126,8 @@ def main(
 
 def _search(minutes: float, folder: Path, root: Path) -> None:
     """Tune in `folder`, with the CIFAR-10 of `root`."""
-    from hpo.__main__ import app
-    from hpo.source import ROOT_VARIABLE
+    from hpo.cli.app import app
+    from hpo.config.dataset import ROOT_VARIABLE
 
     # Absolute, since it is looked for from another folder.
     os.environ[ROOT_VARIABLE] = str(root)
@@ -138,8 +141,8 @@ def _search(minutes: float, folder: Path, root: Path) -> None:
 def _write_down(found: list[Row], minutes: float, n_trials: int, wall_s: float) -> None:
     from benchmarks import tables
     from benchmarks.machine import describe
-    from hpo.config import Model
-    from model.runtime import resolve
+    from hpo.config.schema import Model
+    from model.device import resolve
 
     facts = describe(resolve()) | {"study": STUDY, "minutes": minutes, "n_trials": n_trials, "wall_s": wall_s}
     facts["architecture"] = Model().architecture
@@ -149,8 +152,8 @@ def _write_down(found: list[Row], minutes: float, n_trials: int, wall_s: float) 
 
 
 def _n_trials() -> int:
-    from hpo.database import existing_study
-    from hpo.paths import StudyPaths
+    from hpo.storage.database import existing_study
+    from hpo.storage.paths import StudyPaths
 
     study = existing_study(STUDY, StudyPaths.of(STUDY))
     assert study is not None

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from model.atomic import write_text
+from model.atomic_files import write_text
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results"

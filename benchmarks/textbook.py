@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from model.torchvision_cpu import import_datasets
+from model.data.torchvision_import import import_datasets
 
 N_WORKERS = 2
 CHANNELS = (32, 64, 128, 256)

@@ -9,6 +9,8 @@ Schedule = Literal["constant", "cosine"]
 Reconstruction = Literal["gaussian", "bce"]
 Architecture = Literal["plain", "norm_free"]
 CHANNELS = (32, 64, 128, 256)
+# Colour values of one image.
+DIMENSIONS = 3 * 32 * 32
 # Fields of TrainConfig that came later, as they were before there was a choice.
 FIRST_VALUES: dict[str, Any] = {"architecture": "plain", "linear_path": False, "adam_beta2": 0.999}
 

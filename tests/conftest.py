@@ -7,8 +7,8 @@ import pytest
 import torch
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from model.data import ImageData, LabelledImages
-from model.runtime import Runtime
+from model.data.images import ImageData, LabelledImages
+from model.device import Runtime
 
 
 def blobs(n_images: int, seed: int) -> LabelledImages:
@@ -37,7 +37,7 @@ def runtime() -> Runtime:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials end without their pictures, which take half a second each."""
-    monkeypatch.setattr("hpo.trial_end.draw", lambda *_: [])
+    monkeypatch.setattr("hpo.workers.trial_results.draw", lambda *_: [])
 
 
 CHROMIUM_FLAGS = [

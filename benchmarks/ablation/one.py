@@ -12,12 +12,13 @@ from torch import Tensor
 from benchmarks.ablation.results import RUNS
 from benchmarks.ablation.rows import ROWS, Row
 from benchmarks.jsonl import append
-from model import ppca
-from model.data import ImageData, load_cifar10
-from model.evaluate import encode, evaluate
-from model.runtime import Runtime, resolve, seeded_generator
-from model.train import TrainState, score_validation, train
-from model.untrained import untrained_model
+from model.data.cifar10 import load_cifar10
+from model.data.images import ImageData
+from model.device import Runtime, resolve, seeded_generator
+from model.scoring import ppca
+from model.scoring.evaluation import encode, evaluate
+from model.training.initialization import untrained_model
+from model.training.training_loop import TrainState, score_validation, train
 
 _STEPS_AN_EPOCH = 10
 _SPEED_SHARE = 0.1
@@ -98,7 +99,7 @@ def mixture_gap(state: TrainState, data: ImageData) -> float:
     The mixture is fitted to one code of each training image, and takes codes of the validation images. 0 where the
     codes follow the prior; the rate would fall by so much, and draws from the mixture look so much more like images.
     """
-    from hpo.latent_space import fit_mixture
+    from hpo.runs.latent_space import fit_mixture
 
     train_codes, codes = (_codes(state, split.images) for split in (data.train, data.validation))
     log_mixture = torch.from_numpy(fit_mixture(train_codes.double().numpy()).score_samples(codes.double().numpy()))

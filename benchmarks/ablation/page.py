@@ -10,7 +10,7 @@ from benchmarks.ablation.results import RUNS, SPEEDS
 from benchmarks.ablation.rows import BASE, ROWS, Part, Row
 from benchmarks.jsonl import read
 from benchmarks.tables import FOLDER, RESULTS
-from model.atomic import write_text
+from model.atomic_files import write_text
 
 PAGE = FOLDER / "ABLATION.md"
 FIGURE = RESULTS / "ablation.png"

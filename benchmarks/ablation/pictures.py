@@ -14,16 +14,17 @@ import torch
 from benchmarks.machine import find_machine
 from benchmarks.tables import RESULTS
 from hpo.figures.style import Pixels
-from hpo.figures.tiles import Sheet, TileRow, save_sheet
-from hpo.film import as_pixels, prior_draws, spread
-from hpo.latent_space import fit_mixture, mixture_samples
-from hpo.paths import RESULTS as RUNS
-from hpo.paths import RunPaths
-from model.checkpoint import load_model
-from model.data import ImageData, load_cifar10
-from model.evaluate import decode, encode, reconstruct
-from model.runtime import resolve
-from model.vae import ConvVAE
+from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
+from hpo.runs.latent_space import fit_mixture, mixture_samples
+from hpo.storage.paths import RESULTS as RUNS
+from hpo.storage.paths import RunPaths
+from model.data.cifar10 import load_cifar10
+from model.data.images import ImageData
+from model.device import resolve
+from model.fixed_inputs import as_pixels, fixed_images, prior_draws
+from model.network.vae import ConvVAE
+from model.scoring.evaluation import decode, encode, reconstruct
+from model.training.checkpoint import load_model
 
 PICTURE = RESULTS / "before_after.png"
 _EPOCHS, _SEED, _LATENT_DIM = 10, 1000, 128
@@ -53,7 +54,7 @@ def _trained(name: str) -> RunPaths:
 
 
 def _sheet(runs: dict[str, RunPaths], data: ImageData) -> Sheet:
-    runtime, images = resolve("cpu"), spread(data.validation, _N_SHOWN)
+    runtime, images = resolve("cpu"), fixed_images(data.validation, _N_SHOWN)
     draws = prior_draws(_LATENT_DIM)[:_N_SHOWN]
     models = {name: load_model(run.model)[0] for name, run in runs.items()}
     reconstructed = {name: as_pixels(reconstruct(model, images, runtime)) for name, model in models.items()}

@@ -17,7 +17,7 @@ from benchmarks.ablation.results import RUNS, SPEEDS
 from benchmarks.ablation.rows import ROWS
 from benchmarks.jsonl import append, read
 from benchmarks.machine import describe, find_machine
-from model.runtime import Runtime
+from model.device import Runtime
 
 _ROUNDS = 3
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.convolution import DownConv, UpConv
-from model.linear_path import LinearPath
-from model.vae import SILU_GAIN, ConvVAE, Stack
+from model.network.linear_path import LinearPath
+from model.network.strided_convolution import DownConv, UpConv
+from model.network.vae import SILU_GAIN, ConvVAE, Stack
 
 Change = Callable[[ConvVAE], None]
 N_GROUPS = 8

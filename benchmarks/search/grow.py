@@ -18,9 +18,10 @@ from benchmarks.jsonl import append
 from benchmarks.machine import find_machine
 from benchmarks.search.stacked import Scores, train_stack
 from benchmarks.search.table import TABLE, Curve, configuration, outstanding, read_table, train_config
-from model.data import ImageData, load_cifar10
-from model.runtime import Runtime, resolve
-from model.train import Diverged, TrainState, train
+from model.data.cifar10 import load_cifar10
+from model.data.images import ImageData
+from model.device import Runtime, resolve
+from model.training.training_loop import Diverged, TrainState, train
 
 Run = tuple[int, int]
 # More on a GPU gain nothing: kernels of so many fill it.

@@ -22,9 +22,9 @@ from benchmarks.jsonl import append
 from benchmarks.machine import describe, find_machine
 from benchmarks.search.live_pairs import LIVE, read_live
 from benchmarks.search.table import STUDY
-from hpo.config_file import find_config
-from hpo.database import storage
-from hpo.paths import StudyPaths
+from hpo.config.study_file import find_config
+from hpo.storage.database import storage
+from hpo.storage.paths import StudyPaths
 
 N_PAIRS = 3
 REPOSITORY = Path(__file__).resolve().parents[2]

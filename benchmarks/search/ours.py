@@ -10,13 +10,13 @@ from optuna.trial import Trial, TrialState
 from benchmarks.search.optuna_search import Best
 from benchmarks.search.protocol import Job, Space, Values
 from benchmarks.search.table import N_EPOCHS
-from hpo.config import Budget, Confirmation, Pruner, StudyConfig, Training
-from hpo.configurations import CONTINUES, END, configurations_of
-from hpo.entries import TUTORIAL, Hyperparameters, Range
-from hpo.halving import HalvingPruner, halving_of
-from hpo.next_trial import Plan, next_step
-from hpo.sampler import ConfigurationSampler
-from hpo.study import MAX_STARTUP_TRIALS
+from hpo.config.hyperparameters import TUTORIAL, Hyperparameters, Range
+from hpo.config.schema import Budget, Confirmation, Pruner, StudyConfig, Training
+from hpo.search.configurations import CONTINUES, END, configurations_of
+from hpo.search.pruners import HalvingPruner
+from hpo.search.samplers import MAX_STARTUP_TRIALS, ConfigurationSampler
+from hpo.search.scheduler import Plan, next_step
+from hpo.search.successive_halving import halving_of
 
 # Something must be searched for a study's file to be one; the space itself comes from the simulator.
 _SEARCHED = Hyperparameters(beta=Range[float](low=0.3, high=3.0, log=True))

@@ -18,7 +18,7 @@ from benchmarks.search.summary import Interval, n_reached, quartiles, ratio_of_m
 from benchmarks.search.surrogate import TOLERANCE, Surrogate
 from benchmarks.search.table import N_CONFIGURATIONS, N_EPOCHS, SEEDS, Curve
 from benchmarks.tables import FOLDER, RESULTS
-from model.atomic import write_text
+from model.atomic_files import write_text
 
 _AFTER = (5, 10, 20)
 Traces = Mapping[str, Sequence[Trace]]

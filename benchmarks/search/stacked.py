@@ -15,15 +15,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmarks.search.stacked_layers import ALIGNED, forward, matrices_of
-from model import elbo
-from model.config import TrainConfig
-from model.data import to_unit
-from model.evaluate import BATCH_SIZE, CALIBRATION_SEED, N_CALIBRATION, NOISE_SEED
-from model.runtime import Runtime, seeded_generator
-from model.stream import BatchStream
-from model.train import MAX_SKIPPED_SHARE
-from model.untrained import untrained_model
-from model.vae import IMAGE_CHANNELS, IMAGE_SIZE
+from model.config import DIMENSIONS, TrainConfig
+from model.data.images import to_unit
+from model.device import Runtime, seeded_generator
+from model.network.vae import IMAGE_CHANNELS, IMAGE_SIZE
+from model.scoring import elbo
+from model.scoring.evaluation import BATCH_SIZE, CALIBRATION_SEED, N_CALIBRATION, NOISE_SEED
+from model.training.batch_order import BatchOrder
+from model.training.initialization import untrained_model
+from model.training.training_loop import MAX_SKIPPED_SHARE
 
 _ADAM_BETA1, _ADAM_EPSILON = 0.9, 1e-8
 
@@ -83,9 +83,9 @@ class Stack:
         matrices = self.matrices()
         x = to_unit(images)
         errors_MB, mean, log_variance = forward(matrices, x, noise_MBZ, self.used, self._dtype)
-        mse_M = errors_MB.mean(1) / elbo.DIMENSIONS
+        mse_M = errors_MB.mean(1) / DIMENSIONS
         rate_M = elbo.rate_per_dimension(mean, log_variance).sum(2).mean(1)
-        distortion_M = elbo.DIMENSIONS / 2 * torch.log(mse_M.clamp(min=elbo.DEQUANTIZATION_VARIANCE))
+        distortion_M = DIMENSIONS / 2 * torch.log(mse_M.clamp(min=elbo.DEQUANTIZATION_VARIANCE))
         gradients = torch.autograd.grad((distortion_M + self.beta * rate_M).sum(), matrices)
         gradient_MP = torch.cat([gradient.flatten(1) for gradient in gradients], 1)
         norm_M = torch.linalg.vector_norm(gradient_MP, dim=1, dtype=torch.float32)
@@ -130,7 +130,7 @@ class _Updater:
         self.stack, self.images, self.device = stack, images, images.device
         config, n_train = stack.configs[0], len(images)
         self.streams = [
-            BatchStream(n_train, config.batch_size, each.seed, torch.device("cpu")) for each in stack.configs
+            BatchOrder(n_train, config.batch_size, each.seed, torch.device("cpu")) for each in stack.configs
         ]
         most = max(
             config.step_at(report, n_train) - config.step_at(report - 1, n_train)
@@ -220,7 +220,7 @@ def _score(stack: Stack, train_images: Tensor, validation_images: Tensor) -> tup
     variance, _ = _run(stack, calibration, CALIBRATION_SEED)
     sigma = variance.clamp(min=elbo.DEQUANTIZATION_VARIANCE).sqrt()
     mse, rate = _run(stack, _pixels_first(validation_images), NOISE_SEED)
-    parts = zip(mse * elbo.DIMENSIONS, sigma.tolist(), strict=True)
+    parts = zip(mse * DIMENSIONS, sigma.tolist(), strict=True)
     distortion = torch.stack([elbo.gaussian_distortion(error, each) for error, each in parts])
     of_each = zip(distortion.tolist(), rate.tolist(), strict=True)
     return torch.tensor([elbo.bits_per_dimension(*pair) for pair in of_each]), rate, mse
@@ -246,7 +246,7 @@ def _run(stack: Stack, images: Tensor, noise_seed: int) -> tuple[Tensor, Tensor]
         errors_MB, mean, log_variance = forward(matrices, x, noise, stack.used, stack._dtype)
         errors += errors_MB.sum(1)
         rates += elbo.rate_per_dimension(mean, log_variance).flatten(1).sum(1)
-    return (errors / n_images / elbo.DIMENSIONS).cpu(), (rates / n_images).cpu()
+    return (errors / n_images / DIMENSIONS).cpu(), (rates / n_images).cpu()
 
 
 def _pixels_first(images: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from model.convolution import KERNEL, PADDING, STRIDE, DownConv, UpConv
-from model.vae import IMAGE_SIZE, LOG_VARIANCE_BOUND, ConvVAE
+from model.network.strided_convolution import KERNEL, PADDING, STRIDE, DownConv, UpConv
+from model.network.vae import IMAGE_SIZE, LOG_VARIANCE_BOUND, ConvVAE
 
 # Sides of a product are multiples of this, for which the tensor cores' fast kernels are.
 ALIGNED = 16

@@ -13,9 +13,9 @@ from optuna.distributions import BaseDistribution
 
 from benchmarks.jsonl import read
 from benchmarks.tables import RESULTS
-from hpo.config_file import find_config, read_config
-from hpo.entries import Choices
-from hpo.search_space import distributions, searched
+from hpo.config.hyperparameters import Choices
+from hpo.config.search_space import distributions, searched
+from hpo.config.study_file import find_config, read_config
 from model.config import TrainConfig
 
 TABLE = RESULTS / "search_curves.jsonl"

@@ -1,1 +1,1 @@
-"""Pictures from arrays and data frames: nothing here trains, opens a study or knows torch."""
+"""Pictures from arrays and data frames. Nothing here trains a model or opens a study."""

@@ -17,9 +17,9 @@ from PIL import Image
 
 from hpo.figures.gif import encoded_gif, evenly_spaced
 from hpo.figures.style import Pixels
-from hpo.figures.tiles import sheet
-from hpo.figures.vae import paired_rows, plain_rows
-from model.atomic import replacing
+from hpo.figures.tile_rows import paired_rows, plain_rows
+from hpo.figures.tile_sheet import sheet
+from model.atomic_files import replacing
 
 # Fewer frames than this no longer show a course: rather make the picture smaller.
 _FEWEST_FRAMES = 24

@@ -21,16 +21,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.atomic import replacing
+from model.atomic_files import replacing
 
 Pixels = NDArray[np.uint8]
-
 # Okabe & Ito 2008, "Color Universal Design": distinguishable with every common colour blindness.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
 CYCLE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE, BLACK, YELLOW)
 INK, MUTED, FAINT, PAPER = "#1F2328", "#59636E", "#DADFE4", "#FFFFFF"
-
 DPI = 150
 
 

@@ -1,0 +1,66 @@
+"""A study as two data frames: its trials, and their reports."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+import pandas as pd
+from optuna.study import Study
+
+from hpo.analysis.trial_table import TrialRow
+from hpo.config.hyperparameters import TUTORIAL
+from hpo.config.schema import StudyConfig
+from hpo.storage.artifacts import files_of
+from hpo.storage.paths import RunPaths, StudyPaths
+from model.training.training_loop import EpochMetrics
+
+_TIMES = ("datetime_start", "datetime_complete")
+_KINDS = {int: "Int64", float: "float64", str: "string"}
+
+
+def trials_frame(rows: Sequence[TrialRow], config: StudyConfig) -> pd.DataFrame:
+    """One row a trial. What it never came to is missing.
+
+    number, state, kind and end; the trial that it continues or confirms; every hyperparameter; val_bpd, rate and
+    distortion (nats per image), mse, sigma; epoch, elapsed_s, own_elapsed_s (without the trial that it continues),
+    images_per_second; the local times datetime_start and datetime_complete.
+    """
+    names = list(config.hyperparameters.entries())
+    kinds = {name: _KINDS.get(type(getattr(TUTORIAL, name)), "string") for name in names}
+    numbers = ("val_bpd", "rate_nats", "distortion_nats", "mse", "sigma", "epoch", "elapsed_s", "own_elapsed_s")
+    columns = {
+        "number": "int64",
+        **dict.fromkeys(("state", "kind", "end"), "string"),
+        **dict.fromkeys(("continues", "confirms"), "Int64"),
+        **kinds,
+        **dict.fromkeys((*numbers, "images_per_second"), "float64"),
+        **dict.fromkeys(_TIMES, "datetime64[us]"),
+    }
+    records = [_record(row) for row in rows]
+    return pd.DataFrame(records, columns=list(columns)).astype(columns)
+
+
+def epochs_frame(rows: Sequence[TrialRow], study: Study, paths: StudyPaths) -> pd.DataFrame:
+    """One row a report: trial, epoch, and every metric of a report point.
+
+    From the trial's table among its artifacts; where it has none, val_bpd alone is known.
+    """
+    hints = get_type_hints(EpochMetrics)
+    columns = {"trial": "int64"} | {field.name: _KINDS[hints[field.name]] for field in fields(EpochMetrics)}
+    parts = [_reports(row, study, paths) for row in rows]
+    records = [record for part in parts for record in part]
+    return pd.DataFrame(records, columns=list(columns)).astype(columns)
+
+
+def _record(row: TrialRow) -> dict[str, Any]:
+    own = {field.name: getattr(row, field.name) for field in fields(TrialRow)}
+    return own | row.values | dict(zip(_TIMES, (row.started, row.completed), strict=True))
+
+
+def _reports(row: TrialRow, study: Study, paths: StudyPaths) -> list[dict[str, Any]]:
+    trial = study.get_trials(deepcopy=False)[row.number]
+    table = files_of(trial, study, paths).get(RunPaths(paths.folder).metrics_csv.name)
+    if table is None:
+        return [{"trial": row.number, "epoch": epoch, "val_bpd": val_bpd} for epoch, val_bpd in row.curve]
+    records = pd.read_csv(table).to_dict("records")
+    return [{"trial": row.number} | {str(name): value for name, value in record.items()} for record in records]

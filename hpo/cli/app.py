@@ -1,0 +1,41 @@
+"""The command-line application: every command, in the order of `--help`."""
+
+import signal
+import warnings
+
+import optuna
+import typer
+
+# The commands import torch inside their functions: `--help` and a faulty file answer at once.
+from hpo.cli.commands.clean import clean
+from hpo.cli.commands.dashboard import dashboard
+from hpo.cli.commands.export import export
+from hpo.cli.commands.figures import figures
+from hpo.cli.commands.report import report
+from hpo.cli.commands.retrain import retrain
+from hpo.cli.commands.status import status
+from hpo.cli.commands.train import train
+from hpo.cli.commands.tune import tune
+
+COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean)
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Find the best hyperparameters of a convolutional VAE on CIFAR-10, then retrain the best and show it.",
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command that the process was started with; exits with its exit code."""
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        app(prog_name="python -m hpo")
+    finally:
+        # Everything has been printed, and nothing catches an exception while the interpreter shuts down.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

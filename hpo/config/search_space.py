@@ -1,0 +1,77 @@
+"""The only place that asks a trial for values."""
+
+import math
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hpo.config.hyperparameters import TUTORIAL, Choices, Hyperparameters, Range
+from hpo.config.schema import StudyConfig
+from model.config import TrainConfig
+
+
+def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int) -> TrainConfig:
+    """How a trial is trained. Its seed follows from the study's and its number, and so stays with it."""
+    return TrainConfig(
+        **values,
+        epochs=config.training.epochs,
+        report_every=config.training.report_every,
+        seed=config.seed * 100_003 + trial_number,
+        **config.model.model_dump(),
+    )
+
+
+def suggest(trial: optuna.trial.Trial, hyperparameters: Hyperparameters) -> dict[str, Any]:
+    """A value for every hyperparameter: the one it is pinned to, or the sampler's."""
+    return {name: _suggest_one(trial, name, entry) for name, entry in hyperparameters.entries().items()}
+
+
+def searched(hyperparameters: Hyperparameters) -> dict[str, Range[Any] | Choices[Any]]:
+    """The hyperparameters that are not pinned."""
+    return {name: entry for name, entry in hyperparameters.entries().items() if isinstance(entry, Range | Choices)}
+
+
+def distributions(hyperparameters: Hyperparameters) -> dict[str, BaseDistribution]:
+    """What is searched, as Optuna's samplers take it."""
+    return {name: _distribution(entry) for name, entry in searched(hyperparameters).items()}
+
+
+def tutorial_values(hyperparameters: Hyperparameters) -> dict[str, Any]:
+    """The tutorial's value of each searched hyperparameter whose range admits it."""
+    values = {name: getattr(TUTORIAL, name) for name in searched(hyperparameters)}
+    return {name: value for name, value in values.items() if admits(hyperparameters.entries()[name], value)}
+
+
+def at_edge(entry: Range[Any] | Choices[Any], value: Any) -> bool:
+    """Whether a value lies within 2% of the end of its range, or is the first or last of numeric choices."""
+    if isinstance(entry, Choices):
+        numeric = all(isinstance(choice, int | float) for choice in entry.choices)
+        return numeric and len(entry.choices) > 2 and value in (min(entry.choices), max(entry.choices))
+    scale = math.log if entry.log else float
+    low, high = scale(entry.low), scale(entry.high)
+    return not 0.02 < (scale(value) - low) / (high - low) < 0.98
+
+
+def admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:
+    """Whether a value is one that can be sampled."""
+    if isinstance(entry, Choices):
+        return value in entry.choices
+    return bool(entry.low <= value <= entry.high)
+
+
+def _suggest_one(trial: optuna.trial.Trial, name: str, entry: Any) -> Any:
+    if not isinstance(entry, Choices | Range):
+        return entry
+    if isinstance(entry, Choices):
+        return trial.suggest_categorical(name, entry.choices)
+    if isinstance(entry.low, int):
+        return trial.suggest_int(name, entry.low, entry.high, log=entry.log)
+    return trial.suggest_float(name, entry.low, entry.high, log=entry.log)
+
+
+def _distribution(entry: Range[Any] | Choices[Any]) -> BaseDistribution:
+    if isinstance(entry, Choices):
+        return CategoricalDistribution(entry.choices)
+    kind = IntDistribution if isinstance(entry.low, int) else FloatDistribution
+    return kind(entry.low, entry.high, log=entry.log)

@@ -1,0 +1,1 @@
+"""Everything that optuna-dashboard shows of a study: server, notes and plotly figures."""

@@ -1,0 +1,221 @@
+"""A study in figures that answer to the mouse: plotly, for the dashboard. Data in, figure out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from hpo.dashboard.plotly_data import (
+    IsoScore,
+    PcaPoint,
+    PlottedTrial,
+    beta_scale,
+    marker_sizes,
+    rate_distortion_window,
+    score_window,
+    spending,
+)
+from hpo.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, PAPER, VERMILLION
+from hpo.search.best_trial import Best
+from hpo.search.pareto import ParetoFront
+
+# Lines beneath what counts: darker than the grid, lighter than the rest.
+_QUIET = "#A3ACB5"
+
+
+def rate_distortion(
+    trials: Sequence[PlottedTrial], linear: Sequence[PcaPoint], iso_scores: Sequence[IsoScore]
+) -> go.Figure:
+    """Distortion against rate of every trial, probabilistic PCA of every size and lines of equal score beneath."""
+    figure = _figure("Rate and distortion: lower left is better", "rate (nats an image)", "distortion (nats an image)")
+    x_range, y_range = rate_distortion_window(trials, linear)
+    for iso in iso_scores:
+        _draw_iso_score(figure, iso, x_range)
+    if linear:
+        _draw_linear(figure, linear)
+    figure.add_trace(_trial_cloud(trials))
+    figure.update_xaxes(range=list(x_range))
+    figure.update_yaxes(range=list(y_range))
+    return figure
+
+
+def learning_curves(trials: Sequence[PlottedTrial], best: Best | None) -> go.Figure:
+    """Every trial's score over its epochs; crosses where the pruner stopped one."""
+    figure = _figure("Learning curves, and where the pruner stopped (lower is better)", "epoch", "val_bpd (bits/dim)")
+    groups = {
+        "pruned": ([t for t in trials if t.kind == "pruned"], _QUIET, 1.2),
+        "ended by a fault": ([t for t in trials if t.kind not in ("pruned", "finished")], ORANGE, 1.2),
+        "finished": ([t for t in trials if t.kind == "finished"], BLUE, 1.8),
+    }
+    for name, (group, colour, width) in groups.items():
+        if group:
+            figure.add_trace(_lines(name, group, colour, width))
+    if best:
+        marked = [trial for trial in trials if trial.number == best.number]
+        figure.add_trace(_lines(best.label, marked, INK, 3.5))
+    stops = [trial for trial in trials if trial.kind == "pruned"]
+    if stops:
+        at = [trial.curve[-1] for trial in stops]
+        figure.add_trace(_points("stopped by the pruner", at, stops, symbol="x", colour=VERMILLION))
+    _look_at_scores(figure, trials)
+    return figure
+
+
+def score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
+    """Every trial's last score against all training done until it ended, and the best so far as a step line."""
+    data = spending(trials)
+    title = "What the search has cost and brought (lower is better)"
+    figure = _figure(title, f"{data.unit} of training, all trials so far", "val_bpd (bits/dim)")
+    if data.best:
+        x, y = ([point[axis] for point in data.best] for axis in (0, 1))
+        line = {"color": INK, "width": 2.5, "shape": "hv"}
+        figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, name="best so far", hoverinfo="skip"))
+    shapes = {
+        "finished": ("circle", BLUE),
+        "pruned": ("x", VERMILLION),
+        "continued": ("triangle-right-open", VERMILLION),
+        "confirmation": ("circle-open", BLUE),
+    }
+    for kind in dict.fromkeys(trial.kind for trial in trials):
+        chosen = [(at, trial) for at, trial in zip(data.spent, trials, strict=True) if trial.kind == kind]
+        symbol, colour = shapes.get(kind, ("diamond", ORANGE))
+        points = [(at, trial.val_bpd) for at, trial in chosen]
+        figure.add_trace(_points(kind, points, [trial for _, trial in chosen], symbol=symbol, colour=colour))
+    _look_at_scores(figure, trials)
+    return figure
+
+
+def pareto_front(data: ParetoFront, trials: Sequence[PlottedTrial]) -> go.Figure:
+    """Every finished trial's score against its second objective; those of the front joined by a step line."""
+    told = {trial.number: _hover(trial) for trial in trials}
+    name = data.name.replace("_", " ").replace("latent dim", "latent dimension")
+    figure = _figure(f"Pareto front of val_bpd and {data.name}: lower left is better", name, "val_bpd (bits/dim)")
+    line = {"color": BLUE, "width": 2, "shape": "hv"}
+    for group, legend, look in (
+        (data.beaten, "beaten by a trial of the front", {"mode": "markers", "marker": {"color": _QUIET, "size": 9}}),
+        (data.front[::-1], "on the front", {"mode": "lines+markers", "line": line, "marker": {"size": 12}}),
+    ):
+        hover = [f"{told.get(one.number, f'trial {one.number}')}<br>{name} {one.second:.4g}" for one in group]
+        x, y = [round(one.second, 4) for one in group], [round(one.val_bpd, 5) for one in group]
+        figure.add_trace(go.Scatter(x=x, y=y, text=hover, hovertemplate="%{text}<extra></extra>", name=legend, **look))
+    return figure
+
+
+def _figure(title: str, x_label: str, y_label: str) -> go.Figure:
+    axis = {"gridcolor": FAINT, "zeroline": False, "linecolor": FAINT, "tickfont": {"color": MUTED}}
+    return go.Figure(
+        layout=go.Layout(
+            # Plotly's own template would be stored with every figure, and is larger than most of them.
+            template=go.layout.Template(),
+            title={"text": title, "font": {"size": 15, "color": INK}, "x": 0.01, "xanchor": "left"},
+            xaxis={**axis, "title": {"text": x_label, "font": {"color": MUTED}}},
+            yaxis={**axis, "title": {"text": y_label, "font": {"color": MUTED}}},
+            paper_bgcolor=PAPER,
+            plot_bgcolor=PAPER,
+            margin={"l": 70, "r": 20, "t": 50, "b": 90},
+            legend={"orientation": "h", "y": -0.2, "x": 0, "font": {"color": INK}},
+            hovermode="closest",
+        )
+    )
+
+
+def _hover(trial: PlottedTrial) -> str:
+    return (
+        f"trial {trial.number}, {trial.kind}<br>val_bpd {trial.val_bpd:.4f}<br>"
+        f"beta {trial.beta:.3g}, latent_dim {trial.latent_dim}"
+    )
+
+
+def _trial_cloud(trials: Sequence[PlottedTrial]) -> go.Scatter:
+    scale = beta_scale([trial.beta for trial in trials])
+    marker: dict[str, Any] = {
+        "size": marker_sizes([trial.latent_dim for trial in trials]),
+        "color": [round(place, 4) for place in scale.places],
+        "colorscale": "Viridis",
+        "line": {"color": PAPER, "width": 1},
+        "symbol": ["x" if trial.kind == "pruned" else "circle" for trial in trials],
+        "colorbar": {"title": {"text": "beta"}, "tickvals": list(scale.ticks), "ticktext": list(scale.labels)},
+    }
+    return go.Scatter(
+        x=[round(trial.rate_nats, 2) for trial in trials],
+        y=[round(trial.distortion_nats, 2) for trial in trials],
+        mode="markers",
+        marker=marker,
+        text=[_hover(trial) for trial in trials],
+        hovertemplate="%{text}<br>rate %{x:.1f}, distortion %{y:.1f}<extra></extra>",
+        name="trials: colour beta, size latent_dim, crosses pruned",
+    )
+
+
+def _draw_linear(figure: go.Figure, linear: Sequence[PcaPoint]) -> None:
+    figure.add_trace(
+        go.Scatter(
+            x=[round(one.rate_nats, 2) for one in linear],
+            y=[round(one.distortion_nats, 2) for one in linear],
+            mode="lines+markers",
+            line={"color": MUTED, "width": 1.5},
+            marker={"color": MUTED, "size": 4},
+            customdata=[[one.latent_dim, round(one.bpd, 4)] for one in linear],
+            hovertemplate="pPCA, %{customdata[0]} dimensions<br>val_bpd %{customdata[1]:.4f}<extra></extra>",
+            name="probabilistic PCA, a point for each latent size",
+        )
+    )
+
+
+def _draw_iso_score(figure: go.Figure, iso: IsoScore, x_range: tuple[float, float]) -> None:
+    left, right = (round(x, 1) for x in x_range)
+    figure.add_trace(
+        go.Scatter(
+            x=[left, right],
+            y=[round(iso.nats - left, 1), round(iso.nats - right, 1)],
+            mode="lines+text",
+            line={"color": _QUIET, "width": 1.2, "dash": "dot"},
+            text=["", f"{iso.bpd:g} bits/dim "],
+            textposition="top left",
+            textfont={"color": MUTED, "size": 11},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    )
+
+
+def _lines(name: str, trials: Sequence[PlottedTrial], colour: str, width: float) -> go.Scatter:
+    """All of a kind as one trace, with a gap between two trials: a study may have hundreds."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    text: list[str] = []
+    for trial in trials:
+        x += [*(epoch for epoch, _ in trial.curve), None]
+        y += [*(round(score, 5) for _, score in trial.curve), None]
+        text += [f"trial {trial.number}"] * (len(trial.curve) + 1)
+    return go.Scatter(
+        x=x,
+        y=y,
+        text=text,
+        mode="lines+markers",
+        line={"color": colour, "width": width},
+        marker={"color": colour, "size": 2.5 * width},
+        hovertemplate="%{text}, epoch %{x:g}<br>val_bpd %{y:.4f}<extra></extra>",
+        name=name,
+    )
+
+
+def _points(
+    name: str, points: Sequence[tuple[float, float]], trials: Sequence[PlottedTrial], *, symbol: str, colour: str
+) -> go.Scatter:
+    return go.Scatter(
+        x=[round(x, 4) for x, _ in points],
+        y=[round(y, 5) for _, y in points],
+        mode="markers",
+        marker={"symbol": symbol, "color": colour, "size": 9},
+        text=[_hover(trial) for trial in trials],
+        hovertemplate="%{text}<extra></extra>",
+        name=name,
+    )
+
+
+def _look_at_scores(figure: go.Figure, trials: Sequence[PlottedTrial]) -> None:
+    if window := score_window(trials):
+        figure.update_yaxes(range=list(window))

@@ -1,0 +1,54 @@
+"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+
+Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from hpo.figures.style import Pixels
+from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
+
+
+@dataclass(frozen=True, eq=False)
+class Interpolation:
+    """Between two real images: the two (2, H, W, 3), the decoded steps (T, H, W, 3), and what they are."""
+
+    label: str
+    ends: Pixels
+    steps: Pixels
+
+
+def interpolation_sheet(real: Sequence[Interpolation], prior: Sequence[Pixels]) -> Sheet:
+    """Rows between real images, which stand apart at both ends; below, rows (T, H, W, 3) between prior draws."""
+    n_steps = len(real[0].steps)
+    breaks = (1, n_steps + 1)
+    steps = tuple(str(Fraction(index, n_steps - 1)) for index in range(n_steps))
+    rows = [TileRow(np.concatenate([way.ends[:1], way.steps, way.ends[1:]]), way.label, breaks=breaks) for way in real]
+    rows[0] = replace(
+        rows[0],
+        headings=((0, "Linear, between the encodings of two real images (0 and 1: their reconstructions)"),),
+        above=("original", *steps, "original"),
+    )
+    draws = [TileRow(images, first_column=1, breaks=breaks) for images in prior]
+    draws[0] = replace(
+        draws[0], starts_group=True, headings=((1, "Spherical, between two draws of the prior"),), above=steps
+    )
+    return Sheet(
+        (*rows, *draws),
+        "Interpolations: decoded steps between two images, and between two draws of the prior",
+        "Look for steps that are pictures of their own, not two laid over each other. Draws of the prior lie near a "
+        "sphere: a straight line between two would pass nearer to the origin than draws do.",
+        scale=4,
+    )
+
+
+def interpolations(real: Sequence[Interpolation], prior: Sequence[Pixels], path: Path) -> None:
+    """Draw `interpolation_sheet`."""
+    save_sheet(interpolation_sheet(real, prior), path)

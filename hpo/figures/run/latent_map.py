@@ -1,0 +1,90 @@
+"""The latent space in pictures: a map of posterior means by class and in images, and the KL of every dimension.
+
+Legend: N points, images (N, H, W, 3) uint8.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from hpo.figures.run.latent_map_data import N_CELLS, LatentMap
+from hpo.figures.style import DPI, INK, MUTED, PAPER, Pixels, dress, new_figure, save_figure
+from hpo.figures.tile_sheet import strip
+
+_SCALE, _CELL_GAP = 2, 2
+# Pixels: around and between the two panels, above them (titles), from them down to legend and caption, and a line.
+_MARGIN, _LEFT, _BETWEEN, _RIGHT, _ABOVE = 30, 130, 60, 40, 140
+_TO_LEGEND, _TO_CAPTION, _LINE = 80, 220, 36
+_CAPTION_CHARACTERS = 170
+# Burda et al. 2016: a unit whose posterior mean varies less than this over the images is unused.
+ACTIVE_VARIANCE = 0.01
+_KL_X, _KL_Y = "latent dimensions, by falling KL", "KL to the prior (nats per image)"
+
+
+def latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
+    """Draw points by class and, on the same plane, the images (N, H, W, 3) themselves, every pixel a square."""
+    tiles = mosaic(data, images)
+    panel = len(tiles)
+    lines = textwrap.wrap(data.caption, _CAPTION_CHARACTERS)
+    below = _TO_CAPTION + _LINE * len(lines) + _MARGIN
+    width, height = _LEFT + _BETWEEN + _RIGHT + 2 * panel, _ABOVE + panel + below
+    figure = new_figure(data.title, width / DPI, height / DPI)
+    figure.set_layout_engine("none")
+    figure.texts[0].set_position((_MARGIN / width, 1 - _MARGIN / height))
+    lefts = (_LEFT, _LEFT + panel + _BETWEEN)
+    points, pictures = (
+        figure.add_axes((left / width, below / height, panel / width, panel / height)) for left in lefts
+    )
+    n_points = sum(len(one.points) for one in data.classes)
+    dress(points, f"Each point one of {n_points:,} images, by class", *data.axis_labels)
+    dress(pictures, f"The same plane, with {len(data.thumbnails)} of the images", data.axis_labels[0], "")
+    for axes in (points, pictures):
+        axes.set(xlim=data.limits[:2], ylim=data.limits[2:])
+        if not data.has_ticks:
+            axes.set(xticks=[], yticks=[])
+    pictures.grid(False)
+    pictures.set_yticks([])
+    _draw_points(points, data, legend_y=-_TO_LEGEND / panel)
+    # Straight onto the canvas: an image drawn into axes would be resampled.
+    figure.figimage(tiles, lefts[1], below, origin="upper", zorder=3)
+    at = (_MARGIN / width, (below - _TO_CAPTION) / height)
+    figure.text(*at, "\n".join(lines), fontsize=12, color=INK, va="top", linespacing=1.4)
+    save_figure(figure, path)
+
+
+def mosaic(data: LatentMap, images: Pixels) -> Pixels:
+    """The thumbnails in their cells on paper, RGB (S, S, 3)."""
+    side = images.shape[1] * _SCALE
+    cell = side + _CELL_GAP
+    canvas = np.full((N_CELLS * cell, N_CELLS * cell, 3), 255, np.uint8)
+    for one in data.thumbnails:
+        top, left = one.row * cell + _CELL_GAP // 2, one.column * cell + _CELL_GAP // 2
+        canvas[top : top + side, left : left + side] = strip(images[one.index : one.index + 1], _SCALE, 0)
+    return canvas
+
+
+def _draw_points(axes: Axes, data: LatentMap, legend_y: float) -> None:
+    # In ten rounds, or the last class would lie on top of all others.
+    for part, one in product(range(10), data.classes):
+        x, y = np.array(one.points[part::10]).reshape(-1, 2).T
+        axes.scatter(x, y, s=16, c=one.colour, marker=one.marker, alpha=0.5, linewidths=0)
+    for one in data.classes:
+        x, y = np.array(one.points).mean(axis=0)
+        axes.scatter(x, y, s=200, c=one.colour, marker=one.marker, ec=PAPER, linewidths=1.6, label=one.name, zorder=4)
+    legend = axes.legend(
+        title="large markers: the mean of a class",
+        loc="upper center",
+        bbox_to_anchor=(0.5, legend_y),
+        ncols=5,
+        fontsize=11.5,
+        title_fontsize=11.5,
+        frameon=False,
+        borderpad=0,
+        labelcolor=INK,
+    )
+    legend.get_title().set_color(MUTED)

@@ -1,0 +1,52 @@
+"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+
+Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpo.figures.style import Pixels
+from hpo.figures.tile_rows import _COLUMNS, mse_per_image, paired_rows
+from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
+
+
+@dataclass(frozen=True, eq=False)
+class ReconstructionGroup:
+    """Originals (N, H, W, 3), their reconstructions, and what was chosen."""
+
+    heading: str
+    originals: Pixels
+    reconstructed: Pixels
+
+
+def reconstruction_sheet(groups: Sequence[ReconstructionGroup], mean_mse: float) -> Sheet:
+    """Each group's originals above their reconstructions, the error of each below it.
+
+    `mean_mse` is the split's, pixels in [0, 1].
+    """
+    rows: list[TileRow] = []
+    for group in groups:
+        errors = mse_per_image(group.originals, group.reconstructed)
+        pairs = paired_rows(group.originals, group.reconstructed, _COLUMNS)
+        pairs[0] = replace(pairs[0], headings=((0, group.heading),))
+        for index in range(1, len(pairs), 2):
+            start = index // 2 * _COLUMNS
+            below = tuple(f"{error:.4f}" for error in errors[start : start + _COLUMNS])
+            pairs[index] = replace(pairs[index], below=below)
+        rows += pairs
+    return Sheet(
+        tuple(rows),
+        f"Validation images and their reconstructions: mean squared error {mean_mse:.4f} on average",
+        "Reconstructed through z drawn from the posterior, as the score counts it. Below: the mean squared error of "
+        "each, pixels in [0, 1]. Smooth pictures come out best; texture and strong contrast cost most.",
+        scale=4,
+    )
+
+
+def reconstructions(groups: Sequence[ReconstructionGroup], mean_mse: float, path: Path) -> None:
+    """Draw `reconstruction_sheet`."""
+    save_sheet(reconstruction_sheet(groups, mean_mse), path)

@@ -1,0 +1,46 @@
+"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+
+Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpo.figures.style import Pixels
+from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
+
+
+@dataclass(frozen=True, eq=False)
+class Traversal:
+    """One latent dimension, its KL in nats, and the images (T, H, W, 3) decoded along it."""
+
+    dimension: int
+    kl_nats: float
+    images: Pixels
+
+
+def traversal_sheet(original: Pixels, offsets: Sequence[float], traversals: Sequence[Traversal]) -> Sheet:
+    """The real image (1, H, W, 3) once; below, a row for each dimension, a column for each offset (prior sd)."""
+    columns = tuple("0" if offset == 0 else f"{offset:+g}".replace("-", "−") for offset in offsets)
+    rows = [
+        TileRow(one.images, f"z{one.dimension} · KL {one.kl_nats:.1f} nats", starts_group=index == 0)
+        for index, one in enumerate(traversals)
+    ]
+    heading = "Its reconstruction, one dimension moved by … prior standard deviations"
+    rows[0] = replace(rows[0], headings=((0, heading),), above=columns)
+    middle = len(offsets) // 2
+    return Sheet(
+        (TileRow(original, "original", first_column=middle), *rows),
+        f"Traversals: what the {len(traversals)} dimensions of highest KL do to one image",
+        "Column 0 is the same reconstruction in every row. Look for what a row changes (brightness, colour, layout) "
+        "and what it leaves alone.",
+        scale=4,
+    )
+
+
+def traversals(original: Pixels, offsets: Sequence[float], rows: Sequence[Traversal], path: Path) -> None:
+    """Draw `traversal_sheet`."""
+    save_sheet(traversal_sheet(original, offsets, rows), path)

@@ -1,0 +1,206 @@
+"""Distortion against rate: what each trial bought, and what the linear model gets for the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from hpo.figures.study.trial_points import of_kind
+from hpo.figures.style import FAINT, INK, MUTED, PAPER, dress, legend_below, mark_values, new_figure
+from hpo.search.best_trial import Best
+
+# Labelled on the linear model's curve.
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+_SCORE_NATS = 3072 * math.log(2)
+_COLOURS = "viridis"
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """One trial on the rate-distortion plane, nats per image."""
+
+    number: int
+    rate_nats: float
+    distortion_nats: float
+    beta: float
+    latent_dim: int
+    is_finished: bool
+
+
+@dataclass(frozen=True)
+class RateDistortionData:
+    """All trials, and probabilistic PCA as (latent dimension, rate, distortion), ascending."""
+
+    points: tuple[RatePoint, ...]
+    linear: tuple[tuple[int, float, float], ...]
+    best: Best | None
+
+
+def rate_distortion_data(
+    trials: pd.DataFrame, linear: Sequence[tuple[int, float, float]], best: Best | None
+) -> RateDistortionData:
+    """Finished trials, and pruned ones as they were at their last report."""
+    told = of_kind(trials, "finished", "pruned").dropna(subset=["rate_nats", "distortion_nats"])
+    columns = (told[name] for name in ("number", "rate_nats", "distortion_nats", "beta", "latent_dim", "kind"))
+    points = tuple(
+        RatePoint(int(number), float(rate), float(distortion), float(beta), int(size), kind == "finished")
+        for number, rate, distortion, beta, size, kind in zip(*columns, strict=True)
+        if math.isfinite(rate + distortion)
+    )
+    return RateDistortionData(points, tuple(sorted(linear)), best)
+
+
+def rate_distortion(data: RateDistortionData) -> Figure:
+    """Each trial at its rate and distortion, coloured by beta, sized by latent dimension, pruned ones hollow."""
+    figure = new_figure(_headline(data), width_in=13, height_in=8.6)
+    axes = figure.subplots()
+    dress(
+        axes, "validation split; down and to the left is better", "rate, nats per image", "distortion, nats per image"
+    )
+    # The lines of equal score are the grid.
+    axes.grid(visible=False)
+    norm = _beta_scale([point.beta for point in data.points])
+    _draw_trials(axes, [point for point in data.points if point.is_finished], norm, filled=True)
+    _draw_trials(axes, [point for point in data.points if not point.is_finished], norm, filled=False)
+    _fit_to(axes, data)
+    _draw_linear(axes, data)
+    _draw_scores(axes)
+    _mark_best(axes, data)
+    _legend(figure, data)
+    if norm is not None:
+        _colour_bar(figure, axes, norm, [point.beta for point in data.points])
+    return figure
+
+
+def _headline(data: RateDistortionData) -> str:
+    if not data.linear or not data.points:
+        return "What each trial bought: rate against distortion"
+    sizes = [size for size, _, _ in data.linear]
+    rates, distortions = ([line[index] for line in data.linear] for index in (1, 2))
+    finished = [point for point in data.points if point.is_finished and point.latent_dim in sizes]
+    linear = dict(zip(sizes, np.add(rates, distortions), strict=True))
+    n_ahead = sum(point.rate_nats + point.distortion_nats < linear[point.latent_dim] for point in finished)
+    verb, whose = ("beats", "its") if n_ahead == 1 else ("beat", "their")
+    return f"{n_ahead} of {len(finished)} finished trials {verb} the linear model of {whose} size"
+
+
+def _draw_trials(axes: Axes, points: list[RatePoint], norm: Normalize | None, filled: bool) -> None:
+    colours = [_colour(point.beta, norm) for point in points]
+    axes.scatter(
+        [point.rate_nats for point in points],
+        [point.distortion_nats for point in points],
+        s=[_area(point.latent_dim) for point in points],
+        facecolors=colours if filled else "none",
+        edgecolors=PAPER if filled else colours,
+        linewidths=1.2,
+        zorder=4,
+    )
+
+
+def _beta_scale(betas: list[float]) -> Normalize | None:
+    """Logarithmic where it can be; None where all are alike."""
+    low, high = min(betas), max(betas)
+    if low == high:
+        return None
+    return LogNorm(low, high) if low > 0 else Normalize(low, high)
+
+
+def _colour(beta: float, norm: Normalize | None) -> tuple[float, float, float, float]:
+    # The lightest tenth of the map would vanish on white paper.
+    return colormaps[_COLOURS](0.5 if norm is None else 0.9 * float(norm(beta)))
+
+
+def _area(latent_dim: int) -> float:
+    """Of a marker, in square points: twice as wide at sixteen times the size."""
+    return 16 * math.sqrt(latent_dim)
+
+
+def _fit_to(axes: Axes, data: RateDistortionData) -> None:
+    """Show all trials; the linear model's curve goes on beyond them."""
+    for points, set_limits in (
+        ([point.rate_nats for point in data.points], axes.set_xlim),
+        ([point.distortion_nats for point in data.points], axes.set_ylim),
+    ):
+        margin = 0.12 * (max(points) - min(points)) or 10.0
+        set_limits(min(points) - margin, max(points) + margin)
+
+
+def _draw_linear(axes: Axes, data: RateDistortionData) -> None:
+    if not data.linear:
+        return
+    sizes, rates, distortions = zip(*data.linear, strict=True)
+    axes.plot(rates, distortions, color=INK, linewidth=2, zorder=3)
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for size, rate, distortion in zip(sizes, rates, distortions, strict=True):
+        if size in _SIZES and left < rate < right and bottom < distortion < top:
+            axes.plot(rate, distortion, "s", color=INK, markersize=5, zorder=3)
+            axes.annotate(
+                f"d = {size}",
+                (rate, distortion),
+                (-7, -7),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                fontsize=11,
+                color=INK,
+                zorder=6,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.5},
+            )
+
+
+def _draw_scores(axes: Axes) -> None:
+    """Straight lines of equal score: what a nat of rate must save of distortion to be worth it."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for score in np.arange(2, 12, 0.1):
+        total = (score - math.log2(255)) * _SCORE_NATS
+        axes.plot([left, right], [total - left, total - right], color=FAINT, linewidth=1.2, zorder=1)
+        if bottom < total - right < top:
+            offset = {"xytext": (-4, 3), "textcoords": "offset points", "ha": "right", "va": "bottom"}
+            axes.annotate(f"{score:.1f}", (right, total - right), fontsize=11, color=MUTED, **offset)  # type: ignore[arg-type]
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+
+
+def _mark_best(axes: Axes, data: RateDistortionData) -> None:
+    for point in data.points:
+        if data.best is not None and point.number == data.best.number:
+            size = 1.7 * math.sqrt(_area(point.latent_dim))
+            axes.plot(point.rate_nats, point.distortion_nats, "o", ms=size, mfc="none", mec=INK, mew=2, zorder=5)
+
+
+def _legend(figure: Figure, data: RateDistortionData) -> None:
+    sizes = sorted({point.latent_dim for point in data.points})
+    shown = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})
+    entries = [_dot(f"{size} latent dimensions", math.sqrt(_area(size)), mfc=MUTED, mec=PAPER) for size in shown]
+    if data.best is not None:
+        entries.append(_dot(data.best.label, 14, mfc="none", mec=INK, mew=2))
+    if not all(point.is_finished for point in data.points):
+        entries.append(_dot("pruned, at its last report", 10, mfc="none", mec=MUTED, mew=1.2))
+    if data.linear:
+        entries.append(Line2D([], [], color=INK, lw=2, marker="s", ms=5, label="linear model (pPCA) of d dimensions"))
+    entries.append(Line2D([], [], color=FAINT, lw=1.5, label="equal score, bits/dim"))
+    legend_below(figure, entries)
+
+
+def _dot(label: str, size: float, **look: Any) -> Line2D:
+    return Line2D([], [], linestyle="", marker="o", markersize=size, label=label, **look)
+
+
+def _colour_bar(figure: Figure, axes: Axes, norm: Normalize, betas: list[float]) -> None:
+    colours = ListedColormap(colormaps[_COLOURS](np.linspace(0, 0.9, 256)))
+    bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, fraction=0.04, pad=0.01)
+    bar.set_label("β", fontsize=13, color=MUTED, rotation=0)
+    bar.outline.set_visible(False)
+    mark_values(bar.ax.yaxis, min(betas), max(betas), isinstance(norm, LogNorm))
+    bar.ax.tick_params(labelsize=11, colors=MUTED, length=0, which="both")

@@ -1,0 +1,71 @@
+"""What the figures of a study show, as plain values: made from its trials, drawn elsewhere.
+
+Trials come as a data frame with a row each: number, kind, val_bpd, epoch, rate_nats, distortion_nats, and a column for
+every hyperparameter. Scores are val_bpd, in bits per dimension; those that are not finite are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class SearchAxis:
+    """A searched hyperparameter: from `low` to `high`, maybe on a log scale, or one of `choices`."""
+
+    name: str
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    def position(self, value: Any) -> float:
+        """Where a value lies between the ends of its range, from 0 to 1; choices stand evenly spaced."""
+        if self.choices:
+            return (self.choices.index(value) + 0.5) / len(self.choices)
+        scale = math.log if self.log else float
+        return (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
+
+
+@dataclass(frozen=True)
+class Points:
+    """Trials by number, each with a place and a score."""
+
+    numbers: tuple[int, ...]
+    places: tuple[Any, ...]
+    scores: tuple[float, ...]
+
+
+def of_kind(trials: pd.DataFrame, *kinds: str) -> pd.DataFrame:
+    """The trials that stand in one of these ways."""
+    return trials[trials["kind"].isin(kinds)]
+
+
+def with_finite_score(trials: pd.DataFrame) -> pd.DataFrame:
+    scored: pd.DataFrame = trials[np.isfinite(trials["val_bpd"])]
+    return scored
+
+
+def trial_points(trials: pd.DataFrame, places: str) -> Points:
+    scored = with_finite_score(trials)
+    return Points(
+        tuple(int(number) for number in scored["number"]),
+        tuple(scored[places].tolist()),
+        tuple(float(score) for score in scored["val_bpd"]),
+    )
+
+
+def ceiling(scores: Iterable[float]) -> float | None:
+    """Where to cut off a tail of bad scores: half as far again from the best as nine tenths of them reach."""
+    values = np.array(list(scores))
+    if len(values) == 0:
+        return None
+    low = float(values.min())
+    top = low + 1.5 * (float(np.quantile(values, 0.9, method="higher")) - low)
+    return top if low < top < values.max() else None

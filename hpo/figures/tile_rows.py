@@ -1,0 +1,44 @@
+"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+
+Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpo.figures.style import Pixels, check_images
+from hpo.figures.tile_sheet import TileRow
+
+_COLUMNS = 10
+
+
+def paired_rows(originals: Pixels, reconstructed: Pixels, columns: int) -> list[TileRow]:
+    """Rows of at most `columns` originals, each with its reconstructions below it."""
+    check_images(originals)
+    check_same_shape(originals, reconstructed, "reconstructed")
+    rows: list[TileRow] = []
+    for start in range(0, len(originals), columns):
+        chosen = slice(start, start + columns)
+        rows.append(TileRow(originals[chosen], "original", starts_group=True))
+        rows.append(TileRow(reconstructed[chosen], "reconstruction"))
+    return rows
+
+
+def plain_rows(images: Pixels, columns: int) -> list[TileRow]:
+    """Rows of at most `columns` images, without labels."""
+    check_images(images)
+    return [TileRow(images[start : start + columns]) for start in range(0, len(images), columns)]
+
+
+def mse_per_image(originals: Pixels, reconstructed: Pixels) -> list[float]:
+    """Mean squared error of each image as shown, pixels in [0, 1], length N."""
+    difference = (originals.astype(np.float64) - reconstructed) / 255
+    return [float(one) for one in np.square(difference).mean(axis=(1, 2, 3))]
+
+
+def check_same_shape(first: Pixels, second: Pixels, name: str) -> None:
+    if first.shape != second.shape or second.dtype != first.dtype:
+        raise ValueError(
+            f"{name} must be uint8 {first.shape} like the originals, but got {second.dtype} {second.shape}"
+        )

@@ -1,0 +1,1 @@
+"""One full-length training into a folder of results: train, retrain, redraw, metrics."""

@@ -1,0 +1,68 @@
+"""The frames of a run's two animations, drawn while it trains: reconstructions, and draws of the prior."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hpo.config.schema import Interval
+from hpo.figures.animation import reconstruction_frame, samples_frame, write_gif, write_mp4
+from hpo.figures.style import save_pixels
+from hpo.storage.paths import RunPaths
+from model.data.images import LabelledImages
+from model.fixed_inputs import N_IMAGES, as_pixels, fixed_images, prior_draws
+from model.scoring.evaluation import decode, reconstruct
+from model.training.training_loop import TrainState
+
+# Frames of a run whose frames are spaced logarithmically, about.
+N_LOG_FRAMES = 40
+
+
+class FrameRecorder:
+    """The same images, prior draws and noise at every epoch: what changes from frame to frame is the model."""
+
+    def __init__(self, images: LabelledImages, epochs: frozenset[int], paths: RunPaths) -> None:
+        self._images = fixed_images(images, N_IMAGES)
+        self._epochs = epochs
+        self._paths = paths
+
+    def take(self, state: TrainState, epoch: int, val_bpd: float) -> None:
+        """Draw and save both frames of this epoch, where it is one of those chosen; 0 is the untrained model."""
+        if epoch not in self._epochs:
+            return
+        n_epochs = state.config.epochs
+        reconstructed = reconstruct(state.model, self._images, state.runtime)
+        pairs = (as_pixels(self._images), as_pixels(reconstructed))
+        frame = reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
+        save_pixels(frame, self._paths.frame(epoch))
+        samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
+        frame = samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
+        save_pixels(frame, self._paths.samples_frame(epoch))
+
+
+def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:
+    """Epochs that get a frame: every `interval`-th, or spaced logarithmically; the first and last always."""
+    if interval == "log":
+        spaced = np.unique(np.geomspace(1, n_epochs, N_LOG_FRAMES).round().astype(int)).tolist()
+    else:
+        spaced = list(range(0, n_epochs, interval))
+    return frozenset({0, n_epochs, *spaced})
+
+
+def write_animations(paths: RunPaths, fps: float) -> list[str]:
+    """Write GIF and MP4 of both animations from the frames saved; return a word where a GIF left frames out."""
+    films = (
+        (paths.frames, paths.animation_gif, paths.animation_mp4),
+        (paths.samples_frames, paths.samples_gif, paths.samples_mp4),
+    )
+    return [notice for film in films if (notice := _write_animation(*film, fps))]
+
+
+def _write_animation(folder: Path, gif: Path, mp4: Path, fps: float) -> str | None:
+    frames = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.png"))]
+    written = write_gif(frames, gif, fps=fps)
+    write_mp4(frames, mp4, fps=fps)
+    if (written.n_frames, written.shrink) == (written.n_given, 1):
+        return None
+    size = f" at 1/{written.shrink} of the width" if written.shrink > 1 else ""
+    return f"{gif.name} holds {written.n_frames} of {written.n_given} frames{size}, to stay small; {mp4.name} has all."

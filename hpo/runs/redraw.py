@@ -1,0 +1,55 @@
+"""Draws a finished run again from what it saved: model, metrics and frames. Nothing is trained."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from hpo.config.dataset import load_images
+from hpo.config.schema import Data
+from hpo.report.run_page import write_page
+from hpo.runs.animation_frames import write_animations
+from hpo.runs.run_figures import draw_run_figures
+from hpo.storage.file_locks import hold_lock
+from hpo.storage.paths import RunPaths
+from hpo.storage.run_record import RunError, RunRecord, read_record, write_record
+from model.data.images import ImageData
+from model.device import resolve
+from model.training.checkpoint import load_model
+
+
+def redraw(folder: Path, fps: float | None, device: str) -> list[str]:
+    """Write pictures, animations and page of the run in `folder` anew; return words where something was adapted.
+
+    `fps` None keeps the run's own.
+
+    Raises: RunError: the folder holds no finished run, or its images are not those at hand.
+    """
+    paths = RunPaths(folder)
+    record = read_record(paths.config)
+    if not paths.metrics_csv.exists():
+        raise RunError(f"{folder}: holds no finished run (there is no {paths.metrics_csv.name} in it)")
+    runtime = resolve(device, record.precision)
+    model, _, _ = load_model(paths.model)
+    data = _images(record, paths)
+    with hold_lock(paths.lock, str(folder)):
+        draw_run_figures(
+            model.to(runtime.device), data.to(runtime.device), runtime, paths, pd.read_csv(paths.metrics_csv)
+        )
+        notices = _film(paths, record, fps)
+        write_page(paths)
+    return notices
+
+
+def _images(record: RunRecord, paths: RunPaths) -> ImageData:
+    data, _ = load_images(Data(source=record.data.source, root=record.data.root, fallback=False))
+    if data.digest != record.data.digest:
+        raise RunError(f"{paths.config}: was trained on other images than those at hand ({data.source})")
+    return data
+
+
+def _film(paths: RunPaths, record: RunRecord, fps: float | None) -> list[str]:
+    if not any(paths.frames.glob("*.png")):
+        return [f"{paths.frames}: no frames are saved here, so that the animations stay as they are"]
+    wanted = record.model_copy(update={"fps": fps or record.fps})
+    write_record(paths.config, wanted)
+    return write_animations(paths, wanted.fps)

@@ -1,0 +1,190 @@
+"""Every picture of a trained model: computed here from the model and its data, drawn by `hpo.figures`.
+
+Evaluation mode and fixed seeds throughout: drawing again gives the same pictures.
+N images, T steps, D dimensions chosen, Z latent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hpo.figures.run import (
+    interpolations,
+    latent_map,
+    loss_curves,
+    reconstructions,
+    samples,
+    traversals,
+)
+from hpo.figures.run import kl_per_dimension as kl_figure
+from hpo.figures.run.latent_map_data import latent_map_data
+from hpo.figures.style import Pixels
+from hpo.runs import latent_space
+from hpo.runs.latent_space import Floats
+from hpo.storage.paths import RunPaths
+from model.data.images import ImageData, LabelledImages
+from model.device import Runtime, seeded_generator
+from model.fixed_inputs import as_pixels, fixed_positions
+from model.network.vae import ConvVAE
+from model.scoring import elbo
+from model.scoring.evaluation import decode, encode, reconstruct
+
+N_FIXED, N_EXTREMES, N_SAMPLES = 20, 10, 64
+N_WAYS, N_PRIOR_WAYS, N_STEPS = 5, 3, 9
+N_TRAVERSED = 12
+N_FITTED, N_MAPPED = 10_000, 3_000
+OFFSETS = np.linspace(-3, 3, 7)
+_SAMPLES_SEED, _WAYS_SEED = 4, 7
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Where the images of lowest and of highest error lie in their split, the best and the worst first."""
+
+    best: tuple[int, ...]
+    worst: tuple[int, ...]
+
+
+def draw_run_figures(model: ConvVAE, data: ImageData, runtime: Runtime, paths: RunPaths, history: pd.DataFrame) -> None:
+    """Write every picture of a run; `data` lies on the runtime's device, `history` has a row per report point."""
+    loss_curves.loss_curves(history, paths.loss_curves)
+    _draw_reconstructions(model, data.validation, runtime, paths)
+    fitted = fixed_positions(data.train, min(N_FITTED, len(data.train)))
+    means_NZ = posterior_means(model, data.train.images[fitted.to(runtime.device)], runtime)
+    _draw_samples(model, means_NZ, runtime, paths)
+    _draw_interpolations(model, data, runtime, paths)
+    _draw_dimensions(model, data.validation, runtime, paths)
+    _draw_maps(data, fitted, means_NZ, paths)
+
+
+def posterior_means(model: ConvVAE, images: Tensor, runtime: Runtime) -> Floats:
+    """Posterior means of uint8 images, (N, Z)."""
+    means: Floats = encode(model, images, runtime)[0].double().numpy()
+    return means
+
+
+def decoded(model: ConvVAE, latents: Floats, runtime: Runtime) -> Pixels:
+    """Image means of latent vectors (..., Z): uint8 (..., 32, 32, 3)."""
+    flat = torch.from_numpy(latents.reshape(-1, latents.shape[-1])).float()
+    images = as_pixels(decode(model, flat, runtime))
+    return images.reshape(*latents.shape[:-1], *images.shape[1:])
+
+
+def squared_errors(images: Tensor, reconstructed: Tensor) -> Floats:
+    """Mean squared error of each of two sets of uint8 images (N, 3, 32, 32), pixels in [0, 1], shape (N,)."""
+    errors = [
+        (one.cpu().double() - other).div(255).square().flatten(1).mean(1)
+        for one, other in zip(images.split(500), reconstructed.split(500), strict=True)
+    ]
+    return torch.cat(errors).numpy()
+
+
+def extremes(errors: Floats, n_images: int) -> Extremes:
+    """The `n_images` of lowest and of highest error (N,); equal ones in their order."""
+    best, worst = np.argsort(errors, kind="stable"), np.argsort(-errors, kind="stable")
+    return Extremes(tuple(best[:n_images].tolist()), tuple(worst[:n_images].tolist()))
+
+
+def kl_per_dimension(model: ConvVAE, images: Tensor, runtime: Runtime) -> Floats:
+    """Mean KL to the prior of each latent dimension over uint8 images, in nats, shape (Z,)."""
+    mean, log_variance = encode(model, images, runtime)
+    rates: Floats = elbo.rate_per_dimension(mean, log_variance).double().mean(0).numpy()
+    return rates
+
+
+def highest(values: Floats, n: int) -> NDArray[np.intp]:
+    """Indices of the `n` largest values, the largest first."""
+    return np.argsort(-values, kind="stable")[:n]
+
+
+def most_faithful(model: ConvVAE, split: LabelledImages, means_NZ: Floats, runtime: Runtime) -> int:
+    """Where in its split lies that image of the fixed choice which is reconstructed with the least error.
+
+    Mid-tones come out best, and leave a traversal room both ways: in black and white parts it would show nothing.
+    """
+    fixed = fixed_positions(split, min(N_FIXED, len(split)))
+    reconstructed = decode(model, torch.from_numpy(means_NZ[fixed.numpy()]).float(), runtime)
+    errors = squared_errors(split.images[fixed.to(split.images.device)], reconstructed)
+    return int(fixed[extremes(errors, 1).best[0]])
+
+
+def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtime, paths: RunPaths) -> None:
+    reconstructed = reconstruct(model, split.images, runtime)
+    errors = squared_errors(split.images, reconstructed)
+    ends = extremes(errors, N_EXTREMES)
+    fixed = fixed_positions(split, min(N_FIXED, len(split))).tolist()
+    headings = {
+        "A fixed choice, evenly over the classes": fixed,
+        f"The {len(ends.best)} of lowest error among {len(split):,}": ends.best,
+        f"The {len(ends.worst)} of highest error": ends.worst,
+    }
+    groups = [
+        reconstructions.ReconstructionGroup(
+            heading, as_pixels(split.images[list(chosen)]), as_pixels(reconstructed[list(chosen)])
+        )
+        for heading, chosen in headings.items()
+    ]
+    reconstructions.reconstructions(groups, float(errors.mean()), paths.reconstructions)
+
+
+def _draw_samples(model: ConvVAE, means_NZ: Floats, runtime: Runtime, paths: RunPaths) -> None:
+    prior = torch.randn(N_SAMPLES, model.latent_dim, generator=seeded_generator(_SAMPLES_SEED)).double().numpy()
+    mixture = latent_space.fit_mixture(means_NZ)
+    fitted = latent_space.mixture_samples(mixture, N_SAMPLES)
+    sides = [decoded(model, side, runtime) for side in (prior, fitted)]
+    samples.prior_samples(sides[0], sides[1], int(mixture.n_components), paths.samples)
+
+
+def _draw_interpolations(model: ConvVAE, data: ImageData, runtime: Runtime, paths: RunPaths) -> None:
+    chosen = fixed_positions(data.validation, 2 * N_WAYS)
+    images = data.validation.images[chosen.to(runtime.device)]
+    means, pixels = posterior_means(model, images, runtime), as_pixels(images)
+    names = [data.class_names[int(label)] for label in data.validation.labels[chosen]]
+    ways = [
+        interpolations.Interpolation(
+            f"{names[start]} → {names[end]}",
+            pixels[[start, end]],
+            decoded(model, latent_space.linear(means[start], means[end], N_STEPS), runtime),
+        )
+        # Halfway round: never two images of one class where there are two classes of a size.
+        for start, end in zip(range(N_WAYS), range(N_WAYS, 2 * N_WAYS), strict=True)
+    ]
+    generator = seeded_generator(_WAYS_SEED)
+    draws = torch.randn(N_PRIOR_WAYS, 2, model.latent_dim, generator=generator).double().numpy()
+    prior = [decoded(model, latent_space.spherical(start, end, N_STEPS), runtime) for start, end in draws]
+    interpolations.interpolations(ways, prior, paths.interpolations)
+
+
+def _draw_dimensions(model: ConvVAE, split: LabelledImages, runtime: Runtime, paths: RunPaths) -> None:
+    kl = kl_per_dimension(model, split.images, runtime)
+    means_NZ = posterior_means(model, split.images, runtime)
+    data = kl_figure.kl_per_dimension_data(kl, means_NZ.var(axis=0, ddof=1))
+    kl_figure.kl_per_dimension(data, paths.kl_per_dimension)
+    chosen = most_faithful(model, split, means_NZ, runtime)
+    dimensions = highest(kl, N_TRAVERSED)
+    images = decoded(model, latent_space.traverse(means_NZ[chosen], dimensions, OFFSETS), runtime)
+    rows = [
+        traversals.Traversal(int(dimension), float(kl[dimension]), row)
+        for dimension, row in zip(dimensions, images, strict=True)
+    ]
+    original = as_pixels(split.images[chosen : chosen + 1])
+    traversals.traversals(original, OFFSETS.tolist(), rows, paths.traversals)
+
+
+def _draw_maps(data: ImageData, fitted: Tensor, means_NZ: Floats, paths: RunPaths) -> None:
+    n_mapped = min(N_MAPPED, len(fitted))
+    shown = ((torch.arange(n_mapped) + 0.5) * len(fitted) / n_mapped).long()
+    mapped = fitted[shown]
+    images = as_pixels(data.train.images[mapped.to(data.train.images.device)])
+    labels = data.train.labels[mapped].numpy()
+    pca = latent_space.principal_components(means_NZ, means_NZ[shown.numpy()])
+    places = latent_space.tsne(means_NZ[shown.numpy()])
+    for coordinates, explained, path in (
+        (pca.coordinates, pca.explained, paths.latent_pca),
+        (places, None, paths.latent_tsne),
+    ):
+        latent_map.latent_map(latent_map_data(coordinates, images, labels, data.class_names, explained), images, path)

@@ -1,0 +1,37 @@
+"""What a number came from: data, versions, commit."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from model.data.images import ImageData
+
+_PACKAGES = ("torch", "torchvision", "optuna", "numpy")
+
+
+def data_facts(data: ImageData) -> dict[str, Any]:
+    """Source and sizes of the splits."""
+    return {
+        "source": data.source,
+        "n_train": len(data.train),
+        "n_val": len(data.validation),
+        "n_test": len(data.test),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that the numbers depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def git_commit() -> str | None:
+    """The checkout's commit, marked `-dirty` where files differ from it; None outside a git checkout."""
+    root = Path(__file__).resolve().parents[2]
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

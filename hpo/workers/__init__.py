@@ -1,0 +1,1 @@
+"""Running trials: objective, worker, worker pool, budget estimate and signals."""

@@ -1,0 +1,23 @@
+"""One trial: sample, train, report, prune. A plain generator: between two events the caller may stop."""
+
+from dataclasses import dataclass, field
+
+import optuna
+
+from hpo.config.schema import StudyConfig
+from hpo.search.scheduler import Plan
+from hpo.storage.paths import StudyPaths
+from model.data.images import ImageData
+from model.device import Runtime
+
+
+@dataclass(frozen=True)
+class TrialContext:
+    """What every trial of a call shares. `data` lies on the runtime's device."""
+
+    config: StudyConfig
+    paths: StudyPaths
+    study: optuna.Study
+    data: ImageData
+    runtime: Runtime
+    plan: Plan = field(default_factory=Plan)

@@ -1,0 +1,1 @@
+"""Images as uint8 tensors: CIFAR-10, the bundled sample and image folders."""

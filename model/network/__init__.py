@@ -1,0 +1,1 @@
+"""The convolutional VAE and its layers."""

@@ -1,0 +1,189 @@
+"""The convolutional VAE: four stride-2 convolutions down to a latent vector, their mirror image up again.
+
+Kingma & Welling 2014 for the model. `plain` is the tutorial's: batch normalisation (Ioffe & Szegedy 2015), ReLU, a
+logistic output. `norm_free` has SiLU and no normalisation: in its place the convolutions and the encoder's last layers
+begin with weights that keep the size of what passes through them (He et al. 2015). Its output is linear, clamped to
+[0, 1].
+B batch, C channels, H W pixels, Z latent.
+"""
+
+import itertools
+import math
+
+import torch
+from torch import Tensor, nn
+
+from model.config import CHANNELS, Architecture, Reconstruction, TrainConfig
+from model.network.linear_path import LinearPath
+from model.network.strided_convolution import DownConv, UpConv
+
+IMAGE_CHANNELS = 3
+IMAGE_SIZE = 32
+# |log variance| stays below this: from a standard deviation of 1/150 to 150.
+LOG_VARIANCE_BOUND = 10.0
+# Makes up for SiLU: of a standard normal x, E[silu(x)^2] = 0.356.
+SILU_GAIN = 1 / math.sqrt(0.356)
+_GREY = 0.5
+
+
+class Stack(nn.Sequential):
+    """Layers one after another, with a forward of our own: `compile()` passes over those that PyTorch defines."""
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Run every layer in turn. `__call__` is what `compile()` compiles; calling this is always eager."""
+        for layer in self:
+            x_BCHW = layer(x_BCHW)
+        return x_BCHW
+
+
+class Encoder(nn.Module):
+    """q(z|x): images to the mean and log-variance of a diagonal Gaussian, added to the linear path's where it is."""
+
+    def __init__(
+        self, latent_dim: int, channels: tuple[int, ...], architecture: Architecture, linear: LinearPath | None
+    ) -> None:
+        super().__init__()
+        self.centred = architecture == "norm_free"
+        self.trunk = Stack()
+        for sizes in itertools.pairwise((IMAGE_CHANNELS, *channels)):
+            self.trunk.extend(_block(DownConv, *sizes, architecture))
+        n_features = channels[-1] * _top_size(channels) ** 2
+        self.mean = nn.Linear(n_features, latent_dim)
+        self.log_variance = nn.Linear(n_features, latent_dim)
+        if architecture == "norm_free":
+            _keep_variance(self.mean, SILU_GAIN)
+            _keep_variance(self.log_variance, SILU_GAIN)
+        self.linear = linear
+        if linear is not None:
+            _set_to_zero(self.mean)
+            _set_to_zero(self.log_variance)
+
+    def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance, each (B, Z) in float32; the convolutions' log-variance is softly bounded."""
+        features = self.trunk(x_BCHW - _GREY if self.centred else x_BCHW).flatten(1)
+        mean, raw = self.mean(features).float(), self.log_variance(features).float()
+        log_variance = LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND)
+        if self.linear is None:
+            return mean, log_variance
+        return mean + self.linear.encode(x_BCHW), log_variance + self.linear.log_variance
+
+
+class Decoder(nn.Module):
+    """The mean of p(x|z): latent vectors to images in [0, 1], the linear path's added where it is."""
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: tuple[int, ...],
+        architecture: Architecture,
+        linear: LinearPath | None,
+        *,
+        logistic: bool,
+    ) -> None:
+        super().__init__()
+        self.logistic = logistic
+        self.top = (channels[-1], _top_size(channels), _top_size(channels))
+        self.project = nn.Linear(latent_dim, self.top[0] * self.top[1] * self.top[2])
+        self.trunk = Stack()
+        upwards = tuple(reversed(channels))
+        for sizes in itertools.pairwise(upwards):
+            self.trunk.extend(_block(UpConv, *sizes, architecture))
+        to_image = UpConv(upwards[-1], IMAGE_CHANNELS, bias=True)
+        if architecture == "norm_free":
+            _keep_variance(to_image, gain=1.0)
+        self.trunk.append(to_image)
+        self.linear = linear
+        if linear is not None:
+            _set_to_zero(to_image)
+
+    def forward(self, z_BZ: Tensor) -> Tensor:
+        """Return the image means, (B, 3, 32, 32) in float32."""
+        h_BCHW = self.project(z_BZ).unflatten(1, self.top).contiguous(memory_format=torch.channels_last)
+        y_BCHW = self.trunk(h_BCHW).float()
+        if self.logistic:
+            return torch.sigmoid(y_BCHW)
+        if self.linear is not None:
+            return _clamp(y_BCHW + self.linear.decode(z_BZ))
+        return _clamp(y_BCHW + _GREY)
+
+
+class ConvVAE(nn.Module):
+    """Encoder and decoder around the reparameterised Gaussian latent.
+
+    A Bernoulli's mean (`reconstruction` is `bce`) and `plain` have a logistic output; a linear path needs a linear one.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: tuple[int, ...] = CHANNELS,
+        architecture: Architecture = "norm_free",
+        reconstruction: Reconstruction = "gaussian",
+        *,
+        linear_path: bool = False,
+    ) -> None:
+        super().__init__()
+        assert not linear_path or reconstruction == "gaussian", "pPCA is a Gaussian model"
+        logistic = reconstruction == "bce" or (architecture == "plain" and not linear_path)
+        self.latent_dim = latent_dim
+        self.channels = channels
+        # One module in both: its tensors are there once.
+        self.linear = LinearPath(latent_dim) if linear_path else None
+        self.encoder = Encoder(latent_dim, channels, architecture, self.linear)
+        self.decoder = Decoder(latent_dim, channels, architecture, self.linear, logistic=logistic)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> "ConvVAE":
+        """The untrained model of a run, its linear path not set yet."""
+        shape = config.latent_dim, config.channels, config.architecture, config.reconstruction
+        return cls(*shape, linear_path=config.linear_path)
+
+    def forward(self, x_BCHW: Tensor, noise_BZ: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return reconstructions (B, 3, 32, 32), mean (B, Z) and log-variance (B, Z).
+
+        `noise_BZ` is standard normal: the caller owns the randomness.
+        """
+        mean_BZ, log_variance_BZ = self.encoder(x_BCHW)
+        z_BZ = mean_BZ + noise_BZ * torch.exp(0.5 * log_variance_BZ)
+        return self.decoder(z_BZ), mean_BZ, log_variance_BZ
+
+
+def _block(kind: type[DownConv | UpConv], n_in: int, n_out: int, architecture: Architecture) -> tuple[nn.Module, ...]:
+    if architecture == "plain":
+        return kind(n_in, n_out), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
+    layer = kind(n_in, n_out, bias=True)
+    _keep_variance(layer, SILU_GAIN)
+    return layer, nn.SiLU()
+
+
+def _keep_variance(layer: nn.Linear | DownConv | UpConv, gain: float) -> None:
+    """Normal weights such that the output has the input's mean square, times gain²; no bias yet."""
+    if isinstance(layer, nn.Linear):
+        n_seen = layer.in_features
+    else:
+        # Of a kernel's 16 pixels a transposed convolution of stride 2 lets 4 reach each output pixel.
+        n_seen = layer.in_channels * (16 if isinstance(layer, DownConv) else 4)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_seen))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def _set_to_zero(layer: nn.Linear | UpConv) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
+def _clamp(y_BCHW: Tensor) -> Tensor:
+    """To [0, 1]; the gradient passes as if it were not there, so that a pixel beyond is still drawn to its target."""
+    return y_BCHW + (y_BCHW.clamp(0, 1) - y_BCHW).detach()
+
+
+def _top_size(channels: tuple[int, ...]) -> int:
+    return int(IMAGE_SIZE // 2 ** len(channels))
+
+
+def compile_model(model: ConvVAE) -> None:
+    """Compile the convolutional trunks in place, for any batch size; their shapes do not depend on the latent size."""
+    model.encoder.trunk.compile(dynamic=True)
+    model.decoder.trunk.compile(dynamic=True)

@@ -1,0 +1,1 @@
+"""ELBO, validation and test scores, and probabilistic PCA."""

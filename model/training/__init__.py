@@ -1,0 +1,1 @@
+"""Training loop, batch order, checkpoints and initial weights."""

@@ -1,0 +1,141 @@
+"""Makes results/showcase from a study on the full CIFAR-10 and its retrained model: `make showcase` runs it last."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import typer
+from optuna.study import Study
+
+from hpo.cli.console import say
+from hpo.cli.exit_codes import reports_errors
+from hpo.config.study_file import find_config, read_config
+from hpo.search.best_trial import best_configuration, best_trial
+from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of, end_of, finished_trials
+from hpo.storage.database import StudyError, existing_study
+from hpo.storage.paths import SHOWCASE, ExportPaths, RunPaths, StudyPaths
+from model.atomic_files import replacing, write_text
+
+_CAPTIONS = {
+    "loss_curves": "score, rate, error and learning rate, epoch by epoch",
+    "reconstructions": "what survives the rate; the best and the worst",
+    "samples": "draws of the prior beside draws of a mixture fitted to the encodings",
+    "samples_mp4": "the same draws of the prior, epoch by epoch",
+    "interpolations": "from one image to another, and between draws of the prior",
+    "traversals": "what the twelve costliest dimensions do to one image",
+    "latent_pca": "neighbours share brightness and layout, hardly their class",
+    "latent_tsne": "the same of t-SNE's neighbourhoods",
+    "kl_per_dimension": "how the rate is spread over the dimensions",
+}
+_COPIED = (*_CAPTIONS, "animation_gif", "metrics_json", "metrics_csv", "config")
+_FACTS = ("epoch", "val_rate_nats", "val_mse", "sigma", "images_per_second", "elapsed_s")
+
+
+def publish(study: Study, best: RunPaths, folder: Path) -> None:
+    """Copy the pictures and numbers of a retrained model to `folder`, with its study's trials and a page on both."""
+    for name in _COPIED:
+        source: Path = getattr(best, name)
+        with replacing(folder / source.name) as temporary:
+            shutil.copyfile(source, temporary)
+    write_text(ExportPaths(folder).trials_csv, trials_table(study))
+    write_text(folder / "README.md", page(study, json.loads(best.metrics_json.read_text()), best))
+
+
+def trials_table(study: Study) -> str:
+    """One row a trial, as CSV."""
+    trials = study.get_trials(deepcopy=False)
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", CONTINUES, CONFIRMS, *names, "state", "end", "val_bpd", *_FACTS])
+    for trial in trials:
+        reported = trial.intermediate_values
+        last = reported[max(reported)] if reported else None
+        values = [*map(trial.user_attrs.get, (CONTINUES, CONFIRMS)), *map(trial.params.get, names)]
+        facts = [trial.user_attrs.get(name) for name in _FACTS]
+        writer.writerow([trial.number, *values, trial.state.name.lower(), end_of(trial), last, *facts])
+    return text.getvalue()
+
+
+def page(study: Study, metrics: dict[str, Any], best: RunPaths) -> str:
+    """The folder's README: what was run, and what came of it."""
+    rows = "\n".join(
+        f"| [{(path := getattr(best, name)).name}]({path.name}) | {_CAPTIONS[name]} |" for name in _CAPTIONS
+    )
+    return f"""# A real run on CIFAR-10
+
+Made by `make showcase` on the whole data set ({metrics["device"]}, {metrics["precision"]}): the search at commit
+{study.user_attrs["git_commit"]}, the retraining at {metrics["git_commit"]}.
+
+- {_search(study, metrics)}
+- {_retraining(metrics, best)}
+
+| picture | what to look for |
+|---|---|
+{rows}
+"""
+
+
+def _search(study: Study, metrics: dict[str, Any]) -> str:
+    known = [one for one in configurations_of(study) if one.trials[0].state.is_finished()]
+    n_finished = sum(one.value is not None for one in known)
+    best = best_configuration(known)
+    assert best is not None, "it was retrained"
+    table = ExportPaths(SHOWCASE).trials_csv.name
+    return (
+        f"The search: {len(known)} configurations in {len(finished_trials(study))} trials, {n_finished} of them trained "
+        f"to the end ([{table}]({table})). Chosen was trial {best.last.number}: val_bpd {best.value:.3f} after "
+        f"{metrics['trial_epochs']:g} epochs{_confirmed(best)}{_runner_up(best, known)}."
+    )
+
+
+def _confirmed(one: Configuration) -> str:
+    n_seeds = len(one.confirmed)
+    return f", {one.confirmed_mean:.3f} by the mean of {n_seeds} new seed{'s' * (n_seeds > 1)}" if n_seeds else ""
+
+
+def _runner_up(best: Configuration, known: list[Configuration]) -> str:
+    """The next best, where it was judged in the same way."""
+    one = best_configuration(one for one in known if one is not best)
+    if one is None or len(one.confirmed) != len(best.confirmed):
+        return ""
+    return f"; next came trial {one.last.number} with {one.confirmed_mean or one.value:.3f}"
+
+
+def _retraining(metrics: dict[str, Any], best: RunPaths) -> str:
+    files = ", ".join(f"[{path.name}]({path.name})" for path in (best.metrics_json, best.metrics_csv, best.config))
+    ahead = metrics["ppca_bpd"] - metrics["test_bpd"]
+    return (
+        f"The retraining of that trial, {metrics['epochs']} epochs with a seed of its own ({files}): "
+        f"val_bpd {metrics['val_bpd']:.3f}; on the test split, scored once, test_bpd {metrics['test_bpd']:.3f} "
+        f"(rate {metrics['test_rate_nats']:.1f} nats, mean squared error {metrics['test_mse']:.5f}, "
+        f"{metrics['test_psnr_db']:.1f} dB). Probabilistic PCA with as many dimensions scores "
+        f"{metrics['ppca_bpd']:.3f} there: {'beaten' if ahead > 0 else 'not beaten'}, by {abs(ahead):.3f}."
+    )
+
+
+@reports_errors("Stopped.")
+def main(study_name: str) -> None:
+    """Publish a study that was tuned and retrained on the full CIFAR-10."""
+    paths = StudyPaths.of(read_config(find_config(study_name)).name)
+    study = existing_study(paths.folder.name, paths)
+    best = best_trial(study) if study else None
+    if study is None or best is None or not paths.best.metrics_json.exists():
+        raise StudyError(f"{paths.best.folder}: is not there; run make showcase, with CIFAR-10 at hand")
+    metrics = json.loads(paths.best.metrics_json.read_text())
+    if metrics["data"]["source"] != "cifar10":
+        raise StudyError(f"{paths.best.folder}: was not made on the full CIFAR-10, which a showcase must be")
+    if metrics["trial"] != best.number:
+        raise StudyError(
+            f"{paths.best.folder}: is of trial {metrics['trial']}, the study's choice is trial {best.number}; run make "
+            f"best-retrain STUDY={study_name}, without TRIAL"
+        )
+    publish(study, paths.best, SHOWCASE)
+    say(f"Next: look at {SHOWCASE}, and let README.md follow its numbers (make test tells which)")
+
+
+if __name__ == "__main__":
+    typer.run(main)

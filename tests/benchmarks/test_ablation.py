@@ -1,0 +1,181 @@
+"""The ablation's rows do what their names say, and what was measured is told as it was."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise, takewhile
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.ablation import page, results, variants
+from benchmarks.ablation.one import begin, mixture_gap, train_row
+from benchmarks.ablation.rows import BASE, CHANGES, ROWS, WAY, Row
+from benchmarks.jsonl import append, read
+from benchmarks.tables import FOLDER
+from model.data.images import ImageData
+from model.device import Runtime
+from model.network.vae import ConvVAE
+from model.training.initialization import untrained_model
+from model.training.training_loop import TrainState, train
+
+SMALL: dict[str, Any] = {"channels": (4, 4, 8, 8), "latent_dim": 4, "batch_size": 8, "epochs": 2}
+
+
+def layers_of(model: ConvVAE) -> list[type[nn.Module]]:
+    return [type(layer) for layer in model.modules()]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_row_trains(row: Row, data: ImageData, runtime: Runtime) -> None:
+    # As many channels as groups need; the rest as the row has it.
+    small = replace(row, settings={**row.settings, "channels": (8, 8, 16, 16), "latent_dim": 4, "epochs": 1})
+    metrics = next(train(begin(small, 0, data, runtime), data))
+    assert metrics.skipped_updates == 0
+
+
+def test_names_are_unique_and_none_is_part_of_a_pair_that_trains_alike() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
+    told = [(row.config, row.changes, row.weight_decay, row.kl_warmup_epochs, row.averaged_epochs) for row in ROWS]
+    assert all(told.index(one) == index for index, one in enumerate(told)), "two rows train the same"
+
+
+def test_the_way_leads_to_the_shipped_model() -> None:
+    assert WAY[-1].config == BASE
+    assert not WAY[-1].changes
+
+
+def test_a_norm_stands_behind_every_convolution_but_the_last_of_each_trunk() -> None:
+    model = ConvVAE(4, (8, 8, 16, 16))
+    variants.normalised(variants.group_norm)(model)
+    for trunk, n_norms in ((model.encoder.trunk, 4), (model.decoder.trunk, 3)):
+        kinds = [type(layer) for layer in trunk]
+        assert kinds.count(nn.GroupNorm) == n_norms
+        assert all(
+            isinstance(before, nn.Conv2d | nn.ConvTranspose2d)
+            for before, layer in pairwise(trunk)
+            if isinstance(layer, nn.GroupNorm)
+        )
+
+
+@pytest.mark.parametrize("n_pixels", [4, 8])
+def test_a_residual_block_stands_where_the_image_has_its_size_and_begins_as_nothing(n_pixels: int) -> None:
+    model, changed = ConvVAE(4, (4, 6, 8, 10)), ConvVAE(4, (4, 6, 8, 10))
+    changed.load_state_dict(model.state_dict())
+    variants.residual_blocks(n_pixels)(changed)
+    assert layers_of(changed).count(variants.Residual) == 2
+    x, noise = torch.rand(2, 3, 32, 32), torch.randn(2, 4)
+    sides: list[int] = []
+    for layer in changed.modules():
+        if isinstance(layer, variants.Residual):
+            layer.register_forward_hook(lambda _layer, _inputs, output: sides.append(output.shape[-1]))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(changed(x, noise), model(x, noise), strict=True))
+    assert sides == [n_pixels, n_pixels]
+
+
+def test_a_trained_linear_path_begins_where_the_frozen_one_is(data: ImageData) -> None:
+    config = replace(BASE, **SMALL, linear_path=True)
+    frozen, trained = (untrained_model(config, data.train.images) for _ in range(2))
+    variants.trained_linear_path(0.1)(trained)
+    x, noise = torch.rand(2, 3, 32, 32), torch.randn(2, 4)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(trained(x, noise), frozen(x, noise), strict=True))
+
+
+def test_the_rates_weight_rises_from_nothing(
+    data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (row,) = (row for row in CHANGES if row.kl_warmup_epochs)
+    seen: list[tuple[float, float]] = []
+
+    def watched(state: TrainState, data: ImageData) -> Iterator[Any]:
+        seen.append((0.0, state.config.beta))
+        for metrics in train(state, data):
+            yield metrics
+            seen.append((metrics.epoch, state.config.beta))
+
+    monkeypatch.setattr("benchmarks.ablation.one.train", watched)
+    result = train_row(replace(row, settings=SMALL), 0, data, runtime)
+    assert seen[0] == (0.0, 0.0) and seen[5] == (0.5, 0.5) and seen[-1] == (2.0, 1.0)
+    assert [report["epoch"] for report in result["reports"]] == [1.0, 2.0]
+
+
+def test_averaged_weights_are_scored_once_at_the_end(data: ImageData, runtime: Runtime) -> None:
+    plain = Row("", "change", SMALL)
+    alone, averaged = (
+        train_row(one, 0, data, runtime)["reports"] for one in (plain, replace(plain, averaged_epochs=1.0))
+    )
+    assert alone[0]["val_bpd"] == averaged[0]["val_bpd"]
+    assert alone[1]["val_bpd"] != averaged[1]["val_bpd"]
+
+
+def test_codes_that_follow_the_prior_leave_a_mixture_nothing_to_save(data: ImageData, runtime: Runtime) -> None:
+    state = TrainState(replace(BASE, **SMALL), runtime)
+    with torch.no_grad():
+        for head in (state.model.encoder.mean, state.model.encoder.log_variance):
+            head.weight.zero_()
+            head.bias.zero_()
+        assert abs(mixture_gap(state, data)) < 1.0
+        state.model.encoder.mean.bias.fill_(3.0)
+        # A Gaussian at 3 instead of 0 in each of 4 dimensions.
+        assert mixture_gap(state, data) == pytest.approx(4 * 3**2 / 2, abs=2.0)
+
+
+def test_a_torn_last_line_is_given_up_and_the_rest_kept(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    append(path, {"row": "a"})
+    with path.open("a") as file:
+        file.write('{"row": "b')
+    assert read(path) == [{"row": "a"}]
+    append(path, {"row": "c"})
+    assert read(path) == [{"row": "a"}, {"row": "c"}]
+
+
+def test_a_rows_line_has_the_means_of_its_seeds_and_seconds_from_the_median_speed(tmp_path: Path) -> None:
+    row, (runs, speeds) = WAY[-1], (tmp_path / "runs", tmp_path / "speeds")
+    for seed, score in ((0, 6.5), (1, 6.3)):
+        report = {"images_seen": 9000, "val_bpd": score, "val_rate_nats": 200.0, "val_mse": 0.006}
+        append(runs, {"row": row.name, "seed": seed, "n_weights": 10, "reports": [report], "mixture_gap_nats": 7.0})
+    for rate in (900.0, 3000.0, 4000.0):
+        append(speeds, {"row": row.timed_as, "images_per_second": rate})
+    (one,) = page.measured(runs, speeds)
+    assert (one.seconds, one.images_per_second) == (3.0, 3000.0)
+    assert one.curve == ((9000, 6.4),)
+    assert "| 6.4000 | 6.5000 6.3000 | 7.0 |" in page.table([one])
+
+
+def test_the_page_is_what_its_results_make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(page, "FIGURE", tmp_path / "figure.png")
+    page.write_page()
+    assert (tmp_path / "page.md").read_text() == (FOLDER / "ABLATION.md").read_text()
+    assert results.RUNS.exists() and (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def readme_table(first_cell: str) -> list[list[str]]:
+    """The rows below the first line of README.md that begins with this cell."""
+    lines = (FOLDER.parent / "README.md").read_text().splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith(f"| {first_cell} |"))
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in takewhile(lambda line: line.startswith("|"), lines[start:])
+    ]
+
+
+def test_the_readme_tells_the_way_as_it_was_measured() -> None:
+    measured = [[one.row.name, f"{mean(one.val_bpd):.2f}"] for one in page.measured() if one.row.part == "way"]
+    assert [row.name for row in WAY] == [name for name, _ in measured]
+    assert readme_table(WAY[0].name) == measured
+
+
+def test_the_readme_tells_the_test_scores_as_they_were_measured() -> None:
+    runs = {run["row"]: run for run in read(results.RUNS)}
+    head, _, *rows = readme_table("latent dimensions")
+    sizes = head[1:]
+    assert rows == [
+        ["probabilistic PCA", *(f"{runs[f'ours, d = {d}']['ppca_test_bpd']:.2f}" for d in sizes)],
+        ["default", *(f"{runs[f'ours, d = {d}']['test_bpd']:.2f}" for d in sizes)],
+        ["with the linear path", *(f"{runs[f'linear path, d = {d}']['test_bpd']:.2f}" for d in sizes)],
+    ]

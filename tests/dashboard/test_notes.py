@@ -1,0 +1,129 @@
+"""What the dashboard's notes say, and that nobody's own words are lost in them."""
+
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna_dashboard import get_note, save_note
+from optuna_dashboard.artifact import get_artifact_path
+
+from hpo.analysis.trial_table import Kind, TrialRow
+from hpo.config.schema import Pruner
+from hpo.dashboard import notes
+from hpo.dashboard.notes import SCORE, study_note, trial_note
+from hpo.storage import artifacts
+from hpo.storage.paths import StudyPaths
+from hpo.workers.trial_context import TrialContext
+from hpo.workers.worker import run_trials
+from model.data.images import ImageData
+from model.device import Runtime
+from tests.storage.test_create_study import begin, place_of
+
+
+def row(kind: Kind, end: str, *, reported: bool = True) -> TrialRow:
+    return TrialRow(
+        number=3,
+        state="pruned" if kind == "pruned" else "complete",
+        kind=kind,
+        end=end,
+        values={"beta": 1.23456, "latent_dim": 64, "schedule": "cosine"},
+        val_bpd=6.93124 if reported else None,
+        epoch=2.0 if reported else 0.0,
+        rate_nats=101.26 if reported else None,
+        distortion_nats=-2345.67 if reported else None,
+        mse=0.0123456 if reported else None,
+        sigma=0.1111 if reported else None,
+        elapsed_s=1234.4 if reported else None,
+        images_per_second=1300.2 if reported else None,
+        curve=((1.0, 7.0), (2.0, 6.93124)) if reported else (),
+        earlier_best=None,
+        started=None,
+        completed=None,
+        continues=None,
+        continued_by=None,
+        confirms=None,
+        own_epochs=2.0 if reported else 0.0,
+        own_elapsed_s=1234.4 if reported else None,
+        objectives=(6.93124,) if kind == "finished" else (),
+    )
+
+
+def test_a_trials_note_has_its_end_picture_results_and_hyperparameters() -> None:
+    note = trial_note(
+        row("pruned", "pruned at epoch 2: 6.9312 against the median 6.8420"),
+        Pruner(name="median"),
+        "/artifacts/1/4/abc",
+    )
+    assert note.startswith("**Pruned at epoch 2: 6.9312 against the median 6.8420.**\n")
+    assert "worse than the median of the finished trials at this epoch" in note
+    assert "![Originals above, their reconstructions below, after epoch 2](/artifacts/1/4/abc)" in note
+    lines = note.splitlines()
+    for line in (
+        *("| val_bpd | 6.9312 bits/dim; lower is better |", "| rate | 101.3 nats an image |"),
+        *("| distortion | -2345.7 nats an image |", "| mean squared error | 0.01235, pixels in [0, 1] |"),
+        *("| seconds | 1,234 |", "| beta | 1.235 |", "| latent_dim | 64 |", "| schedule | cosine |"),
+    ):
+        assert line in lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "end", "because"),
+    [
+        ("finished", "finished", "last epoch"),
+        ("diverged", "diverged: the score is not finite", "ranks it last"),
+        ("out of memory", "out of memory: CUDA", "fit into memory"),
+        ("failed", "failed: AssertionError: x", "traceback"),
+    ],
+)
+def test_every_end_is_explained(kind: Kind, end: str, because: str) -> None:
+    note = trial_note(row(kind, end, reported=False), Pruner(), None)
+    assert because in note
+    assert "val_bpd" not in note and "![" not in note, "there was nothing to tell and nothing to show"
+
+
+def test_the_score_is_explained_in_four_sentences() -> None:
+    assert SCORE.count(". ") + 1 == 4
+    for word in ("lower is better", "No β is in it", "probabilistic PCA (pPCA)", "validation split"):
+        assert word in SCORE
+
+
+def test_a_studys_note_has_findings_and_its_retrained_model() -> None:
+    attributes = {"retrained_trial": 2, "retrained_epochs": 20, "val_bpd": 6.39123, "test_bpd": 6.39441}
+    bare = study_note("mine", ["Best: trial 2", "3 of 9 trials pruned"], {}, None)
+    assert "- Best: trial 2\n- 3 of 9 trials pruned" in bare and SCORE in bare
+    assert "Retrained" not in bare
+    whole = study_note("mine", ["Best: trial 2"], attributes, "/artifacts/1/abc")
+    assert "trial 2 for 20 epochs, val_bpd 6.3912" in whole and "test_bpd 6.3944" in whole
+    assert "](/artifacts/1/abc)" in whole
+
+
+def test_what_somebody_wrote_into_a_note_is_kept() -> None:
+    study = optuna.create_study()
+    save_note(study, "My own thought.")
+    notes.save(study, "first")
+    save_note(study, f"{get_note(study)}\n\nAnother.")
+    for text in ("second", "third"):
+        notes.save(study, text)
+    note = get_note(study)
+    assert note.startswith("third\n")
+    assert note.endswith("My own thought.\n\nAnother.")
+    assert "first" not in note and note.count("My own thought.") == 1
+
+
+def test_a_note_that_a_kill_cut_short_is_written_once_more_and_not_twice() -> None:
+    study = optuna.create_study()
+    save_note(study, "### mine\n\n- Best: tri")
+    notes.save(study, "### mine\n\n- Best: trial 2")
+    assert get_note(study).count("### mine") == 1
+
+
+def test_a_trials_note_shows_the_picture_where_the_dashboard_serves_it(
+    tmp_path: Path, data: ImageData, runtime: Runtime
+) -> None:
+    paths = StudyPaths(tmp_path / "results" / "small")
+    place: TrialContext = place_of(paths, begin(paths, data), data, runtime)
+    list(run_trials(place, 1, None))
+    trial = optuna.trial.Trial(place.study, place.study.trials[0]._trial_id)
+    shown = artifacts.files_of(place.study.trials[0], place.study, paths)["reconstructions.png"]
+    assert f"]({get_artifact_path(trial, shown.name)})" in get_note(trial)
+    assert f"| val_bpd | {place.study.trials[0].value:.4f} bits/dim; lower is better |" in get_note(trial)

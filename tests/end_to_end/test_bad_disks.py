@@ -1,0 +1,279 @@
+"""Disks that fill up, cannot be written or lose a folder; files that are torn, foreign or malicious."""
+
+import errno
+import os
+import pickle
+import resource
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+import torch
+
+from tests.tools.fault_injection import (
+    N_TRIALS,
+    ROOT,
+    audit,
+    audit_the_end,
+    checkout,
+    environment,
+    finish,
+    kill,
+    make_images,
+    outcome,
+    paths_in,
+    refuse,
+    start,
+)
+
+pytestmark = pytest.mark.faults
+
+DISK_BYTES = 40_000_000
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def reference(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search that nothing disturbed."""
+    folder = checkout(tmp_path_factory.mktemp("reference"), images)
+    finish(folder, "tune", "small")
+    return folder
+
+
+@pytest.fixture
+def folder(images: Path, tmp_path: Path) -> Path:
+    return checkout(tmp_path / "checkout", images)
+
+
+@pytest.fixture
+def disk(folder: Path) -> Iterator[Path]:
+    """The checkout with results/ on a disk of its own, which is small."""
+    place = folder / "results"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command).returncode != 0:
+        pytest.skip("this machine does not let us mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def leave_free(disk: Path, n_bytes: int) -> None:
+    """Fill the disk but for so many bytes."""
+    place = disk / "results"
+    facts = os.statvfs(place)
+    (place / "ballast").write_bytes(b"x" * (facts.f_bavail * facts.f_frsize - n_bytes))
+
+
+def make_room(disk: Path) -> None:
+    (disk / "results" / "ballast").unlink()
+
+
+@pytest.mark.parametrize("free_kb", [0, 60, 120, 200, 300, 450, 600])
+def test_a_search_on_a_full_disk_says_so_in_one_line_and_goes_on_once_there_is_room(
+    free_kb: int, disk: Path, reference: Path
+) -> None:
+    leave_free(disk, 1000 * free_kb)
+    message = refuse(disk, "tune", "small")
+    assert "disk is full" in message or "No space left on device" in message
+    assert message.endswith("mend that and run the same command again")
+    make_room(disk)
+    audit(disk)
+    finish(disk, "tune", "small")
+    audit_the_end(disk, N_TRIALS)
+    assert outcome(disk) == outcome(reference)
+
+
+@pytest.mark.parametrize("free_kb", [100, 400, 900])
+def test_a_retraining_on_a_full_disk_keeps_what_was_there_and_goes_on_once_there_is_room(
+    free_kb: int, disk: Path
+) -> None:
+    finish(disk, "tune", "small")
+    best = paths_in(disk).best
+    leave_free(disk, 1000 * free_kb)
+    message = refuse(disk, "retrain", "small")
+    assert "No space left on device" in message or "is the disk full?" in message
+    assert not best.folder.exists(), "no half of a run is put in its place"
+    make_room(disk)
+    finish(disk, "retrain", "small")
+    assert best.page.exists() and not best.under_way.folder.exists()
+
+
+@pytest.mark.parametrize("command", ["tune", "retrain", "status", "dashboard", "clean"])
+def test_a_read_only_disk_is_named_and_nothing_is_lost(command: str, disk: Path) -> None:
+    finish(disk, "tune", "small")
+    files = [path for path in (disk / "results").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in files}
+    subprocess.run(["mount", "-o", "remount,ro", disk / "results"], check=True)
+    message = refuse(disk, command, "small")
+    assert "Read-only file system" in message or "is read-only" in message
+    assert "results/" in message
+    assert {path: path.read_bytes() for path in files} == before
+
+
+def test_a_limit_on_the_size_of_files_is_told_as_a_full_disk_is(folder: Path, reference: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    command = [sys.executable, "-m", "hpo", "tune", "small"]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, preexec_fn=limit)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+    assert os.strerror(errno.EFBIG) in done.stderr or "disk" in done.stderr
+    finish(folder, "tune", "small")
+    assert outcome(folder) == outcome(reference)
+
+
+@pytest.mark.parametrize("command", ["tune", "retrain"])
+def test_a_folder_that_vanishes_at_work_is_named(command: str, folder: Path, tmp_path: Path) -> None:
+    config = folder / "study_configs" / "small.yaml"
+    config.write_text(config.read_text().replace("epochs: 3", "epochs: 200").replace("trials: 4", "trials: 1"))
+    if command == "retrain":
+        config.write_text(config.read_text().replace("training: {epochs: 200", "training: {epochs: 1"))
+        finish(folder, "tune", "small")
+    process = start(folder, command, "small")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "epoch 1/" in line:
+            break
+    # In one step: what is written meanwhile cannot get in the way.
+    (folder / "results").rename(tmp_path / "away")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, output
+    assert "vanished while it was worked on" in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("contents", [b"torn", b"PK\x03\x04" + bytes(100), bytes(5000)])
+def test_a_torn_checkpoint_begins_its_trial_anew_and_says_so(contents: bytes, folder: Path, reference: Path) -> None:
+    kill(folder, ("after", "optuna.trial.Trial.report", 2), "tune", "small")
+    paths_in(folder).checkpoint(0).write_bytes(contents)
+    output = finish(folder, "tune", "small")
+    assert "trial_0000.pt: " in output and "begins anew" in output
+    audit_the_end(folder, N_TRIALS)
+    assert outcome(folder) == outcome(reference)
+
+
+def test_a_checkpoint_cut_short_begins_its_trial_anew(folder: Path, reference: Path) -> None:
+    kill(folder, ("after", "optuna.trial.Trial.report", 2), "tune", "small")
+    path = paths_in(folder).checkpoint(0)
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert "begins anew" in finish(folder, "tune", "small")
+    assert outcome(folder) == outcome(reference)
+
+
+class Malice:
+    """What unpickles to a file that nobody asked for."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.trace,))
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_a_malicious_checkpoint_runs_nothing(as_zip: bool, folder: Path, tmp_path: Path, reference: Path) -> None:
+    kill(folder, ("after", "optuna.trial.Trial.report", 2), "tune", "small")
+    path, trace = paths_in(folder).checkpoint(0), tmp_path / "trace"
+    torch.save({"config": Malice(trace), "model": {}}, path, _use_new_zipfile_serialization=as_zip)
+    with path.open("rb") as file:
+        assert as_zip or pickle.load(file), "it is what it says"
+    trace.unlink(missing_ok=True)
+    assert "begins anew" in finish(folder, "tune", "small")
+    assert not trace.exists()
+    assert outcome(folder) == outcome(reference)
+
+
+def test_a_malicious_model_runs_nothing(folder: Path, tmp_path: Path) -> None:
+    finish(folder, "tune", "small")
+    finish(folder, "retrain", "small")
+    trace = tmp_path / "trace"
+    torch.save({"config": Malice(trace), "model": {}}, paths_in(folder).best.model)
+    assert "cannot be read as a saved model" in refuse(folder, "figures", "results/small/best")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("gone", ["removed", "emptied", "deleted in the dashboard"])
+def test_a_study_whose_database_is_gone_is_moved_aside_and_not_gone_on_with(gone: str, folder: Path) -> None:
+    finish(folder, "tune", "small")
+    paths = paths_in(folder)
+    if gone == "removed":
+        paths.database.unlink()
+    elif gone == "emptied":
+        paths.database.write_bytes(b"")
+    else:
+        optuna.delete_study(study_name="small", storage=f"sqlite:///{paths.database}")
+    n_artifacts = len(list(paths.artifacts.iterdir()))
+    output = finish(folder, "tune", "small")
+    assert "The earlier study now lies in results/small-" in output
+    (moved,) = (folder / "results").glob("small-*")
+    assert len(list((moved / paths.artifacts.name).iterdir())) == n_artifacts
+    assert "goes on after" not in output
+    audit_the_end(folder, N_TRIALS)
+
+
+def test_a_database_of_something_else_is_left_as_it_is(folder: Path) -> None:
+    database = paths_in(folder).database
+    database.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE birds (name TEXT)")
+        connection.commit()
+    before = database.read_bytes()
+    for command in ("tune", "retrain", "status", "clean", "dashboard"):
+        assert "is not this study's database (it has the table birds)" in refuse(folder, command, "small")
+    assert database.read_bytes() == before
+
+
+def test_a_database_of_another_study_is_left_as_it_is(folder: Path) -> None:
+    database = paths_in(folder).database
+    database.parent.mkdir(parents=True)
+    optuna.create_study(study_name="other", storage=f"sqlite:///{database}")
+    assert "it holds the study other, not small" in refuse(folder, "tune", "small")
+    assert [study.study_name for study in optuna.get_all_study_summaries(f"sqlite:///{database}")] == ["other"]
+
+
+def test_a_database_damaged_in_its_middle_is_named_with_the_remedy(folder: Path) -> None:
+    finish(folder, "tune", "small")
+    database = paths_in(folder).database
+    contents = bytearray(database.read_bytes())
+    contents[len(contents) // 3 : len(contents) // 2] = bytes(len(contents) // 2 - len(contents) // 3)
+    database.write_bytes(contents)
+    for command in ("tune", "status", "retrain", "report"):
+        assert "study.db: cannot be opened as a study" in (message := refuse(folder, command, "small"))
+        assert "begin anew with --fresh" in message
+
+
+@pytest.mark.parametrize("cut", [100, 5000, 50_000])
+def test_a_database_cut_short_is_named_with_the_remedy(cut: int, folder: Path) -> None:
+    finish(folder, "tune", "small")
+    database = paths_in(folder).database
+    database.write_bytes(database.read_bytes()[:cut])
+    torn = database.read_bytes()
+    assert "begin anew with --fresh" in refuse(folder, "status", "small")
+    assert "begin anew with --fresh" in refuse(folder, "tune", "small")
+    assert database.read_bytes() == torn
+    finish(folder, "tune", "small", "--fresh")
+    audit_the_end(folder, N_TRIALS)
+
+
+def test_a_trial_for_which_the_memory_does_not_suffice_ends_alone(folder: Path) -> None:
+    config = folder / "study_configs" / "small.yaml"
+    # Of its tensors of 200 MB the second has no room: a library whose kernel finds none may crash instead of saying so.
+    text = config.read_text().replace("latent_dim: 4", "latent_dim: {choices: [4, 3072]}")
+    config.write_text(text.replace("[2, 2, 4, 4]", "[2, 2, 4, 4096]"))
+    script = ROOT / "tests" / "limited_memory.py"
+    command = [sys.executable, str(script), "tune", "small", "--trials", "5"]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ends = [trial.user_attrs["end"] for trial in audit(folder)]
+    assert len(ends) == 5
+    assert any(end.startswith("out of memory: ") for end in ends) and any(end == "finished" for end in ends)

@@ -1,0 +1,319 @@
+"""The real pipeline once, as a user runs it: tune, interrupted and resumed, then retrain; files judged by content."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import torch
+import yaml
+from optuna.artifacts import get_all_artifact_meta
+from optuna.trial import TrialState
+from optuna_dashboard import get_note
+from PIL import Image
+
+from model.data.bundled_sample import load_sample
+from model.device import Runtime
+from model.scoring.evaluation import calibrate_sigma, evaluate
+from model.scoring.ppca import fit, score
+from model.training.checkpoint import load_model
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+N_TRIALS, EPOCHS, RETRAIN_EPOCHS = 5, 3, 3
+STUDY = {
+    "data": {"source": "sample"},
+    "model": {"channels": [8, 8, 16, 16]},
+    "hyperparameters": {
+        "beta": {"low": 0.5, "high": 2.0, "log": True},
+        "latent_dim": {"choices": [8, 16, 128]},
+        "learning_rate": {"low": 1e-5, "high": 1e-2, "log": True},
+        "batch_size": {"choices": [64, 128]},
+    },
+    "training": {"epochs": EPOCHS, "precision": "float32"},
+    "budget": {"trials": N_TRIALS},
+    "pruner": {"name": "median", "startup_trials": 1, "warmup_epochs": 1},
+    "confirmation": {"top": 0},
+    "retrain": {"epochs": RETRAIN_EPOCHS, "importance_samples": 4},
+}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "hpo", *arguments]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, timeout=280
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline")
+    (folder / "study_configs").mkdir()
+    (folder / "study_configs" / "small.yaml").write_text(yaml.safe_dump(STUDY))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def interrupted(folder: Path) -> str:
+    """Output of a `tune` that got SIGINT after its first report."""
+    process = subprocess.Popen(
+        command("tune", "small"), cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not any("val_bpd" in line for line in lines):
+        lines.append(process.stdout.readline())
+        assert lines[-1], f"ended too early: {lines}"
+    process.send_signal(signal.SIGINT)
+    lines.append(process.stdout.read())
+    assert process.wait(60) == 130
+    return "".join(lines)
+
+
+@pytest.fixture(scope="module")
+def tuned(folder: Path, interrupted: str) -> str:
+    """Output of the `tune` that went on."""
+    assert interrupted
+    finished = run(folder, "tune", "small")
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+@pytest.fixture(scope="module")
+def retrained(folder: Path, tuned: str) -> str:
+    assert tuned
+    finished = run(folder, "retrain", "small")
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+@pytest.fixture(scope="module")
+def best(folder: Path, retrained: str) -> Path:
+    assert retrained
+    return folder / "results" / "small" / "best"
+
+
+def study_of(folder: Path) -> optuna.Study:
+    return optuna.load_study(study_name="small", storage=f"sqlite:///{folder}/results/small/study.db")
+
+
+def test_an_interrupted_search_says_what_it_leaves_and_the_next_call_goes_on(interrupted: str, tuned: str) -> None:
+    assert "Stopping after the epoch under way" in interrupted
+    # After the first report or the second: the signal may come before the process goes on from its line.
+    (n_reports,) = re.findall(r"Trial 0 was interrupted after (\d) reports; the next call goes on with it", interrupted)
+    assert f"trial 0 goes on after epoch {n_reports}" in tuned
+
+
+def test_the_forecast_comes_before_the_first_trial(interrupted: str) -> None:
+    forecast, first_trial = interrupted.splitlines()[:2]
+    assert "images/s here" in forecast and f"trials of {EPOCHS} epochs" in forecast and "MB of disk" in forecast
+    assert first_trial == "trial 0: beta 1, latent_dim 128, learning_rate 0.001, batch_size 64"
+
+
+def test_the_study_holds_every_trial_once_with_its_reports(folder: Path, tuned: str) -> None:
+    study = study_of(folder)
+    assert [trial.number for trial in study.trials] == list(range(N_TRIALS))
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+    for trial in study.trials:
+        steps = list(trial.intermediate_values)
+        assert steps == list(range(1, len(steps) + 1))
+        assert trial.value == trial.intermediate_values[len(steps)]
+        if trial.state == TrialState.COMPLETE:
+            assert len(steps) == EPOCHS
+    assert sqlite3.connect(folder / "results/small/study.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_summary_names_best_first_trial_yardstick_prunings_and_next_command(folder: Path, tuned: str) -> None:
+    best = study_of(folder).best_trial
+    assert f"Best: trial {best.number}, val_bpd {best.value:.4f}" in tuned
+    for text in ("Probabilistic PCA with", "trials pruned", "Next: make best-retrain STUDY=small"):
+        assert text in tuned
+
+
+def test_a_finished_study_trains_nothing_and_repeats_its_summary(folder: Path, tuned: str) -> None:
+    started = time.monotonic()
+    again = run(folder, "tune", "small")
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[0].startswith("Best: trial")
+    assert "epoch 1/" not in again.stdout
+    assert time.monotonic() - started < 60
+
+
+def test_each_call_leaves_the_study_on_a_page_and_says_where(folder: Path, interrupted: str, tuned: str) -> None:
+    for said in (interrupted, tuned):
+        assert "The study on one page: results/small/report/index.html" in said
+        assert said.splitlines()[-1].startswith("Next: make ")
+    page = (folder / "results/small/report/index.html").read_text()
+    best = study_of(folder).best_trial
+    assert f"The best of {N_TRIALS} trials scores {best.value:.3f} bits per dimension" in page
+
+
+def test_the_studys_page_tells_of_the_retrained_model(folder: Path, best: Path) -> None:
+    page = (folder / "results/small/report/index.html").read_text()
+    assert f"Chosen at {EPOCHS} epochs, retrained at {RETRAIN_EPOCHS}:" in page
+    assert f"{json.loads((best / 'metrics.json').read_text())['test_bpd']:.4f}" in page
+
+
+def test_a_searched_study_is_exported_whole(folder: Path, tuned: str) -> None:
+    exported = run(folder, "export", "small")
+    assert exported.returncode == 0, exported.stderr
+    trials, study = pd.read_parquet(folder / "results/small/export/trials.parquet"), study_of(folder)
+    assert trials["number"].tolist() == list(range(N_TRIALS))
+    assert trials["val_bpd"].tolist() == [trial.value for trial in study.trials]
+    assert trials["rate_nats"].tolist() == [trial.user_attrs["val_rate_nats"] for trial in study.trials]
+    epochs = pd.read_csv(folder / "results/small/export/epochs.csv")
+    assert len(epochs) == sum(len(trial.intermediate_values) for trial in study.trials)
+
+
+def test_a_changed_search_space_is_refused_before_anything_is_trained(folder: Path, tuned: str) -> None:
+    path = folder / "study_configs" / "small.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("high: 2.0", "high: 4.0"))
+    refused = run(folder, "tune", "small")
+    path.write_text(before)
+    assert refused.returncode == 2
+    assert "hyperparameters.beta" in refused.stderr and "--fresh" in refused.stderr
+    assert len(study_of(folder).trials) == N_TRIALS
+
+
+def test_retraining_compares_itself_with_the_trial_and_the_yardstick(retrained: str, best: Path) -> None:
+    metrics = json.loads((best / "metrics.json").read_text())
+    assert (
+        f"Chosen at {EPOCHS} epochs, retrained at {RETRAIN_EPOCHS}: val_bpd {metrics['trial_val_bpd']:.4f}" in retrained
+    )
+    assert f"Probabilistic PCA with {metrics['hyperparameters']['latent_dim']} dimensions: validation" in retrained
+
+
+def test_metrics_agree_with_a_fresh_evaluation_of_the_saved_model(best: Path) -> None:
+    metrics = json.loads((best / "metrics.json").read_text())
+    model, sigma, config = load_model(best / "model.pt")
+    data, runtime = load_sample(), Runtime(torch.device("cpu"), "float32")
+    assert sigma == metrics["sigma"] == calibrate_sigma(model, data.train.images, runtime)
+    test = evaluate(model, data.test.images, sigma, runtime)
+    assert metrics["test_bpd"] == pytest.approx(test.bpd, abs=1e-9)
+    assert metrics["test_mse"] == pytest.approx(test.mse, rel=1e-9)
+    assert metrics["test_psnr_db"] == pytest.approx(-10 * np.log10(test.mse))
+    assert metrics["test_rate_nats"] == pytest.approx(test.rate_nats, rel=1e-9)
+    assert metrics["val_bpd"] == pytest.approx(evaluate(model, data.validation.images, sigma, runtime).bpd, abs=1e-9)
+    size = config.latent_dim
+    assert metrics["ppca_bpd"] == pytest.approx(score(fit(data.train.images), data.test.images, [size])[size])
+    weighted = metrics["test_importance_weighted"]
+    assert weighted["bpd"] < weighted["elbo_bpd_of_the_same_images"] == metrics["test_bpd"]
+    assert metrics["data"] == {"source": "sample", "n_train": 4500, "n_val": 500, "n_test": 1000}
+
+
+def test_metrics_csv_has_every_epoch_from_the_untrained_one(best: Path) -> None:
+    table = pd.read_csv(best / "metrics.csv")
+    assert table["epoch"].tolist() == list(range(RETRAIN_EPOCHS + 1))
+    assert table["val_bpd"].iloc[-1] == json.loads((best / "metrics.json").read_text())["val_bpd"]
+    assert table["val_bpd"].iloc[0] > table["val_bpd"].iloc[-1]
+
+
+def test_every_trial_and_the_study_have_their_artifacts(folder: Path, best: Path) -> None:
+    study = study_of(folder)
+    store = folder / "results" / "small" / "artifacts"
+    of_trials = {
+        "learning_curve.png",
+        "metrics.csv",
+        "reconstruction_progress.gif",
+        "reconstructions.png",
+        "samples.png",
+    }
+    for trial in study.trials:
+        metas = get_all_artifact_meta(trial, storage=study._storage)
+        assert sorted(meta.filename for meta in metas) == sorted(of_trials)
+        assert all((store / meta.artifact_id).stat().st_size > 0 for meta in metas)
+    metas = get_all_artifact_meta(study)
+    of_the_study = {"reconstructions.png", "samples.png", "metrics.json", "metrics.csv", "index.html"}
+    of_the_study |= {"reconstruction_progress.gif", "reconstruction_progress.mp4"}
+    assert sorted(meta.filename for meta in metas) == sorted(of_the_study)
+    for meta in metas:
+        assert (store / meta.artifact_id).read_bytes() == (best / meta.filename).read_bytes()
+    assert f"Retrained**: trial {study.user_attrs['retrained_trial']} for {RETRAIN_EPOCHS} epochs" in get_note(study)
+
+
+def test_the_run_keeps_how_it_was_trained(best: Path, folder: Path) -> None:
+    kept = yaml.safe_load((best / "config.yaml").read_text())
+    chosen = study_of(folder).best_trial
+    assert kept["trial"] == chosen.number
+    assert {name: kept["training"][name] for name in chosen.params} == chosen.params
+    assert kept["training"]["epochs"] == RETRAIN_EPOCHS
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{name}.png"
+        for name in (
+            *("loss_curves", "reconstructions", "samples", "interpolations", "traversals"),
+            *("latent_pca", "latent_tsne", "kl_per_dimension"),
+        )
+    ],
+)
+def test_pictures_decode_and_show_something(best: Path, name: str) -> None:
+    pixels = np.asarray(Image.open(best / name).convert("L"))
+    assert min(pixels.shape) > 400
+    assert pixels.std() > 10
+
+
+def test_the_animation_has_its_frames_and_rests_on_the_last(best: Path) -> None:
+    with Image.open(best / "reconstruction_progress.gif") as film:
+        assert film.n_frames == RETRAIN_EPOCHS + 1  # type: ignore[attr-defined]
+        durations = []
+        for index in range(RETRAIN_EPOCHS + 1):
+            film.seek(index)
+            durations.append(film.info["duration"])
+        assert durations == [500] * RETRAIN_EPOCHS + [2000]
+    assert (best / "reconstruction_progress.gif").stat().st_size < 4_000_000
+    frames = sorted((best / "reconstruction_frames").iterdir())
+    assert [frame.name for frame in frames] == [f"reconstruction_epoch_{n:03d}.png" for n in range(RETRAIN_EPOCHS + 1)]
+    video = iio.imread(best / "reconstruction_progress.mp4")
+    assert len(video) == RETRAIN_EPOCHS + 4, "at 2 frames a second the last is held for four"
+    first, last = (np.asarray(Image.open(frame).convert("RGB"), dtype=float) for frame in (frames[0], frames[-1]))
+    assert first.shape == last.shape == video[0].shape
+    upper, lower = slice(0, first.shape[0] * 2 // 5), slice(first.shape[0] * 2 // 5, first.shape[0] * 2 // 3)
+    assert np.array_equal(first[upper], last[upper]), "the originals stand still"
+    assert np.abs(first[lower] - last[lower]).mean() > 1, "the reconstructions do not"
+
+
+def test_retraining_again_replaces_the_folder_whole(best: Path, folder: Path) -> None:
+    (best / "of_an_earlier_run").write_text("")
+    again = run(folder, "retrain", "small", "--trial", "0", "--epochs", "1")
+    assert again.returncode == 0, again.stderr
+    assert not (best / "of_an_earlier_run").exists()
+    assert len(list((best / "reconstruction_frames").iterdir())) == 2
+    assert json.loads((best / "metrics.json").read_text())["trial"] == 0
+    assert [path.name for path in best.parent.iterdir() if path.name.startswith(".best")] == [".best.run.lock"]
+    (earlier,) = (path for path in best.parent.iterdir() if path.name.startswith("best-"))
+    assert (earlier / "of_an_earlier_run").exists(), "moved aside, not deleted"
+    kept = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study_of(folder))}
+    assert len(kept) == len(get_all_artifact_meta(study_of(folder))), "replaced, not doubled"
+    shown = best.parent / "artifacts" / kept["metrics.json"]
+    assert shown.read_bytes() == (best / "metrics.json").read_bytes()
+
+
+def test_fresh_moves_the_old_study_aside(best: Path, folder: Path) -> None:
+    again = run(folder, "tune", "small", "--fresh", "--trials", "1")
+    assert again.returncode == 0, again.stderr
+    (aside,) = [path for path in (folder / "results").iterdir() if path.name.startswith("small-")]
+    assert f"{aside.relative_to(folder)}" in again.stdout
+    assert (aside / "best" / "model.pt").exists()
+    assert len(study_of(folder).trials) == 1

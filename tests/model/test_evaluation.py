@@ -1,0 +1,107 @@
+"""The score can be trusted: deterministic, independent of batch size, and without side effects."""
+
+import pytest
+import torch
+
+from model.data.images import ImageData, to_unit
+from model.device import Runtime
+from model.network.vae import LOG_VARIANCE_BOUND, ConvVAE
+from model.scoring import elbo
+from model.scoring.evaluation import (
+    active_units,
+    calibrate_sigma,
+    decode,
+    encode,
+    evaluate,
+    importance_weighted_bpd,
+    reconstruct,
+)
+
+
+@pytest.fixture
+def model() -> ConvVAE:
+    torch.manual_seed(0)
+    return ConvVAE(latent_dim=6, channels=(8, 8, 8, 8), architecture="plain")
+
+
+def test_evaluating_twice_gives_the_same_numbers(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
+    first, second = (evaluate(model, data.validation.images, 0.2, runtime) for _ in range(2))
+    assert first == second
+
+
+def test_score_does_not_depend_on_batch_size(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
+    whole = evaluate(model, data.validation.images, 0.2, runtime)
+    for batch_size in (1, 7, 59):
+        parts = evaluate(model, data.validation.images, 0.2, runtime, batch_size=batch_size)
+        assert parts.bpd == pytest.approx(whole.bpd, abs=1e-6)
+        assert parts.rate_nats == pytest.approx(whole.rate_nats, rel=1e-5)
+
+
+def test_score_is_the_sum_of_its_parts(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
+    result = evaluate(model, data.validation.images, 0.2, runtime)
+    assert result.bpd == elbo.bits_per_dimension(result.distortion_nats, result.rate_nats)
+    assert sum(result.rate_per_dimension) == pytest.approx(result.rate_nats)
+    assert result.n_images == len(data.validation)
+
+
+def test_distortion_is_that_of_sampled_latents(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
+    sampled = evaluate(model, data.validation.images, 0.2, runtime).mse
+    means, _ = encode(model, data.validation.images, runtime)
+    x = to_unit(data.validation.images)
+    from_means = (decode(model, means, runtime).float() / 255 - x).square().mean()
+    assert abs(sampled - float(from_means)) > 1e-6, "an untrained posterior is wide: its samples reconstruct otherwise"
+
+
+def test_evaluation_leaves_mode_and_random_state_untouched(data: ImageData, runtime: Runtime) -> None:
+    model = ConvVAE(6, (8, 8, 8, 8), "plain").train()
+    before = torch.get_rng_state()
+    statistics = model.encoder.trunk[1].running_mean.clone()  # type: ignore[operator]
+    calibrate_sigma(model, data.train.images, runtime)
+    evaluate(model, data.validation.images, 0.2, runtime)
+    importance_weighted_bpd(model, data.validation.images[:5], 0.2, runtime, n_samples=2)
+    reconstruct(model, data.validation.images[:5], runtime)
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(model.encoder.trunk[1].running_mean, statistics)  # type: ignore[arg-type]
+
+
+def test_importance_weighted_bound_is_at_least_the_elbo_and_grows_with_samples(
+    model: ConvVAE, data: ImageData, runtime: Runtime
+) -> None:
+    images = data.validation.images
+    sigma = calibrate_sigma(model, data.train.images, runtime)
+    elbo_bpd = evaluate(model, images, sigma, runtime).bpd
+    bounds = [importance_weighted_bpd(model, images, sigma, runtime, n_samples=n) for n in (1, 8, 64)]
+    assert bounds[0] == pytest.approx(elbo_bpd, abs=0.01), "with one sample the bound is the ELBO, up to its noise"
+    assert bounds[2] < bounds[1] < bounds[0]
+    assert bounds[2] < elbo_bpd
+
+
+def test_calibrated_sigma_squared_is_the_mean_squared_error_of_training_images(
+    model: ConvVAE, data: ImageData, runtime: Runtime
+) -> None:
+    sigma = calibrate_sigma(model, data.train.images, runtime)
+    assert sigma**2 == pytest.approx(evaluate(model, data.train.images, 1.0, runtime).mse, rel=0.01)
+
+
+def test_log_variance_is_softly_bounded(model: ConvVAE) -> None:
+    with torch.no_grad():
+        model.encoder.log_variance.bias.fill_(1e6)
+    _, log_variance = model.encoder(torch.rand(2, 3, 32, 32))
+    assert float(log_variance.detach().max()) <= LOG_VARIANCE_BOUND
+
+
+@pytest.mark.parametrize("latent_dim", [1, 3, 200])
+@pytest.mark.parametrize("channels", [(32, 64, 128, 256), (4, 6, 8, 10)])
+def test_any_latent_dimension_and_width_gives_images(latent_dim: int, channels: tuple[int, ...]) -> None:
+    model = ConvVAE(latent_dim, channels).eval()
+    reconstruction, mean, log_variance = model(torch.rand(2, 3, 32, 32), torch.randn(2, latent_dim))
+    assert reconstruction.shape == (2, 3, 32, 32)
+    assert mean.shape == log_variance.shape == (2, latent_dim)
+    assert 0 <= float(reconstruction.detach().min()) <= float(reconstruction.detach().max()) <= 1
+
+
+def test_active_units_are_those_whose_mean_moves() -> None:
+    means = torch.zeros(100, 3)
+    means[:, 1] = torch.linspace(-1, 1, 100)
+    assert active_units(means) == 1

@@ -1,0 +1,39 @@
+"""Tensors that share one memory."""
+
+import torch
+from torch import nn
+
+from model.network.vae import ConvVAE
+from model.training.packed_tensors import aligned, flat, pack
+
+
+def test_packed_tensors_keep_their_values_shapes_and_memory_format() -> None:
+    model = ConvVAE(5, (2, 3, 4, 5))
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    packed = pack(list(model.parameters()))
+    assert packed.shape == (sum(tensor.numel() for tensor in before),)
+    for parameter, value in zip(model.parameters(), before, strict=True):
+        assert torch.equal(parameter, value) and parameter.stride() == value.stride()
+
+
+def test_what_is_done_to_the_pack_is_done_to_each_tensor_and_the_other_way_round() -> None:
+    tensors = [torch.ones(2, 3), torch.ones(2, 3, 4, 4), torch.ones(())]
+    packed = pack(tensors)
+    packed.mul_(3)
+    assert all((tensor == 3).all() for tensor in tensors)
+    tensors[1].zero_()
+    assert packed.sum() == 3 * 7
+
+
+def test_a_gradient_is_flattened_in_the_order_of_its_weight_whatever_its_own() -> None:
+    weight = nn.Parameter(torch.randn(2, 3, 4, 4).contiguous(memory_format=torch.channels_last))
+    gradient = weight.detach().clone(memory_format=torch.contiguous_format)
+    assert torch.equal(pack([weight]), flat(gradient))
+
+
+def test_aligned_weights_begin_at_a_cache_line_whatever_the_latent_size() -> None:
+    parameters = aligned(ConvVAE(81).parameters())
+    pack(parameters)
+    large = [parameter for parameter in parameters if parameter.numel() > 1000]
+    assert len(large) > 8
+    assert all(parameter.storage_offset() % 16 == 0 for parameter in large)

@@ -1,0 +1,189 @@
+"""A small checkout to break: run in it, kill in it, and audit what is left."""
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import torch
+from optuna.trial import FrozenTrial, TrialState
+from PIL import Image
+
+from hpo.config.search_space import trial_config
+from hpo.config.study_file import read_config
+from hpo.search.configurations import CONTINUES
+from hpo.storage.claims import has_worker
+from hpo.storage.paths import StudyPaths
+from model.data.image_folder import load_folder
+from model.device import Runtime
+from model.training.training_loop import TrainState, train
+
+ROOT = Path(__file__).resolve().parents[2]
+N_TRIALS, EPOCHS = 4, 3
+STUDY = f"""
+data: {{source: folder, root: images}}
+model: {{channels: [2, 2, 4, 4]}}
+hyperparameters:
+  beta: {{low: 0.5, high: 2.0, log: true}}
+  learning_rate: {{low: 1e-4, high: 1e-2, log: true}}
+  latent_dim: 4
+  batch_size: 16
+training: {{epochs: {EPOCHS}, precision: float32}}
+budget: {{trials: {N_TRIALS}}}
+pruner: {{name: median, startup_trials: 1, warmup_epochs: 1}}
+confirmation: {{top: 0}}
+retrain: {{epochs: 3, importance_samples: 2}}
+"""
+
+
+def make_images(folder: Path) -> Path:
+    """100 images: 80 to train on."""
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 32, 32, 3), dtype=np.uint8)
+    for index, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / f"{index:03d}.png")
+    return folder
+
+
+def checkout(folder: Path, images: Path, study: str = STUDY) -> Path:
+    """A folder to run in: a study's file and images."""
+    (folder / "study_configs").mkdir(parents=True)
+    (folder / "study_configs" / "small.yaml").write_text(study)
+    (folder / "images").symlink_to(images)
+    return folder
+
+
+def paths_in(folder: Path) -> StudyPaths:
+    return StudyPaths(folder / "results" / "small")
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def keep_output(folder: Path, output: str) -> None:
+    with (folder / "output.log").open("a") as log:
+        log.write(output)
+
+
+def reports_told(folder: Path) -> list[tuple[str, str]]:
+    """(trial, epoch) of every report, in the order in which all calls so far told of them."""
+    lines = (folder / "output.log").read_text().splitlines()
+    # A signal that comes while a line is being printed has the terminal print it again, to the last digit of its speed.
+    once = [line for before, line in pairwise(["", *lines]) if line != before]
+    matches = [re.match(r"trial (\d+): epoch ([\d.]+)/", line) for line in once]
+    return [(match[1], match[2]) for match in matches if match]
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command line as a process of its own, both its outputs in one pipe."""
+    settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    # A group of its own, which can be signalled as a terminal does.
+    settings |= {"start_new_session": True, "cwd": folder, "env": environment()}
+    return subprocess.Popen([sys.executable, "-m", "hpo", *arguments], **settings)
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, *command], cwd=folder, env=environment(), capture_output=True, text=True, timeout=600
+    )
+    keep_output(folder, done.stdout)
+    return done
+
+
+def run_deadly(folder: Path, moment: tuple[str, str, int], *arguments: str) -> bool:
+    """Run with a kill at `moment` (see `kill_at_call.py`); return whether it came to that, else the command ended well."""
+    when, function, n_calls = moment
+    done = run(folder, str(ROOT / "tests" / "kill_at_call.py"), when, function, str(n_calls), *arguments)
+    assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
+    return done.returncode != 0
+
+
+def kill(folder: Path, moment: tuple[str, str, int], *arguments: str) -> None:
+    assert run_deadly(folder, moment, *arguments), f"{moment} was never reached"
+
+
+def finish(folder: Path, *arguments: str) -> str:
+    done = run(folder, "-m", "hpo", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def refuse(folder: Path, *arguments: str) -> str:
+    """The one line in which the command says what the user can mend."""
+    done = run(folder, "-m", "hpo", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line]
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+def load(folder: Path) -> optuna.Study:
+    return optuna.load_study(study_name="small", storage=f"sqlite:///{paths_in(folder).database}")
+
+
+def outcome(folder: Path) -> list[tuple[Any, ...]]:
+    """All that a study found; timings, and that a worker died, left out."""
+    return [
+        (t.number, t.state, t.params, t.value, t.intermediate_values, t.user_attrs["end"], t.user_attrs["sigma"])
+        for t in load(folder).trials
+    ]
+
+
+def audit(folder: Path) -> list[FrozenTrial]:
+    """Check what must hold at any moment, also right after a kill; return the study's trials."""
+    paths = paths_in(folder)
+    if not paths.database.exists():
+        return []
+    with closing(sqlite3.connect(paths.database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'trial_intermediate_values'").fetchone():
+            return []
+        if not connection.execute("SELECT 1 FROM studies").fetchone():
+            return []
+    trials = load(folder).trials
+    assert [trial.number for trial in trials] == list(range(len(trials)))
+    for trial in trials:
+        steps = list(trial.intermediate_values)
+        assert steps == list(range(1, len(steps) + 1)), "an epoch was left out"
+    return trials
+
+
+def audit_the_end(folder: Path, n_trials: int) -> None:
+    """The same once a study has all its trials: none is left running, held, or half-written."""
+    paths, trials = paths_in(folder), audit(folder)
+    assert len(trials) == n_trials
+    given_up = [trial for trial in trials if trial.user_attrs["end"].startswith("failed: its worker died 3 times")]
+    assert all(trial in given_up or trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)
+    assert not any(has_worker(paths, number) for number in range(n_trials))
+    assert {path.name for path in paths.claims.iterdir()} == {paths.next_claim.name, paths.next_page.name}
+    assert not any(path.name.startswith(".") for path in paths.checkpoints.iterdir())
+    for trial in trials:
+        assert trial in given_up or trial.value == trial.intermediate_values[len(trial.intermediate_values)]
+
+
+def undisturbed(folder: Path, trials: list[FrozenTrial]) -> Iterator[list[float]]:
+    """For each trial, what it reports when its values are trained in one go, with the seed that it has."""
+    config = read_config(folder / "study_configs" / "small.yaml")
+    data = load_folder(folder / "images")
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for trial in trials:
+            values = config.hyperparameters.pinned() | trial.params
+            seed_number = trial.number
+            while CONTINUES in trials[seed_number].user_attrs:
+                seed_number = trials[seed_number].user_attrs[CONTINUES]
+            state = TrainState(trial_config(config, values, seed_number), Runtime(torch.device("cpu"), "float32"))
+            n_reports = len(trial.intermediate_values)
+            yield [metrics.val_bpd for metrics in islice(train(state, data), n_reports)]
+    finally:
+        torch.set_num_threads(n_threads)

@@ -1,8 +1,8 @@
-"""How one model is trained: what a study searches or pins. Free of torch, so that a faulty file is told at once."""
+"""Configuration of one training run. Free of torch, so that a faulty study file is reported at once."""
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_type_hints
 
 Source = Literal["cifar10", "sample", "folder"]
 Schedule = Literal["constant", "cosine"]
@@ -11,37 +11,86 @@ Architecture = Literal["plain", "norm_free"]
 CHANNELS = (32, 64, 128, 256)
 # Colour values of one image.
 DIMENSIONS = 3 * 32 * 32
-# Fields of TrainConfig that came later, as they were before there was a choice.
+# Values of later fields for runs and studies that are older than these fields.
 FIRST_VALUES: dict[str, Any] = {"architecture": "plain", "linear_path": False, "adam_beta2": 0.999}
+
+
+def _described(description: str, *, label: str = "", searchable: bool = False, **bounds: float) -> dict[str, Any]:
+    """Return the metadata of a field of TrainConfig.
+
+    Args:
+        description: one sentence for `--help`, the documentation and the JSON schema.
+        label: name in figures and pages; the field's name with spaces if empty.
+        searchable: True if a study may search it: then it becomes an entry of the study file's `hyperparameters:`.
+        bounds: `gt`, `ge`, `lt`, `le` of its values.
+    """
+    return {"description": description, "label": label, "searchable": searchable, "bounds": bounds}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run. The defaults are the tutorial's values, but for architecture (`plain`) and adam_beta2 (0.999).
+    """Configuration of one training run. The defaults are the tutorial's, except `architecture` and `adam_beta2`.
 
-    beta weighs the rate in the training loss (Higgins et al. 2017); learning_rate is Adam's, after warmup_epochs, and
-    adam_beta2 the decay of its second moment: 0.98 reaches back 50 steps, since a run has but thousands; schedule
-    `cosine` falls to zero over the run; gradients are clipped to the norm max_grad_norm; reconstruction `bce` trains
-    with the tutorial's binary cross-entropy in place of the Gaussian with optimal sigma. Reports come every
-    report_every epochs of images, so that all batch sizes are compared after the same data. linear_path sets
-    probabilistic PCA beside the convolutions.
+    This is the only place that defines a hyperparameter: study schema, options of `train`, documentation, JSON schema
+    and labels follow from the fields. Reports come every `report_every` epochs of images, so that all batch sizes are
+    compared after the same data.
     """
 
-    beta: float = 1.0
-    latent_dim: int = 128
-    learning_rate: float = 1e-3
-    batch_size: int = 64
-    schedule: Schedule = "constant"
-    warmup_epochs: float = 0.0
-    max_grad_norm: float = 5000.0
-    reconstruction: Reconstruction = "gaussian"
-    adam_beta2: float = 0.98
-    epochs: int = 10
-    report_every: float = 1.0
-    seed: int = 0
-    channels: tuple[int, ...] = CHANNELS
-    architecture: Architecture = "norm_free"
-    linear_path: bool = False
+    beta: float = field(
+        default=1.0,
+        metadata=_described(
+            "Weight of the rate in the training loss (Higgins et al. 2017).", label="β", searchable=True, ge=0
+        ),
+    )
+    latent_dim: int = field(
+        default=128,
+        metadata=_described("Number of latent dimensions.", label="latent dimension", searchable=True, ge=1, le=3072),
+    )
+    learning_rate: float = field(
+        default=1e-3, metadata=_described("Adam's learning rate after the warm-up.", searchable=True, gt=0)
+    )
+    batch_size: int = field(default=64, metadata=_described("Images per update.", searchable=True, ge=2, le=8192))
+    schedule: Schedule = field(
+        default="constant",
+        metadata=_described(
+            "Learning rate over the run: constant, or cosine, which falls to zero (Loshchilov & Hutter 2017).",
+            searchable=True,
+        ),
+    )
+    warmup_epochs: float = field(
+        default=0.0,
+        metadata=_described("Epochs in which the learning rate rises linearly from zero.", searchable=True, ge=0),
+    )
+    max_grad_norm: float = field(
+        default=5000.0, metadata=_described("Norm to which gradients are clipped.", searchable=True, gt=0)
+    )
+    reconstruction: Reconstruction = field(
+        default="gaussian",
+        metadata=_described(
+            "Training loss: gaussian with the optimal sigma, or bce, the tutorial's binary cross-entropy.",
+            searchable=True,
+        ),
+    )
+    adam_beta2: float = field(
+        default=0.98,
+        metadata=_described(
+            "Decay of Adam's second moment; 0.98 reaches back 50 updates, since a run has only thousands.",
+            searchable=True,
+            gt=0,
+            lt=1,
+        ),
+    )
+    epochs: int = field(default=10, metadata=_described("Passes over the training images.", ge=1))
+    report_every: float = field(default=1.0, metadata=_described("Epochs between two report points.", ge=0.01, le=1))
+    seed: int = field(default=0, metadata=_described("Seed of weights, image order and noise.", ge=0, le=2**31 - 1))
+    channels: tuple[int, ...] = field(
+        default=CHANNELS, metadata=_described("Output channels of the encoder's convolutions.")
+    )
+    architecture: Architecture = field(
+        default="norm_free",
+        metadata=_described("Layers: norm_free, or plain, the tutorial's with batch normalisation."),
+    )
+    linear_path: bool = field(default=False, metadata=_described("Put probabilistic PCA beside the convolutions."))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
@@ -72,3 +121,36 @@ class TrainConfig:
         if self.schedule == "constant":
             return self.learning_rate
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - n_warmup) / max(1, total - n_warmup)))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A field of TrainConfig with everything that texts, schema and command line need to know of it."""
+
+    name: str
+    type: Any
+    default: Any
+    description: str
+    label: str
+    searchable: bool
+    bounds: dict[str, Any]
+
+
+def _settings() -> dict[str, Setting]:
+    hints = get_type_hints(TrainConfig)
+    return {
+        entry.name: Setting(
+            name=entry.name,
+            type=hints[entry.name],
+            default=entry.default,
+            description=entry.metadata["description"],
+            label=entry.metadata["label"] or entry.name.replace("_", " "),
+            searchable=entry.metadata["searchable"],
+            bounds=entry.metadata["bounds"],
+        )
+        for entry in fields(TrainConfig)
+    }
+
+
+# Every field of TrainConfig by its name, in order.
+SETTINGS = _settings()

@@ -64,7 +64,7 @@ def configuration(index: int) -> dict[str, Any]:
 def train_config(index: int, seed: int) -> TrainConfig:
     """How it is trained; no two runs share their random numbers."""
     study = read_config(find_config(STUDY))
-    values = study.hyperparameters.pinned() | configuration(index)
+    values = study.hyperparameters.fixed() | configuration(index)
     return TrainConfig(**values, epochs=N_EPOCHS, seed=10 * index + seed, **study.model.model_dump())
 
 

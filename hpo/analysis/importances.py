@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.study import Study, create_study
 
-from hpo.search.configurations import configurations_of
-from hpo.search.samplers import seen
+from hpo.search.configurations import as_single_trial, configurations_of
 
 # Importances compare the distribution of the best trials with that of all: five make one, ten two that differ.
 _MIN_TOP, _MIN_FINISHED = 5, 10
@@ -35,7 +34,7 @@ def find_importances(study: Study, n_finished: int) -> Importances | None:
     view = create_study()
     for one in configurations_of(study):
         if one.value is not None:
-            trial = seen(one)
+            trial = as_single_trial(one)
             trial.values = [one.value]
             view.add_trial(trial)
     shares = get_param_importances(view, evaluator=evaluator)

@@ -1,7 +1,9 @@
-"""Probabilistic PCA's score on a study's validation split, computed once and kept."""
+"""Probabilistic PCA as the baseline of a study: its validation scores, computed once and kept in the study's folder."""
 
 import json
 from dataclasses import dataclass
+
+from optuna.study import Study
 
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import write_text
@@ -12,7 +14,10 @@ from model.scoring.ppca import RateDistortion
 
 @dataclass(frozen=True)
 class PpcaBaseline:
-    """Of each latent size its bits per dimension, and its rate and distortion; the latter empty in older files."""
+    """Bits per dimension (`bpd`), rate and distortion (`curve`) at each latent dimension.
+
+    `digest` identifies the images; `curve` is empty in files of older versions.
+    """
 
     digest: str
     bpd: dict[int, float]
@@ -20,30 +25,33 @@ class PpcaBaseline:
 
 
 def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: int) -> dict[int, float]:
-    """Validation bits per dimension of pPCA, fitted on the training split, for each size up to `max_latent_dim`."""
-    kept = load_ppca_baseline(paths)
+    """Return pPCA's validation bits per dimension, fitted on the training split, for 1 to `max_latent_dim` dimensions.
+
+    Reads the study's file if it covers these images and dimensions, else computes and writes it.
+    """
+    baseline = load_ppca_baseline(paths)
     if (
-        kept is not None
-        and kept.digest == data.digest
-        and _covers(kept, min(max_latent_dim, _largest_determined(data)))
+        baseline is not None
+        and baseline.digest == data.digest
+        and _covers(baseline, min(max_latent_dim, _largest_determined(data)))
     ):
-        return kept.bpd
-    sizes = list(range(1, max_latent_dim + 1))
-    curve = ppca.rate_distortion(ppca.fit(data.train.images), data.validation.images, sizes)
+        return baseline.bpd
+    latent_dims = list(range(1, max_latent_dim + 1))
+    curve = ppca.rate_distortion(ppca.fit(data.train.images), data.validation.images, latent_dims)
     contents = {
         "digest": data.digest,
-        "validation_bpd": {str(d): round(one.bpd, 6) for d, one in curve.items()},
-        "validation_rate_nats": {str(d): round(one.rate_nats, 3) for d, one in curve.items()},
-        "validation_distortion_nats": {str(d): round(one.distortion_nats, 3) for d, one in curve.items()},
+        "validation_bpd": {str(d): round(point.bpd, 6) for d, point in curve.items()},
+        "validation_rate_nats": {str(d): round(point.rate_nats, 3) for d, point in curve.items()},
+        "validation_distortion_nats": {str(d): round(point.distortion_nats, 3) for d, point in curve.items()},
     }
-    write_text(paths.yardstick, json.dumps(contents))
-    return {d: one.bpd for d, one in curve.items()}
+    write_text(paths.ppca_baseline, json.dumps(contents))
+    return {d: point.bpd for d, point in curve.items()}
 
 
 def load_ppca_baseline(paths: StudyPaths) -> PpcaBaseline | None:
-    """What is kept; None where the file is absent or torn: it only costs seconds to make it again."""
+    """Read the study's file; None if it is missing or torn, since it takes only seconds to compute again."""
     try:
-        contents = json.loads(paths.yardstick.read_text())
+        contents = json.loads(paths.ppca_baseline.read_text())
         bpd, rates, distortions = (
             {int(d): float(value) for d, value in contents.get(f"validation_{name}", {}).items()}
             for name in ("bpd", "rate_nats", "distortion_nats")
@@ -54,13 +62,11 @@ def load_ppca_baseline(paths: StudyPaths) -> PpcaBaseline | None:
         return None
 
 
-def _covers(kept: PpcaBaseline, max_latent_dim: int) -> bool:
-    """Whether every size up to this one is there, with its rate; an older file without rates is made anew."""
-    return kept.curve.keys() == kept.bpd.keys() and max(kept.bpd, default=0) >= max_latent_dim
-
-
-def _largest_determined(data: ImageData) -> int:
-    return min(len(data.train), data.train.images[0].numel()) - 1
+def ppca_baseline_of(study: Study, paths: StudyPaths) -> PpcaBaseline:
+    """Return the baseline in the study's folder; an empty one if it is missing, torn, or of other images."""
+    baseline = load_ppca_baseline(paths)
+    digest = str(json.loads(study.user_attrs["identity"]["data.digest"]))
+    return baseline if baseline and baseline.digest.startswith(digest) else PpcaBaseline("", {}, {})
 
 
 def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> str:
@@ -73,3 +79,12 @@ def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> str:
     if bpd < ppca_bpd:
         return f"beaten by {difference}"
     return f"not beaten, behind by {difference}: the model {'has overfitted' if overfitted else 'is undertrained'}"
+
+
+def _covers(baseline: PpcaBaseline, max_latent_dim: int) -> bool:
+    """Return True if every dimension up to this one is there, with its rate; an old file without rates is replaced."""
+    return baseline.curve.keys() == baseline.bpd.keys() and max(baseline.bpd, default=0) >= max_latent_dim
+
+
+def _largest_determined(data: ImageData) -> int:
+    return min(len(data.train), data.train.images[0].numel()) - 1

@@ -8,12 +8,13 @@ from optuna.study import Study
 
 from hpo.analysis.cost import count_cost
 from hpo.analysis.formatting import format_value
-from hpo.analysis.pareto import pareto_front_of
+from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import at_edge, searched, tutorial_values
 from hpo.search.best_trial import best_configuration, best_trial
 from hpo.search.configurations import configurations_of
+from hpo.search.pareto import pareto_front_of
 from hpo.search.remaining_work import remaining_work
 from hpo.storage.claims import interrupted_trials
 from hpo.storage.paths import StudyPaths
@@ -125,8 +126,8 @@ def next_step(study: Study, config: StudyConfig, config_name: str) -> str:
 
 def _best(answer: StudyResults, config: StudyConfig) -> list[str]:
     best, first = answer.best, answer.first
-    pinned = config.hyperparameters.pinned()
-    values = ", ".join(f"{name} {format_value(value)}" for name, value in best.values.items() if name not in pinned)
+    fixed = config.hyperparameters.fixed()
+    values = ", ".join(f"{name} {format_value(value)}" for name, value in best.values.items() if name not in fixed)
     by = "" if len(config.objectives) == 1 else " by val_bpd"
     lines = [
         f"Best{by}: trial {best.number}, val_bpd {answer.best_bpd:.4f} after {config.training.epochs} epochs: {values}"
@@ -157,9 +158,7 @@ def _confirmation(answer: StudyResults) -> list[str]:
 def _against_ppca(answer: StudyResults) -> list[str]:
     if answer.ppca_bpd is None:
         return []
-    is_beaten = answer.best_bpd < answer.ppca_bpd
-    why = "it has overfitted" if answer.best.earlier_best else "at this length the model is undertrained"
-    verdict = "beaten" if is_beaten else f"not beaten: {why}"
+    verdict = ppca_verdict(answer.best_bpd, answer.ppca_bpd, overfitted=answer.best.earlier_best is not None)
     return [
         f"Probabilistic PCA with {answer.best.values['latent_dim']} dimensions: {answer.ppca_bpd:.4f}, {verdict}",
     ]
@@ -172,7 +171,7 @@ def _edges(answer: StudyResults) -> list[str]:
 
 
 def _front(rows: list[TrialRow], config: StudyConfig) -> list[str]:
-    found = pareto_front_of(rows, config)
+    found = pareto_front_of(((row.number, row.objectives) for row in rows), config)
     if found is None:
         return []
     trials = ", ".join(f"trial {one.number} ({one.val_bpd:.4f}, {one.second:.4g})" for one in found.front)

@@ -20,7 +20,7 @@ Kind = Literal["finished", "pruned", "continued", "confirmation", "diverged", "o
 class TrialRow:
     """One trial. What it never came to is None.
 
-    `state` is Optuna's, in lower case; `values` has every hyperparameter, searched or pinned, that it came to in the
+    `state` is Optuna's, in lower case; `values` has every hyperparameter, searched or fixed, that it came to in the
     order of the study's file; `val_bpd` is the last one reported, whatever became of the
     trial; `curve` holds (epoch, val_bpd) of every report; `end` is the whole story in a phrase; `earlier_best` tells
     of an epoch notably better than the last; `started` and `completed` are local times. A trial that `continues`
@@ -67,7 +67,7 @@ def trial_row(
     training, end = config.training, end or end_of(trial)
     # A worker that was killed may have written some of them down.
     facts = {} if end == "running" else trial.user_attrs
-    known = config.hyperparameters.pinned() | trial.params
+    known = config.hyperparameters.fixed() | trial.params
     epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
     curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
     continues, confirms = trial.user_attrs.get(CONTINUES), trial.user_attrs.get(CONFIRMS)

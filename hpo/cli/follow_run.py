@@ -1,4 +1,4 @@
-"""The terminal, the only place that prints or exits: how work is followed, and how what goes wrong is told."""
+"""Follow one training run in the terminal."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,28 +11,31 @@ if TYPE_CHECKING:
 
 
 def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
-    """Follow a run to its end, or to the end of an epoch in which somebody asked to stop."""
+    """Print the events of a run and return its result.
+
+    Raises: KeyboardInterrupt: after the epoch in which a user asked to stop.
+    """
     from hpo.runs.training_run import RunFinished, RunStarted
     from hpo.workers.signals import catch_stop_signals
     from model.training.training_loop import EpochMetrics
 
     with catch_stop_signals(
-        lambda: say("Stopping after the epoch under way; Ctrl-C again stops at once.")
-    ) as interrupt:
+        lambda: say("Stopping after the current epoch; press Ctrl-C again to stop at once.")
+    ) as request:
         for event in events:
             if isinstance(event, RunFinished):
                 return event
-            say(*(_beginning(event) if isinstance(event, RunStarted) else [_epoch_line(event, n_epochs)]))
-            if interrupt.requested:
+            say(*(_start_lines(event) if isinstance(event, RunStarted) else [_epoch_line(event, n_epochs)]))
+            if request.requested:
                 raise KeyboardInterrupt
-            # What is left, scoring and drawing, is done again where it is left.
-            interrupt.at_once = isinstance(event, EpochMetrics) and event.epoch >= n_epochs
-    raise AssertionError("a run ends in its result")
+            # Scoring and drawing, which follow the last epoch, start again from the beginning after an interruption.
+            request.at_once = isinstance(event, EpochMetrics) and event.epoch >= n_epochs
+    raise AssertionError("a run ends with RunFinished")
 
 
-def _beginning(begun: "RunStarted") -> list[str]:
-    goes_on = [f"Going on after epoch {begun.epoch:g}"] if begun.epoch else []
-    return [*([begun.notice] if begun.notice else []), *goes_on]
+def _start_lines(started: "RunStarted") -> list[str]:
+    resumed = [f"Resuming after epoch {started.epoch:g}"] if started.epoch else []
+    return [*([started.notice] if started.notice else []), *resumed]
 
 
 def _epoch_line(metrics: "EpochMetrics", n_epochs: int) -> str:

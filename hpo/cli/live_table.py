@@ -31,7 +31,7 @@ class LiveTable:
 
     def show(self, event: TrialEvent) -> None:
         """Take an event in; notices stand above the table."""
-        self._progress.take(event)
+        self._progress.update(event)
         if isinstance(event, Notice):
             self.announce(event.text)
 
@@ -52,7 +52,7 @@ class LiveTable:
                 *(format_value(row.values.get(name, "")) for name in progress.columns),
                 f"{row.epoch:g}/{progress.epochs}",
                 "" if row.val_bpd is None else f"{row.val_bpd:.4f}",
-                ", ".join(part for part in (row.of, row.end.partition(":")[0]) if part),
+                ", ".join(part for part in (row.relation, row.end.partition(":")[0]) if part),
                 style="bold green" if best else "dim" if row.end not in ("running", "finished") else None,
             )
         return table

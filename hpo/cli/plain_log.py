@@ -26,7 +26,7 @@ class PlainLines:
 
     def show(self, event: TrialEvent) -> None:
         """Print an event."""
-        self._progress.take(event)
+        self._progress.update(event)
         for line in self._lines(event):
             self.announce(line)
 
@@ -40,7 +40,7 @@ class PlainLines:
         label = f"trial {event.number}"
         if isinstance(event, TrialStarted):
             values = ", ".join(f"{name} {format_value(event.values[name])}" for name in self._progress.columns)
-            of = self._progress.rows[event.number].of
+            of = self._progress.rows[event.number].relation
             goes_on = " goes on" if event.epoch and not of else f" {of}" if of else ""
             after = f" after epoch {event.epoch:g}" if event.epoch else ""
             return [f"{label}{goes_on}{after}: {values}"]

@@ -1,29 +1,34 @@
-"""What a study looks like in the terminal while it runs: a live table, or plain lines where there is no terminal."""
+"""State of a running search as the terminal shows it: one row per trial, the best trial, the budget that is left."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.search.best_trial import Best
-from hpo.search.configurations import is_pruned
+from hpo.config.search_space import searched
+from hpo.search.best_trial import Best, best_of
+from hpo.search.configurations import configurations_of, end_of, finished_trials, is_pruned, is_started
 from hpo.workers.trial_events import Notice, TrialEvent, TrialReported, TrialStarted
+from hpo.workers.tuning_session import TuningSession
 
 
 @dataclass
-class _Row:
+class TrialProgressRow:
+    """One trial. `relation` names the trial that it continues or confirms, if any."""
+
     values: dict[str, Any]
     epoch: float
     val_bpd: float | None = None
     end: str = "running"
-    of: str = ""
+    relation: str = ""
 
 
 @dataclass
 class Progress:
-    """What is to be shown: rows by trial number, the best finished trial, and how much budget is left.
+    """Rows by trial number, the best finished trial and the remaining budget.
 
-    `begun` are the first trials of configurations, `n_total` of them at most; `find_best` looks the best one up.
+    `started` holds the first trial of each configuration, of which there may be `n_total`; `find_best` looks up the
+    best trial.
     """
 
     columns: list[str]
@@ -31,23 +36,23 @@ class Progress:
     n_total: int | None
     deadline: float | None
     find_best: Callable[[], Best | None]
-    begun: set[int] = field(default_factory=set)
+    started: set[int] = field(default_factory=set)
     n_ended: int = 0
     n_pruned: int = 0
-    rows: dict[int, _Row] = field(default_factory=dict)
+    rows: dict[int, TrialProgressRow] = field(default_factory=dict)
     best: Best | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.best = self.find_best()
 
-    def take(self, event: TrialEvent) -> None:
-        """Bring the rows up to date."""
+    def update(self, event: TrialEvent) -> None:
+        """Apply an event to the rows."""
         if isinstance(event, Notice):
             return
         if isinstance(event, TrialStarted):
-            self._begin(event)
+            self._add(event)
             return
-        row = self.rows.setdefault(event.number, _Row({}, 0.0))
+        row = self.rows.setdefault(event.number, TrialProgressRow({}, 0.0))
         if isinstance(event, TrialReported):
             row.epoch, row.val_bpd = event.metrics.epoch, event.metrics.val_bpd
             return
@@ -56,24 +61,40 @@ class Progress:
         self.n_pruned += is_pruned(event.end)
         self.best = self.find_best()
 
-    def _begin(self, event: TrialStarted) -> None:
-        of = ""
+    def _add(self, event: TrialStarted) -> None:
+        relation = ""
         if event.continues is not None:
-            of = f"continues trial {event.continues}"
+            relation = f"continues trial {event.continues}"
         elif event.confirms is not None:
-            of = f"confirms trial {event.confirms}"
+            relation = f"confirms trial {event.confirms}"
         else:
-            self.begun.add(event.number)
-        self.rows[event.number] = _Row(event.values, event.epoch, of=of)
+            self.started.add(event.number)
+        self.rows[event.number] = TrialProgressRow(event.values, event.epoch, relation=relation)
 
     def status(self) -> str:
-        """One line: trials so far, pruned, best, what is left."""
-        total = f", {len(self.begun)} of {self.n_total} configurations" if self.n_total else ""
+        """Return one line: ended trials, pruned trials, best trial, remaining time."""
+        total = f", {len(self.started)} of {self.n_total} configurations" if self.n_total else ""
         best = f"{self.best.label} with {self.best.score:.4f}" if self.best else "none finished yet"
-        return f"{self.n_ended} trials over{total}, {self.n_pruned} pruned, {best}{self._left()}"
+        return f"{self.n_ended} trials ended{total}, {self.n_pruned} pruned, {best}{self._time_left()}"
 
-    def _left(self) -> str:
+    def _time_left(self) -> str:
         if self.deadline is None:
             return ""
         left = max(0.0, self.deadline - time.monotonic())
         return f", {left / 60:.0f} min left" if left >= 90 else f", {left:.0f} s left"
+
+
+def progress_of(session: TuningSession) -> Progress:
+    """Return the progress of a session before its first event."""
+    study, config = session.context.study, session.context.config
+    ended = finished_trials(study)
+    return Progress(
+        columns=list(searched(config.hyperparameters)),
+        epochs=config.training.epochs,
+        n_total=session.budget.trials,
+        deadline=session.deadline,
+        find_best=lambda: best_of(configurations_of(study)),
+        started={trial.number for trial in study.get_trials(deepcopy=False) if is_started(trial)},
+        n_ended=len(ended),
+        n_pruned=sum(is_pruned(end_of(trial)) for trial in ended),
+    )

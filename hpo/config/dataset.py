@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from hpo.config.schema import Data, StudyConfig
-from hpo.storage.paths import SAMPLE_SUFFIX
 from model.config import TrainConfig
 from model.data.bundled_sample import load_sample
 from model.data.cifar10 import load_cifar10
@@ -15,6 +14,8 @@ from model.data.splits import DATA_FOLDER
 from model.errors import DataError, DownloadError
 
 ROOT_VARIABLE = "CIFAR10_ROOT"
+# Ends the name of the study that runs on the bundled sample because CIFAR-10 could not be downloaded.
+SAMPLE_SUFFIX = "-sample"
 
 
 def load_data(config: StudyConfig) -> tuple[StudyConfig, ImageData, str | None]:

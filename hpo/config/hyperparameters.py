@@ -1,12 +1,12 @@
-"""Entries of a study's `hyperparameters:`: each a value, a range or a choice, and the mapping of them all."""
+"""Entries of a study file's `hyperparameters:`: each a value, a range or choices. They follow from TrainConfig."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_origin
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, create_model, field_validator
 from pydantic_core import PydanticCustomError
 
 from hpo.config.strict_model import StrictModel
-from model.config import Reconstruction, Schedule, TrainConfig
+from model.config import SETTINGS, Setting, TrainConfig
 
 TUTORIAL = TrainConfig()
 T = TypeVar("T")
@@ -49,76 +49,50 @@ class Choices(StrictModel, Generic[T]):
 
 
 def _kind(entry: object) -> str:
-    """Tells how an entry is written, so that its faults are told in those terms alone."""
+    """Return how an entry is written, so that its faults are reported in these terms alone."""
     if isinstance(entry, Choices) or (isinstance(entry, dict) and "choices" in entry):
         return "<choices>"
     return "<range>" if isinstance(entry, dict | Range) else "<value>"
 
 
 def _kind_of_category(entry: object) -> str:
-    """The same for an entry that cannot be a range."""
+    """Return the same for an entry that cannot be a range."""
     return "<choices>" if isinstance(entry, dict | Choices) else "<value>"
 
 
-_VALUE, _RANGE, _CHOICES = Tag("<value>"), Tag("<range>"), Tag("<choices>")
-_BY_KIND = Discriminator(_kind)
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Decay = Annotated[float, Field(gt=0, lt=1)]
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
-LatentDim = Annotated[int, Field(ge=1, le=3072)]
-BatchSize = Annotated[int, Field(ge=2, le=8192)]
-NonNegativeEntry = Annotated[
-    Annotated[NonNegative, _VALUE] | Annotated[Range[NonNegative], _RANGE] | Annotated[Choices[NonNegative], _CHOICES],
-    _BY_KIND,
-]
-PositiveEntry = Annotated[
-    Annotated[Positive, _VALUE] | Annotated[Range[Positive], _RANGE] | Annotated[Choices[Positive], _CHOICES],
-    _BY_KIND,
-]
-DecayEntry = Annotated[
-    Annotated[Decay, _VALUE] | Annotated[Range[Decay], _RANGE] | Annotated[Choices[Decay], _CHOICES],
-    _BY_KIND,
-]
-LatentDimEntry = Annotated[
-    Annotated[LatentDim, _VALUE] | Annotated[Range[LatentDim], _RANGE] | Annotated[Choices[LatentDim], _CHOICES],
-    _BY_KIND,
-]
-BatchSizeEntry = Annotated[
-    Annotated[BatchSize, _VALUE] | Annotated[Range[BatchSize], _RANGE] | Annotated[Choices[BatchSize], _CHOICES],
-    _BY_KIND,
-]
-ScheduleEntry = Annotated[
-    Annotated[Schedule, _VALUE] | Annotated[Choices[Schedule], _CHOICES], Discriminator(_kind_of_category)
-]
-ReconstructionEntry = Annotated[
-    Annotated[Reconstruction, _VALUE] | Annotated[Choices[Reconstruction], _CHOICES], Discriminator(_kind_of_category)
-]
+def _entry_type(setting: Setting) -> Any:
+    """Return the type of a hyperparameter's entry: a value, `{choices: [...]}` or, for numbers, `{low, high, log}`."""
+    value: Any = Annotated[setting.type, Field(**setting.bounds)] if setting.bounds else setting.type
+    forms: Any = Annotated[value, Tag("<value>")] | Annotated[Choices[value], Tag("<choices>")]
+    if get_origin(setting.type) is Literal:
+        return Annotated[forms, Discriminator(_kind_of_category)]
+    return Annotated[forms | Annotated[Range[value], Tag("<range>")], Discriminator(_kind)]
 
 
-class Hyperparameters(StrictModel):
-    """Each a value, a range `{low, high, log}` or `{choices: [...]}`; what is left out has the tutorial's value."""
+_ENTRIES: dict[str, Any] = {
+    setting.name: (_entry_type(setting), Field(default=setting.default, description=setting.description))
+    for setting in SETTINGS.values()
+    if setting.searchable
+}
+_Entries: Any = create_model("_Entries", __base__=StrictModel, **_ENTRIES)
 
-    beta: NonNegativeEntry = TUTORIAL.beta
-    latent_dim: LatentDimEntry = TUTORIAL.latent_dim
-    learning_rate: PositiveEntry = TUTORIAL.learning_rate
-    batch_size: BatchSizeEntry = TUTORIAL.batch_size
-    schedule: ScheduleEntry = TUTORIAL.schedule
-    warmup_epochs: NonNegativeEntry = TUTORIAL.warmup_epochs
-    max_grad_norm: PositiveEntry = TUTORIAL.max_grad_norm
-    reconstruction: ReconstructionEntry = TUTORIAL.reconstruction
-    adam_beta2: DecayEntry = TUTORIAL.adam_beta2
+
+class Hyperparameters(_Entries):  # type: ignore[misc]
+    """Searchable settings: each a value, a range `{low, high, log}` or `{choices: [...]}`.
+
+    The fields are those of TrainConfig that are declared searchable; one that is left out has the tutorial's value.
+    """
 
     def entries(self) -> dict[str, Any]:
-        """Every hyperparameter by name: a plain value, a Range or Choices."""
+        """Return every hyperparameter by name: a plain value, a Range or Choices."""
         return {name: getattr(self, name) for name in type(self).model_fields}
 
-    def pinned(self) -> dict[str, Any]:
-        """Those with a plain value, by name."""
+    def fixed(self) -> dict[str, Any]:
+        """Return the hyperparameters that are not searched, with their values."""
         return {name: entry for name, entry in self.entries().items() if not isinstance(entry, Range | Choices)}
 
     def largest(self, name: str) -> Any:
-        """The largest value that a numeric hyperparameter can take."""
+        """Return the largest value that a numeric hyperparameter can take."""
         entry = self.entries()[name]
         if isinstance(entry, Range):
             return entry.high

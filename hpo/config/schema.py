@@ -6,10 +6,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from hpo.config.hyperparameters import TUTORIAL, Choices, Hyperparameters, NonNegative, Positive, Range, Seed
-from hpo.config.strict_model import ACROSS_KEYS, StrictModel
-from hpo.storage.paths import RESERVED
+from hpo.config.hyperparameters import TUTORIAL, Choices, Hyperparameters, Range
+from hpo.config.strict_model import ACROSS_KEYS, NonNegative, Positive, Seed, StrictModel
 from model.config import CHANNELS, Architecture, Source
+
+# Folders below results/ that hold other things than studies.
+TRAIN_NAME, SHOWCASE_NAME = "train", "showcase"
+RESERVED_NAMES = (TRAIN_NAME, SHOWCASE_NAME)
 
 
 class Data(StrictModel):
@@ -127,8 +130,8 @@ class Retrain(StrictModel):
 
 
 def _not_reserved(name: str) -> str:
-    if name in RESERVED:
-        taken = " and ".join(f"results/{other}" for other in RESERVED)
+    if name in RESERVED_NAMES:
+        taken = " and ".join(f"results/{other}" for other in RESERVED_NAMES)
         raise PydanticCustomError("reserved", "must be another name: {taken} hold other things", {"taken": taken})
     return name
 
@@ -167,6 +170,10 @@ class StudyConfig(StrictModel):
     confirmation: Confirmation = Confirmation()
     retrain: Retrain = Retrain()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As JSON: the generic types of hyperparameters are made at run time and have no name that pickle could import.
+        return type(self).model_validate_json, (self.model_dump_json(),)
+
     @field_validator("hyperparameters")
     @classmethod
     def _something_is_searched(cls, hyperparameters: Hyperparameters) -> Hyperparameters:
@@ -178,9 +185,9 @@ class StudyConfig(StrictModel):
     @classmethod
     def _not_settled(cls, objectives: tuple[Objective, ...], info: ValidationInfo) -> tuple[Objective, ...]:
         hyperparameters = info.data.get("hyperparameters")
-        if "latent_dim" in objectives and hyperparameters and "latent_dim" in hyperparameters.pinned():
+        if "latent_dim" in objectives and hyperparameters and "latent_dim" in hyperparameters.fixed():
             raise PydanticCustomError(
-                ACROSS_KEYS, "name latent_dim, which is pinned: give hyperparameters.latent_dim a range or choices"
+                ACROSS_KEYS, "name latent_dim, which is fixed: give hyperparameters.latent_dim a range or choices"
             )
         return objectives
 

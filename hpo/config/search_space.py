@@ -23,12 +23,12 @@ def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int)
 
 
 def suggest(trial: optuna.trial.Trial, hyperparameters: Hyperparameters) -> dict[str, Any]:
-    """A value for every hyperparameter: the one it is pinned to, or the sampler's."""
+    """A value for every hyperparameter: the one it is fixed to, or the sampler's."""
     return {name: _suggest_one(trial, name, entry) for name, entry in hyperparameters.entries().items()}
 
 
 def searched(hyperparameters: Hyperparameters) -> dict[str, Range[Any] | Choices[Any]]:
-    """The hyperparameters that are not pinned."""
+    """The hyperparameters that are not fixed."""
     return {name: entry for name, entry in hyperparameters.entries().items() if isinstance(entry, Range | Choices)}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,25 @@ def _mapping_without_repetition(loader: _Loader, node: yaml.MappingNode) -> dict
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping_without_repetition)
+
+
+def load_config(name_or_path: str | PathLike[str]) -> StudyConfig:
+    """Read and validate a study's file.
+
+    Args:
+        name_or_path: name of a study in `study_configs/` (`quick`), or path of a YAML file.
+
+    Returns: the configuration, frozen; `model_copy(update=...)` makes variants.
+
+    Raises:
+        ConfigError: the file does not exist or has faults; the message lists every fault.
+
+    Example:
+        >>> config = hpo.load_config("quick")
+        >>> config.hyperparameters.beta
+        Range(log=True, low=0.3, high=3.0)
+    """
+    return read_config(find_config(str(name_or_path)))
 
 
 def find_config(name_or_path: str) -> Path:

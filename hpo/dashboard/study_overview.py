@@ -2,12 +2,10 @@
 
 import math
 import time
-from collections.abc import Generator, Iterable, Iterator
 
 from optuna.study import Study
 from optuna_dashboard import save_plotly_graph_object
 
-from hpo.analysis.pareto import objectives_notice, pareto_front_of
 from hpo.analysis.ppca_baseline import PpcaBaseline, load_ppca_baseline
 from hpo.analysis.results import findings
 from hpo.analysis.trial_table import TrialRow, trial_rows
@@ -17,14 +15,12 @@ from hpo.dashboard.plotly_data import IsoScore, PcaPoint, PlottedTrial
 from hpo.dashboard.plotly_figures import learning_curves, pareto_front, rate_distortion, score_against_compute
 from hpo.search.best_trial import best_of
 from hpo.search.configurations import configurations_of
+from hpo.search.pareto import objectives_notice, pareto_front_of
 from hpo.storage import artifacts
 from hpo.storage.database import DATABASE_ERRORS
 from hpo.storage.error_log import log_traceback
 from hpo.storage.file_locks import wait_for_lock
 from hpo.storage.paths import RunPaths, StudyPaths
-from hpo.workers.trial_context import TrialContext
-from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent
-from hpo.workers.worker import TooManyFailures
 from model.config import DIMENSIONS
 from model.errors import UserError
 
@@ -34,25 +30,30 @@ _ISO_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _MAX_ISO_SCORES = 6
 
 
-def kept_up(events: Iterable[TrialEvent], place: TrialContext) -> Generator[TrialEvent]:
-    """Pass events on; refresh the page when trials have ended, now and then, and once at the end."""
-    refreshed = -math.inf
-    try:
-        for event in events:
-            yield event
-            if isinstance(event, TrialEnded) and time.monotonic() - refreshed >= REFRESH_S:
-                yield from _told(place.study, place.config, place.paths)
-                refreshed = time.monotonic()
-    except TooManyFailures:
-        yield from _told(place.study, place.config, place.paths)
-        raise
-    yield from _told(place.study, place.config, place.paths)
+class OverviewRefresher:
+    """Refreshes a study's overview while trials run."""
+
+    def __init__(self, study: Study, config: StudyConfig, paths: StudyPaths) -> None:
+        self._study, self._config, self._paths = study, config, paths
+        self._refreshed = -math.inf
+
+    def refresh_if_due(self) -> str | None:
+        """Refresh if the last time is REFRESH_S seconds ago; return a message if a fault of ours prevented it."""
+        if time.monotonic() - self._refreshed < REFRESH_S:
+            return None
+        message = self.refresh()
+        self._refreshed = time.monotonic()
+        return message
+
+    def refresh(self) -> str | None:
+        """Refresh now; return a message if a fault of ours prevented it."""
+        return try_to_refresh(self._study, self._config, self._paths)
 
 
 def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
     """Write the study's note and figures anew; where no trial has come to a report there are no figures yet."""
     rows, yardstick = trial_rows(study, config), load_ppca_baseline(paths)
-    trials, front = figure_trials(rows), pareto_front_of(rows, config)
+    trials, front = figure_trials(rows), pareto_front_of(((row.number, row.objectives) for row in rows), config)
     with wait_for_lock(paths.next_page):
         if trials:
             linear = figure_linear(yardstick)
@@ -111,11 +112,6 @@ def try_to_refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> str 
         log_traceback("the study's page in the dashboard", paths.errors)
         return f"the study's page could not be made ({type(error).__name__}: {error}); see {paths.errors}"
     return None
-
-
-def _told(study: Study, config: StudyConfig, paths: StudyPaths) -> Iterator[Notice]:
-    if word := try_to_refresh(study, config, paths):
-        yield Notice(word)
 
 
 def _figure_trial(row: TrialRow) -> PlottedTrial | None:

@@ -12,8 +12,9 @@ import pandas as pd
 import yaml
 
 from hpo.analysis.earlier_best import earlier_best
+from hpo.config.dataset import SAMPLE_SUFFIX
 from hpo.report.embedded_pictures import Picture, embedded
-from hpo.storage.paths import RESULTS, SAMPLE_SUFFIX, RunPaths, StudyPaths
+from hpo.storage.paths import RESULTS, RunPaths, StudyPaths
 from model.config import TrainConfig
 
 

@@ -10,8 +10,7 @@ from optuna.study import Study
 
 from hpo.analysis.cost import Cost, count_cost
 from hpo.analysis.importances import Importances, find_importances
-from hpo.analysis.pareto import objectives_notice, pareto_front_of
-from hpo.analysis.ppca_baseline import PpcaBaseline, load_ppca_baseline
+from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
 from hpo.analysis.results import StudyResults, study_results
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.hyperparameters import TUTORIAL, Choices
@@ -19,10 +18,10 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
 from hpo.config.study_file import CONFIG_FOLDER
 from hpo.report.run_page_data import ImageCounts
-from hpo.search.pareto import ParetoFront
+from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
 from hpo.search.successive_halving import halving_of
 from hpo.search.warm_start import WarmStart, warm_start_of
-from hpo.storage.call_log import CALLS, Call
+from hpo.storage.call_log import Call, calls_of
 from hpo.storage.open_study import OpenStudy
 from hpo.storage.paths import StudyPaths
 
@@ -103,7 +102,7 @@ def study_report(at_hand: OpenStudy) -> StudyReport:
         rungs=_rungs(config),
         reduction_factor=config.pruner.reduction_factor,
         objectives=objectives_notice(config),
-        front=pareto_front_of(rows, config),
+        front=pareto_front_of(((row.number, row.objectives) for row in rows), config),
         images=ImageCounts(**study.user_attrs["data"]),
         rows=tuple(rows),
         answer=answer,
@@ -114,12 +113,6 @@ def study_report(at_hand: OpenStudy) -> StudyReport:
         cost=count_cost(rows, config.training.epochs),
         recipe=_recipe(study, config),
     )
-
-
-def ppca_baseline_of(study: Study, paths: StudyPaths) -> PpcaBaseline:
-    """The yardstick in the study's folder; empty where it is absent, torn, or of other images."""
-    kept = load_ppca_baseline(paths)
-    return kept if kept and kept.digest.startswith(_digest(study)) else PpcaBaseline("", {}, {})
 
 
 def _rungs(config: StudyConfig) -> tuple[float, ...]:
@@ -152,7 +145,7 @@ def _retrained(paths: StudyPaths) -> Retrained | None:
 
 def _recipe(study: Study, config: StudyConfig) -> Recipe:
     facts = study.user_attrs
-    calls, given = tuple(Call(**call) for call in facts.get(CALLS, [])), warm_start_of(study)
+    calls, given = calls_of(study), warm_start_of(study)
     return Recipe(
         command=_command(config, calls, given),
         config_file=str(CONFIG_FOLDER / f"{config.name}.yaml"),

@@ -1,29 +1,117 @@
-"""The best trial's way: its values at full length, with a seed of its own."""
+"""Retraining a trial at full length, with a seed of its own, into the study's `best/` folder."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from hpo.analysis.run_results import run_summary
+from hpo.config.machine import PreparedStudy, prepare_machine
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.training_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial
 from hpo.search.configurations import end_of, is_pruned, val_bpd_of
-from hpo.storage.database import StudyError
+from hpo.storage.database import StudyError, existing_study
+from hpo.storage.fingerprint import check_unchanged, fingerprint
+from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
-from hpo.workers.tuning_session import PreparedStudy
 from model.config import TrainConfig
 from model.training.training_loop import Diverged
 
 
-def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTrial:
-    """Trial `number`, or the best.
+@dataclass(frozen=True)
+class Retraining:
+    """A trial that is about to be retrained for `n_epochs` epochs."""
 
-    Raises: StudyError: there is none such, or none has finished.
+    prepared: PreparedStudy
+    study: Study
+    trial: FrozenTrial
+    n_epochs: int
+    config_name: str
+
+    @property
+    def opened(self) -> OpenStudy:
+        """The study as reports and figures read it."""
+        config = self.prepared.config
+        return OpenStudy(self.study, config_as_run(config, self.study), StudyPaths.of(config.name), self.config_name)
+
+    def events(self) -> Generator[RunEvent]:
+        """Train, yield each epoch and then the result, which also becomes attributes and artifacts of the study.
+
+        Raises: Busy: another process retrains this study; StudyError: the training diverged.
+        """
+        config = self.prepared.config
+        try:
+            for event in execute(self._run(), StudyPaths.of(config.name).best):
+                if isinstance(event, RunFinished):
+                    _set_attributes(self.study, event)
+                    event = _add_to_dashboard(self.study, config, event)
+                yield event
+        except Diverged as error:
+            raise StudyError(
+                f"retraining trial {self.trial.number} diverged: {error}; choose another with --trial (make: TRIAL=N)"
+            ) from error
+
+    def _run(self) -> TrainingRun:
+        config, trial = self.prepared.config, self.trial
+        return TrainingRun(
+            config=retrain_config(config, trial, self.n_epochs),
+            data=self.prepared.data,
+            data_root=config.data.root,
+            runtime=self.prepared.runtime,
+            origin={
+                "study": config.name,
+                "trial": trial.number,
+                "trial_val_bpd": val_bpd_of(trial),
+                "trial_epochs": trial.user_attrs["epoch"],
+            },
+            importance_samples=config.retrain.importance_samples,
+            reconstruction_interval=config.retrain.reconstruction_interval,
+            fps=config.retrain.fps,
+        )
+
+
+def open_retraining(
+    config: StudyConfig,
+    *,
+    config_name: str | None = None,
+    trial: int | None = None,
+    epochs: int | None = None,
+    device: str | None = None,
+    on_notice: Callable[[str], None] = lambda _: None,
+) -> Retraining:
+    """Find device, images, study and trial of a retraining.
+
+    Args:
+        config: the study's configuration.
+        config_name: name or path by which commands call the study; its own name if None.
+        trial: number of the trial; the best one if None.
+        epochs: length in place of `retrain.epochs`.
+        device: device in place of `training.device`.
+        on_notice: called with each line that a user should read.
+
+    Raises: DeviceError, DataError: device or images are not available.
+            StudyError: there is no such study or trial, or the study was created with different settings.
+    """
+    name = config_name or config.name
+    prepared = prepare_machine(config, device)
+    for notice in prepared.notices:
+        on_notice(notice)
+    paths = StudyPaths.of(prepared.config.name)
+    study = existing_study(prepared.config.name, paths)
+    if study is None:
+        raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={name}")
+    check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
+    chosen = choose_trial(study, trial, name)
+    return Retraining(prepared, study, chosen, epochs or prepared.config.retrain.epochs, name)
+
+
+def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTrial:
+    """Return trial `number`, or the best one if it is None.
+
+    Raises: StudyError: there is no such trial, or none has finished.
     """
     if number is None:
         best = best_trial(study)
@@ -40,55 +128,12 @@ def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTr
 
 
 def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> TrainConfig:
-    """How a trial's values are trained at full length, a report an epoch."""
-    trained = trial_config(config, config.hyperparameters.pinned() | trial.params, trial.number)
+    """Return the training configuration of a trial's values at full length, with one report per epoch."""
+    trained = trial_config(config, config.hyperparameters.fixed() | trial.params, trial.number)
     return replace(trained, epochs=epochs, report_every=1.0, seed=config.retrain.seed)
 
 
-def retrain(prepared: PreparedStudy, study: Study, trial: FrozenTrial, epochs: int) -> Iterator[RunEvent]:
-    """Retrain into `best/`, yielding each epoch and then the result; that also goes onto the study, with its pictures.
-
-    Raises: Busy: another process retrains this study; StudyError: the training diverged.
-    """
-    config = prepared.config
-    run = TrainingRun(
-        config=retrain_config(config, trial, epochs),
-        data=prepared.data,
-        data_root=config.data.root,
-        runtime=prepared.runtime,
-        origin={
-            "study": config.name,
-            "trial": trial.number,
-            "trial_val_bpd": val_bpd_of(trial),
-            "trial_epochs": trial.user_attrs["epoch"],
-        },
-        importance_samples=config.retrain.importance_samples,
-        reconstruction_interval=config.retrain.reconstruction_interval,
-        fps=config.retrain.fps,
-    )
-    try:
-        for event in execute(run, StudyPaths.of(config.name).best):
-            if isinstance(event, RunFinished):
-                _write_down(study, event)
-                event = _show(study, config, event)
-            yield event
-    except Diverged as error:
-        raise StudyError(
-            f"retraining trial {trial.number} diverged: {error}; choose another with --trial (make: TRIAL=N)"
-        ) from error
-
-
-def compare(finished: RunFinished) -> list[str]:
-    """What the retraining came to, next to the trial, its own course, and pPCA."""
-    metrics = finished.metrics
-    chosen = (
-        f"Chosen at {metrics['trial_epochs']:g} epochs, retrained at {metrics['epochs']}: "
-        f"val_bpd {metrics['trial_val_bpd']:.4f} -> {metrics['val_bpd']:.4f}"
-    )
-    return [chosen, *run_summary(finished)]
-
-
-def _write_down(study: Study, finished: RunFinished) -> None:
+def _set_attributes(study: Study, finished: RunFinished) -> None:
     for name, value in finished.metrics.items():
         if name.startswith(("test_", "ppca_")) or name in ("val_bpd", "sigma", "active_units"):
             study.set_user_attr(name, value)
@@ -96,8 +141,8 @@ def _write_down(study: Study, finished: RunFinished) -> None:
     study.set_user_attr("retrained_epochs", finished.metrics["epochs"])
 
 
-def _show(study: Study, config: StudyConfig, event: RunFinished) -> RunFinished:
+def _add_to_dashboard(study: Study, config: StudyConfig, event: RunFinished) -> RunFinished:
     paths = StudyPaths.of(config.name)
     attach_run(study, paths, paths.best)
-    word = try_to_refresh(study, config, paths)
-    return replace(event, notices=(*event.notices, word)) if word else event
+    message = try_to_refresh(study, config, paths)
+    return replace(event, notices=(*event.notices, message)) if message else event

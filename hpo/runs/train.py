@@ -7,14 +7,14 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from hpo.config.dataset import check_batch_size, load_images, stand_in_notice
+from hpo.config.dataset import SAMPLE_SUFFIX, check_batch_size, load_images, stand_in_notice
 from hpo.config.error_messages import broken_rule
 from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Data, FittingHyperparameters, Model, Retrain
 from hpo.config.strict_model import ACROSS_KEYS, StrictModel
 from hpo.config.study_file import ConfigError
 from hpo.runs.training_run import RunEvent, TrainingRun, execute
-from hpo.storage.paths import SAMPLE_SUFFIX, RunPaths
+from hpo.storage.paths import RunPaths
 from model.config import Source, TrainConfig
 from model.device import resolve
 from model.errors import DataError, UserError

@@ -8,7 +8,7 @@ from statistics import mean
 from typing import Any
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 # Of a trial that goes on from another's checkpoint, or trains another's values anew: that one's number.
 CONTINUES, CONFIRMS = "continues", "confirms"
@@ -133,3 +133,16 @@ CONSTRAINT = "finite"
 def finished_trials(study: Study) -> list[FrozenTrial]:
     """Trials that are over, for better or worse."""
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+
+
+def as_single_trial(configuration: Configuration) -> FrozenTrial:
+    """Merge the trials that trained one configuration into one trial, for samplers and importances."""
+    last = configuration.last
+    return create_trial(
+        state=TrialState.RUNNING if last.state == TrialState.WAITING else last.state,
+        values=last.values,
+        params=configuration.params,
+        distributions=configuration.trials[0].distributions,
+        intermediate_values=configuration.scores,
+        constraints=last.constraints,
+    )

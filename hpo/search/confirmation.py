@@ -1,16 +1,9 @@
-"""What a free worker does next: promote, begin, bring to an end, confirm, wait, or leave."""
+"""Confirmation of the best configurations with new seeds."""
 
 from collections.abc import Sequence
 
 from hpo.config.schema import Confirmation
-from hpo.search.configurations import CONFIRMS, UNSTOPPED, Configuration
-from hpo.search.scheduler import Step
-
-
-def next_confirmation(known: Sequence[Configuration], confirmation: Confirmation) -> Step | None:
-    for one, _ in unconfirmed(known, confirmation):
-        return Step("enqueue", one, ((CONFIRMS, one.number), (UNSTOPPED, True)))
-    return None
+from hpo.search.configurations import Configuration
 
 
 def unconfirmed(known: Sequence[Configuration], confirmation: Confirmation) -> list[tuple[Configuration, int]]:

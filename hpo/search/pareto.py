@@ -1,15 +1,20 @@
-"""Which finished trials of a study with two objectives no other one beats, as plain values."""
+"""Pareto front of a study with two objectives."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import create_trial
+
+from hpo.config.schema import StudyConfig
 
 
 @dataclass(frozen=True)
 class ParetoTrial:
-    """A finished trial's score in bits per dimension and its second objective; of both, lower is better."""
+    """A finished trial's score in bits per dimension and its second objective; both are minimised."""
 
     number: int
     val_bpd: float
@@ -18,9 +23,9 @@ class ParetoTrial:
 
 @dataclass(frozen=True)
 class ParetoFront:
-    """Trials that no other one matches in both objectives and beats in one, by their scores, and all the others.
+    """Non-dominated trials (`front`) and dominated trials (`beaten`), each in the order of their scores.
 
-    `name` is the second objective's.
+    `name` is the name of the second objective.
     """
 
     name: str
@@ -28,13 +33,39 @@ class ParetoFront:
     beaten: tuple[ParetoTrial, ...]
 
 
-def pareto_front_data(name: str, finished: Iterable[ParetoTrial]) -> ParetoFront:
-    """Sort trials into those of the front and the rest; of equal ones all are on it."""
-    front: list[ParetoTrial] = []
-    beaten: list[ParetoTrial] = []
-    least = math.inf
-    for one in sorted(finished, key=lambda one: (one.val_bpd, one.second, one.number)):
-        is_twin = bool(front) and (one.val_bpd, one.second) == (front[-1].val_bpd, front[-1].second)
-        (front if one.second < least or is_twin else beaten).append(one)
-        least = min(least, one.second)
-    return ParetoFront(name, tuple(front), tuple(beaten))
+def pareto_front_data(name: str, trials: Iterable[ParetoTrial]) -> ParetoFront:
+    """Split finished trials into non-dominated and dominated ones, as Optuna's `Study.best_trials` does.
+
+    Trials with equal values are either all on the front or all dominated.
+    """
+    ordered = sorted(trials, key=lambda trial: (trial.val_bpd, trial.second, trial.number))
+    view = optuna.create_study(directions=[StudyDirection.MINIMIZE] * 2)
+    view.add_trials([create_trial(values=[trial.val_bpd, trial.second]) for trial in ordered])
+    on_front = {trial.number for trial in view.best_trials}
+    return ParetoFront(
+        name,
+        front=tuple(trial for index, trial in enumerate(ordered) if index in on_front),
+        beaten=tuple(trial for index, trial in enumerate(ordered) if index not in on_front),
+    )
+
+
+def pareto_front_of(finished: Iterable[tuple[int, Sequence[float]]], config: StudyConfig) -> ParetoFront | None:
+    """Compute the Pareto front of a study from the numbers and objective values of its finished trials.
+
+    Returns: None for a study with one objective, or without a finished trial.
+    """
+    if len(config.objectives) == 1:
+        return None
+    trials = [ParetoTrial(number, *values) for number, values in finished if values]
+    return pareto_front_data(config.objectives[1], trials) if trials else None
+
+
+def objectives_notice(config: StudyConfig) -> str | None:
+    """Return the text that a user of a study with two objectives must read; None for one objective."""
+    if len(config.objectives) == 1:
+        return None
+    return (
+        f"Two objectives, {' and '.join(config.objectives)}, both minimised: the search finds a Pareto front. "
+        "Pruning and confirmation are off: both compare val_bpd alone, and a trial that is bad by val_bpd may still "
+        "be on the front."
+    )

@@ -7,7 +7,7 @@ from optuna.study import Study
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import configurations_of
 from hpo.search.samplers import make_sampler
-from hpo.search.scheduler import _completion, _promotion
+from hpo.search.scheduler import next_completion, next_promotion
 from hpo.search.successive_halving import halving_of
 
 
@@ -32,7 +32,9 @@ def remaining_work(study: Study, config: StudyConfig) -> RemainingWork:
     """Count what a study lacks, were no configuration added to it."""
     known, confirmation = configurations_of(study), config.confirmation
     halving = halving_of(config.pruner, config.training)
-    goes_on = _promotion(known, halving, make_sampler(study, config)) or _completion(known, halving, confirmation)
+    goes_on = next_promotion(known, halving, make_sampler(study, config)) or next_completion(
+        known, halving, confirmation
+    )
     finished = sorted((one.value, one.number, one) for one in known if one.value is not None)
     n_can_finish = sum(one.is_paused and bool(one.scores) for one in known) if halving else 0
     n_seeds = confirmation.seeds * min(confirmation.top, len(finished) + n_can_finish)

@@ -12,14 +12,16 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
-from hpo.search.configurations import Configuration, configurations
+from hpo.search.configurations import Configuration, as_single_trial, configurations
 from hpo.search.learning_curve_sampler import LearningCurveSampler
 from hpo.search.warm_start import warm_start_of
 from model.config import TrainConfig
+
+MAX_STARTUP_TRIALS = 10
 
 
 class ConfigurationSampler(BaseSampler):
@@ -66,7 +68,7 @@ class ConfigurationSampler(BaseSampler):
         if self._curves:
             return self._curves.propose(configurations(others), trial.number)
         view = optuna.create_study(directions=study.directions, sampler=self._sampler(trial.number))
-        ours = [seen(one) for one in configurations(others) if one.params.keys() == search_space.keys()]
+        ours = [as_single_trial(one) for one in configurations(others) if one.params.keys() == search_space.keys()]
         every = [*self._known, *ours]
         if len(study.directions) > 1:
             for one in every:
@@ -92,22 +94,6 @@ class ConfigurationSampler(BaseSampler):
 
     def _seed_of(self, number: int) -> int:
         return int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-
-
-def seen(one: Configuration) -> FrozenTrial:
-    """A configuration as one trial: as far as it has come."""
-    last = one.last
-    return create_trial(
-        state=TrialState.RUNNING if last.state == TrialState.WAITING else last.state,
-        values=last.values,
-        params=one.params,
-        distributions=one.trials[0].distributions,
-        intermediate_values=one.scores,
-        constraints=last.constraints,
-    )
-
-
-MAX_STARTUP_TRIALS = 10
 
 
 def make_sampler(study: Study, config: StudyConfig) -> ConfigurationSampler:

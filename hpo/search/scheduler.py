@@ -9,8 +9,8 @@ from typing import Literal
 from optuna.samplers import BaseSampler
 
 from hpo.config.schema import Confirmation, StudyConfig
-from hpo.search.configurations import CONTINUES, UNSTOPPED, Configuration, end_of
-from hpo.search.confirmation import next_confirmation, unconfirmed
+from hpo.search.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, end_of
+from hpo.search.confirmation import unconfirmed
 from hpo.search.successive_halving import Halving, candidates_of, halving_of
 
 
@@ -47,14 +47,14 @@ def next_step(
     """
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
     may_begin = n_total is None or len(known) < n_total
-    search = _promotion(known, halving, sampler) or (Step("begin") if may_begin else None)
+    search = next_promotion(known, halving, sampler) or (Step("begin") if may_begin else None)
     kept_s = reserved_s(known, config, plan)
     if search and left_s > kept_s:
         return search
     if left_s > kept_s + (_trial_s(known) or plan.trial_s) and any(one.is_under_way for one in known):
         # It may yet be one of the best.
         return Step("wait")
-    ending = _completion(known, halving, confirmation) or next_confirmation(known, confirmation)
+    ending = next_completion(known, halving, confirmation) or _next_confirmation(known, confirmation)
     # What was kept for the end and is not needed there is the search's.
     return ending or search or _pause(known)
 
@@ -82,12 +82,12 @@ def _trial_s(known: Sequence[Configuration]) -> float | None:
     return median(told) if told else None
 
 
-def _promotion(known: Sequence[Configuration], halving: Halving | None, sampler: BaseSampler | None) -> Step | None:
+def next_promotion(known: Sequence[Configuration], halving: Halving | None, sampler: BaseSampler | None) -> Step | None:
     number = halving.promoted(candidates_of(known, sampler)) if halving else None
     return next((_continue(one) for one in known if one.number == number), None)
 
 
-def _completion(known: Sequence[Configuration], halving: Halving | None, confirmation: Confirmation) -> Step | None:
+def next_completion(known: Sequence[Configuration], halving: Halving | None, confirmation: Confirmation) -> Step | None:
     """Bring the furthest, and among them the best, to its end where too few are there or on their way."""
     if halving is None:
         return None
@@ -96,6 +96,12 @@ def _completion(known: Sequence[Configuration], halving: Halving | None, confirm
     if n_there >= _n_wanted(confirmation) or not paused:
         return None
     return _continue(min(paused, key=lambda one: (-max(one.scores), one.scores[max(one.scores)])), (UNSTOPPED, True))
+
+
+def _next_confirmation(known: Sequence[Configuration], confirmation: Confirmation) -> Step | None:
+    for one, _ in unconfirmed(known, confirmation):
+        return Step("enqueue", one, ((CONFIRMS, one.number), (UNSTOPPED, True)))
+    return None
 
 
 def _pause(known: Sequence[Configuration]) -> Step:

@@ -1,4 +1,7 @@
-"""What a new study can take from another: its best values, and its trials where they compare."""
+"""Warm start: what a new study takes from another one, values to try first and trials for its sampler.
+
+It is stored as plain values in the new study's attributes, so that the other study may change or go afterwards.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,49 +13,83 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import admits, searched
-from hpo.search.configurations import configurations_of
-from hpo.search.samplers import seen
-from hpo.storage.database import StudyError
-from hpo.storage.fingerprint import with_defaults_of_old_studies
-from hpo.storage.open_study import OpenStudy
+from hpo.search.configurations import as_single_trial, configurations_of
+from model.errors import UserError
 
 N_BEST = 3
-# Trials of two studies compare where all of this, and every hyperparameter's range, is the same.
-_MUST_AGREE = ("data.digest", "objectives", "model", "training.epochs", "training.report_every")
-# The study's attribute that holds it.
+# Key of the study's user attribute.
 WARM_START = "warm_start"
+# Trials of two studies are comparable if these settings, and every hyperparameter's range, are equal.
+_COMPARED_KEYS = ("data.digest", "objectives", "model", "training.epochs", "training.report_every")
+
+
+class WarmStartError(UserError):
+    """The other study has nothing that this one can start with."""
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """Another study's best values, to be tried first, and its trials as plain values."""
+    """Best values of another study (`best`), and its trials as plain values (`known`)."""
 
     study: str
     best: Sequence[dict[str, Any]]
     known: Sequence[dict[str, Any]]
 
     def described(self) -> str:
-        """In one line."""
+        """Return one line for the terminal."""
         trials = f"its {len(self.known)} configurations" if self.known else "none of its trials, which do not compare"
-        return f"Begins with the best {len(self.best)} of study {self.study}; the sampler knows {trials}."
+        return f"Starts with the best {len(self.best)} of study {self.study}; the sampler knows {trials}."
 
     def as_attribute(self) -> dict[str, Any]:
-        """For the study's database."""
+        """Return the form that is stored in the study's database."""
         return asdict(self)
 
     def trials(self, space: dict[str, BaseDistribution]) -> list[FrozenTrial]:
-        """For the sampler."""
-        return [_trial(plain, space) for plain in self.known]
+        """Return the other study's trials for a sampler of this search space."""
+        return [_from_plain_values(values, space) for values in self.known]
 
 
 def warm_start_of(study: Study) -> WarmStart | None:
-    """What it was given; None where it began with nothing."""
+    """Return what a study was created with; None if it started from nothing."""
     attribute = study.user_attrs.get(WARM_START)
     return WarmStart(**attribute) if attribute else None
 
 
-def plain(trial: FrozenTrial) -> dict[str, Any]:
-    """What a sampler looks at, as JSON can hold it."""
+def find_warm_start(config: StudyConfig, other: Study, other_config: StudyConfig, *, is_comparable: bool) -> WarmStart:
+    """Collect what a study with this configuration can take from another study.
+
+    Args:
+        config: configuration of the new study.
+        other: the study to take from; `other_config` is its configuration.
+        is_comparable: True if the scores of the two studies compare, see `are_comparable`.
+
+    Raises: WarmStartError: no finished trial of the other study has values within the new study's ranges.
+    """
+    # A trial that was ended before it had values tells nothing.
+    configurations = [configuration for configuration in configurations_of(other) if configuration.params]
+    finished = sorted(
+        (configuration.confirmed_mean or configuration.value, configuration.number, configuration)
+        for configuration in configurations
+        if configuration.value is not None
+    )
+    values = [other_config.hyperparameters.fixed() | configuration.params for *_, configuration in finished]
+    best = [searched_values for value in values if (searched_values := _searched_values(config, value))][:N_BEST]
+    if not best:
+        raise WarmStartError(
+            "no finished trial's values lie in this study's ranges" if finished else "no trial has finished there"
+        )
+    ended = [configuration for configuration in configurations if configuration.last.state.is_finished()]
+    trials = [_to_plain_values(as_single_trial(configuration)) for configuration in ended] if is_comparable else []
+    return WarmStart(other.study_name, best, trials)
+
+
+def are_comparable(fingerprint: dict[str, str], other_fingerprint: dict[str, str]) -> bool:
+    """Return True if the scores of two studies with these fingerprints can be compared."""
+    return _compared_part(fingerprint) == _compared_part(other_fingerprint)
+
+
+def _to_plain_values(trial: FrozenTrial) -> dict[str, Any]:
+    """Return what a sampler reads of a trial, as JSON can hold it."""
     return {
         "state": trial.state.name,
         "values": trial.values,
@@ -62,41 +99,25 @@ def plain(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _trial(plain: dict[str, Any], space: dict[str, BaseDistribution]) -> FrozenTrial:
+def _from_plain_values(values: dict[str, Any], space: dict[str, BaseDistribution]) -> FrozenTrial:
     return create_trial(
-        state=TrialState[plain["state"]],
-        values=plain["values"],
-        params=plain["params"],
+        state=TrialState[values["state"]],
+        values=values["values"],
+        params=values["params"],
         distributions=space,
-        intermediate_values={int(step): score for step, score in plain["scores"]},
-        constraints=plain["constraints"],
+        intermediate_values={int(step): score for step, score in values["scores"]},
+        constraints=values["constraints"],
     )
 
 
-def find_warm_start(config: StudyConfig, identity: dict[str, str], other: OpenStudy) -> WarmStart:
-    """What a study of this file and identity can take from another.
-
-    Raises: StudyError: that one has nothing to give.
-    """
-    # A trial that was ended before it had its values tells nothing.
-    known = [one for one in configurations_of(other.study) if one.params]
-    finished = sorted((one.confirmed_mean or one.value, one.number, one) for one in known if one.value is not None)
-    values = [other.config.hyperparameters.pinned() | one.params for *_, one in finished]
-    best = [taken for value in values if (taken := _taken(config, value))][:N_BEST]
-    if not best:
-        why = "no finished trial's values lie in this study's ranges" if finished else "no trial has finished there"
-        raise StudyError(f"--from-study {other.config_name}: {why}")
-    compares = _compared(with_defaults_of_old_studies(other.study.user_attrs["identity"])) == _compared(identity)
-    trials = [plain(seen(one)) for one in known if compares and one.last.state.is_finished()]
-    return WarmStart(other.study.study_name, best, trials)
-
-
-def _taken(config: StudyConfig, values: dict[str, Any]) -> dict[str, Any] | None:
-    """Those that are searched here, if the ranges admit all of them."""
+def _searched_values(config: StudyConfig, values: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the values of the searched hyperparameters; None if a range does not admit one of them."""
     entries = searched(config.hyperparameters)
     fits = all(name in values and admits(entry, values[name]) for name, entry in entries.items())
     return {name: values[name] for name in entries} if fits else None
 
 
-def _compared(identity: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in identity.items() if key in _MUST_AGREE or key.startswith("hyperparameters.")}
+def _compared_part(fingerprint: dict[str, str]) -> dict[str, str]:
+    return {
+        key: value for key, value in fingerprint.items() if key in _COMPARED_KEYS or key.startswith("hyperparameters.")
+    }

@@ -10,7 +10,8 @@ import sqlalchemy
 from optuna.storages._rdb import models
 from optuna.study import Study
 
-from hpo.storage.paths import SAMPLE_SUFFIX, StudyPaths
+from hpo.config.dataset import SAMPLE_SUFFIX
+from hpo.storage.paths import StudyPaths
 from model.errors import UserError
 
 # Several seconds of another process's write are waited for, never answered with "database is locked".
@@ -136,3 +137,17 @@ def _unusable(paths: StudyPaths, error: Exception) -> StudyError:
         f"{paths.database}: cannot be opened as a study ({reason_of(error)}). Restore it, or begin anew with --fresh "
         "(make tune FRESH=1), which moves the folder aside"
     )
+
+
+def report_score(trial: optuna.trial.Trial, val_bpd: float, step: int) -> None:
+    """Store a trial's score at a report point, for one objective or several."""
+    if len(trial.study.directions) == 1:
+        trial.report(val_bpd, step)
+    else:
+        # Optuna's `report` refuses several objectives, whose learning curves are just as useful.
+        trial.storage.set_trial_intermediate_value(trial._trial_id, step, val_bpd)
+
+
+def reopen_trial(study: Study, frozen: optuna.trial.FrozenTrial) -> optuna.trial.Trial:
+    """Return a running trial as a live one, under its own number."""
+    return optuna.trial.Trial(study, frozen._trial_id)

@@ -5,15 +5,13 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpo.config.schema import SHOWCASE_NAME, TRAIN_NAME
+
 RESULTS = Path("results")
-# Of the study that stands in, on the bundled sample, where CIFAR-10 could not be fetched.
-SAMPLE_SUFFIX = "-sample"
-# Where single runs go unless another folder is named.
-TRAIN = RESULTS / "train"
-# Of a real run, kept with the project.
-SHOWCASE = RESULTS / "showcase"
-# Below results/ and no study's: these names are taken.
-RESERVED = (TRAIN.name, SHOWCASE.name)
+# Output folder of `train` where none is named.
+TRAIN = RESULTS / TRAIN_NAME
+# A real run that is kept with the project.
+SHOWCASE = RESULTS / SHOWCASE_NAME
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class StudyPaths:
         return self.folder.with_name(f".{self.folder.name}.lock")
 
     @property
-    def yardstick(self) -> Path:
+    def ppca_baseline(self) -> Path:
         """Validation bits per dimension of probabilistic PCA at each size."""
         return self.folder / "ppca.json"
 

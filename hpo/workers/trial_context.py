@@ -1,4 +1,4 @@
-"""One trial: sample, train, report, prune. A plain generator: between two events the caller may stop."""
+"""Everything that the trials of one call share."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ from model.device import Runtime
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What every trial of a call shares. `data` lies on the runtime's device."""
+    """Study, files, images and machine of a call's trials; `data` lies on the runtime's device."""
 
     config: StudyConfig
     paths: StudyPaths

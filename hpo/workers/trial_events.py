@@ -1,4 +1,4 @@
-"""One trial: sample, train, report, prune. A plain generator: between two events the caller may stop."""
+"""Events of running trials, as workers yield them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,10 @@ from model.training.training_loop import EpochMetrics
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A trial begins, or goes on after `epoch` > 0 epochs.
+    """Start of a trial, or its resumption after `epoch` > 0 epochs.
 
-    It may continue the training of an earlier trial, or confirm one with a new seed.
+    `continues` is the number of the paused trial whose training goes on; `confirms` the number of the trial whose
+    values are trained with a new seed.
     """
 
     number: int
@@ -24,14 +25,14 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that whoever watches should read."""
+    """Message that a user should read."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class TrialReported:
-    """A report point was reached, and everything up to it is saved."""
+    """Report point of a trial; everything up to it is saved."""
 
     number: int
     metrics: EpochMetrics
@@ -39,7 +40,7 @@ class TrialReported:
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """A trial is over. `value` is its last val_bpd, None where it never had one."""
+    """End of a trial. `value` is its last val_bpd, None if it never had one."""
 
     number: int
     state: TrialState

@@ -45,12 +45,12 @@ class TrialFrameRecorder:
         self._paths = paths
         self.originals = as_pixels(self._images)
 
-    def begin(self, state: TrainState) -> None:
+    def start(self, state: TrainState) -> None:
         """Begin anew, with the untrained model."""
         shutil.rmtree(self._paths.folder, ignore_errors=True)
-        self.take(state, 0)
+        self.record(state, 0)
 
-    def take(self, state: TrainState, report: int) -> None:
+    def record(self, state: TrainState, report: int) -> None:
         """Keep what the model makes of images and draws. Training goes on as if nobody had looked."""
         reconstructed = as_pixels(reconstruct(state.model, self._images, state.runtime))
         samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))

@@ -1,4 +1,4 @@
-"""What a trial leaves when it is over: its facts, its pictures, its note. All of it may be done again."""
+"""Attributes, pictures and note of a trial that has ended. Writing them twice does no harm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,56 +23,58 @@ _LAST_FACTS = ("epoch", "val_rate_nats", "val_distortion_nats", "val_mse", "sigm
 
 @dataclass(frozen=True)
 class TrialProgress:
-    """How a trial is trained, its pictures so far, and a row for each of its reports so far."""
+    """Training configuration, recorded frames and one row of metrics for each report of a trial."""
 
     config: TrainConfig
-    film: TrialFrameRecorder
+    frames: TrialFrameRecorder
     history: list[dict[str, float]]
 
 
 def trial_attributes(
     runtime: Runtime, history: list[dict[str, float]], end: str, better: dict[str, float] | None
 ) -> dict[str, Any]:
-    """A trial's user attributes; `better` is a report notably better than the last."""
-    known: dict[str, Any] = {"end": end, "device": runtime.device.type, "precision": runtime.precision}
+    """Return the user attributes of an ended trial; `better` is a report notably better than the last, or None."""
+    attributes: dict[str, Any] = {"end": end, "device": runtime.device.type, "precision": runtime.precision}
     if not history:
-        return known
-    known |= {name: history[-1][name] for name in _LAST_FACTS}
-    known["images_per_second"] = sum(row["images_per_second"] for row in history) / len(history)
-    return known | ({"earlier_best": f"{better['val_bpd']:.4f} at epoch {better['epoch']:g}"} if better else {})
+        return attributes
+    attributes |= {name: history[-1][name] for name in _LAST_FACTS}
+    attributes["images_per_second"] = sum(row["images_per_second"] for row in history) / len(history)
+    if better:
+        attributes["earlier_best"] = f"{better['val_bpd']:.4f} at epoch {better['epoch']:g}"
+    return attributes
 
 
-def objective_values(objectives: Sequence[Objective], course: TrialProgress) -> list[float]:
-    """What a trial that came to its end is judged by, in the order of its study's objectives; all is to be low.
+def objective_values(objectives: Sequence[Objective], progress: TrialProgress) -> list[float]:
+    """Return the objective values of a finished trial, in the order of its study's objectives; all are minimised.
 
-    Seconds are as this machine took them for training and validation.
+    Seconds are those that this machine took for training and validation.
     """
-    last = course.history[-1]
-    known: dict[Objective, float] = {
+    last = progress.history[-1]
+    values: dict[Objective, float] = {
         "val_bpd": last["val_bpd"],
-        "latent_dim": float(course.config.latent_dim),
+        "latent_dim": float(progress.config.latent_dim),
         "seconds_per_epoch": last["elapsed_s"] / last["epoch"],
     }
-    return [known[name] for name in objectives]
+    return [values[name] for name in objectives]
 
 
 def draw_and_annotate(
-    trial: Trial, config: StudyConfig, paths: StudyPaths, course: TrialProgress, end: str
+    trial: Trial, config: StudyConfig, paths: StudyPaths, progress: TrialProgress, end: str
 ) -> str | None:
-    """Draw a trial whose facts are written down, keep that as artifacts and note it for the dashboard.
+    """Draw a trial whose attributes are stored, upload the pictures as artifacts, and write its note.
 
-    Returns a word where that went wrong by a fault of ours: a trial is worth more than its pictures.
+    Returns: a message if that failed by a fault of ours, else None: a trial is worth more than its pictures.
     """
-    place = paths.trial(trial.number)
+    trial_paths = paths.trial(trial.number)
     try:
         study = trial.study
         trials = study.get_trials(deepcopy=False)
         frozen = trials[trial.number]
-        # A trial that was given up unread still has its pictures.
-        n_reports = len(course.history) or len(frozen.intermediate_values)
-        for file in draw(place, course.film, course.config, n_reports, course.history):
+        # A trial that ended before its history was read still has its frames.
+        n_reports = len(progress.history) or len(frozen.intermediate_values)
+        for file in draw(trial_paths, progress.frames, progress.config, n_reports, progress.history):
             artifacts.keep(trial, study, file, paths)
-        picture = artifacts.address(trial, study, place.reconstructions.name)
+        picture = artifacts.address(trial, study, trial_paths.reconstructions.name)
         notes.save(trial, notes.trial_note(trial_row(frozen, config, trials, end), config.pruner, picture))
     except (OSError, UserError, *DATABASE_ERRORS):
         raise

@@ -1,45 +1,44 @@
-"""One worker: trials one after another until the budget is spent. Several may share a study."""
+"""One worker: run trials one after another until the budget is spent. Several workers may share a study."""
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.configurations import ENDED_OUTSIDE, configurations
 from hpo.search.scheduler import next_step
 from hpo.storage.claims import PARENT_DIED, Claim, released, running_trials
-from hpo.storage.database import StudyError
+from hpo.storage.database import StudyError, reopen_trial
 from hpo.storage.file_locks import try_to_hold, wait_for_lock
 from hpo.storage.paths import StudyPaths
-from hpo.workers.crash_retries import CRASHES
+from hpo.workers.crash_retries import count_crash
 from hpo.workers.objective import run_trial
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded, TrialEvent, TrialReported
 from model.atomic_files import remove_unfinished
 
-# So many trials that fail one after another are not bad luck.
+# This many failures in a row are not bad luck.
 MAX_FAILURES_IN_A_ROW = 3
 _POLL_S = 0.5
 
 
 class TooManyFailures(StudyError):
-    """One trial after another failed."""
+    """Several trials failed in a row."""
 
 
 class FailureStreak:
-    """Counts trials that fail one after another."""
+    """Counter of trials that fail in a row."""
 
     def __init__(self, paths: StudyPaths) -> None:
         self._paths = paths
         self._n_failures = 0
 
-    def take(self, event: TrialEvent) -> None:
-        """Take note of how a trial ended.
+    def count(self, event: TrialEvent) -> None:
+        """Count an ended trial that failed; reset at one that did not.
 
-        Raises: TrialsFail: it was the last of MAX_FAILURES_IN_A_ROW.
+        Raises: TooManyFailures: MAX_FAILURES_IN_A_ROW trials failed in a row.
         """
         if not isinstance(event, TrialEnded):
             return
@@ -47,50 +46,56 @@ class FailureStreak:
         self._n_failures = self._n_failures + 1 if is_failure else 0
         if self._n_failures == MAX_FAILURES_IN_A_ROW:
             raise TooManyFailures(
-                f"{self._n_failures} trials failed one after another, the last one as '{event.end}'; "
-                f"{_look_into(self._paths.errors)}mend the cause, and run the same command again"
+                f"{self._n_failures} trials failed in a row, the last one with '{event.end}'; "
+                f"{_log_hint(self._paths.errors)}fix the cause, and run the same command again"
             )
 
 
-def _look_into(log: Path) -> str:
-    """Nothing where no trial has left a traceback."""
-    return f"look into {log}, " if log.exists() else ""
+def _log_hint(log: Path) -> str:
+    """Return a pointer to the error log; empty if no trial has left a traceback."""
+    return f"read {log}, " if log.exists() else ""
 
 
-def run_trials(place: TrialContext, n_total: int | None, deadline: float | None) -> Generator[TrialEvent]:
-    """Run trials until `n_total` configurations were searched and the best confirmed, or until
-    `time.monotonic()` has passed `deadline`.
+def run_trials(
+    context: TrialContext,
+    n_total: int | None,
+    deadline: float | None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Generator[TrialEvent]:
+    """Run trials until `n_total` configurations have been searched and the best confirmed, or until
+    `time.monotonic()` has passed `deadline`, or until `should_stop()` returns True after an event.
 
-    A trial under way at the deadline stops at the report point nearest to it and can be taken up again, as can one
-    whose caller stops between two events. Interrupted trials come first, each under its own number.
+    A running trial stops at the report point nearest to the deadline and can be resumed later, as can the trial of a
+    caller that closes this generator. Interrupted trials come first, each under its own number.
 
-    Raises: TrialsFail: they fail one after another; StudyError: the study vanished.
+    Raises: TooManyFailures: several trials failed in a row; StudyError: the study vanished.
     """
-    streak = FailureStreak(place.paths)
-    while not _is_past(deadline) and (claim := _claim_next(place, n_total, deadline)):
+    streak = FailureStreak(context.paths)
+    while not _is_past(deadline) and (claim := _claim_next(context, n_total, deadline)):
         before = time.monotonic()
-        with released(claim, place.paths):
-            for event in run_trial(claim.trial, place):
-                _check_still_there(place.paths)
+        with released(claim, context.paths):
+            for event in run_trial(claim.trial, context):
+                _check_database_exists(context.paths)
                 yield event
                 now = time.monotonic()
                 # Of two report points, the one that is nearer to the deadline.
-                if _is_past(deadline, now + (now - before) / 2) and may_stop_after(event, place):
+                is_last = _is_past(deadline, now + (now - before) / 2) or should_stop()
+                if is_last and may_stop_after(event, context):
                     return
                 before = now
-        streak.take(event)
+        streak.count(event)
 
 
-def may_stop_after(event: TrialEvent, place: TrialContext) -> bool:
-    """Whether a call may stop here: not between a trial's last report and its end, which costs nothing more."""
-    return not (isinstance(event, TrialReported) and event.metrics.epoch >= place.config.training.epochs)
+def may_stop_after(event: TrialEvent, context: TrialContext) -> bool:
+    """Return False between a trial's last report and its end, which costs nothing more; else True."""
+    return not (isinstance(event, TrialReported) and event.metrics.epoch >= context.config.training.epochs)
 
 
-def _check_still_there(paths: StudyPaths) -> None:
-    """SQLite goes on writing into a file that was removed, without a word."""
+def _check_database_exists(paths: StudyPaths) -> None:
+    """Raise StudyError if the database was removed: SQLite would go on writing into the removed file."""
     if not paths.database.exists():
         raise StudyError(
-            f"{paths.folder}: vanished while it was worked on; put it back, or run the same command again to begin anew"
+            f"{paths.folder}: was removed while trials ran; put it back, or run the same command again to start over"
         )
 
 
@@ -98,60 +103,51 @@ def _is_past(deadline: float | None, now: float | None = None) -> bool:
     return deadline is not None and (time.monotonic() if now is None else now) >= deadline
 
 
-def _claim_next(place: TrialContext, n_total: int | None, deadline: float | None) -> Claim | None:
-    """An interrupted trial, else one that waits, else what is next; None where there is nothing left to do.
+def _claim_next(context: TrialContext, n_total: int | None, deadline: float | None) -> Claim | None:
+    """Claim an interrupted trial, else a waiting one, else the scheduler's next one; None if no work is left.
 
-    While all that is missing is in the hands of others, waits: one of them may die.
+    Waits while other workers run everything that is left: one of them may die.
     """
     while not _is_past(deadline):
-        with wait_for_lock(place.paths.next_claim):
-            # Read once: a trial that ended between two readings would be in neither.
-            trials = place.study.get_trials(deepcopy=False)
-            if claim := _resume_interrupted(place, running_trials(trials)):
+        with wait_for_lock(context.paths.next_claim):
+            # Read once: a trial that ended between two readings would be missing from both.
+            trials = context.study.get_trials(deepcopy=False)
+            if claim := _claim_interrupted(context, running_trials(trials)):
                 return claim
             if any(trial.state == TrialState.WAITING for trial in trials):
-                return _start_new(place)
-            sampler = place.study.sampler
-            step = next_step(configurations(trials), place.config, place.plan, n_total, _remaining_s(deadline), sampler)
+                return _claim_new(context)
+            remaining_s = math.inf if deadline is None else deadline - time.monotonic()
+            step = next_step(
+                configurations(trials), context.config, context.plan, n_total, remaining_s, context.study.sampler
+            )
             if step.what == "leave":
                 return None
             if step.configuration:
-                place.study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
+                context.study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
             if step.what != "wait":
-                return _start_new(place)
+                return _claim_new(context)
         time.sleep(_POLL_S)
     return None
 
 
-def _remaining_s(deadline: float | None) -> float:
-    return math.inf if deadline is None else deadline - time.monotonic()
-
-
-def _resume_interrupted(place: TrialContext, begun: dict[int, FrozenTrial]) -> Claim | None:
-    """The first trial that nobody holds, reopened under its own number."""
-    for number, frozen in sorted(begun.items()):
-        path = place.paths.claim(number)
-        left_behind = path.exists()
+def _claim_interrupted(context: TrialContext, running: dict[int, FrozenTrial]) -> Claim | None:
+    """Claim the first running trial that no live worker holds, reopened under its own number."""
+    for number, frozen in sorted(running.items()):
+        path = context.paths.claim(number)
+        was_left_behind = path.exists()
         if (file := try_to_hold(path)) is None:
             continue
-        remove_unfinished(place.paths.checkpoint(number))
-        trial = optuna.trial.Trial(place.study, frozen._trial_id)
-        if left_behind and path.read_text() != PARENT_DIED:
-            _count_crash(trial, n_reports=len(frozen.intermediate_values))
+        remove_unfinished(context.paths.checkpoint(number))
+        trial = reopen_trial(context.study, frozen)
+        if was_left_behind and path.read_text() != PARENT_DIED:
+            count_crash(trial, n_reports=len(frozen.intermediate_values))
         file.truncate(0)
         return Claim(trial, file)
     return None
 
 
-def _start_new(place: TrialContext) -> Claim:
-    trial = place.study.ask()
-    file = try_to_hold(place.paths.claim(trial.number))
-    assert file is not None, "nobody else can have a trial that was not there"
+def _claim_new(context: TrialContext) -> Claim:
+    trial = context.study.ask()
+    file = try_to_hold(context.paths.claim(trial.number))
+    assert file is not None, "no other worker can hold a trial that did not exist"
     return Claim(trial, file)
-
-
-def _count_crash(trial: optuna.trial.Trial, n_reports: int) -> None:
-    """Note that a worker died with this trial; deaths before its last report do not count."""
-    deaths = trial.user_attrs.get(CRASHES, {"report": n_reports, "times": 0})
-    times = deaths["times"] + 1 if deaths["report"] == n_reports else 1
-    trial.set_user_attr(CRASHES, {"report": n_reports, "times": times})

@@ -1,4 +1,4 @@
-"""Several workers on one machine: processes that share a study, followed from one terminal."""
+"""Workers of one call on one machine: this process alone, or a pool of processes that share a study."""
 
 import contextlib
 import signal
@@ -18,156 +18,151 @@ from hpo.storage.paths import StudyPaths
 from hpo.workers.signals import ignored_signal
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialStarted
-from hpo.workers.tuning_session import TuningSession
-from hpo.workers.worker import FailureStreak, may_stop_after, run_trials
+from hpo.workers.worker import FailureStreak, run_trials
 from hpo.workers.worker_process import WorkerFailed, WorkerTask, worker_main
 from model.device import Runtime
 
 _STOP_TIMEOUT_S = 10.0
 
 
+class Workers(Protocol):
+    """One worker or several."""
+
+    def events(self) -> Generator[TrialEvent]:
+        """Run trials and yield their events, until no work is left or `stop` was called."""
+
+    def stop(self) -> None:
+        """Stop after the next report."""
+
+
+def start_workers(context: TrialContext, n_total: int | None, deadline: float | None, n_workers: int) -> Workers:
+    """Return this process as the only worker, or start a pool of `n_workers` processes."""
+    if n_workers == 1:
+        return SingleWorker(context, n_total, deadline)
+    data = Data(source=context.data.source, root=context.config.data.root, fallback=False)
+    task = WorkerTask(context.config, data, context.runtime, n_total, deadline, context.plan)
+    return WorkerPool(task, n_workers)
+
+
+class SingleWorker:
+    """This process as the only worker."""
+
+    def __init__(self, context: TrialContext, n_total: int | None, deadline: float | None) -> None:
+        self._context, self._n_total, self._deadline = context, n_total, deadline
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Stop after the next report."""
+        self._stopping = True
+
+    def events(self) -> Generator[TrialEvent]:
+        """Run trials and yield their events."""
+        return run_trials(self._context, self._n_total, self._deadline, should_stop=lambda: self._stopping)
+
+
 @dataclass
 class _WorkerHandle:
-    """A worker as its leader sees it: the trials that it has begun and not ended."""
+    """A worker process as the parent sees it: its current trial, and how many trials it has started."""
 
     index: int
     process: BaseProcess
     link: Connection
     trial: int | None = None
-    begun: int = 0
-
-
-class Workers(Protocol):
-    """Whoever does a call's trials."""
-
-    def events(self) -> Generator[TrialEvent]:
-        """What happens, as it happens, until all is done or `stop` was heeded."""
-
-    def stop(self) -> None:
-        """Leave after the next report."""
-
-
-def start_workers(opened: TuningSession, n_workers: int) -> Workers:
-    """This process alone, or so many processes."""
-    place, n_total, deadline = opened.place, opened.budget.trials, opened.deadline
-    if n_workers == 1:
-        return SingleWorker(place, n_total, deadline)
-    data = Data(source=place.data.source, root=place.config.data.root, fallback=False)
-    return WorkerPool(WorkerTask(place.config, data, place.runtime, n_total, deadline, place.plan), n_workers)
-
-
-class SingleWorker:
-    """This process as the one worker."""
-
-    def __init__(self, place: TrialContext, n_total: int | None, deadline: float | None) -> None:
-        self._place, self._n_total, self._deadline = place, n_total, deadline
-        self._stopping = False
-
-    def stop(self) -> None:
-        """Leave after the next report."""
-        self._stopping = True
-
-    def events(self) -> Generator[TrialEvent]:
-        """What happens, as it happens."""
-        with contextlib.closing(run_trials(self._place, self._n_total, self._deadline)) as events:
-            for event in events:
-                yield event
-                if self._stopping and may_stop_after(event, self._place):
-                    return
+    n_started: int = 0
 
 
 class WorkerPool:
-    """Several processes, each a worker."""
+    """Several worker processes."""
 
-    def __init__(self, job: WorkerTask, n_workers: int) -> None:
-        self._job = job
-        self._members = [self._hire(index, n_workers) for index in range(n_workers)]
+    def __init__(self, task: WorkerTask, n_workers: int) -> None:
+        self._task = task
+        self._workers = [self._start(index, n_workers) for index in range(n_workers)]
         self._n_workers = n_workers
         self._stopping = False
-        self._paths = StudyPaths.of(job.config.name)
+        self._paths = StudyPaths.of(task.config.name)
         self._streak = FailureStreak(self._paths)
 
     def stop(self) -> None:
-        """Leave after the next report, each."""
+        """Ask every worker to stop after its next report."""
         self._stopping = True
-        for member in self._members:
+        for worker in self._workers:
             with contextlib.suppress(OSError):
-                member.link.send("stop")
+                worker.link.send("stop")
 
     def events(self) -> Generator[TrialEvent]:
-        """Yield what happens, until the last worker has left.
+        """Yield events until the last worker has exited.
 
-        A worker that dies is replaced; its trial goes on from its last report.
+        A worker that dies is replaced; its trial is resumed from its last report.
 
-        Raises: StudyError: trials fail one after another, or no worker can begin.
-                UserError, OSError, StorageInternalError: what a worker met that is not its trial's fault.
+        Raises: TooManyFailures: several trials failed in a row; StudyError: no worker could start.
+                UserError, OSError, StorageInternalError: an error of a worker that is not its trial's fault.
         """
         try:
-            while self._members:
-                ready = connection.wait([member.link for member in self._members])
-                for member in [member for member in self._members if member.link in ready]:
-                    yield from self._listen(member)
+            while self._workers:
+                ready = connection.wait([worker.link for worker in self._workers])
+                for worker in [worker for worker in self._workers if worker.link in ready]:
+                    yield from self._receive(worker)
         finally:
-            self._dismiss()
+            self._stop_all()
 
-    def _listen(self, member: _WorkerHandle) -> Iterator[TrialEvent]:
+    def _receive(self, worker: _WorkerHandle) -> Iterator[TrialEvent]:
         try:
-            message = member.link.recv()
+            message = worker.link.recv()
         except (EOFError, OSError):
-            yield from self._say_farewell(member)
+            yield from self._on_exit(worker)
             return
         if isinstance(message, WorkerFailed):
             raise message.error
         if isinstance(message, TrialStarted):
-            member.trial, member.begun = message.number, member.begun + 1
+            worker.trial, worker.n_started = message.number, worker.n_started + 1
         elif isinstance(message, TrialEnded):
-            member.trial = None
+            worker.trial = None
         yield message
-        self._streak.take(message)
+        self._streak.count(message)
 
-    def _say_farewell(self, member: _WorkerHandle) -> Iterator[TrialEvent]:
-        """Take note of a worker that is gone, and put another in its place where it died at work."""
-        member.process.join()
-        self._members.remove(member)
-        if member.process.exitcode == 0 or self._stopping:
+    def _on_exit(self, worker: _WorkerHandle) -> Iterator[TrialEvent]:
+        """Remove a worker that has exited; start another in its place if it died while it worked."""
+        worker.process.join()
+        self._workers.remove(worker)
+        if worker.process.exitcode == 0 or self._stopping:
             return
-        what = f"with trial {member.trial}, which is taken up again" if member.trial is not None else "between trials"
-        yield Notice(f"worker {member.index + 1} died ({_cause(member.process.exitcode)}) {what}")
-        if member.begun and not self._stopping:
-            self._members.append(self._hire(member.index, self._n_workers))
-        elif not self._members and not self._stopping:
+        where = f"with trial {worker.trial}, which is resumed" if worker.trial is not None else "between trials"
+        yield Notice(f"worker {worker.index + 1} died ({_cause(worker.process.exitcode)}) {where}")
+        if worker.n_started and not self._stopping:
+            self._workers.append(self._start(worker.index, self._n_workers))
+        elif not self._workers and not self._stopping:
             # Another would only die again.
-            raise StudyError(f"no worker could begin ({_cause(member.process.exitcode)})")
+            raise StudyError(f"no worker could start ({_cause(worker.process.exitcode)})")
 
-    def _hire(self, index: int, n_workers: int) -> _WorkerHandle:
+    def _start(self, index: int, n_workers: int) -> _WorkerHandle:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         n_threads = max(1, torch.get_num_threads() // n_workers)
-        runtime = assigned_runtime(self._job.runtime, index)
-        # As daemons, they are not left behind.
-        process = context.Process(target=worker_main, args=(theirs, self._job, runtime, n_threads), daemon=True)
+        runtime = assigned_runtime(self._task.runtime, index)
+        # As a daemon it does not outlive this process.
+        process = context.Process(target=worker_main, args=(theirs, self._task, runtime, n_threads), daemon=True)
         with ignored_signal(signal.SIGINT):
             process.start()
         theirs.close()
         return _WorkerHandle(index, process, ours)
 
-    def _dismiss(self) -> None:
+    def _stop_all(self) -> None:
         try:
-            for member in self._members:
-                member.process.terminate()
-            for member in self._members:
-                member.process.join(_STOP_TIMEOUT_S)
+            for worker in self._workers:
+                worker.process.terminate()
+            for worker in self._workers:
+                worker.process.join(_STOP_TIMEOUT_S)
         finally:
-            # Also where Ctrl-C has cut the waiting short.
-            if any(member.process.is_alive() for member in self._members):
+            # Also when Ctrl-C has cut the waiting short.
+            if any(worker.process.is_alive() for worker in self._workers):
                 mark_claims_as_parent_died(self._paths)
-            for member in self._members:
-                member.process.kill()
-                member.process.join()
+            for worker in self._workers:
+                worker.process.kill()
+                worker.process.join()
 
 
 def assigned_runtime(runtime: Runtime, index: int) -> Runtime:
-    """GPUs are dealt round robin, unless one was named."""
+    """Return the runtime of worker `index`: GPUs are assigned round robin, unless one was named."""
     if runtime.device.type != "cuda" or runtime.device.index is not None:
         return runtime
     device = torch.device("cuda", index % torch.cuda.device_count())

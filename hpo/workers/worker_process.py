@@ -1,4 +1,4 @@
-"""One worker of several: a process of its own that does trials and tells its leader."""
+"""One worker process of a pool: run trials and send their events to the parent process."""
 
 import contextlib
 import os
@@ -22,14 +22,14 @@ from hpo.storage.database import DATABASE_ERRORS, StudyError, existing_study, re
 from hpo.storage.error_log import log_traceback
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
-from hpo.workers.worker import may_stop_after, run_trials
+from hpo.workers.worker import run_trials
 from model.device import Runtime, is_out_of_memory, prepare_process
 from model.errors import UserError
 
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """What every worker of a call is told. `data` names the images that the call found."""
+    """Arguments of every worker of a call. `data` names the images that the call has loaded."""
 
     config: StudyConfig
     data: Data
@@ -41,37 +41,35 @@ class WorkerTask:
 
 @dataclass(frozen=True)
 class WorkerFailed:
-    """A worker's last words: what the user can mend."""
+    """Last message of a worker that stops because of an error which the user can fix."""
 
     error: UserError | OSError | StorageInternalError
 
 
-def worker_main(link: Connection, job: WorkerTask, runtime: Runtime, n_threads: int) -> None:
-    """A worker's whole life: events go through `link`, and whatever comes back asks it to leave."""
-    # Ctrl-C reaches every process of the terminal; it is the leader who decides.
+def worker_main(link: Connection, task: WorkerTask, runtime: Runtime, n_threads: int) -> None:
+    """Run trials until no work is left; send every event through `link`. Any message received asks to stop."""
+    # Ctrl-C reaches every process of the terminal; the parent process decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGTERM, _sigterm_handler(StudyPaths.of(job.config.name)))
+        signal.signal(signal.SIGTERM, _sigterm_handler(StudyPaths.of(task.config.name)))
         try:
-            _work(link, job, runtime, n_threads)
+            _run(link, task, runtime, n_threads)
         finally:
-            # It leaves anyhow, and an exception while the interpreter shuts down is caught by nobody.
+            # The process exits anyway, and nothing catches an exception while the interpreter shuts down.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _work(link: Connection, job: WorkerTask, runtime: Runtime, n_threads: int) -> None:
-    paths = StudyPaths.of(job.config.name)
+def _run(link: Connection, task: WorkerTask, runtime: Runtime, n_threads: int) -> None:
+    paths = StudyPaths.of(task.config.name)
     threading.Thread(target=_exit_with_parent, args=(paths,), daemon=True).start()
     silence_optuna()
     torch.set_num_threads(n_threads)
     prepare_process()
     try:
-        place = _trial_context(job, runtime, paths)
-        with contextlib.closing(run_trials(place, job.n_total, job.deadline)) as events:
+        trials = run_trials(_trial_context(task, runtime, paths), task.n_total, task.deadline, should_stop=link.poll)
+        with contextlib.closing(trials) as events:
             for event in events:
                 link.send(event)
-                if link.poll() and may_stop_after(event, place):
-                    return
     except (UserError, OSError) as error:
         link.send(WorkerFailed(error))
     except DATABASE_ERRORS as error:
@@ -82,34 +80,36 @@ def _work(link: Connection, job: WorkerTask, runtime: Runtime, n_threads: int) -
 
 
 def _sigterm_handler(paths: StudyPaths) -> Callable[[int, FrameType | None], None]:
-    """Leaves at once, also where a trial is just being taken or let go of: its claim may stay behind."""
+    """Return a handler that stops at once, also while a trial is being claimed or released: a claim may stay behind."""
 
-    def leave(_signal: int, _frame: FrameType | None) -> None:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         mark_claims_as_parent_died(paths)
         raise KeyboardInterrupt
 
-    return leave
+    return stop
 
 
 def _failure_message(error: Exception, paths: StudyPaths) -> str:
     if is_out_of_memory(error):
-        return f"a worker ran out of memory before its first trial ({error}); take fewer workers"
-    return f"a worker met a fault of ours ({type(error).__name__}: {error}); please report {paths.errors}"
+        return f"a worker ran out of memory before its first trial ({error}); use fewer workers"
+    return f"a worker failed by a fault of ours ({type(error).__name__}: {error}); please report {paths.errors}"
 
 
 def _exit_with_parent(paths: StudyPaths) -> None:
-    leader = parent_process()
-    assert leader is not None
-    connection.wait([leader.sentinel])
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
     mark_claims_as_parent_died(paths)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _trial_context(job: WorkerTask, runtime: Runtime, paths: StudyPaths) -> TrialContext:
-    study = existing_study(job.config.name, paths)
+def _trial_context(task: WorkerTask, runtime: Runtime, paths: StudyPaths) -> TrialContext:
+    study = existing_study(task.config.name, paths)
     if study is None:
-        raise StudyError(f"{paths.folder}: vanished while it was worked on; put it back, or run the same command again")
-    attach_sampler_and_pruner(study, job.config, job.n_total)
-    data, _ = load_images(job.data)
-    return TrialContext(job.config, paths, study, data.to(runtime.device), runtime, job.plan)
+        raise StudyError(
+            f"{paths.folder}: was removed while trials ran; put it back, or run the same command again to start over"
+        )
+    attach_sampler_and_pruner(study, task.config, task.n_total)
+    data, _ = load_images(task.data)
+    return TrialContext(task.config, paths, study, data.to(runtime.device), runtime, task.plan)

@@ -11,10 +11,10 @@ def test_the_best_is_looked_up_after_every_trial_and_told_with_how_it_was_chosen
     found = iter([None, Best(0, 6.5), Best(1, 6.6, (6.7, 6.8))])
     progress = Progress([], 6, None, None, find_best=lambda: next(found))
     assert progress.status().endswith("none finished yet")
-    progress.take(TrialStarted(0, {}, 0.0))
-    progress.take(TrialEnded(0, TrialState.COMPLETE, "finished", 6.5))
+    progress.update(TrialStarted(0, {}, 0.0))
+    progress.update(TrialEnded(0, TrialState.COMPLETE, "finished", 6.5))
     assert progress.status().endswith("best: trial 0 with 6.5000")
-    progress.take(TrialStarted(1, {}, 0.0, confirms=0))
-    progress.take(TrialEnded(1, TrialState.COMPLETE, "finished", 6.7))
+    progress.update(TrialStarted(1, {}, 0.0, confirms=0))
+    progress.update(TrialEnded(1, TrialState.COMPLETE, "finished", 6.7))
     assert progress.status().endswith("best by the mean of 2 new seeds: trial 1 with 6.7500")
-    assert progress.rows[1].of == "confirms trial 0" and progress.begun == {0}
+    assert progress.rows[1].relation == "confirms trial 0" and progress.started == {0}

@@ -74,8 +74,8 @@ def test_a_space_without_the_tutorials_value_leaves_that_one_to_the_sampler() ->
 
 def test_what_is_left_out_of_a_config_has_the_tutorials_value() -> None:
     hyperparameters = read(SOUND).hyperparameters
-    pinned = {name: value for name, value in hyperparameters.entries().items() if name != "beta"}
-    assert pinned == {name: getattr(TUTORIAL, name) for name in pinned}
+    fixed = {name: value for name, value in hyperparameters.entries().items() if name != "beta"}
+    assert fixed == {name: getattr(TUTORIAL, name) for name in fixed}
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ def test_a_read_config_cannot_be_changed() -> None:
         ),
         pytest.param(
             f"{SOUND}objectives: [val_bpd, latent_dim]",
-            "objectives: name latent_dim, which is pinned: give hyperparameters.latent_dim a range or choices",
-            id="second-objective-pinned",
+            "objectives: name latent_dim, which is fixed: give hyperparameters.latent_dim a range or choices",
+            id="second-objective-fixed",
         ),
         pytest.param(f"{SOUND}seed: -1", "seed: must be >= 0, got -1"),
         pytest.param(f"{SOUND}training: {{report_every: 0}}", "training.report_every: must be >= 0.01, got 0"),

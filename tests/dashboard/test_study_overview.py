@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
 from hpo.analysis.ppca_baseline import PpcaBaseline, compute_ppca_baseline, load_ppca_baseline
 from hpo.analysis.trial_table import trial_rows
+from hpo.config.schema import Budget
 from hpo.dashboard import study_overview
 from hpo.dashboard.plotly_data import (
     BetaScale,
@@ -28,12 +29,13 @@ from hpo.dashboard.plotly_data import (
     spending,
 )
 from hpo.dashboard.plotly_figures import learning_curves, rate_distortion, score_against_compute
-from hpo.dashboard.study_overview import attach_run, figure_linear, figure_trials, iso_scores, kept_up, refresh
+from hpo.dashboard.study_overview import attach_run, figure_linear, figure_trials, iso_scores, refresh
 from hpo.search.best_trial import Best
 from hpo.storage import artifacts
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent
+from hpo.workers.tuning_session import TuningSession
 from hpo.workers.worker import run_trials
 from model.data.images import ImageData
 from model.device import Runtime
@@ -185,16 +187,16 @@ def test_the_linear_model_is_there_where_its_rate_is_known() -> None:
 
 def test_a_yardstick_without_rates_is_read_and_made_anew(paths: StudyPaths, data: ImageData) -> None:
     bpd = compute_ppca_baseline(paths, data, 4)
-    contents = json.loads(paths.yardstick.read_text())
+    contents = json.loads(paths.ppca_baseline.read_text())
     older = {name: contents[name] for name in ("digest", "validation_bpd")}
-    paths.yardstick.write_text(json.dumps(older))
+    paths.ppca_baseline.write_text(json.dumps(older))
     kept = load_ppca_baseline(paths)
     assert kept is not None and kept.bpd == pytest.approx(bpd, abs=1e-6) and kept.curve == {}
     compute_ppca_baseline(paths, data, 4)
-    assert json.loads(paths.yardstick.read_text()) == contents
-    before = paths.yardstick.stat().st_mtime_ns
+    assert json.loads(paths.ppca_baseline.read_text()) == contents
+    before = paths.ppca_baseline.stat().st_mtime_ns
     assert compute_ppca_baseline(paths, data, 3) == pytest.approx(bpd, abs=1e-6)
-    assert paths.yardstick.stat().st_mtime_ns == before, "what holds more than is asked for is left alone"
+    assert paths.ppca_baseline.stat().st_mtime_ns == before, "what holds more than is asked for is left alone"
 
 
 def figures_of(study: optuna.Study) -> dict[str, str]:
@@ -216,26 +218,53 @@ def test_the_page_has_its_note_and_figures_however_often_it_is_written(place: Tr
     assert f"- Best: trial {best.number}, val_bpd {best.value:.4f}" in get_note(place.study)
 
 
-def test_the_page_is_refreshed_now_and_then_and_always_at_the_end(
+class FakeWorkers:
+    """Workers whose events are given."""
+
+    def __init__(self, events: Iterable[TrialEvent]) -> None:
+        self._events = events
+
+    def events(self) -> Generator[TrialEvent]:
+        yield from self._events
+
+    def stop(self) -> None:
+        raise AssertionError("nobody asked to stop")
+
+
+def run_session(place: TrialContext, events: Iterable[TrialEvent]) -> list[TrialEvent]:
+    """Everything that a listener of the session hears."""
+    heard: list[TrialEvent] = []
+    session = TuningSession(place, {}, Budget(trials=3), deadline=None, n_workers=1, config_name="small")
+    session.run(FakeWorkers(events), heard.append)
+    return heard
+
+
+def test_the_overview_is_refreshed_at_intervals_and_always_at_the_end(
     place: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, refreshed = iter([0.0, 1.0, 5.0, 30.0, 31.0]), list[str]()
     monkeypatch.setattr("hpo.dashboard.study_overview.time.monotonic", lambda: next(clock))
     monkeypatch.setattr("hpo.dashboard.study_overview.refresh", lambda *_: refreshed.append("now"))
-    ended: list[TrialEvent] = [TrialEnded(number, TrialState.COMPLETE, "finished", 7.0) for number in range(3)]
-    seen = [len(refreshed) for _ in kept_up(ended, place)]
-    assert seen == [0, 1, 1], "after the first trial, not yet after the second"
-    assert len(refreshed) == 3, "after the third, and at the end"
+    counts = []
+
+    def ended() -> Iterator[TrialEvent]:
+        for number in range(3):
+            yield TrialEnded(number, TrialState.COMPLETE, "finished", 7.0)
+            counts.append(len(refreshed))
+
+    run_session(place, ended())
+    assert counts == [1, 1, 2], "after the first trial, not yet after the second, after the third"
+    assert len(refreshed) == 3, "and at the end"
 
 
-def test_a_fault_of_ours_in_the_page_does_not_end_the_search(
+def test_a_fault_of_ours_in_the_overview_does_not_end_the_search(
     place: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> Iterator[None]:
         raise AssertionError("a bug")
 
     monkeypatch.setattr("hpo.dashboard.study_overview.refresh", broken)
-    events = list(kept_up(run_trials(place, 1, None), place))
+    events = run_session(place, run_trials(place, 1, None))
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert len(notices) == 2 and all("could not be made (AssertionError: a bug)" in text for text in notices)
     assert "in broken" in place.paths.errors.read_text()

@@ -148,7 +148,7 @@ def test_a_folder_that_vanishes_at_work_is_named(command: str, folder: Path, tmp
     (folder / "results").rename(tmp_path / "away")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2, output
-    assert "vanished while it was worked on" in output.splitlines()[-1]
+    assert "was removed while trials ran" in output.splitlines()[-1]
     assert "Traceback" not in output
 
 
@@ -270,7 +270,7 @@ def test_a_trial_for_which_the_memory_does_not_suffice_ends_alone(folder: Path) 
     # Of its tensors of 200 MB the second has no room: a library whose kernel finds none may crash instead of saying so.
     text = config.read_text().replace("latent_dim: 4", "latent_dim: {choices: [4, 3072]}")
     config.write_text(text.replace("[2, 2, 4, 4]", "[2, 2, 4, 4096]"))
-    script = ROOT / "tests" / "limited_memory.py"
+    script = ROOT / "tests" / "tools" / "limited_memory.py"
     command = [sys.executable, str(script), "tune", "small", "--trials", "5"]
     done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

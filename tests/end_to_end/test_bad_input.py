@@ -18,12 +18,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hpo.cli.app import app
+from hpo.config.machine import PreparedStudy, prepare_machine
 from hpo.config.study_file import read_config
 from hpo.storage.create_study import create_study
 from hpo.storage.file_locks import hold_lock
 from hpo.storage.fingerprint import fingerprint
 from hpo.storage.paths import StudyPaths
-from hpo.workers import tuning_session
+from hpo.workers.study_setup import locked_study
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = Path("study_configs/mine.yaml")
@@ -316,7 +317,7 @@ def test_a_named_cifar10_that_is_absent_or_corrupt_is_an_error_not_a_fallback(
 
 
 def test_a_damaged_sample_is_refused_with_the_way_to_restore_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.data.cifar10.DATA_FOLDER", Path("data"))
+    monkeypatch.setattr("model.data.bundled_sample.DATA_FOLDER", Path("data"))
     write(Path("data/sample/sample.json"), "{}")
     write(CONFIG, SOUND.replace("{source: folder, root: images}", "{source: sample}"))
     message = refusal("tune", "mine")
@@ -351,12 +352,12 @@ def test_a_damaged_database_is_named_and_kept(command: str) -> None:
     assert "--fresh" in message
 
 
-def prepared() -> tuning_session.PreparedStudy:
-    return tuning_session.prepare_machine(read_config(CONFIG), "cpu")
+def prepared() -> PreparedStudy:
+    return prepare_machine(read_config(CONFIG), "cpu")
 
 
 def test_a_fresh_start_with_no_earlier_study_moves_nothing_aside() -> None:
-    with tuning_session.locked_study(prepared(), fresh=True) as (study, moved):
+    with locked_study(prepared(), fresh=True) as (study, moved):
         assert (study, moved) == (None, None)
 
 
@@ -384,7 +385,7 @@ def resumed(begun: Path) -> None:
 
 CHANGES: dict[str, tuple[Callable[[str], str], str]] = {
     "range": (lambda text: text.replace("high: 2.0", "high: 3.0"), "hyperparameters.beta"),
-    "pinned-value": (lambda text: text.replace("latent_dim: 2", "latent_dim: 3"), "hyperparameters.latent_dim"),
+    "fixed-value": (lambda text: text.replace("latent_dim: 2", "latent_dim: 3"), "hyperparameters.latent_dim"),
     "model": (lambda text: text.replace("[1, 1, 1, 1]", "[1, 1, 1, 2]"), "model"),
     "length": (lambda text: text.replace("epochs: 1", "epochs: 2"), "training.epochs"),
     "seed": (lambda text: f"{text}seed: 7\n", "seed"),

@@ -54,8 +54,8 @@ def final(tmp_path: Path) -> RunPaths:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out the pictures and the yardstick, which take seconds; the frames are drawn."""
-    for name in ("draw_suite", "write_page"):
-        monkeypatch.setattr(f"hpo.run.{name}", lambda *_: None)
+    for name in ("draw_run_figures", "write_page"):
+        monkeypatch.setattr(f"hpo.runs.training_run.{name}", lambda *_: None)
     monkeypatch.setattr("model.scoring.ppca.fit", lambda _: None)
     monkeypatch.setattr("model.scoring.ppca.score", lambda _model, _images, sizes: dict.fromkeys(sizes, 6.0))
 

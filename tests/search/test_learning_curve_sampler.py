@@ -13,14 +13,14 @@ from scipy.stats import spearmanr
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import Hyperparameters, Range
 from hpo.config.schema import Budget, Sampler, StudyConfig
-from hpo.search.configurations import CONSTRAINT, Configuration, configurations
+from hpo.search.configurations import CONSTRAINT, Configuration, as_single_trial, configurations
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
 from hpo.search.learning_curve_sampler import N_SPREAD, LearningCurveSampler
 from hpo.search.pruners import HalvingPruner
-from hpo.search.samplers import ConfigurationSampler, seen
+from hpo.search.samplers import ConfigurationSampler
 from hpo.search.search_space_transform import SearchSpaceTransform
 from hpo.search.successive_halving import Halving
-from hpo.search.warm_start import WarmStart, plain
+from hpo.search.warm_start import WarmStart, _to_plain_values
 from tests.tools.synthetic_curves import SPACE, true_curve
 from tests.tools.synthetic_curves import configurations as sobol
 
@@ -151,7 +151,7 @@ def test_of_very_many_configurations_the_best_and_some_of_the_others_are_fitted(
 
 def test_another_study_s_curves_count_as_its_own_do() -> None:
     known = paused(12, n_epochs=2, n_finished=4)
-    given = WarmStart("other", [], [plain(seen(one)) for one in known]).trials(SPACE)
+    given = WarmStart("other", [], [_to_plain_values(as_single_trial(one)) for one in known]).trials(SPACE)
     warm = ConfigurationSampler("curves", SPACE, 0, 10, N_EPOCHS, given)
     (mine,) = configurations([trial(12, sobol(13)[12], list(true_curve(sobol(13)[12])[:1]), "pruned")])
     assert warm.expected_ends([mine])[12] == pytest.approx(search().expected_ends([*known, mine])[12])

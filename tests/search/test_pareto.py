@@ -17,7 +17,6 @@ from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
 from hpo.analysis.importances import find_importances
-from hpo.analysis.pareto import objectives_notice, pareto_front_of
 from hpo.analysis.results import findings, next_step
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import Objective, StudyConfig
@@ -30,7 +29,7 @@ from hpo.figures.style import as_svg
 from hpo.report.study_page import write_report
 from hpo.report.study_page_data import study_report
 from hpo.search.best_trial import best_trial
-from hpo.search.pareto import ParetoFront, ParetoTrial, pareto_front_data
+from hpo.search.pareto import ParetoFront, ParetoTrial, objectives_notice, pareto_front_data, pareto_front_of
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.warm_start import find_warm_start
 from hpo.storage.create_study import attach_sampler_and_pruner, create_study
@@ -133,7 +132,9 @@ def test_a_diverged_trial_is_ranked_last_and_stands_on_no_front(
     diverged, *others = sorted(place.study.trials, key=lambda trial: trial.state == TrialState.COMPLETE)
     assert (diverged.number, diverged.state, diverged.values) == (1, TrialState.PRUNED, None)
     assert diverged.constraints == {"finite": 1.0} and {t.constraints["finite"] for t in others} == {0.0}
-    found = pareto_front_of(trial_rows(place.study, place.config), place.config)
+    found = pareto_front_of(
+        ((row.number, row.objectives) for row in trial_rows(place.study, place.config)), place.config
+    )
     assert found is not None
     assert {one.number for one in found.front} == {trial.number for trial in place.study.best_trials}
 
@@ -321,7 +322,7 @@ def test_values_are_given_either_way_and_trials_where_the_objectives_are_the_sam
         synthetic.search(at_hand, 8, pictures=False)
     for giver in (ones, twos):
         for taker in (ones, twos):
-            found = find_warm_start(taker.config, taker.study.user_attrs["identity"], giver)
+            found = find_warm_start(taker.config, giver.study, giver.config, is_comparable=giver is taker)
             assert len(found.best) == 3
             known = found.trials(distributions(taker.config.hyperparameters))
             assert len(known) == (8 if giver is taker else 0)

@@ -13,9 +13,9 @@ from hpo.config.hyperparameters import Hyperparameters, Range
 from hpo.config.schema import Budget, Confirmation, Pruner, StudyConfig, Training
 from hpo.config.search_space import distributions
 from hpo.search.best_trial import best_configuration
-from hpo.search.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, configurations
+from hpo.search.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, as_single_trial, configurations
 from hpo.search.remaining_work import RemainingWork, remaining_work
-from hpo.search.samplers import ConfigurationSampler, seen
+from hpo.search.samplers import ConfigurationSampler
 from hpo.search.scheduler import Plan, next_step, reserved_s
 from hpo.search.successive_halving import Candidate, Halving, candidates_of
 from hpo.workers.budget_estimate import BudgetEstimate, describe, disk_bytes, expected_share
@@ -229,7 +229,7 @@ def test_the_search_stops_when_what_is_left_is_needed_for_confirmation() -> None
 
 def test_the_sampler_sees_a_configuration_once_however_many_trials_it_was_given_to() -> None:
     chain = trials(("pruned", [7.0], {}), ("finished", [7.0, 6.5], {CONTINUES: 0}), ("finished", [6.9], {CONFIRMS: 0}))
-    (one,) = map(seen, configurations(chain))
+    (one,) = map(as_single_trial, configurations(chain))
     assert (one.state, one.value, one.params) == (TrialState.COMPLETE, 6.5, {"beta": 1.0})
     assert one.intermediate_values == {1: 7.0, 2: 6.5}
 

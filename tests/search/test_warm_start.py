@@ -8,15 +8,16 @@ import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 
 from hpo.config.hyperparameters import Range
+from hpo.config.machine import PreparedStudy
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
 from hpo.search.configurations import CONFIRMS
 from hpo.search.samplers import ConfigurationSampler
-from hpo.search.warm_start import WARM_START, WarmStart, find_warm_start
+from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_comparable, find_warm_start
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import StudyError
 from hpo.storage.open_study import OpenStudy
-from hpo.workers.tuning_session import PreparedStudy, with_warm_start
+from hpo.workers.study_setup import plan_warm_start
 from tests.tools import synthetic
 
 
@@ -35,13 +36,19 @@ def identity_of(at_hand: OpenStudy) -> dict[str, str]:
     return identity
 
 
+def warm_start(config: StudyConfig, identity: dict[str, str], other: OpenStudy) -> WarmStart:
+    return find_warm_start(
+        config, other.study, other.config, is_comparable=are_comparable(identity, identity_of(other))
+    )
+
+
 def with_sizes_below(config: StudyConfig, high: int) -> StudyConfig:
     space = config.hyperparameters.model_copy(update={"latent_dim": Range[int](low=16, high=high, log=True)})
     return config.model_copy(update={"hyperparameters": space})
 
 
 def test_a_study_alike_takes_the_three_best_and_all_trials(other: OpenStudy) -> None:
-    found = find_warm_start(other.config, identity_of(other), other)
+    found = warm_start(other.config, identity_of(other), other)
     assert [values["latent_dim"] for values in found.best] == [200, 66, 68]
     known = found.trials(distributions(other.config.hyperparameters))
     assert [trial.params["latent_dim"] for trial in known] == [64, 65, 66, 200, 68, 20]
@@ -55,29 +62,29 @@ def test_what_the_new_ranges_do_not_admit_is_left_out_and_trials_that_do_not_com
 ) -> None:
     narrower = with_sizes_below(other.config, 100)
     changed = identity_of(other) | {"hyperparameters.latent_dim": "another"}
-    found = find_warm_start(narrower, changed, other)
+    found = warm_start(narrower, changed, other)
     assert [values["latent_dim"] for values in found.best] == [66, 68, 65]
     assert found.known == []
-    with pytest.raises(StudyError, match="no finished trial's values lie in this study's ranges"):
-        find_warm_start(with_sizes_below(other.config, 17), changed, other)
+    with pytest.raises(WarmStartError, match="no finished trial's values lie in this study's ranges"):
+        warm_start(with_sizes_below(other.config, 17), changed, other)
 
 
 def test_a_trial_that_was_ended_before_it_had_its_values_is_left_out(other: OpenStudy) -> None:
     other.study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
-    found = find_warm_start(other.config, identity_of(other), other)
+    found = warm_start(other.config, identity_of(other), other)
     assert len(found.trials(distributions(other.config.hyperparameters))) == 6
 
 
 def test_a_study_without_a_finished_trial_has_nothing_to_give(tmp_path: Path) -> None:
     empty = synthetic.begin(tmp_path, "empty")
-    with pytest.raises(StudyError, match="--from-study empty: no trial has finished there"):
-        find_warm_start(empty.config, identity_of(empty), empty)
+    with pytest.raises(WarmStartError, match="no trial has finished there"):
+        warm_start(empty.config, identity_of(empty), empty)
 
 
 def test_the_best_are_tried_after_the_tutorials_values_once_each_also_after_a_kill(
     other: OpenStudy, tmp_path: Path
 ) -> None:
-    found = find_warm_start(other.config, identity_of(other), other)
+    found = warm_start(other.config, identity_of(other), other)
     new = synthetic.begin(tmp_path, "new", **{WARM_START: found.as_attribute()})
     attach_sampler_and_pruner(new.study, new.config)
     queued = [trial.system_attrs["fixed_params"]["latent_dim"] for trial in new.study.trials]
@@ -123,12 +130,13 @@ def test_a_study_is_not_moved_aside_for_a_start_that_cannot_be_had(
     empty = synthetic.begin(tmp_path, "empty")
     new = synthetic.begin(tmp_path, "new")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hpo.workers.tuning_session.fingerprint", lambda *_: identity_of(other))
-    prepared = PreparedStudy(other.config, None, None, ("a word",))  # type: ignore[arg-type]
-    for name, fault in ((empty.config_name, "no trial has finished there"), ("other", "has begun without it")):
-        mine = replace(prepared, config=new.config)
-        with pytest.raises(StudyError, match=fault):
-            with_warm_start(mine, name, fresh=name == "empty")
+    monkeypatch.setattr("hpo.workers.study_setup.fingerprint", lambda *_: identity_of(other))
+    prepared = PreparedStudy(other.config, None, None, ())  # type: ignore[arg-type]
+    mine = replace(prepared, config=new.config)
+    with pytest.raises(WarmStartError, match="--from-study empty: no trial has finished there"):
+        plan_warm_start(mine, empty.config_name, fresh=True)
+    with pytest.raises(StudyError, match="was created without it"):
+        plan_warm_start(mine, "other", fresh=False)
     assert new.paths.folder.exists()
-    fresh = with_warm_start(replace(prepared, config=new.config), "other", fresh=True)
-    assert fresh.warm_start is not None and fresh.notices[0] == "a word" and "study other" in fresh.notices[1]
+    planned = plan_warm_start(mine, "other", fresh=True)
+    assert planned is not None and "study other" in planned.described()

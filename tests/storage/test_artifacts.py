@@ -192,7 +192,7 @@ def test_pictures_do_not_change_training(
         return [{name: value for name, value in vars(one).items() if name not in timed} for one in reported]
 
     with_pictures = scores("with")
-    monkeypatch.setattr("hpo.workers.trial_pictures.TrialFrameRecorder.take", lambda *_: None)
+    monkeypatch.setattr("hpo.workers.trial_pictures.TrialFrameRecorder.record", lambda *_: None)
     assert scores("without") == with_pictures
     assert len(with_pictures) == 2 * EPOCHS
 

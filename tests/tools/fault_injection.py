@@ -100,9 +100,9 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_deadly(folder: Path, moment: tuple[str, str, int], *arguments: str) -> bool:
-    """Run with a kill at `moment` (see `kill_at_call.py`); return whether it came to that, else the command ended well."""
+    """Run with a kill at `moment` (see `kill_at_call.py`); return True if it came to that, False if the command ended."""
     when, function, n_calls = moment
-    done = run(folder, str(ROOT / "tests" / "kill_at_call.py"), when, function, str(n_calls), *arguments)
+    done = run(folder, str(ROOT / "tests" / "tools" / "kill_at_call.py"), when, function, str(n_calls), *arguments)
     assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
     return done.returncode != 0
 
@@ -178,7 +178,7 @@ def undisturbed(folder: Path, trials: list[FrozenTrial]) -> Iterator[list[float]
     torch.set_num_threads(1)
     try:
         for trial in trials:
-            values = config.hyperparameters.pinned() | trial.params
+            values = config.hyperparameters.fixed() | trial.params
             seed_number = trial.number
             while CONTINUES in trials[seed_number].user_attrs:
                 seed_number = trials[seed_number].user_attrs[CONTINUES]

@@ -198,7 +198,7 @@ def keep_yardstick(at_hand: OpenStudy) -> None:
     distortions = {size: (score - math.log2(255)) * 3072 * math.log(2) - rates[size] for size, score in bpd.items()}
     parts = {"bpd": bpd, "rate_nats": rates, "distortion_nats": distortions}
     kept = {"digest": "d1ge57" + "0" * 58} | {f"validation_{name}": values for name, values in parts.items()}
-    at_hand.paths.yardstick.write_text(json.dumps(kept))
+    at_hand.paths.ppca_baseline.write_text(json.dumps(kept))
 
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -102,9 +102,9 @@ def test_a_fault_before_training_fails_its_trial_and_never_returns(
 ) -> None:
     study = begin(paths, data)
     place = place_of(paths, study, data, runtime)
-    for function in ("suggest", "TrialFilm", "facts"):
+    for function in ("suggest", "TrialFrameRecorder", "trial_attributes"):
         with monkeypatch.context() as patched:
-            patched.setattr(f"hpo.objective.{function}", broken)
+            patched.setattr(f"hpo.workers.objective.{function}", broken)
             list(run_trials(place, len(study.trials) + (function != "suggest"), None))
         # Between them one that works: three failures in a row would stop the study.
         list(run_trials(place, len(study.trials) + 1, None))
@@ -134,7 +134,7 @@ def test_a_study_deleted_under_its_worker_is_told(paths: StudyPaths, data: Image
     while not isinstance(next(events), TrialReported):
         pass
     optuna.delete_study(study_name="small", storage=storage(paths))
-    with pytest.raises(StudyError, match="was deleted while it was worked on"):
+    with pytest.raises(StudyError, match="was deleted while trials ran"):
         list(events)
 
 
@@ -157,9 +157,9 @@ def test_failures_are_counted_over_all_workers(paths: StudyPaths) -> None:
     streak = FailureStreak(paths)
     ends = [TrialState.FAIL, TrialState.FAIL, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL]
     for number, state in enumerate(ends):
-        streak.take(TrialEnded(number, state, "failed: a bug", None))
-    with pytest.raises(StudyError, match="3 trials failed one after another"):
-        streak.take(TrialEnded(5, TrialState.FAIL, "failed: a bug", None))
+        streak.count(TrialEnded(number, state, "failed: a bug", None))
+    with pytest.raises(StudyError, match="3 trials failed in a row"):
+        streak.count(TrialEnded(5, TrialState.FAIL, "failed: a bug", None))
 
 
 def test_a_fault_of_ours_fails_its_trial_alone_and_keeps_the_traceback(
@@ -188,7 +188,7 @@ def test_three_failures_in_a_row_stop_the_study(
 ) -> None:
     study = begin(paths, data)
     monkeypatch.setattr("hpo.workers.objective.train", broken)
-    with pytest.raises(StudyError, match=r"3 trials failed one after another.*a bug.*errors\.log"):
+    with pytest.raises(StudyError, match=r"3 trials failed in a row.*a bug.*errors\.log"):
         list(run_trials(place_of(paths, study, data, runtime), 9, None))
     assert [trial.state for trial in study.trials] == [TrialState.FAIL] * 3
 

@@ -75,7 +75,7 @@ def test_a_worker_that_is_asked_to_leave_in_its_last_moments_ends_quietly(
             "not its trial's fault, should it be just about to take or to let go of one"
         )
     else:
-        assert "vanished" in str(ours.recv().error)
+        assert "was removed" in str(ours.recv().error)
 
 
 def test_ctrl_c_after_the_last_word_of_the_program_is_not_answered_by_a_traceback() -> None:

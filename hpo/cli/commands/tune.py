@@ -1,19 +1,19 @@
-"""Commands that search and retrain."""
+"""Command `tune`: search for the best hyperparameters."""
 
 from typing import Annotated
 
 import typer
 
+from hpo import load_config
 from hpo.cli.console import say
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device
 from hpo.config.schema import Budget
-from hpo.config.study_file import ConfigError, find_config, read_config
-from hpo.storage.paths import StudyPaths
+from hpo.config.study_file import ConfigError
 
 
-@reports_errors("Stopped. Every report made is kept; the same command goes on from there.")
+@reports_errors("Stopped. Every report is kept; run the same command to continue.")
 def tune(
     config: Config,
     trials: Annotated[
@@ -23,52 +23,41 @@ def tune(
     device: Device = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the study and the cores.")] = 1,
     from_study: Annotated[
-        str | None, typer.Option(help="Begin a new study with what this one has found.", show_default=False)
+        str | None, typer.Option(help="Start a new study with the best values of this one.", show_default=False)
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew; the earlier study is moved aside, never deleted.")
+        bool, typer.Option("--fresh", help="Start over; the earlier study is moved aside, never deleted.")
     ] = False,
 ) -> None:
-    """Search for the best hyperparameters; run it again to go on where it stopped.
+    """Search for the best hyperparameters; run it again to continue.
 
     Every trial trains a conv VAE and is scored by val_bpd: the negative ELBO at beta = 1 on the validation split, in
-    bits per dimension, lower is better. Unpromising trials are pruned. Ctrl-C stops after the epoch under way.
+    bits per dimension, lower is better. Unpromising trials are pruned. Ctrl-C stops after the current epoch.
     """
-    study_config = read_config(find_config(config))
-    from hpo.analysis.pareto import objectives_notice
+    study_config = load_config(config)
+    from hpo import open_tuning_session
     from hpo.analysis.results import findings, next_step
     from hpo.report.study_page import try_to_write_report
-    from hpo.storage.artifacts import lost
-    from hpo.storage.open_study import OpenStudy, config_as_run
-    from hpo.workers import tuning_session
     from hpo.workers.worker import TooManyFailures
 
-    budget = _call_budget(study_config.budget, trials, timeout)
-    prepared = tuning_session.prepare_machine(study_config, device)
-    if from_study:
-        # Before an earlier study is moved aside for it.
-        prepared = tuning_session.with_warm_start(prepared, from_study, fresh)
-    say(*prepared.notices)
-    with tuning_session.locked_study(prepared, fresh) as (study, moved):
-        if moved:
-            say(f"The earlier study now lies in {moved}.")
-        if study is not None and (line := lost(study, StudyPaths.of(prepared.config.name))):
-            say(line)
-        opened, line = tuning_session.start_session(prepared, study, budget, workers)
-        if line:
-            say(line)
-            if word := objectives_notice(prepared.config):
-                say(word)
-            tuning_session.record_call(opened, workers)
-        place = opened.place
-        at_hand = OpenStudy(place.study, config_as_run(place.config, place.study), place.paths, config)
+    with open_tuning_session(
+        study_config,
+        config_name=config,
+        budget=_call_budget(study_config.budget, trials, timeout),
+        workers=workers,
+        device=device,
+        from_study=from_study,
+        fresh=fresh,
+        on_notice=say,
+    ) as session:
+        study = session.opened
         try:
-            interrupted = follow_trials(opened, workers)
+            interrupted = follow_trials(session)
         except TooManyFailures:
-            say(try_to_write_report(at_hand))
+            say(try_to_write_report(study))
             raise
-        say(*findings(place.study, place.config, opened.ppca_bpd))
-        say(try_to_write_report(at_hand), next_step(place.study, place.config, config))
+        say(*findings(study.study, session.context.config, session.ppca_bpd))
+        say(try_to_write_report(study), next_step(study.study, session.context.config, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

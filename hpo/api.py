@@ -1,0 +1,164 @@
+"""The Python API: everything that the command line does, as functions. Import the names from `hpo`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import pandas as pd
+
+from hpo.analysis import data_frames, results
+from hpo.analysis.ppca_baseline import ppca_baseline_of
+from hpo.analysis.results import StudyResults
+from hpo.analysis.trial_table import trial_rows
+from hpo.config.schema import StudyConfig
+from hpo.config.study_file import ConfigError, load_config
+from hpo.runs.retrain import Retraining, open_retraining
+from hpo.runs.training_run import RunEvent, RunFinished
+from hpo.storage.database import StudyError
+from hpo.storage.open_study import OpenStudy, open_study
+from hpo.workers.trial_events import TrialEvent
+from hpo.workers.tuning_session import TuningSession, open_tuning_session
+
+__all__ = [
+    "ConfigError",
+    "OpenStudy",
+    "Retraining",
+    "RunFinished",
+    "StudyConfig",
+    "StudyError",
+    "StudyResults",
+    "TuningSession",
+    "epochs_frame",
+    "load_config",
+    "open_retraining",
+    "open_study",
+    "open_tuning_session",
+    "retrain",
+    "study_results",
+    "trials_frame",
+    "tune",
+]
+
+
+def tune(
+    config: StudyConfig,
+    *,
+    trials: int | None = None,
+    timeout_minutes: float | None = None,
+    workers: int = 1,
+    device: str | None = None,
+    from_study: str | None = None,
+    fresh: bool = False,
+    on_event: Callable[[TrialEvent], None] = lambda _: None,
+    on_notice: Callable[[str], None] = lambda _: None,
+) -> OpenStudy:
+    """Search for the best hyperparameters; an existing study of this name is continued.
+
+    Args:
+        config: what to search, see `load_config`.
+        trials: total number of configurations of the study, over all calls; None takes the file's budget.
+        timeout_minutes: minutes of this call; None takes the file's budget.
+        workers: number of processes that share the study. Above 1, the call must stand below
+            `if __name__ == "__main__":`, as for everything that starts processes.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`, in place of the file's.
+        from_study: name of a study whose best values are tried first.
+        fresh: move an existing study aside and start over.
+        on_event: called with every event: a trial starts, reports a score, ends, or a notice.
+        on_notice: called with lines that a user should read before the first trial.
+
+    Returns: the study, for `study_results`, `trials_frame` and `epochs_frame`.
+
+    Raises:
+        UserError: something a user can fix (device, images, study, disk); the study can be continued afterwards.
+
+    Example:
+        >>> study = hpo.tune(hpo.load_config("quick"), trials=4)
+        >>> hpo.study_results(study).best.values["latent_dim"]
+        94
+    """
+    given = {"trials": trials, "timeout_minutes": timeout_minutes}
+    budget = config.budget.model_copy(update={name: value for name, value in given.items() if value is not None})
+    with open_tuning_session(
+        config,
+        budget=budget,
+        workers=workers,
+        device=device,
+        from_study=from_study,
+        fresh=fresh,
+        on_notice=on_notice,
+    ) as session:
+        session.run(session.start_workers(), on_event)
+        return session.opened
+
+
+def study_results(study: OpenStudy) -> StudyResults | None:
+    """Compute what a study has found: best trial, confirmation, comparison with probabilistic PCA.
+
+    Returns: None if no trial has finished yet.
+
+    Example:
+        >>> found = hpo.study_results(hpo.open_study("quick"))
+        >>> found.best.number, round(found.best_bpd, 3)
+        (7, 6.794)
+    """
+    baseline = ppca_baseline_of(study.study, study.paths)
+    return results.study_results(study.study, study.config, baseline.bpd)
+
+
+def trials_frame(study: OpenStudy) -> pd.DataFrame:
+    """Return one row per trial: values, scores, state and times; what a trial does not have is missing.
+
+    Example:
+        >>> hpo.trials_frame(hpo.open_study("quick")).sort_values("val_bpd")[["number", "beta", "val_bpd"]]
+    """
+    return data_frames.trials_frame(trial_rows(study.study, study.config), study.config)
+
+
+def epochs_frame(study: OpenStudy) -> pd.DataFrame:
+    """Return one row per report of a trial: its learning curve with every metric.
+
+    Example:
+        >>> hpo.epochs_frame(hpo.open_study("quick")).pivot(index="epoch", columns="trial", values="val_bpd")
+    """
+    return data_frames.epochs_frame(trial_rows(study.study, study.config), study.study, study.paths)
+
+
+def retrain(
+    config: StudyConfig,
+    *,
+    trial: int | None = None,
+    epochs: int | None = None,
+    device: str | None = None,
+    on_event: Callable[[RunEvent], None] = lambda _: None,
+    on_notice: Callable[[str], None] = lambda _: None,
+) -> RunFinished:
+    """Train the best trial's values at full length, score the test split once, and draw every figure.
+
+    The results lie in `results/<study>/best/`; `model.load_model` opens the `model.pt` there.
+
+    Args:
+        config: the study's configuration; the study must have a finished trial.
+        trial: number of another trial than the best.
+        epochs: length in place of `retrain.epochs`.
+        device: device in place of the file's.
+        on_event: called with the start, with the metrics of every epoch, and with the result.
+        on_notice: called with lines that a user should read first.
+
+    Returns: the metrics as metrics.json holds them, the history by epochs, and notices.
+
+    Raises:
+        StudyError: there is no such study or trial, or the training diverged.
+        UserError: another fault that a user can fix.
+
+    Example:
+        >>> hpo.retrain(hpo.load_config("quick")).metrics["test_bpd"]
+        6.60...
+    """
+    retraining = open_retraining(config, trial=trial, epochs=epochs, device=device, on_notice=on_notice)
+    with contextlib.closing(retraining.events()) as events:
+        for event in events:
+            on_event(event)
+            if isinstance(event, RunFinished):
+                return event
+    raise AssertionError("a retraining ends with RunFinished")

@@ -1,0 +1,41 @@
+"""A study resolved on this machine: device, precision and images, found before anything is written."""
+
+import time
+from dataclasses import dataclass, field
+
+from hpo.config.dataset import load_data
+from hpo.config.schema import StudyConfig
+from model.data.images import ImageData
+from model.device import Runtime, resolve, why_uncompiled
+
+
+@dataclass(frozen=True)
+class PreparedStudy:
+    """A study's configuration with its images on their device; `notices` are lines to print first.
+
+    The minutes of a call count from `started` (on the clock of `time.monotonic()`), when the images had been loaded.
+    """
+
+    config: StudyConfig
+    runtime: Runtime
+    data: ImageData
+    notices: tuple[str, ...]
+    started: float = field(default_factory=time.monotonic)
+
+
+def prepare_machine(config: StudyConfig, device: str | None = None) -> PreparedStudy:
+    """Find the device and load the images of a study.
+
+    Args:
+        config: the study; its name changes if the bundled sample replaces images that could not be downloaded.
+        device: device to use in place of `training.device`.
+
+    Raises: DeviceError, DataError: the device or the images are not available.
+    """
+    training = config.training
+    runtime = resolve(device or training.device, training.precision, training.compile)
+    config, data, notice = load_data(config)
+    notices = [notice] if notice else []
+    if training.compile and (reason := why_uncompiled(runtime.device)):
+        notices.append(f"Note: {reason}.")
+    return PreparedStudy(config, runtime, data.to(runtime.device), tuple(notices))

@@ -1,0 +1,115 @@
+"""Creating and opening the study of one call of `tune`, before any trial runs."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from optuna.study import Study
+
+from hpo.config.machine import PreparedStudy
+from hpo.config.schema import Budget, StudyConfig
+from hpo.search.configurations import configurations_of
+from hpo.search.samplers import make_sampler, startup_trials
+from hpo.search.scheduler import Plan, next_step, reserved_s
+from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_comparable, find_warm_start, warm_start_of
+from hpo.storage import provenance
+from hpo.storage.create_study import create_study
+from hpo.storage.database import StudyError, existing_study
+from hpo.storage.file_locks import hold_lock
+from hpo.storage.fingerprint import check_unchanged, fingerprint, with_defaults_of_old_studies
+from hpo.storage.open_study import open_study
+from hpo.storage.paths import StudyPaths, move_aside
+from hpo.workers.budget_estimate import BudgetEstimate
+
+SCORE = (
+    "val_bpd: the negative ELBO at beta = 1 on the validation split, in bits per dimension, with a calibrated sigma; "
+    "lower is better, and comparable across every beta, latent dimension, learning rate and batch size"
+)
+
+
+@contextmanager
+def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study | None, Path | None]]:
+    """Hold the study's lock; yield (the study, None if it does not exist; the path an old one was moved to, or None).
+
+    Raises: Busy: another process works on the study.
+            StudyError: the study is damaged, or was created with different settings.
+    """
+    paths = StudyPaths.of(prepared.config.name)
+    with hold_lock(paths.lock, str(paths.folder)):
+        moved = _move_aside(paths) if fresh and paths.folder.exists() else None
+        study = existing_study(prepared.config.name, paths)
+        if study is None and (paths.checkpoints.exists() or paths.artifacts.exists()):
+            # Files of a study whose database is gone: a new study must neither use nor remove them.
+            moved = _move_aside(paths)
+        if study is not None:
+            check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
+        yield study, moved
+
+
+def _move_aside(paths: StudyPaths) -> Path | None:
+    with hold_lock(paths.best.lock, str(paths.best.folder)):
+        return move_aside(paths.folder)
+
+
+def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> WarmStart | None:
+    """Return what a new study takes from another one; None for a study that was created with that one's values.
+
+    Raises: StudyError: the study exists and was created without the other one.
+            WarmStartError: the other study has no values to give.
+            ConfigError: there is no such study.
+    """
+    config, other = prepared.config, open_study(from_study)
+    study = None if fresh else existing_study(config.name, StudyPaths.of(config.name))
+    if study is not None:
+        earlier = warm_start_of(study)
+        if earlier is None or earlier.study != other.study.study_name:
+            raise StudyError(
+                f"--from-study {from_study}: this study was created without it; start over with --fresh (make: FRESH=1)"
+            )
+        return None
+    other_fingerprint = with_defaults_of_old_studies(other.study.user_attrs["identity"])
+    comparable = are_comparable(fingerprint(config, prepared.data), other_fingerprint)
+    try:
+        return find_warm_start(config, other.study, other.config, is_comparable=comparable)
+    except WarmStartError as error:
+        raise WarmStartError(f"--from-study {from_study}: {error}") from None
+
+
+def has_work(study: Study, config: StudyConfig, budget: Budget) -> bool:
+    """Return True if a call with this budget and without a time limit would run a trial."""
+    if any(not trial.state.is_finished() for trial in study.get_trials(deepcopy=False)):
+        return True
+    sampler = make_sampler(study, config)
+    step = next_step(configurations_of(study), config, Plan(), budget.trials, math.inf, sampler)
+    return step.what != "leave"
+
+
+def create_prepared_study(
+    prepared: PreparedStudy,
+    estimate: BudgetEstimate,
+    warm_start: WarmStart | None,
+    paths: StudyPaths,
+) -> Study:
+    """Create the study. The number of unguided trials follows from its file's budget alone: it must not depend on
+    how the search is cut into calls.
+    """
+    config = prepared.config
+    reserved = reserved_s([], config, estimate.plan(config.budget, 1))
+    n_startup = startup_trials(estimate.affordable(config, config.budget, reserved))
+    return create_study(config, paths, _attributes(prepared, n_startup, warm_start))
+
+
+def _attributes(prepared: PreparedStudy, n_startup_trials: int, warm_start: WarmStart | None) -> dict[str, Any]:
+    return {
+        "score": SCORE,
+        "startup_trials": n_startup_trials,
+        "precision": prepared.runtime.precision,
+        "data": provenance.data_facts(prepared.data),
+        "versions": provenance.versions(),
+        "git_commit": provenance.git_commit(),
+        **({WARM_START: warm_start.as_attribute()} if warm_start else {}),
+        # Last, as `create_study` requires.
+        "identity": fingerprint(prepared.config, prepared.data),
+    }

@@ -1,4 +1,4 @@
-"""What the machine could do: the model's convolutions alone, and matrix products.
+"""Upper bounds of this machine: the model's convolutions alone, and matrix products.
 
 B batch.
 """

@@ -1,4 +1,4 @@
-"""The machine that is measured."""
+"""Description of the machine that is measured."""
 
 import platform
 from pathlib import Path
@@ -31,7 +31,7 @@ def find_machine(device: str) -> tuple[Runtime, Path]:
 
 
 def describe(runtime: Runtime) -> dict[str, Any]:
-    """What the numbers depend on."""
+    """Facts about the machine that the numbers depend on."""
     import torch
 
     name = torch.cuda.get_device_name(runtime.device) if runtime.device.type == "cuda" else _processor()

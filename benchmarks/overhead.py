@@ -1,4 +1,4 @@
-"""What a search costs beside training, item by item: `python -m benchmarks.overhead [MINUTES]`.
+"""Cost of a search beside training, item by item: `python -m benchmarks.overhead [MINUTES]`.
 
 The real `tune` runs on the default study and the full data, in a folder of its own, its parts under a stopwatch.
 """
@@ -29,7 +29,7 @@ PARTS = {
     "model.training.training_loop.score_validation": "calibration and evaluation",
     "hpo.workers.objective.resume_or_start": "checkpoints",
     "hpo.workers.objective.save_state": "checkpoints",
-    "hpo.workers.objective.remove_unneeded": "checkpoints",
+    "hpo.workers.objective.remove_unneeded_checkpoints": "checkpoints",
     "optuna.study.Study.ask": "sampling",
     "hpo.workers.objective.suggest": "sampling",
     "optuna.trial.Trial.report": "storage",

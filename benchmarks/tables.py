@@ -68,7 +68,7 @@ def throughput(result: dict[str, Any]) -> str:
 
 
 def overhead(result: dict[str, Any]) -> str:
-    """What a search costs beside training, as Markdown."""
+    """Return the cost of a search beside training, as Markdown."""
     rows = [[row["item"], f"{row['seconds']:,.1f}", f"{row['share']:.1%}"] for row in result["rows"]]
     return (
         f"\n## What a search costs beside training: {result['device']}\n\n"

@@ -74,7 +74,7 @@ def main(
 
 @dataclass(frozen=True)
 class Place:
-    """Where everything is measured: on which device, and with the CIFAR-10 of which folder."""
+    """Device and CIFAR-10 folder of all measurements."""
 
     device: str
     root: Path
@@ -130,7 +130,7 @@ def _in_a_process(kind: Kind, batch_size: int, place: Place) -> Measurement:
 
 
 def _side_by_side(batch_size: int, place: Place) -> Measurement:
-    """What all loops do together, each timed on its own; the last one's first step, the memory of all of them."""
+    """Time all loops side by side, each on its own; also the first step of the last one, and the memory of all."""
     import torch
 
     n_processes = torch.get_num_threads() if place.device == "cpu" else N_ON_A_GPU

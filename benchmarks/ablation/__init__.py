@@ -1,1 +1,1 @@
-"""What makes the model better at equal time: one change after another, measured on the full training set."""
+"""Ablation of the model at equal time: one change after another, measured on the full training set."""

@@ -47,7 +47,7 @@ class Measured:
 
     @property
     def seconds(self) -> float:
-        """Of training alone, on all threads."""
+        """Seconds of training alone, on all threads."""
         return self.curve[-1][0] / self.images_per_second
 
 
@@ -83,7 +83,7 @@ def _measured(row: Row, runs: list[dict[str, Any]], speeds: list[dict[str, Any]]
 
 
 def table(rows: Sequence[Measured]) -> str:
-    """As Markdown."""
+    """Return the table as Markdown."""
     return "\n".join([_HEADER, *map(_line, rows)])
 
 

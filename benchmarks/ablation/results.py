@@ -1,4 +1,4 @@
-"""Where the ablation's results lie."""
+"""Folder of the ablation's results."""
 
 from benchmarks.tables import RESULTS
 

@@ -1,4 +1,4 @@
-"""The rows of the ablation: what each of them changes, and why it is there."""
+"""Rows of the ablation: the change of each row and the reason for it."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -38,7 +38,7 @@ class Row:
 
     @property
     def config(self) -> TrainConfig:
-        """How it is trained, but for the seed."""
+        """Training configuration of the row, except its seed."""
         return TrainConfig(**{**BASE.__dict__, **self.settings})
 
     @property

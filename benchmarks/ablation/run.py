@@ -49,7 +49,7 @@ def _train_all(jobs: list[str], workers: int, root: Path) -> None:
     while waiting or running:
         while waiting and len(running) < workers:
             name, _, seed = waiting.pop(0).partition("\t")
-            command = [sys.executable, "-m", "benchmarks.ablation.one", "train", name, seed, str(root)]
+            command = [sys.executable, "-m", "benchmarks.ablation.train_row", "train", name, seed, str(root)]
             process = subprocess.Popen(command, env=environment)
             running[process.pid] = process
         pid, status = os.wait()
@@ -71,7 +71,7 @@ def _time_all(names: list[str], runtime: Runtime, root: Path) -> None:
 
 
 def _speed_of(name: str, root: Path) -> float:
-    command = [sys.executable, "-m", "benchmarks.ablation.one", "speed", name, "0", str(root)]
+    command = [sys.executable, "-m", "benchmarks.ablation.train_row", "speed", name, "0", str(root)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout)["images_per_second"])
 

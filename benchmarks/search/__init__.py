@@ -1,1 +1,1 @@
-"""The proof of the search: a table of real learning curves, and searches replayed on it."""
+"""Benchmark of the search: a table of real learning curves, and searches replayed on it."""

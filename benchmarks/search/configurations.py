@@ -22,7 +22,7 @@ class Configuration:
 
     @property
     def diverged(self) -> bool:
-        """Whether any run did."""
+        """True if a run of this configuration diverged."""
         return len(self.curves_RE) == 0
 
     @property
@@ -40,7 +40,7 @@ def by_configuration(curves: Sequence[Curve]) -> list[Configuration]:
 
 
 def features(values: Values) -> Array:
-    """Where a configuration lies, shape (F,): every value is a positive number and counts by its logarithm.
+    """Return a configuration's features, shape (F,): the logarithms of its values, which are all positive.
 
     The learning rate does by its ratio to the root of the batch size, with which the best one grows (Malladi et al.
     2022): a Gaussian process with a length scale a feature sees no slanting valley by itself.

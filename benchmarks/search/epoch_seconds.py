@@ -1,4 +1,4 @@
-"""How long an epoch of any configuration takes."""
+"""Model of the seconds that an epoch of any configuration takes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SECONDS = RESULTS / "search_seconds.jsonl"
 
 @dataclass(frozen=True)
 class Timing:
-    """What one epoch of this size took on one core, evaluation included."""
+    """Seconds of one epoch of this size on one core, evaluation included."""
 
     batch_size: int
     latent_dim: int
@@ -25,7 +25,7 @@ class Timing:
 
 
 def read_timings(path: Path = SECONDS) -> list[Timing]:
-    """All that were taken."""
+    """Return all timings."""
     return [Timing(line["batch_size"], line["latent_dim"], line["seconds"]) for line in read(path)]
 
 
@@ -38,7 +38,7 @@ class EpochSeconds:
 
     @classmethod
     def fit(cls, timings: Sequence[Timing]) -> "EpochSeconds":
-        """By Huber's regression: one timing that was disturbed has little weight."""
+        """Fit by Huber's regression, in which a disturbed timing has little weight."""
         sizes = sorted({timing.batch_size for timing in timings})
         log_seconds = np.log([timing.seconds for timing in timings])
         design = np.array([_row(timing.latent_dim, timing.batch_size, sizes) for timing in timings])

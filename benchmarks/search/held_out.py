@@ -1,4 +1,4 @@
-"""How far the surrogate is off where it has not looked: cross-validation over configurations.
+"""Error of the surrogate on configurations that it was not fitted to: cross-validation.
 
 Legend: N configurations, E epochs.
 """

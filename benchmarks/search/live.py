@@ -23,7 +23,7 @@ from benchmarks.machine import describe, find_machine
 from benchmarks.search.live_pairs import LIVE, read_live
 from benchmarks.search.table import STUDY
 from hpo.config.study_file import find_config
-from hpo.storage.database import storage
+from hpo.storage.database import open_storage
 from hpo.storage.paths import StudyPaths
 
 N_PAIRS = 3
@@ -67,7 +67,7 @@ def _begin(place: Path, method: str, pair: int, minutes: float, root: Path) -> s
 
 def _ends(place: Path, method: str, started: float) -> list[tuple[float, float]]:
     paths = StudyPaths(place / "results" / method)
-    study = optuna.load_study(study_name=method, storage=storage(paths))
+    study = optuna.load_study(study_name=method, storage=open_storage(paths))
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return sorted((round(_ended(trial) - started, 1), round(trial.values[0], 5)) for trial in finished)
 

@@ -1,4 +1,4 @@
-"""What searches found that ran side by side for real: as a figure and a table."""
+"""Results of searches that really ran side by side, as a figure and a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Search:
 
     @property
     def best(self) -> list[tuple[float, float]]:
-        """Where its best val_bpd changed: minutes and score."""
+        """Changes of its best val_bpd: minutes and score."""
         changes: list[tuple[float, float]] = []
         for at_s, val_bpd in self.ends:
             if not changes or val_bpd < changes[-1][1]:
@@ -38,7 +38,7 @@ class Search:
 
 
 def read_live(path: Path = LIVE) -> list[Search]:
-    """All that have run."""
+    """Return all live searches."""
     return [
         Search(line["pair"], line["method"], line["minutes"], [(at, score) for at, score in line["ends"]])
         for line in read(path)
@@ -61,7 +61,7 @@ def draw_live(searches: Sequence[Search], path: Path) -> None:
 
 
 def told(searches: Sequence[Search]) -> str:
-    """As a section of the page."""
+    """Return the section of the page."""
     lines = "".join(f"| {' | '.join(row)} |\n" for row in rows(searches))
     return f"""## For real
 

@@ -1,4 +1,4 @@
-"""The searches that are compared, each from Optuna's own parts with their defaults."""
+"""Searches that are compared, each built from Optuna's own parts with their defaults."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _OPTUNA = "benchmarks.search.optuna_search"
 
 @dataclass(frozen=True)
 class Method:
-    """How a search is made from a seed and the space, and what it is, in a line.
+    """Factory of a search from a seed and the space, and a description in one line.
 
     `make` is a function of a module's top level, or a class: other processes import it. `sources`: the modules that
     decide what it does, apart from `make` itself; where one of them changes, it is run anew. `speed`: so many workers

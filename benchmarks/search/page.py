@@ -26,7 +26,7 @@ Traces = Mapping[str, Sequence[Trace]]
 
 @dataclass(frozen=True)
 class Results:
-    """All that is told; `traces` by number of workers and method, `unseen` of one worker in other repetitions."""
+    """All results; `traces` by number of workers and method, `unseen` of one worker in other repetitions."""
 
     curves: Sequence[Curve]
     surrogate: Surrogate
@@ -36,7 +36,7 @@ class Results:
     unseen: Traces = field(default_factory=dict)
 
     def to_target(self, n_workers: int) -> dict[str, Array]:
-        """Of each method, time in full-length trainings; where it was not reached, the limit shared by the workers."""
+        """Time of each method in full-length trainings; where it was not reached, the limit shared by the workers."""
         limit = LIMIT / n_workers
         return {name: to_target(some, self.unit_s, limit) for name, some in self.traces[n_workers].items()}
 
@@ -56,7 +56,7 @@ def write(results: Results, results_folder: Path = RESULTS, page: Path = FOLDER 
 
 
 def numbers(results: Results) -> dict[str, object]:
-    """As search.json has them."""
+    """Return the numbers as search.json holds them."""
     return {
         "n_configurations": _n_configurations(results.curves),
         "n_epochs": N_EPOCHS,

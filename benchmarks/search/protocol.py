@@ -1,4 +1,4 @@
-"""What a search is to the simulator, and the simulator to a search."""
+"""Interfaces between a search and the simulator."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -28,17 +28,17 @@ class Search(Protocol):
     """Decides what is trained. One process asks for all workers: calls never overlap."""
 
     def next(self) -> Job | None:
-        """What a free worker does. None: nothing now; asked again once something was reported."""
+        """Return the next job of a free worker; None if there is none until something has been reported."""
 
     def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
         """Hear an epoch's score, from 1 on. True: stop here, pruned or paused; after the last it ends anyway."""
 
     def incumbent(self) -> Values | None:
-        """The values it would hand out now; None before any full-length run."""
+        """Values that the search would return now; None before any full-length run."""
 
 
 class Objective(Protocol):
-    """What stands for training."""
+    """Substitute for training."""
 
     @property
     def target(self) -> float:
@@ -48,7 +48,7 @@ class Objective(Protocol):
         """val_bpd after each epoch of a run, shape (N_EPOCHS,); the same for the same arguments."""
 
     def seconds(self, values: Values) -> float:
-        """What one epoch takes."""
+        """Seconds of one epoch."""
 
     def final(self, values: Values) -> float:
         """The true score: val_bpd after the last epoch, without noise."""

@@ -53,7 +53,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Ground:
-    """The searches and what they are run on; `table` is the digest of what the surrogate was fitted to."""
+    """Searches and the surrogate that they run on; `table` is the digest of what the surrogate was fitted to."""
 
     surrogate: Surrogate
     space: Space
@@ -64,7 +64,7 @@ class Ground:
     def of(
         cls, curves: Sequence[Curve], timings: Sequence[Timing], space: Space, methods: Mapping[str, Method]
     ) -> "Ground":
-        """With the surrogate of these curves."""
+        """Build from the surrogate of these curves."""
         told = [[one.__dict__ for one in of_kind] for of_kind in (curves, timings)]
         return cls(Surrogate.fit(curves, timings), space, methods, _digest(json.dumps(told)))
 
@@ -121,7 +121,7 @@ def quiet() -> None:
 
 
 def _keys(tasks: Iterable[Task], ground: Ground) -> dict[Task, str]:
-    """What a result depends on, as a digest: table, space, programs, Optuna's version, budget and repetition."""
+    """Digest of what a result depends on: table, space, programs, Optuna's version, budget and repetition."""
     shared = _digest(ground.table, repr(ground.space), optuna.__version__, repr((LIMIT, HORIZON)), *_programs(_SHARED))
     methods = {
         name: _digest(shared, repr(method.speed), *_programs(method.sources), _program(method.make))

@@ -15,7 +15,7 @@ from benchmarks.search.protocol import Job, Objective, Search, Values
 
 @dataclass(frozen=True)
 class Budget:
-    """When a simulation ends, by compute in seconds: at the limit, or earlier once the target was reached.
+    """End of a simulation, by compute in seconds: at the limit, or earlier once the target was reached.
 
     It goes on to `horizon_s` in any case, so that regrets up to there are comparable.
     """
@@ -39,7 +39,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Trace:
-    """Every change of what a search would hand out, and where the simulation ended."""
+    """Changes of the values that a search would return, and the end of the simulation."""
 
     points: tuple[Point, ...]
     elapsed_s: float
@@ -47,7 +47,7 @@ class Trace:
 
     @property
     def reached(self) -> Point | None:
-        """Where the target was reached first; None where it never was."""
+        """Time at which the target was reached first; None if never."""
         return next((point for point in self.points if point.above_target <= 0), None)
 
 
@@ -96,7 +96,7 @@ class _Simulation:
     incumbent: Values | None = None
 
     def over(self, budget: Budget) -> bool:
-        """Whether the budget says so."""
+        """Return True if the budget is spent."""
         reached = any(point.above_target <= 0 for point in self.points)
         return self.compute_s >= (min(budget.limit_s, budget.horizon_s) if reached else budget.limit_s)
 

@@ -97,7 +97,7 @@ class _Up(torch.autograd.Function):
 
 
 class _SquaredErrors(torch.autograd.Function):
-    """Of images (M, B, 32, 32, 3) and outputs, clamped, each image's sum, (M, B). The gradient passes the clamp."""
+    """Squared error of images (M, B, 32, 32, 3) and clamped outputs, per image, (M, B). Gradients pass the clamp."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, output: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ def _through_silu(gradient: Tensor, x: Tensor) -> Tensor:
 
 
 def _seen(images: Tensor, size: int, stride: int, active: bool) -> Tensor:
-    """What windows of `size` pixels see of (M, B, H, W, C) and a border of zeros, as rows (M, windows, size² C)."""
+    """Patches of `size` pixels of (M, B, H, W, C) with a border of zeros, as rows (M, windows, size² C)."""
     return _call(_windows, images.flatten(0, 1), size, stride, active).view(len(images), -1, size**2 * images.shape[4])
 
 

@@ -1,4 +1,4 @@
-"""What the repetitions say: time to the target, regrets, and ratios with their uncertainty.
+"""Statistics of the repetitions: time to the target, regrets, and ratios with their uncertainty.
 
 Legend: R repetitions, T times.
 """
@@ -46,12 +46,12 @@ def regrets(traces: Sequence[Trace], times: Sequence[float], unit_s: float) -> A
 
 
 def quartiles(samples: Array) -> Array:
-    """Of the first axis: shape (3, ...). Members of the sample, since no mean of it and infinity exists."""
+    """Quartiles over the first axis: shape (3, ...). Members of the sample, since no mean of it and infinity exists."""
     return np.asarray(np.quantile(samples, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf"))
 
 
 def ratio_of_medians(theirs_R: Array, ours_R: Array) -> Interval:
-    """With the percentile bootstrap: both sides drawn again independently (Efron and Tibshirani 1993, chapter 13)."""
+    """Ratio of medians, percentile bootstrap, sides resampled independently (Efron and Tibshirani 1993, chapter 13)."""
     generator = np.random.default_rng(0)
     medians = [np.median(generator.choice(side, (_RESAMPLES, len(side))), axis=1) for side in (theirs_R, ours_R)]
     low, high = np.quantile(medians[0] / medians[1], [0.025, 0.975])

@@ -1,4 +1,4 @@
-"""A surrogate of the table: what any configuration's training would score, and how long it would take.
+"""Surrogate of the table: scores and seconds of any configuration's training.
 
 Legend: E epochs.
 """
@@ -73,7 +73,7 @@ class Surrogate:
         return self.mean(values) + self.noise.path(self.repetition, values, seed)
 
     def seconds(self, values: Values) -> float:
-        """Of one core, for one epoch with its evaluation."""
+        """Seconds of one core for one epoch with its evaluation."""
         return self.epoch_seconds(values)
 
     def final(self, values: Values) -> float:

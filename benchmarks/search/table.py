@@ -51,7 +51,7 @@ def read_table(path: Path = TABLE) -> list[Curve]:
 
 
 def space() -> dict[str, BaseDistribution]:
-    """What is searched, as Optuna's samplers take it."""
+    """Return the search space as Optuna's samplers take it."""
     return distributions(read_config(find_config(STUDY)).hyperparameters)
 
 
@@ -62,7 +62,7 @@ def configuration(index: int) -> dict[str, Any]:
 
 
 def train_config(index: int, seed: int) -> TrainConfig:
-    """How it is trained; no two runs share their random numbers."""
+    """Return the training configuration; no two runs share their random numbers."""
     study = read_config(find_config(STUDY))
     values = study.hyperparameters.fixed() | configuration(index)
     return TrainConfig(**values, epochs=N_EPOCHS, seed=10 * index + seed, **study.model.model_dump())

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from benchmarks.ablation import page, results, variants
-from benchmarks.ablation.one import begin, mixture_gap, train_row
+from benchmarks.ablation.train_row import begin, mixture_gap, train_row
 from benchmarks.ablation.rows import BASE, CHANGES, ROWS, WAY, Row
 from benchmarks.jsonl import append, read
 from benchmarks.tables import FOLDER
@@ -96,7 +96,7 @@ def test_the_rates_weight_rises_from_nothing(
             yield metrics
             seen.append((metrics.epoch, state.config.beta))
 
-    monkeypatch.setattr("benchmarks.ablation.one.train", watched)
+    monkeypatch.setattr("benchmarks.ablation.train_row.train", watched)
     result = train_row(replace(row, settings=SMALL), 0, data, runtime)
     assert seen[0] == (0.0, 0.0) and seen[5] == (0.5, 0.5) and seen[-1] == (2.0, 1.0)
     assert [report["epoch"] for report in result["reports"]] == [1.0, 2.0]

@@ -1,4 +1,4 @@
-"""One row in a process of its own: `python -m benchmarks.ablation.one train|speed ROW SEED ROOT`."""
+"""One row in a process of its own: `python -m benchmarks.ablation.train_row train|speed ROW SEED ROOT`."""
 
 import json
 import sys
@@ -94,7 +94,7 @@ class _Average:
 
 
 def mixture_gap(state: TrainState, data: ImageData) -> float:
-    """How far codes are from the prior: nats an image that a mixture of ten Gaussians in its place would save.
+    """Distance of the codes from the prior: nats per image that a mixture of ten Gaussians in its place would save.
 
     The mixture is fitted to one code of each training image, and takes codes of the validation images. 0 where the
     codes follow the prior; the rate would fall by so much, and draws from the mixture look so much more like images.

@@ -1,4 +1,4 @@
-"""Write aside, then rename: no reader ever sees half a file."""
+"""Atomic file writing: write to a temporary file, then rename it, so that no reader sees half a file."""
 
 import os
 from collections.abc import Iterator
@@ -8,10 +8,12 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it over `path` when the block succeeds.
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds.
 
-    The suffix stays the same, since image and video writers choose their format by it.
-    On any error the temporary file is removed and what stood at `path` is untouched.
+    The temporary path has the same suffix, since image and video writers choose their format by it. After an error the
+    temporary file is removed and a file at `path` is unchanged.
+
+    Raises: OSError: the file cannot be written; the error names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -22,20 +24,20 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None or error.filename is not None:
             raise
-        # A write that fails does not say to which file.
+        # The error of a failed write does not name the file.
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what processes that were killed had written aside, to be renamed over `path`; nobody may be writing it."""
+    """Remove temporary files of `path` that killed processes left; no process may be writing `path` now."""
     for temporary in path.parent.glob(f".{path.stem}.*{path.suffix}"):
         temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, atomically."""
+    """Write `text` to `path` as UTF-8, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The machine a run meets: device, precision, compilation, seeds."""
+"""Device of a run: CPU or GPU, precision, compilation, memory, and seeded generators."""
 
 import ctypes
 import gc
@@ -16,9 +16,9 @@ import torch
 
 from model.errors import DeviceError
 
-# In errors of PyTorch's CPU allocator, of MPS, and of the CUDA libraries.
-_ALLOCATION_FAILED = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")
-# From glibc's malloc.h. An older one refuses a larger threshold for a mapping of its own.
+# Texts in the errors of PyTorch's CPU allocator, of MPS, and of the CUDA libraries.
+_OUT_OF_MEMORY_TEXTS = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")
+# Option numbers from glibc's malloc.h. Older versions refuse a larger threshold for separate mappings.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MAPPED_BYTES, _KEPT_BYTES = 2**25, 2**30
 Precision = Literal["float32", "bfloat16"]
@@ -26,47 +26,53 @@ Precision = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how a model runs."""
+    """Device, precision and compilation of a model."""
 
     device: torch.device
     precision: Precision
     compiled: bool = False
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context in which a forward pass takes this precision."""
+        """Return the context in which a forward pass uses this precision."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def describe(self) -> str:
-        """One phrase for people: `CPU, bfloat16`, or `NVIDIA H100, bfloat16, compiled`."""
+        """Describe the runtime in one phrase: `CPU, bfloat16`, or `NVIDIA H100, bfloat16, compiled`."""
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper()
         return f"{name}, {self.precision}{', compiled' if self.compiled else ''}"
 
 
 def resolve(device: str = "auto", precision: str = "auto", compile_trunks: bool = False) -> Runtime:
-    """Turn what was asked for into what this machine has, and prepare the process for it.
+    """Choose device, precision and compilation on this machine, and prepare the process for training.
 
-    Raises: DeviceError: the device is unknown or absent, or has no bfloat16 where it was asked for by name.
+    Args:
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `auto` prefers CUDA, then MPS.
+        precision: `auto`, `float32` or `bfloat16`; `auto` takes bfloat16 where the device computes in it natively.
+        compile_trunks: compile the convolutional trunks where that is possible; see `why_uncompiled`.
+
+    Raises: DeviceError: the name is not a device's, this machine has no such device, or the device has no bfloat16.
     """
-    chosen = _resolve_device(device)
+    torch_device = _resolve_device(device)
     prepare_process()
-    return Runtime(chosen, _resolve_precision(precision, chosen), compile_trunks and why_uncompiled(chosen) is None)
+    compiled = compile_trunks and why_uncompiled(torch_device) is None
+    return Runtime(torch_device, _resolve_precision(precision, torch_device), compiled)
 
 
 def prepare_process() -> None:
-    """Set what every process that trains needs: repeatable kernels, and memory that is kept from step to step."""
+    """Configure a process that trains: repeatable GPU kernels, and memory that is reused from step to step."""
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-    # Else each of its pages would be zeroed again at every step. Other C libraries than glibc have no such function.
+    # Otherwise the system would zero each page of a large tensor again at every step. Only glibc has this function.
     set_option = _from_c_library("mallopt")
     if set_option is not None and set_option(_M_MMAP_THRESHOLD, _MAPPED_BYTES):
         set_option(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def why_uncompiled(device: torch.device) -> str | None:
-    """Why a model is left uncompiled on this device, and the remedy where there is one; None where it is compiled."""
+    """Return the reason why a model is not compiled on this device, with a remedy if any; None if it is compiled."""
     if device.type != "cuda":
         return f"compilation is for CUDA; on {device.type} the model runs uncompiled"
-    # Only the launchers of the kernels are compiled here, in C.
+    # The compiler builds only the launchers of the kernels, in C.
     if not any(map(shutil.which, ("cc", "gcc", "clang"))):
         return "no C compiler was found (Debian, Ubuntu: sudo apt install gcc), so the model runs uncompiled"
     if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
@@ -75,20 +81,20 @@ def why_uncompiled(device: torch.device) -> str | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed: Python's own error, CUDA's, or one that only its text tells."""
+    """Return True for a failed allocation: Python's error, CUDA's, or a RuntimeError known by its text."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATION_FAILED)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY_TEXTS)
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what was launched on a GPU."""
+    """Wait until a GPU has finished all work that was launched on it; do nothing on a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def release_memory(device: torch.device) -> None:
-    """Give back what a model that is gone has left behind, so that others can have it."""
+    """Return the memory of deleted models to the device and to the system, for other processes."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -97,15 +103,15 @@ def release_memory(device: torch.device) -> None:
 
 
 def seeded_generator(*seeds: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator for a tuple of seeds: different tuples of one length give unrelated streams."""
+    """Create a generator from a tuple of seeds: different tuples of the same length give independent streams."""
     import numpy as np
 
-    words = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
-    return torch.Generator(device).manual_seed(int(words[0]) >> 1)
+    state = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
+    return torch.Generator(device).manual_seed(int(state[0]) >> 1)
 
 
 def _from_c_library(name: str) -> Callable[..., int] | None:
-    """A function of the C library, or None where it has no such one."""
+    """Return a function of the C library, or None if it has no function of this name."""
     return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None
 
 
@@ -117,11 +123,11 @@ def _resolve_device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
-            f"device: {name} was asked for, but PyTorch sees {torch.cuda.device_count()} CUDA GPUs here; "
+            f"device: {name} was requested, but PyTorch sees {torch.cuda.device_count()} CUDA GPUs here; "
             "use --device auto or cpu (make: DEVICE=cpu)"
         )
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("device: mps was asked for, but this machine has none; use --device auto or cpu")
+        raise DeviceError("device: mps was requested, but this machine has none; use --device auto or cpu")
     return device
 
 
@@ -146,6 +152,6 @@ def _has_native_bfloat16(device: torch.device) -> bool:
     if device.type != "cpu":
         return False
     cpuinfo = Path("/proc/cpuinfo")
-    words = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
+    flags = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
     # x86 lists avx512_bf16 or amx_bf16, 64-bit Arm lists bf16.
-    return not words.isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})
+    return not flags.isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})

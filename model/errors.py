@@ -1,17 +1,17 @@
-"""Faults that the person at the keyboard can mend."""
+"""Errors that a user can cause and fix."""
 
 
 class UserError(ValueError):
-    """The text is the whole message: what is wrong, where, and the remedy."""
+    """Error whose text is the complete message for the user: the problem, where it is, and the remedy."""
 
 
 class DataError(UserError):
-    """The images named are absent, unreadable or too few."""
+    """Error for images that are missing, unreadable or too few."""
 
 
 class DownloadError(DataError):
-    """CIFAR-10 could not be fetched from the internet."""
+    """Error for a download of CIFAR-10 that failed."""
 
 
 class DeviceError(UserError):
-    """The device or precision asked for is not to be had on this machine."""
+    """Error for a device or precision that this machine does not have."""

@@ -1,4 +1,4 @@
-"""The bundled sample of CIFAR-10: sheets of tiles in lossless WebP and an index of their labels."""
+"""Bundled sample of CIFAR-10: sheets of tiles in lossless WebP, and an index with their labels."""
 
 import csv
 import hashlib
@@ -14,17 +14,6 @@ from model.data.images import ImageData
 from model.data.splits import DATA_FOLDER, labelled_images, with_validation_split
 from model.errors import DataError
 
-
-def load_sample() -> ImageData:
-    """The bundled sample: 4,500 / 500 / 1,000 images of CIFAR-10.
-
-    Raises: DataError: its files are missing or damaged.
-    """
-    sample = read_sample(DATA_FOLDER / "sample")
-    training, testing = (labelled_images(*sample.splits[name]) for name in ("train", "test"))
-    return with_validation_split("sample", sample.class_names, training, testing)
-
-
 _REMEDY = "restore the folder (git checkout -- data/sample)"
 
 
@@ -36,30 +25,47 @@ class Sample:
     splits: dict[str, tuple[Any, Any]]
 
 
-def read_sample(folder: Path) -> Sample:
-    """Read and verify the sample.
+def load_sample() -> ImageData:
+    """Load the bundled sample: 4,500 training, 500 validation and 1,000 test images of CIFAR-10. Needs no download.
 
-    Raises: DataError: a file is missing, or the pixels are not those that were drawn.
+    Returns: the three splits, each with equally many images of every class.
+
+    Raises: DataError: a file of the sample is missing or damaged.
+
+    Example:
+        >>> data = model.load_sample()
+        >>> len(data.train), len(data.validation), len(data.test)
+        (4500, 500, 1000)
+    """
+    sample = read_sample(DATA_FOLDER / "sample")
+    training, testing = (labelled_images(*sample.splits[name]) for name in ("train", "test"))
+    return with_validation_split("sample", sample.class_names, training, testing)
+
+
+def read_sample(folder: Path) -> Sample:
+    """Read the sample in `folder` and verify its checksums.
+
+    Raises: DataError: a file is missing, or the labels or pixels differ from the original ones.
     """
     try:
-        facts = json.loads((folder / "sample.json").read_text())
+        metadata = json.loads((folder / "sample.json").read_text())
         with (folder / "index.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-        sheets = {name: _tiles(folder / name, facts["tile_px"]) for name in {row["sheet"] for row in rows}}
-        splits = {name: _split(name, rows, sheets) for name in facts["sha256"]}
+        sheets = {name: _tiles(folder / name, metadata["tile_px"]) for name in {row["sheet"] for row in rows}}
+        splits = {name: _split(name, rows, sheets) for name in metadata["sha256"]}
     except (OSError, KeyError, ValueError, IndexError, SyntaxError, TypeError) as error:
         raise DataError(f"{folder}: the bundled sample cannot be read ({error}); {_REMEDY}") from error
     index_digest = hashlib.sha256((folder / "index.csv").read_bytes()).hexdigest()
-    if index_digest != facts["index_sha256"]:
-        raise DataError(f"{folder}: index.csv is not the one that was written; {_REMEDY}")
+    if index_digest != metadata["index_sha256"]:
+        raise DataError(f"{folder}: index.csv differs from the original one; {_REMEDY}")
     for name, (pixels, _) in splits.items():
-        if hashlib.sha256(pixels.tobytes()).hexdigest() != facts["sha256"][name]:
-            raise DataError(f"{folder}: the {name} images are not those that were drawn; {_REMEDY}")
-    return Sample(tuple(facts["classes"]), splits)
+        if hashlib.sha256(pixels.tobytes()).hexdigest() != metadata["sha256"][name]:
+            raise DataError(f"{folder}: the {name} images differ from the original ones; {_REMEDY}")
+    return Sample(tuple(metadata["classes"]), splits)
 
 
 def _tiles(path: Path, size: int) -> Any:
-    """Cut a sheet into its tiles, row by row: (N, size, size, 3)."""
+    """Cut a sheet into its tiles, row by row, shape (N, size, size, 3)."""
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet.convert("RGB"))
     n_rows, n_columns = pixels.shape[0] // size, pixels.shape[1] // size
@@ -68,6 +74,7 @@ def _tiles(path: Path, size: int) -> Any:
 
 
 def _split(name: str, rows: list[dict[str, str]], sheets: dict[str, Any]) -> tuple[Any, Any]:
+    """Collect the pixels and labels of one split in the order of the index."""
     members = [row for row in rows if row["split"] == name]
     pixels = np.stack([sheets[row["sheet"]][int(row["tile"])] for row in members])
     return pixels, np.array([int(row["label"]) for row in members], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""A folder of images, read as 32x32 RGB."""
+"""Image folders: a user's own images, read as 32x32 RGB."""
 
 from pathlib import Path
 from typing import Any
@@ -10,32 +10,41 @@ from model.data.images import ImageData
 from model.data.splits import VALIDATION_SHARE, assemble, labelled_images, split_evenly
 from model.errors import DataError
 
-
-def load_folder(root: Path) -> ImageData:
-    """A folder of images, class subfolders or flat, resized and cropped to 32x32 RGB, split 80 / 10 / 10.
-
-    Raises: DataError: the folder is absent, holds too few images, or one of them is corrupt.
-    """
-    pixels, labels, class_names = read_folder(root)
-    everything = labelled_images(pixels, labels)
-    rest, testing = split_evenly(everything, VALIDATION_SHARE)
-    training, validation = split_evenly(rest, VALIDATION_SHARE / (1 - VALIDATION_SHARE))
-    return assemble("folder", class_names, training, validation, testing)
-
-
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-# Below this, a tenth for validation and a tenth for testing are too few to score anything.
+# With fewer images, a tenth for validation and a tenth for testing are too few for a score.
 MIN_IMAGES = 100
 SIZE = (32, 32)
 
 
+def load_folder(root: str | Path) -> ImageData:
+    """Load a folder of images, resized and cropped to 32x32 RGB, split 80 / 10 / 10 within every class.
+
+    Args:
+        root: folder of at least 100 images. Its first level of subfolders names the classes; without subfolders all
+            images belong to one class.
+
+    Returns: the three splits.
+
+    Raises: DataError: the folder does not exist, holds too few images, or holds corrupt ones.
+
+    Example:
+        >>> data = model.load_folder("my_images")
+        >>> data.class_names
+        ('cats', 'dogs')
+    """
+    pixels, labels, class_names = read_folder(Path(root))
+    rest, testing = split_evenly(labelled_images(pixels, labels), VALIDATION_SHARE)
+    training, validation = split_evenly(rest, VALIDATION_SHARE / (1 - VALIDATION_SHARE))
+    return assemble("folder", class_names, training, validation, testing)
+
+
 def read_folder(root: Path) -> tuple[Any, Any, tuple[str, ...]]:
-    """Return pixels (N, 32, 32, 3) uint8, labels (N,) int64 and class names.
+    """Read a folder's images; return pixels (N, 32, 32, 3) uint8, labels (N,) int64 and class names.
 
-    The first level of subfolders names the classes; without subfolders all images are of one class. Each image is
-    turned upright by its EXIF tag, resized so that it covers the square, and cropped at the centre.
+    Each image is turned upright by its EXIF tag, resized to cover the square, and cropped at the centre. Hidden files
+    and files without an image's suffix are ignored.
 
-    Raises: DataError: no such folder, fewer than MIN_IMAGES images, or corrupt ones (all of them named).
+    Raises: DataError: no such folder, fewer than MIN_IMAGES images, or corrupt ones (the message names the first five).
     """
     if not root.is_dir():
         raise DataError(f"data.root: {root} is not a folder; name one that holds images")
@@ -61,6 +70,10 @@ def _class_of(relative: Path) -> str:
 
 
 def _read_all(paths: list[Path]) -> Any:
+    """Read all images, shape (N, 32, 32, 3).
+
+    Raises: DataError: naming the corrupt ones, after all have been read.
+    """
     pixels = np.empty((len(paths), *SIZE, 3), dtype=np.uint8)
     corrupt: list[str] = []
     for index, path in enumerate(paths):
@@ -70,14 +83,15 @@ def _read_all(paths: list[Path]) -> Any:
             corrupt.append(f"{path} ({error})")
     if corrupt:
         more = f" and {len(corrupt) - 5} more" if len(corrupt) > 5 else ""
-        raise DataError(f"cannot be read as images: {'; '.join(corrupt[:5])}{more}; mend or remove them")
+        raise DataError(f"cannot be read as images: {'; '.join(corrupt[:5])}{more}; fix or remove them")
     return pixels
 
 
 def _read_image(path: Path) -> Any:
+    """Read one image as 32x32 RGB, shape (32, 32, 3)."""
     with Image.open(path) as image:
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I"):
-            # 16 bits a pixel: scaled, where convert() would clip at 255.
+            # 16 bits per pixel: scale them, since convert() would clip at 255.
             upright = Image.fromarray((np.asarray(upright, dtype=np.int64).clip(0, 65535) // 257).astype(np.uint8))
         return np.asarray(ImageOps.fit(upright.convert("RGB"), SIZE, Image.Resampling.LANCZOS))

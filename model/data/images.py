@@ -1,11 +1,13 @@
-"""Images as uint8 tensors: CIFAR-10, the bundled sample, or a folder of one's own; and the splits.
+"""Images in memory: labelled splits as uint8 tensors, and their conversion to floats and to arrays.
 
 N images, C channels, H W pixels.
 """
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.config import Source
@@ -21,10 +23,29 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """Images as an array (N, 32, 32, 3), as the methods of `TrainedModel` take them."""
+        return as_pixels(self.images)
+
 
 @dataclass(frozen=True)
 class ImageData:
-    """Three splits and where they came from. `digest` changes with any pixel."""
+    """Training, validation and test split of a data set.
+
+    Attributes:
+        source: `cifar10`, `sample` or `folder`.
+        class_names: names by label.
+        train: training images.
+        validation: validation images.
+        test: test images.
+        digest: SHA-256 of all pixels: two data sets with the same digest have the same images in the same order.
+
+    Example:
+        >>> data = model.load_sample()
+        >>> data.validation.pixels.shape
+        (500, 32, 32, 3)
+    """
 
     source: Source
     class_names: tuple[str, ...]
@@ -34,7 +55,7 @@ class ImageData:
     digest: str
 
     def to(self, device: torch.device) -> "ImageData":
-        """The same data with its images on `device`."""
+        """Return the same data with its images on `device`; the labels stay on the CPU."""
         moved = {
             name: replace(split, images=split.images.to(device))
             for name, split in (("train", self.train), ("validation", self.validation), ("test", self.test))
@@ -43,5 +64,10 @@ class ImageData:
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """uint8 pixels as float32 in [0, 1]."""
+    """Convert uint8 pixels to float32 in [0, 1]."""
     return images.float().div_(255)
+
+
+def as_pixels(images: Tensor) -> NDArray[np.uint8]:
+    """Convert images, uint8 (N, 3, H, W) on any device, to an array (N, H, W, 3)."""
+    return np.ascontiguousarray(images.cpu().permute(0, 2, 3, 1).numpy())

@@ -1,7 +1,9 @@
-"""Probabilistic PCA as a part of the model: a linear encoder and decoder beside the convolutions.
+"""Linear path: probabilistic PCA as a linear encoder and decoder beside the convolutions.
 
-Tipping & Bishop 1999, section 3.1: with orthogonal directions the exact posterior is a diagonal Gaussian, so that a
-model which is nothing else has pPCA's likelihood as its score. B batch, D pixel values, Z latent.
+Tipping & Bishop 1999, section 3.1. With orthogonal directions the exact posterior is a diagonal Gaussian, so a model
+whose convolutions add nothing scores as pPCA does.
+
+B batch, C channels, H W pixels, D = 3,072 pixel values, Z latent.
 """
 
 import torch
@@ -13,9 +15,12 @@ _IMAGE_SHAPE = (3, 32, 32)
 
 
 class LinearPath(nn.Module):
-    """Directions (D, Z), what a code's values are times them and back, and the posterior's log-variance, (Z,) each.
+    """Linear encoder and decoder that are set from data and not trained. All parameters are zero until then.
 
-    All zero until set from data, and not trained.
+    Parameters: pixel_mean m (D,), directions U (D, Z), encoding e (Z,), decoding d (Z,), log_variance (Z,).
+
+        encode(x) = e * U'(x - m)
+        decode(z) = m + U(d * z)
     """
 
     def __init__(self, latent_dim: int) -> None:
@@ -25,12 +30,20 @@ class LinearPath(nn.Module):
         self.encoding, self.decoding, self.log_variance = (_constant(latent_dim) for _ in range(3))
 
     def set_to(self, pixel_mean: Tensor, directions: Tensor, eigenvalues: Tensor, noise_variance: float) -> None:
-        """Become a pPCA: its mean (D,), directions (D, Z) and their eigenvalues (Z,), and its noise's variance.
+        """Set the parameters from a pPCA with eigenvalues l and noise variance s^2 (Tipping & Bishop 1999).
 
-        It may have fewer dimensions than the code; the rest stay at zero and say nothing.
+            d = sqrt(l - s^2),  e = d / l,  log_variance = log(s^2 / l)
+
+        With fewer directions than latent dimensions, the other dimensions stay zero and carry no information.
+
+        Args:
+            pixel_mean: mean of the images, (D,).
+            directions: eigenvectors, (D, n), n <= Z.
+            eigenvalues: variances along them, with the dequantization noise, (n,).
+            noise_variance: variance of the noise.
         """
         n = len(eigenvalues)
-        # Where there are fewer images than dimensions, the last eigenvalues fall below the noise by rounding.
+        # With fewer images than dimensions, rounding puts the last eigenvalues below the noise variance.
         deviations = (eigenvalues - noise_variance).clamp(min=0).sqrt()
         self.pixel_mean.copy_(pixel_mean)
         self.directions[:, :n] = directions.float()
@@ -39,16 +52,17 @@ class LinearPath(nn.Module):
         self.log_variance[:n] = (noise_variance / eigenvalues).clamp(max=1).log().float()
 
     def encode(self, x_BCHW: Tensor) -> Tensor:
-        """The posterior's mean, (B, Z) in float32."""
+        """Return the posterior mean, (B, Z) in float32."""
         with torch.autocast(x_BCHW.device.type, enabled=False):
             return torch.mm(x_BCHW.flatten(1) - self.pixel_mean, self.directions) * self.encoding
 
     def decode(self, z_BZ: Tensor) -> Tensor:
-        """The image means, (B, 3, 32, 32) in float32, not bounded."""
+        """Return the image means, (B, 3, 32, 32) in float32, not clamped to [0, 1]."""
         with torch.autocast(z_BZ.device.type, enabled=False):
             pixels_BD = torch.addmm(self.pixel_mean, z_BZ * self.decoding, self.directions.T)
         return pixels_BD.view(-1, *_IMAGE_SHAPE)
 
 
 def _constant(*shape: int) -> nn.Parameter:
+    """Create a parameter of zeros that is saved with the model and not trained."""
     return nn.Parameter(torch.zeros(shape), requires_grad=False)

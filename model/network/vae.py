@@ -1,9 +1,10 @@
-"""The convolutional VAE: four stride-2 convolutions down to a latent vector, their mirror image up again.
+"""Convolutional VAE: four stride-2 convolutions down to a latent vector, and four transposed ones up to an image.
 
-Kingma & Welling 2014 for the model. `plain` is the tutorial's: batch normalisation (Ioffe & Szegedy 2015), ReLU, a
-logistic output. `norm_free` has SiLU and no normalisation: in its place the convolutions and the encoder's last layers
-begin with weights that keep the size of what passes through them (He et al. 2015). Its output is linear, clamped to
+Model: Kingma & Welling 2014. The architecture `plain` is the tutorial's: batch normalisation (Ioffe & Szegedy 2015),
+ReLU, a logistic output. `norm_free` has SiLU and no normalisation; instead, the convolutions and the encoder's last
+layers start with weights that keep the variance of their input (He et al. 2015). Its output is linear, clamped to
 [0, 1].
+
 B batch, C channels, H W pixels, Z latent.
 """
 
@@ -19,25 +20,28 @@ from model.network.strided_convolution import DownConv, UpConv
 
 IMAGE_CHANNELS = 3
 IMAGE_SIZE = 32
-# |log variance| stays below this: from a standard deviation of 1/150 to 150.
+# Bound of |log variance|: standard deviations from 1/150 to 150.
 LOG_VARIANCE_BOUND = 10.0
-# Makes up for SiLU: of a standard normal x, E[silu(x)^2] = 0.356.
+# Compensates for SiLU: E[silu(x)^2] = 0.356 for a standard normal x.
 SILU_GAIN = 1 / math.sqrt(0.356)
 _GREY = 0.5
 
 
 class Stack(nn.Sequential):
-    """Layers one after another, with a forward of our own: `compile()` passes over those that PyTorch defines."""
+    """Sequence of layers with its own forward method: `compile()` skips modules whose forward PyTorch defines."""
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Run every layer in turn. `__call__` is what `compile()` compiles; calling this is always eager."""
+        """Run all layers in turn. `compile()` compiles `__call__`; a direct call of `forward` is always eager."""
         for layer in self:
             x_BCHW = layer(x_BCHW)
         return x_BCHW
 
 
 class Encoder(nn.Module):
-    """q(z|x): images to the mean and log-variance of a diagonal Gaussian, added to the linear path's where it is."""
+    """Encoder q(z|x): images to the mean and log-variance of a diagonal Gaussian.
+
+    log-variance = b tanh(raw / b), b = LOG_VARIANCE_BOUND. A linear path adds its own mean and log-variance.
+    """
 
     def __init__(
         self, latent_dim: int, channels: tuple[int, ...], architecture: Architecture, linear: LinearPath | None
@@ -59,7 +63,7 @@ class Encoder(nn.Module):
             _set_to_zero(self.log_variance)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance, each (B, Z) in float32; the convolutions' log-variance is softly bounded."""
+        """Return mean and log-variance, each (B, Z) in float32."""
         features = self.trunk(x_BCHW - _GREY if self.centred else x_BCHW).flatten(1)
         mean, raw = self.mean(features).float(), self.log_variance(features).float()
         log_variance = LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND)
@@ -69,7 +73,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The mean of p(x|z): latent vectors to images in [0, 1], the linear path's added where it is."""
+    """Decoder p(x|z): latent vectors to image means in [0, 1]. A linear path adds its own before the clamp."""
 
     def __init__(
         self,
@@ -108,9 +112,25 @@ class Decoder(nn.Module):
 
 
 class ConvVAE(nn.Module):
-    """Encoder and decoder around the reparameterised Gaussian latent.
+    """Convolutional VAE of 32x32 RGB images: an encoder, a Gaussian latent vector and a decoder.
 
-    A Bernoulli's mean (`reconstruction` is `bce`) and `plain` have a logistic output; a linear path needs a linear one.
+    z = mean + exp(log_variance / 2) * noise (the reparameterisation of Kingma & Welling 2014).
+
+    The output is logistic for `bce` (the mean of a Bernoulli variable) and for `plain` without a linear path; otherwise
+    it is linear and clamped to [0, 1]. A linear path needs a linear output.
+
+    Args:
+        latent_dim: size of the latent vector, Z.
+        channels: output channels of the encoder's convolutions; the decoder has the same in reverse.
+        architecture: `plain` or `norm_free`, see the head of this module.
+        reconstruction: `gaussian` or `bce`.
+        linear_path: add probabilistic PCA beside the convolutions; see `model.network.linear_path`.
+
+    Example:
+        >>> network = model.ConvVAE(latent_dim=16)
+        >>> reconstructions, mean, log_variance = network(torch.rand(8, 3, 32, 32), torch.randn(8, 16))
+        >>> reconstructions.shape, mean.shape
+        (torch.Size([8, 3, 32, 32]), torch.Size([8, 16]))
     """
 
     def __init__(
@@ -127,22 +147,22 @@ class ConvVAE(nn.Module):
         logistic = reconstruction == "bce" or (architecture == "plain" and not linear_path)
         self.latent_dim = latent_dim
         self.channels = channels
-        # One module in both: its tensors are there once.
+        # One module that encoder and decoder share, so that its tensors exist once.
         self.linear = LinearPath(latent_dim) if linear_path else None
         self.encoder = Encoder(latent_dim, channels, architecture, self.linear)
         self.decoder = Decoder(latent_dim, channels, architecture, self.linear, logistic=logistic)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod
-    def of(cls, config: TrainConfig) -> "ConvVAE":
-        """The untrained model of a run, its linear path not set yet."""
+    def from_config(cls, config: TrainConfig) -> "ConvVAE":
+        """Create the untrained model of a run; its linear path, if any, is still zero."""
         shape = config.latent_dim, config.channels, config.architecture, config.reconstruction
         return cls(*shape, linear_path=config.linear_path)
 
     def forward(self, x_BCHW: Tensor, noise_BZ: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return reconstructions (B, 3, 32, 32), mean (B, Z) and log-variance (B, Z).
+        """Return reconstructions (B, 3, 32, 32), mean (B, Z) and log-variance (B, Z) of images in [0, 1].
 
-        `noise_BZ` is standard normal: the caller owns the randomness.
+        The caller draws `noise_BZ` from N(0, I), and so controls the randomness.
         """
         mean_BZ, log_variance_BZ = self.encoder(x_BCHW)
         z_BZ = mean_BZ + noise_BZ * torch.exp(0.5 * log_variance_BZ)
@@ -150,6 +170,7 @@ class ConvVAE(nn.Module):
 
 
 def _block(kind: type[DownConv | UpConv], n_in: int, n_out: int, architecture: Architecture) -> tuple[nn.Module, ...]:
+    """Create one strided convolution with what follows it in this architecture."""
     if architecture == "plain":
         return kind(n_in, n_out), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
     layer = kind(n_in, n_out, bias=True)
@@ -158,13 +179,13 @@ def _block(kind: type[DownConv | UpConv], n_in: int, n_out: int, architecture: A
 
 
 def _keep_variance(layer: nn.Linear | DownConv | UpConv, gain: float) -> None:
-    """Normal weights such that the output has the input's mean square, times gain²; no bias yet."""
+    """Draw weights from N(0, gain² / n), n inputs per output, so that the mean square grows by gain²; zero the bias."""
     if isinstance(layer, nn.Linear):
-        n_seen = layer.in_features
+        n_inputs = layer.in_features
     else:
-        # Of a kernel's 16 pixels a transposed convolution of stride 2 lets 4 reach each output pixel.
-        n_seen = layer.in_channels * (16 if isinstance(layer, DownConv) else 4)
-    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_seen))
+        # In a transposed convolution of stride 2, 4 of a kernel's 16 pixels reach each output pixel.
+        n_inputs = layer.in_channels * (16 if isinstance(layer, DownConv) else 4)
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_inputs))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
 
@@ -175,15 +196,16 @@ def _set_to_zero(layer: nn.Linear | UpConv) -> None:
 
 
 def _clamp(y_BCHW: Tensor) -> Tensor:
-    """To [0, 1]; the gradient passes as if it were not there, so that a pixel beyond is still drawn to its target."""
+    """Clamp to [0, 1]; the gradient is that of the identity, so that a pixel outside still moves to its target."""
     return y_BCHW + (y_BCHW.clamp(0, 1) - y_BCHW).detach()
 
 
 def _top_size(channels: tuple[int, ...]) -> int:
+    """Return the side in pixels of the smallest image, between the convolutions and the latent vector."""
     return int(IMAGE_SIZE // 2 ** len(channels))
 
 
 def compile_model(model: ConvVAE) -> None:
-    """Compile the convolutional trunks in place, for any batch size; their shapes do not depend on the latent size."""
+    """Compile both trunks in place, for any batch size; their shapes do not depend on the latent dimension."""
     model.encoder.trunk.compile(dynamic=True)
     model.decoder.trunk.compile(dynamic=True)

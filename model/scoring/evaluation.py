@@ -1,4 +1,4 @@
-"""Scoring: sigma calibrated on training images, then rate and distortion of a split, the same noise every time.
+"""Evaluation of a model: sigma calibrated on training images, then rate and distortion, always with the same noise.
 
 N images, Z latent, K importance samples.
 """
@@ -17,7 +17,7 @@ from model.device import Runtime, seeded_generator
 from model.network.vae import ConvVAE
 from model.scoring import elbo
 
-# Same noise every epoch and trial: scores differ by the weights alone.
+# The same noise in every epoch and trial: scores differ by the weights alone.
 NOISE_SEED = 1
 CALIBRATION_SEED = 2
 IMPORTANCE_SEED = 3
@@ -27,7 +27,16 @@ BATCH_SIZE = 500
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Means over a split: nats per image, squared error per pixel value, the score in bits per dimension."""
+    """Score of a set of images; all values are means over them.
+
+    Attributes:
+        n_images: number of images.
+        bpd: the score, negative ELBO in bits per dimension; lower is better.
+        rate_nats: KL divergence of the posterior from the prior, nats per image.
+        distortion_nats: negative log-likelihood of an image given its latent vector, nats per image.
+        mse: squared error per pixel value, pixels in [0, 1].
+        rate_per_dimension: the rate of each latent dimension, nats per image, Z values.
+    """
 
     n_images: int
     bpd: float
@@ -38,40 +47,40 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class _Pass:
-    """Sums over images of one pass through the model."""
+class _Sums:
+    """Squared error and rate, summed over images."""
 
     squared_error: float
     rate_per_dimension: Tensor
 
 
 def calibrate_sigma(model: ConvVAE, train_images: Tensor, runtime: Runtime) -> float:
-    """The optimal sigma of these weights, in evaluation mode with sampled z, on a fixed subset of training images.
+    """Compute the optimal sigma of these weights, in evaluation mode with sampled z: sigma^2 = MSE.
 
-    `train_images` is uint8 (N, 3, 32, 32); up to 2,000 of them are used.
+    `train_images` is uint8 (N, 3, 32, 32); a fixed subset of at most 2,000 of them is used.
     """
-    shuffle = seeded_generator(CALIBRATION_SEED)
-    subset = torch.randperm(len(train_images), generator=shuffle)[:N_CALIBRATION].sort().values
+    generator = seeded_generator(CALIBRATION_SEED)
+    subset = torch.randperm(len(train_images), generator=generator)[:N_CALIBRATION].sort().values
     images = train_images[subset.to(train_images.device)]
-    sums = _run(model, images, runtime, CALIBRATION_SEED, BATCH_SIZE)
+    sums = _sum_over_images(model, images, runtime, CALIBRATION_SEED, BATCH_SIZE)
     return elbo.optimal_sigma(sums.squared_error / len(images) / DIMENSIONS)
 
 
 def evaluate(
     model: ConvVAE, images: Tensor, sigma: float, runtime: Runtime, *, batch_size: int = BATCH_SIZE
 ) -> Evaluation:
-    """Score uint8 images (N, 3, 32, 32) with one sampled z each. Leaves every other random generator untouched."""
-    sums = _run(model, images, runtime, NOISE_SEED, batch_size)
+    """Score uint8 images (N, 3, 32, 32) with one sampled z each, without using any other random generator."""
+    sums = _sum_over_images(model, images, runtime, NOISE_SEED, batch_size)
     n_images = len(images)
-    mean_error = torch.tensor(sums.squared_error / n_images, dtype=torch.float64)
+    squared_error = torch.tensor(sums.squared_error / n_images, dtype=torch.float64)
     rates = sums.rate_per_dimension / n_images
-    distortion, rate = float(elbo.gaussian_distortion(mean_error, sigma)), float(rates.sum())
+    distortion, rate = float(elbo.gaussian_distortion(squared_error, sigma)), float(rates.sum())
     return Evaluation(
         n_images=n_images,
         bpd=elbo.bits_per_dimension(distortion, rate),
         rate_nats=rate,
         distortion_nats=distortion,
-        mse=float(mean_error) / DIMENSIONS,
+        mse=float(squared_error) / DIMENSIONS,
         rate_per_dimension=tuple(rates.tolist()),
     )
 
@@ -79,13 +88,13 @@ def evaluate(
 def importance_weighted_bpd(
     model: ConvVAE, images: Tensor, sigma: float, runtime: Runtime, *, n_samples: int = 64
 ) -> float:
-    """The importance-weighted bound of uint8 images (N, 3, 32, 32) in bits per dimension, with the same sigma.
+    """Compute the importance-weighted bound of uint8 images (N, 3, 32, 32) in bits per dimension, with the same sigma.
 
-    At most `evaluate`'s score in expectation, and nearer to -log p(x) the more samples are drawn (Burda et al. 2016).
+    In expectation it is at most `evaluate`'s score, and it approaches -log p(x) with more samples (Burda et al. 2016).
     """
     generator = seeded_generator(IMPORTANCE_SEED, device=runtime.device)
     bounds = 0.0
-    with _evaluating(model):
+    with _evaluation_mode(model):
         for batch in images.split(BATCH_SIZE):
             weights = _log_weights(model, to_unit(batch), sigma, runtime, generator)
             log_weights_KB = torch.stack(list(islice(weights, n_samples)))
@@ -94,34 +103,35 @@ def importance_weighted_bpd(
 
 
 def encode(model: ConvVAE, images: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
-    """Posterior mean and log-variance of uint8 images, each (N, Z) float32 on the CPU."""
-    with _evaluating(model), runtime.autocast():
+    """Compute posterior means and log-variances of uint8 images, each (N, Z) float32 on the CPU."""
+    with _evaluation_mode(model), runtime.autocast():
         parts = [model.encoder(to_unit(batch)) for batch in images.split(BATCH_SIZE)]
-    return torch.cat([mean for mean, _ in parts]).cpu(), torch.cat([variance for _, variance in parts]).cpu()
+    means, log_variances = (torch.cat(batches).cpu() for batches in zip(*parts, strict=True))
+    return means, log_variances
 
 
 def decode(model: ConvVAE, z_NZ: Tensor, runtime: Runtime) -> Tensor:
-    """Image means of latent vectors (N, Z), as uint8 (N, 3, 32, 32) on the CPU."""
-    with _evaluating(model), runtime.autocast():
+    """Compute the image means of latent vectors (N, Z), rounded to uint8 (N, 3, 32, 32), on the CPU."""
+    with _evaluation_mode(model), runtime.autocast():
         parts = [model.decoder(batch) for batch in z_NZ.to(runtime.device).split(BATCH_SIZE)]
     return (torch.cat(parts) * 255).round().to(torch.uint8).cpu()
 
 
 def reconstruct(model: ConvVAE, images: Tensor, runtime: Runtime) -> Tensor:
-    """Reconstructions of uint8 images through sampled z, the same noise every time; uint8 on the CPU."""
+    """Reconstruct uint8 images through one sampled z each, always with the same noise; uint8 on the CPU."""
     mean, log_variance = encode(model, images, runtime)
     noise = torch.randn(mean.shape, generator=seeded_generator(NOISE_SEED))
     return decode(model, mean + noise * torch.exp(0.5 * log_variance), runtime)
 
 
 def active_units(means_NZ: Tensor) -> int:
-    """Latent dimensions whose posterior mean varies by more than 0.01 over the images (Burda et al. 2016)."""
+    """Count latent dimensions whose posterior mean has a variance above 0.01 over the images (Burda et al. 2016)."""
     return int((means_NZ.var(0) > 0.01).sum())
 
 
 @contextmanager
-def _evaluating(model: ConvVAE) -> Iterator[None]:
-    """Evaluation mode without gradients; the model's mode is put back."""
+def _evaluation_mode(model: ConvVAE) -> Iterator[None]:
+    """Put the model into evaluation mode without gradients within the block, then restore its mode."""
     was_training = model.training
     model.eval()
     try:
@@ -131,25 +141,26 @@ def _evaluating(model: ConvVAE) -> Iterator[None]:
         model.train(was_training)
 
 
-def _run(model: ConvVAE, images: Tensor, runtime: Runtime, noise_seed: int, batch_size: int) -> _Pass:
-    # Drawn for the whole split at once, so that an image meets the same noise whatever the batch size.
+def _sum_over_images(model: ConvVAE, images: Tensor, runtime: Runtime, noise_seed: int, batch_size: int) -> _Sums:
+    """Run all images through the model, one sampled z each."""
+    # Drawn for the whole split at once, so that an image gets the same noise at every batch size.
     generator = seeded_generator(noise_seed, device=runtime.device)
     noise = torch.randn(len(images), model.latent_dim, generator=generator, device=runtime.device)
     squared_error, rates = 0.0, torch.zeros(model.latent_dim, dtype=torch.float64)
-    with _evaluating(model):
+    with _evaluation_mode(model):
         for batch, batch_noise in zip(images.split(batch_size), noise.split(batch_size), strict=True):
             x = to_unit(batch)
             with runtime.autocast():
                 reconstruction, mean, log_variance = model(x, batch_noise)
             squared_error += float(elbo.squared_error(x, reconstruction).sum())
             rates += elbo.rate_per_dimension(mean, log_variance).sum(0).cpu().double()
-    return _Pass(squared_error, rates)
+    return _Sums(squared_error, rates)
 
 
 def _log_weights(
     model: ConvVAE, x: Tensor, sigma: float, runtime: Runtime, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    """log p(x|z) + log p(z) - log q(z|x), shape (B,), for one z per image after another."""
+    """Yield log p(x|z) + log p(z) - log q(z|x), shape (B,), each time for a new z per image, without end."""
     with runtime.autocast():
         mean, log_variance = model.encoder(x)
     while True:

@@ -1,4 +1,4 @@
-"""The order in which images are trained on."""
+"""Order of the training images: which images form batch 0, 1, 2, ..."""
 
 import torch
 from torch import Tensor
@@ -7,10 +7,10 @@ from model.device import seeded_generator
 
 
 class BatchOrder:
-    """An endless stream: one permutation of the images after another, cut into full batches.
+    """Endless sequence of batches: permutations of all images, one after another, cut into full batches.
 
-    A batch may straddle two permutations. Each permutation follows from (seed, its number) alone, so the step tells
-    the place in the stream and nothing needs to be saved to go on from there.
+    A batch may contain the end of one permutation and the start of the next. Permutation k follows from (seed, k)
+    alone, so a resumed run needs only its step number to continue with the same batches.
     """
 
     def __init__(self, n_images: int, batch_size: int, seed: int, device: torch.device) -> None:
@@ -19,31 +19,33 @@ class BatchOrder:
         self._seed = seed
         self._device = device
         self._number = -1
-        self._order = torch.empty(0, dtype=torch.int64)
+        self._permuted = torch.empty(0, dtype=torch.int64)
 
     def indices(self, step: int) -> Tensor:
-        """Which images make up batch `step`, shape (B,)."""
+        """Return the indices of the images in batch `step`, shape (B,)."""
         number, offset = divmod(step * self._batch_size, self._n_images)
-        part = self._permutation(number)[offset : offset + self._batch_size]
-        while len(part) < self._batch_size:
+        batch = self._permutation(number)[offset : offset + self._batch_size]
+        while len(batch) < self._batch_size:
             number += 1
-            part = torch.cat([part, self._permutation(number)[: self._batch_size - len(part)]])
-        return part
+            batch = torch.cat([batch, self._permutation(number)[: self._batch_size - len(batch)]])
+        return batch
 
     def between(self, first: int, last: int) -> Tensor:
-        """The images of batches `first`, ..., `last` - 1, shape (last - first, B)."""
-        begin, end = first * self._batch_size, last * self._batch_size
-        numbers = range(begin // self._n_images, -(-end // self._n_images))
-        whole = torch.cat([self._permutation(number) for number in numbers])
+        """Return the indices of the images in batches `first`, ..., `last` - 1, shape (last - first, B)."""
+        start, stop = first * self._batch_size, last * self._batch_size
+        numbers = range(start // self._n_images, -(-stop // self._n_images))
+        permutations = torch.cat([self._permutation(number) for number in numbers])
         offset = numbers.start * self._n_images
-        return whole[begin - offset : end - offset].view(last - first, self._batch_size)
+        return permutations[start - offset : stop - offset].view(last - first, self._batch_size)
 
     def _permutation(self, number: int) -> Tensor:
         if number != self._number:
             generator = seeded_generator(self._seed, 2, number)
             self._number = number
-            order = torch.randperm(self._n_images, generator=generator)
-            # From pinned memory, so that the GPU has it without anyone waiting.
-            on_gpu = self._device.type == "cuda"
-            self._order = order.pin_memory().to(self._device, non_blocking=True) if on_gpu else order.to(self._device)
-        return self._order
+            permuted = torch.randperm(self._n_images, generator=generator)
+            if self._device.type == "cuda":
+                # From pinned memory, so that neither the CPU nor the GPU waits for the copy.
+                self._permuted = permuted.pin_memory().to(self._device, non_blocking=True)
+            else:
+                self._permuted = permuted.to(self._device)
+        return self._permuted

@@ -1,4 +1,4 @@
-"""Save and load: a whole training state to go on from, or a finished model to use.
+"""Files of a run: the complete training state to resume from, and the trained model to use.
 
 Both are read with `weights_only=True`: tensors and plain values, no code.
 """
@@ -6,7 +6,7 @@ Both are read with `weights_only=True`: tensors and plain values, no code.
 import io
 import pickle
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,36 @@ from model.device import Runtime
 from model.errors import UserError
 from model.network.vae import ConvVAE
 from model.training.initialization import untrained_model
-from model.training.training_loop import TrainState
+from model.training.train_state import TrainState
 
 
 class CheckpointError(UserError):
-    """The file is no checkpoint of ours, or not a whole one."""
+    """Error for a file that is not a complete checkpoint of this project."""
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """Contents of a model file: the network in evaluation mode on the CPU, its sigma, and its configuration."""
+
+    network: ConvVAE
+    sigma: float
+    config: TrainConfig
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """State to train from, the metrics reported so far, and a notice if a checkpoint could not be used."""
+
+    state: TrainState
+    history: list[dict[str, float]]
+    notice: str | None = None
 
 
 def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -> None:
-    """Write everything that training needs to go on, and the metrics reported so far, atomically."""
+    """Write everything that training needs to resume, and the metrics reported so far, atomically."""
     contents = {
         "config": asdict(state.config),
-        "made_on": _made_on(state),
+        "made_on": _device_and_precision(state),
         "step": state.step,
         "skipped_updates": state.skipped_updates,
         "elapsed_s": state.elapsed_s,
@@ -42,20 +60,22 @@ def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -
     _write(path, contents)
 
 
-def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> tuple[TrainState, list[dict[str, float]]]:
-    """Read where a run stood: its state, and the metrics reported until then.
+def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> StartingPoint:
+    """Read a training state and the metrics reported until it was saved.
 
-    Raises: CheckpointError: the file is damaged, or was written under another configuration or kind of device.
+    Raises:
+        CheckpointError: the file is damaged, or was written with another configuration or on another kind of device.
+        OSError: the file cannot be read.
     """
-    contents = _load(path)
+    contents = _read(path)
     state = TrainState(config, runtime)
-    made_for = _config_of(path, contents)
-    if made_for != config:
-        raise CheckpointError(f"{path}: was written under other hyperparameters; remove it")
+    saved_config = _config_in(path, contents)
+    if saved_config != config:
+        raise CheckpointError(f"{path}: was written with other hyperparameters; remove it")
     if "made_on" not in contents:
-        raise CheckpointError(f"{path}: holds a model alone, not the state of a run")
-    if contents["made_on"] != _made_on(state):
-        raise CheckpointError(f"{path}: was written on {contents['made_on']}, this is {_made_on(state)}")
+        raise CheckpointError(f"{path}: holds only a model, not the state of a run")
+    if contents["made_on"] != _device_and_precision(state):
+        raise CheckpointError(f"{path}: was written on {contents['made_on']}, this is {_device_and_precision(state)}")
     try:
         state.model.load_state_dict(contents["model"])
         state.optimizer.load_state_dict(contents["optimizer"])
@@ -63,9 +83,23 @@ def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> tuple[Train
         state.step = contents["step"]
         state.skipped_updates = contents["skipped_updates"]
         state.elapsed_s = contents["elapsed_s"]
-        return state, list(contents["history"])
+        return StartingPoint(state, list(contents["history"]))
     except Exception as error:
-        raise CheckpointError(f"{path}: holds something else than the state of this model ({error})") from error
+        raise CheckpointError(f"{path}: does not hold a state of this model ({error})") from error
+
+
+def resume_or_start(checkpoint: Path, config: TrainConfig, runtime: Runtime, data: ImageData) -> StartingPoint:
+    """Resume from a checkpoint; without a usable one, start with an untrained model.
+
+    Raises: OSError: the checkpoint exists and cannot be read.
+    """
+    notice = None
+    if checkpoint.exists():
+        try:
+            return load_state(checkpoint, config, runtime)
+        except CheckpointError as error:
+            notice = f"{error}; starting over"
+    return StartingPoint(TrainState(config, runtime, untrained_model(config, data.train.images)), [], notice)
 
 
 def save_model(path: Path, model: ConvVAE, sigma: float, config: TrainConfig) -> None:
@@ -74,75 +108,69 @@ def save_model(path: Path, model: ConvVAE, sigma: float, config: TrainConfig) ->
     _write(path, contents)
 
 
-def load_model(path: Path) -> tuple[ConvVAE, float, TrainConfig]:
-    """Read a saved model: the VAE in evaluation mode on the CPU, its sigma, and how it was trained.
+def read_model(path: Path) -> SavedModel:
+    """Read a model that `save_model` wrote.
 
-    Raises: CheckpointError: the file is absent, damaged or not a model of ours.
+    Raises:
+        CheckpointError: the file does not exist, is damaged or holds no model of this project.
+        OSError: the file cannot be read.
     """
-    contents = _load(path)
-    config = _config_of(path, contents)
+    contents = _read(path)
+    config = _config_in(path, contents)
     try:
-        model = ConvVAE.of(config)
-        model.load_state_dict(contents["model"])
-        return model.eval(), float(contents["sigma"]), config
+        network = ConvVAE.from_config(config)
+        network.load_state_dict(contents["model"])
+        return SavedModel(network.eval(), float(contents["sigma"]), config)
     except Exception as error:
-        raise CheckpointError(f"{path}: holds something else than a saved model ({error})") from error
+        raise CheckpointError(f"{path}: does not hold a saved model ({error})") from error
 
 
-def _config_of(path: Path, contents: dict[str, Any]) -> TrainConfig:
+def _config_in(path: Path, contents: dict[str, Any]) -> TrainConfig:
     try:
         return TrainConfig.from_dict(contents["config"])
     except Exception as error:
-        raise CheckpointError(f"{path}: does not tell how it was trained ({error})") from error
+        raise CheckpointError(f"{path}: does not hold the configuration of its training ({error})") from error
 
 
-def _made_on(state: TrainState) -> str:
-    """What a run must go on with: random generators do not carry over to another kind of device."""
+def _device_and_precision(state: TrainState) -> str:
+    """Describe what a resumed run must share: random generators do not carry over to another kind of device."""
     return f"{state.runtime.device.type}, {state.runtime.precision}"
 
 
 def _write(path: Path, contents: dict[str, Any]) -> None:
-    # By way of memory: writing to a file, torch.save turns a full disk into a RuntimeError.
+    # Through memory: if torch.save writes to a file, a full disk becomes a RuntimeError.
     buffer = io.BytesIO()
     torch.save(contents, buffer)
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def _load(path: Path) -> dict[str, Any]:
-    """Raises: CheckpointError: the file is absent or damaged. OSError: it cannot be read."""
+def _read(path: Path) -> dict[str, Any]:
+    """Read and verify a file.
+
+    Raises:
+        CheckpointError: the file does not exist or is damaged.
+        OSError: the file cannot be read.
+    """
     try:
         raw = io.BytesIO(path.read_bytes())
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: is absent") from None
+        raise CheckpointError(f"{path}: does not exist") from None
     try:
-        # PyTorch does not look at the sums that a zip file keeps of its parts.
-        torn = zipfile.ZipFile(raw).testzip()
+        # PyTorch does not verify the checksums of the zip file's members.
+        damaged_member = zipfile.ZipFile(raw).testzip()
         raw.seek(0)
         contents = torch.load(raw, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # PyTorch's own words are on how to lower its guard.
+        # PyTorch's own message recommends turning `weights_only` off.
         raise CheckpointError(
             f"{path}: cannot be read as a saved model (it holds more than tensors and plain values)"
         ) from error
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise CheckpointError(f"{path}: cannot be read as a saved model ({reason})") from error
-    if torn is not None:
-        raise CheckpointError(f"{path}: is damaged (its part {torn})")
+    if damaged_member is not None:
+        raise CheckpointError(f"{path}: is damaged (its member {damaged_member})")
     if not isinstance(contents, dict) or not {"config", "model"} <= contents.keys():
-        raise CheckpointError(f"{path}: holds something else than a saved model")
+        raise CheckpointError(f"{path}: does not hold a saved model")
     return contents
-
-
-def resume_or_start(
-    checkpoint: Path, config: TrainConfig, runtime: Runtime, data: ImageData
-) -> tuple[TrainState, list[dict[str, float]], str | None]:
-    """A run's state, its metrics so far, and a word where a checkpoint had to be given up for a new beginning."""
-    notice = None
-    if checkpoint.exists():
-        try:
-            return *load_state(checkpoint, config, runtime), None
-        except CheckpointError as error:
-            notice = f"{error}; begins anew"
-    return TrainState(config, runtime, untrained_model(config, data.train.images)), [], notice

@@ -1,4 +1,4 @@
-"""The model that a run begins with."""
+"""Initial model of a run: weights drawn by the seed, linear path set from the training images."""
 
 import torch
 from torch import Tensor
@@ -7,22 +7,25 @@ from model.config import DIMENSIONS, TrainConfig
 from model.network.vae import ConvVAE
 from model.scoring import ppca
 
-# A direction that fewer images determine fits them and no others, and leaves a noise far too small.
-_IMAGES_A_DIRECTION = 10
+# A direction that is estimated from fewer images fits only these, and the noise variance comes out far too small.
+_IMAGES_PER_DIRECTION = 10
 
 
 def untrained_model(config: TrainConfig, images: Tensor | None = None) -> ConvVAE:
-    """Its weights follow from the seed; its linear path, where it has one, from uint8 `images` (N, 3, 32, 32).
+    """Create the model that a run starts from; its weights follow from the seed alone.
 
-    The path has no more directions than a tenth of the images. Without images it stays zero, for weights that are about
-    to be read from a file.
+    Args:
+        config: architecture and seed.
+        images: training images, uint8 (N, 3, 32, 32). The linear path, if the model has one, is set to their
+            probabilistic PCA, with at most N / 10 directions. None leaves it at zero, for a model whose weights are
+            then read from a file.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = ConvVAE.of(config)
+        model = ConvVAE.from_config(config)
     if model.linear is not None and images is not None:
         components = ppca.fit(images)
-        n = min(config.latent_dim, DIMENSIONS - 1, len(images) // _IMAGES_A_DIRECTION)
-        variances, noise = components.variances[:n], components.noise_variance(n)
-        model.linear.set_to(components.mean, components.eigenvectors[:, :n], variances, noise)
+        n_directions = min(config.latent_dim, DIMENSIONS - 1, len(images) // _IMAGES_PER_DIRECTION)
+        variances, noise_variance = components.variances[:n_directions], components.noise_variance(n_directions)
+        model.linear.set_to(components.mean, components.eigenvectors[:, :n_directions], variances, noise_variance)
     return model

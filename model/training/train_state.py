@@ -1,0 +1,53 @@
+"""Training state: the model with its optimizer, position and noise generator."""
+
+import torch
+
+from model.config import TrainConfig
+from model.device import Runtime, seeded_generator
+from model.network.vae import ConvVAE, compile_model
+from model.training.initialization import untrained_model
+from model.training.packed_tensors import pack, sorted_for_alignment
+
+_ADAM_BETA1 = 0.9
+
+
+class TrainState:
+    """Everything that changes during training: weights, optimizer, position, noise. The caller owns it.
+
+    All trained parameters are views of `weights`, their gradients of `gradients`, and all running statistics of
+    `statistics`, of shape (N,) each: one call then clips, steps or restores all of them. A copy of the model, or a
+    model that was moved to another device, no longer shares this memory.
+    """
+
+    def __init__(self, config: TrainConfig, runtime: Runtime, model: ConvVAE | None = None) -> None:
+        """Create the state before the first update.
+
+        Args:
+            config: hyperparameters and seed.
+            runtime: device and precision, from `model.device.resolve`.
+            model: initial model; None takes `untrained_model(config)`, whose linear path, if any, is still zero.
+        """
+        self.config = config
+        self.runtime = runtime
+        self.model = (model or untrained_model(config)).to(runtime.device)
+        if runtime.compiled:
+            compile_model(self.model)
+        trained = (parameter for parameter in self.model.parameters() if parameter.requires_grad)
+        self.parameters = sorted_for_alignment(trained)
+        self.weights = pack(self.parameters, runtime.device)
+        self.gradients = self.weights.grad = torch.zeros_like(self.weights)
+        statistics = [buffer for buffer in self.model.buffers() if buffer.is_floating_point()]
+        self.statistics = pack(statistics, runtime.device)
+        # On MPS, fused Adam accepts found_inf and ignores it.
+        fused = runtime.device.type in ("cpu", "cuda")
+        betas = _ADAM_BETA1, config.adam_beta2
+        self.optimizer = torch.optim.Adam([self.weights], lr=config.learning_rate, betas=betas, fused=fused)
+        self.noise = seeded_generator(config.seed, 1, device=runtime.device)
+        self.step = 0
+        self.skipped_updates = 0
+        self.elapsed_s = 0.0
+
+    def reports_done(self, n_train: int) -> int:
+        """Count the report points that training has reached, with `n_train` training images."""
+        reports = range(1, self.config.n_reports + 1)
+        return sum(self.config.step_at(report, n_train) <= self.step for report in reports)

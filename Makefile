@@ -1,51 +1,53 @@
 #| Bayesian hyperparameter optimization of a convolutional VAE.
 #|
-#|   make tune            tune: sample, train, prune; run it again to go on where it stopped
+#|   make tune            search: sample, train and prune trials; run it again to resume
 #|   make best-retrain    retrain the best trial at full length; draw all figures and the animation
-#|   make train           one run with given values, the tutorial's by default, drawn as well
-#|   make figures         draw a finished run again from its files: RUN=results/cifar10/best FPS=4
+#|   make train           train one model with given values, by default the tutorial's, and draw it
+#|   make figures         redraw a finished run from its files: RUN=results/cifar10/best FPS=4
 #|   make dashboard       browse the study in optuna-dashboard
-#|   make report          write the study's page anew: results/<study>/report/index.html
+#|   make report          rewrite the study's page: results/<study>/report/index.html
 #|
-#|   make test            the tests, without the long suites
-#|   make test-all        all tests, also fault injection and browser
-#|   make check           ruff, mypy --strict, make test
+#|   make test            run the tests, except for the long suites
+#|   make test-long       run the long suites: fault injection and browser
+#|   make test-all        make test, make test-long
+#|   make lint            run ruff and mypy --strict
+#|   make check           make lint, make test
 #|   make bench           time training against a textbook loop, side by side; ten minutes
 #|   make bench-search    replay searches on a table of learning curves; five minutes on two cores
-#|   make showcase        make results/showcase anew: tune, retrain, copy; an hour on two cores
-#|   make help            this page
+#|   make showcase        rebuild results/showcase: tune, retrain, copy; an hour on two cores
+#|   make help            print this page
 #|
-#| Set a variable behind the target: make tune STUDY=quick TRIALS=10
+#| Set a variable after the target: make tune STUDY=quick TRIALS=10
 #|
-#|   STUDY=cifar10        a study in study_configs/ (cifar10, quick, ...) or the path of its file
-#|   TRIALS=              tune: the study's total number of trials, over all calls
-#|   TIMEOUT=             tune: stop this call after so many minutes
-#|   WORKERS=             tune: processes that share the study, the cores and the GPUs
-#|   FROM_STUDY=          tune: begin a new study with what this one has found
-#|   FRESH=               tune: FRESH=1 starts over instead of going on
-#|   DEVICE=              cpu, cuda or mps; empty: the fastest there is
-#|   TRIAL=               best-retrain: the number of another trial than the best
-#|   EPOCHS=              best-retrain, train: how many epochs
-#|   BETA=  LATENT_DIM=   train: weight of the rate; latent dimensions
-#|   LEARNING_RATE=       train: Adam's
-#|   BATCH_SIZE=          train: images a step
-#|   SCHEDULE=            train: of the learning rate, constant or cosine
-#|   ARCHITECTURE=        train: norm_free, or plain: the tutorial's
-#|   LINEAR_PATH=         train: LINEAR_PATH=1 sets probabilistic PCA beside the convolutions
+#|   STUDY=cifar10        name of a study in study_configs/ (cifar10, quick, ...), or path of its file
+#|   TRIALS=              tune: total number of trials of the study, over all calls
+#|   TIMEOUT=             tune: stop this call after this many minutes
+#|   WORKERS=             tune: number of processes that share the study, the cores and the GPUs
+#|   FROM_STUDY=          tune: start a new study from the results of this one
+#|   FRESH=               tune: FRESH=1 starts over instead of resuming
+#|   DEVICE=              cpu, cuda or mps; empty: the fastest available
+#|   TRIAL=               best-retrain: number of a trial to retrain instead of the best
+#|   EPOCHS=              best-retrain, train: number of epochs
+#|   BETA=  LATENT_DIM=   train: weight of the rate; number of latent dimensions
+#|   LEARNING_RATE=       train: learning rate of Adam
+#|   BATCH_SIZE=          train: images per step
+#|   SCHEDULE=            train: learning-rate schedule, constant or cosine
+#|   ARCHITECTURE=        train: norm_free, or plain for the tutorial's
+#|   LINEAR_PATH=         train: LINEAR_PATH=1 adds probabilistic PCA to the convolutions
 #|   DATA=                train: cifar10, sample or a folder of images
-#|   OUTPUT=              train: where the results go; empty: results/train
-#|   TEST=                train: TEST=1 scores the test split, too
-#|   RUN=  FPS=           figures: the folder of the run; frames a second
-#|   FULL=                bench-search: FULL=1 repeats more often, and with 16 workers, too
-#|   HOST=  PORT=         dashboard: where it listens; empty: on this machine only
-#|   PYTHON=python3       the Python (3.11 or newer) that .venv is made from
+#|   OUTPUT=              train: folder for the results; empty: results/train
+#|   TEST=                train: TEST=1 also scores the test split
+#|   RUN=  FPS=           figures: folder of the run; frames per second
+#|   FULL=                bench-search: FULL=1 repeats more often, and also with 16 workers
+#|   HOST=  PORT=         dashboard: address to listen on; empty: this machine only
+#|   PYTHON=python3       Python (3.11 or newer) that .venv is made from
 #|
-#| The first call installs what it needs into .venv, once. On Linux without an NVIDIA GPU, the
-#| CPU build of PyTorch is enough and takes 2 GB instead of 8:
+#| The first call installs the packages into .venv, with uv if it is on PATH. On Linux without an
+#| NVIDIA GPU, the CPU build of PyTorch is enough and takes 2 GB instead of 8:
 #|
 #|   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make tune
 
-# Assigned also where empty, so that an exported HOST or DEVICE does not leak in.
+# Assigned even if empty, so that an exported HOST or DEVICE has no effect.
 STUDY   = cifar10
 TRIALS  =
 TIMEOUT =
@@ -73,15 +75,16 @@ PORT    =
 PYTHON  = python3
 
 python := .venv/bin/python
-# A process for each core, up to four, and so one thread for each.
+# One process per core, up to four, with one thread each.
 pytest := OMP_NUM_THREADS=1 $(python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
-typed  := $(wildcard hpo model scripts tests data/*.py benchmarks)
-# $(call option,--trials,TRIALS) is empty where TRIALS is.
+# $(call option,--trials,TRIALS) is empty if TRIALS is.
 option  = $(if $(strip $($2)),$1 '$(strip $($2))')
-# $(call flag,--fresh,FRESH) likewise, also where it says no.
+# $(call flag,--fresh,FRESH) likewise, and also if FRESH is 0, no or false.
 flag    = $(if $(filter-out 0 no false,$($2)),$1)
 
-.PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-all check .packages .dev-packages
+.PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-long test-all lint check .packages .dev-packages
+# With -j, too, one target after the other: showcase needs tune before best-retrain.
+.NOTPARALLEL:
 
 help:
 	@sed -n 's/^#| \{0,1\}//p' Makefile
@@ -123,16 +126,19 @@ showcase: tune best-retrain
 test: .dev-packages
 	$(pytest) -m 'not faults and not browser'
 
-test-all: .dev-packages
-	$(pytest)
+test-long: .dev-packages
+	$(pytest) -m 'faults or browser'
 
-check: .dev-packages
+test-all: test test-long
+
+lint: .dev-packages
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy --strict $(typed)
-	@$(MAKE) --no-print-directory test
+	$(python) -m mypy --strict
 
-# Installs where the requirements' content is not what .venv holds; otherwise returns at once.
+check: lint test
+
+# Both return at once if .venv already holds the content of the file.
 .packages:
 	@$(set_up) requirements.txt
 

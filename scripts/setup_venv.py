@@ -1,281 +1,172 @@
-"""Makes .venv hold what a requirements file lists; run by the system's Python, before anything is installed.
+"""Install a requirements file into .venv, with uv if it is on PATH, else with pip.
 
-Usage: python3 -I hpo/setup_venv.py requirements.txt     (in the checkout's root; `make` does)
-
-Only the standard library, and only syntax that Python 3.6 reads: an old Python must get as far as the
-message that names the one it takes.
+`make` runs `python3 -I scripts/setup_venv.py requirements.txt` before anything is installed: this uses only the
+standard library, and an old Python 3 can parse it and print the version that is needed.
 """
 
-import contextlib
-import errno
 import fcntl
+import functools
 import hashlib
-import json
+import importlib.util
 import os
-import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from typing import IO, Dict, Iterator, List, Tuple
 
-VENV = ".venv"
-PYTHON = os.path.join(VENV, "bin", "python")
-# Lies in .venv from before the first change until after the last, and is locked meanwhile.
-UNFINISHED = os.path.join(VENV, "setup-unfinished")
-# What the last finished set-up installed: checksums by file name, and the folder it was in.
-INSTALLED = os.path.join(VENV, "setup-installed.json")
+VENV, PYTHON = ".venv", ".venv/bin/python"
+RECORD = ".venv/setup-record"  # The path of .venv and the checksums of the installed files; empty during a set-up.
+UV = shutil.which("uv") or ""
 CPU_BUILD = "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make tune"
-LEAST_FREE_GB = 1.0  # With less than this, not even the smallest build has a chance.
-# Succeeds in a virtual environment that sees its own packages; a system upgrade from 3.11 to 3.12 hides them.
-PROBE = """
-import sys
-sees_own = any(path.startswith(sys.prefix + "/") for path in sys.path)
-sys.exit(not (sees_own and sys.prefix != sys.base_prefix and sys.version_info >= (3, 11)))
-"""
-NO_SPACE = ("No space left on device", "Disk quota exceeded")
-NO_NETWORK = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ReadTimeoutError", "ProxyError",
-              "SSLError", "ProtocolError", "ConnectionResetError")  # fmt: skip
+NEWER_PYTHON = "make PYTHON=/path/to/python3.12 tune"
+# Fails where a system upgrade from 3.11 to 3.12 has cut .venv off from its packages.
+PROBE = """import sys
+sees_packages = any(path.startswith(sys.prefix + "/") for path in sys.path)
+sys.exit(sys.prefix == sys.base_prefix or not sees_packages or sys.version_info < (3, 11))"""
+say = functools.partial(print, file=sys.stderr, flush=True)
 
 
 class SetupError(Exception):
-    """Something the user can mend; the text says how."""
+    """A problem that the user can fix; the message names the remedy."""
 
 
 def set_up(requirements: str) -> None:
-    """Returns when .venv holds what the requirements file says; installs where it does not.
-
-    Raises: SetupError: where the user has to act first.
-    """
-    while not is_ready(requirements):
-        check_before_writing()
-        is_sound_so_far = is_sound()
-        with unfinished_lock() as (is_ours, was_interrupted):
-            if is_ours:
-                install(requirements, is_sound_so_far and not was_interrupted)
-
-
-def is_ready(requirements: str) -> bool:
-    """Whether .venv can be used as it is, and holds what the file and those it includes say now."""
-    if not is_sound():
-        return False
-    record = installed()
-    return all(record.get(name) == checksum(name) for name in with_included(requirements))
-
-
-def is_sound() -> bool:
-    """Whether .venv was finished, has not moved, and its Python starts, suits and sees its packages."""
-    if os.path.exists(UNFINISHED) or not os.path.exists(PYTHON):
-        return False
-    here = os.path.realpath(VENV)  # In a folder that has moved, its programs would start the old folder's Python.
-    runs = subprocess.call([PYTHON, "-I", "-c", PROBE], stderr=subprocess.DEVNULL) == 0
-    return runs and installed().get("folder", here) == here
-
-
-def installed() -> Dict[str, str]:
-    """The record of the last finished set-up; empty where there is none."""
-    try:
-        with open(INSTALLED, encoding="utf-8") as file:
-            return dict(json.load(file))
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def with_included(requirements: str) -> List[str]:
-    """The requirements file, and those it names in lines `-r FILE`."""
-    with open(requirements, encoding="utf-8") as file:
-        included = [line.split()[1] for line in file if line.startswith("-r ")]
-    return [requirements] + [name for each in included for name in with_included(each)]
-
-
-def checksum(name: str) -> str:
-    """SHA-256 of the file's content; its date does not matter."""
-    with open(name, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
-
-
-def check_before_writing() -> None:
-    """Raises: SetupError: where a new .venv is needed and cannot be made. Nothing has been written yet."""
-    if os.path.lexists(VENV) and not is_virtual_environment():
-        raise SetupError(f"{os.path.abspath(VENV)} is not a virtual environment: move it out of the way")
-    if is_sound():
+    """Install the requirements file unless .venv holds its content. Raises: SetupError: the user has to act first."""
+    record = read_record()
+    if record is None:
+        check_before_building()
+    elif checksums(requirements) <= record:
         return
+    with open(__file__, "a") as lock:  # A file that is always there; nothing is written to it.
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another call is setting up .venv: waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            pass  # Some network file systems have no locks.
+        record = read_record()
+        if record is None or not checksums(requirements) <= record:
+            install(requirements, record is not None, lock.fileno())
+
+
+def checksums(requirements: str) -> "set[str]":
+    """Return the SHA-256 of the file and of each file that it includes, and the path of .venv."""
+    with open(requirements) as file:
+        text = file.read()
+    included = re.findall(r"^-[rc] (\S+)", text, re.MULTILINE)
+    return {os.path.realpath(VENV), hashlib.sha256(text.encode()).hexdigest()}.union(*map(checksums, included))
+
+
+def read_record() -> "set[str] | None":
+    """Return the record of the last set-up, an empty one if .venv was made by hand, None if .venv has to be built."""
+    if not os.path.exists(PYTHON) or subprocess.call([PYTHON, "-I", "-c", PROBE], stderr=subprocess.DEVNULL) != 0:
+        return None
+    if not os.path.exists(RECORD):
+        return set()
+    with open(RECORD) as file:
+        record = set(file.read().splitlines())
+    return record if os.path.realpath(VENV) in record else None
+
+
+def check_before_building() -> None:
+    """Raise SetupError if .venv cannot be built. Nothing has been written yet."""
+    names = os.listdir(VENV) if os.path.isdir(VENV) else [VENV] if os.path.lexists(VENV) else []
+    if names and not {"pyvenv.cfg", os.path.basename(RECORD)} & set(names):
+        raise SetupError(f"{os.path.abspath(VENV)} is not a virtual environment: move it out of the way")
     if sys.version_info < (3, 11):
         raise SetupError(
-            f"Python 3.11 or newer is needed, but got {platform.python_version()} ({sys.executable}): "
-            "install a newer one, or name yours: make PYTHON=/path/to/python3.12 tune"
+            f"Python 3.11 or newer is needed, but got {sys.version.split()[0]} ({sys.executable}): "
+            f"install a newer one, or name yours: {NEWER_PYTHON}"
         )
-    try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
-    except ImportError:
+    if not UV and not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         raise SetupError(
             f"{sys.executable} has no `venv` module with `ensurepip`. On Debian and Ubuntu: sudo apt install "
-            "python3-venv (beside a Python that is not the system's own: python3.12-venv, say)"
-        ) from None
-    if not os.path.exists(VENV) and free_gb(".") < LEAST_FREE_GB:
-        raise SetupError(disk_full_message())
+            "python3-venv (for a Python that is not the system's own: python3.12-venv, for example)"
+        )
+    if not os.path.exists(VENV) and shutil.disk_usage(".").free < 1e9:
+        raise SetupError(disk_full())
 
 
-def is_virtual_environment() -> bool:
-    """Whether .venv is one, or the beginning of one."""
-    signs = (UNFINISHED, os.path.join(VENV, "pyvenv.cfg"))
-    return os.path.isdir(VENV) and (any(map(os.path.exists, signs)) or not os.listdir(VENV))
-
-
-@contextlib.contextmanager
-def unfinished_lock() -> Iterator[Tuple[bool, bool]]:
-    """Marks .venv as unfinished and waits while another call sets it up.
-
-    Gives (is_ours, was_interrupted). Not ours: another call has finished meanwhile, look again.
-    """
+def install(requirements: str, is_usable: bool, lock: int) -> None:
+    """Install the requirements file and record it; build .venv first if it is not usable."""
     os.makedirs(VENV, exist_ok=True)
-    with open(UNFINISHED, "a+b") as mark:
-        wait_for_lock(mark)
-        is_ours = os.fstat(mark.fileno()).st_nlink > 0
-        was_interrupted = mark.seek(0, os.SEEK_END) > 0
-        if is_ours:
-            mark.write(b"Here while .venv is being set up. If nothing runs, the next `make` builds it anew.\n")
-            mark.flush()
-        yield is_ours, was_interrupted
-
-
-def wait_for_lock(mark: "IO[bytes]") -> None:
-    """Locks the open file; where the file system has no locks, goes on without."""
-    os.set_inheritable(mark.fileno(), True)  # Should this process be killed, pip still holds the lock.
-    try:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        say("Another call is setting up .venv: waiting for it.")
-        fcntl.flock(mark, fcntl.LOCK_EX)
-    except OSError as error:
-        if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
-            raise
-
-
-def install(requirements: str, is_sound_so_far: bool) -> None:
-    """Makes or updates .venv and records what it holds. The caller holds the lock."""
-    if is_sound_so_far:
-        say(f"Updating {os.path.abspath(VENV)}: {requirements} is not what it holds.")
+    open(RECORD, "w").close()
+    if is_usable:
+        say(f"Updating {os.path.abspath(VENV)}: it does not hold the present content of {requirements}.")
     else:
-        build_anew()
-    record = installed()
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(INSTALLED)
-    pip_install(requirements)
-    record.update({name: checksum(name) for name in with_included(requirements)}, folder=os.path.realpath(VENV))
-    with open(INSTALLED, "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=1)
-    os.remove(UNFINISHED)
+        build_venv(lock)
+    if not UV and subprocess.call([PYTHON, "-I", "-c", "import pip"], stderr=subprocess.DEVNULL) != 0:
+        run([PYTHON, "-I", "-m", "ensurepip"], lock)
+    with_pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements]
+    run([UV, "pip", "install", "--python", PYTHON, "-r", requirements] if UV else with_pip, lock)
+    with open(RECORD, "w") as file:
+        file.write("\n".join(checksums(requirements)))
 
 
-def build_anew() -> None:
-    """Makes an empty .venv, in place of what there may be of one."""
-    remains = [os.path.join(VENV, name) for name in os.listdir(VENV) if os.path.join(VENV, name) != UNFINISHED]
+def build_venv(lock: int) -> None:
+    """Build .venv without packages, in place of an older one."""
+    remains = [entry for entry in os.scandir(VENV) if entry.path != RECORD]
     if remains:
-        say(f"{os.path.abspath(VENV)} was left unfinished, was moved, or its Python is gone: building it anew.")
-    for path in remains:
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.remove(path)
+        say(f"{os.path.abspath(VENV)} is unfinished, was moved, or its Python does not work: rebuilding it.")
+    for entry in remains:
+        (shutil.rmtree if entry.is_dir(follow_symlinks=False) else os.remove)(entry.path)
     say(f"Setting up {os.path.abspath(VENV)}. This happens once and takes some minutes, most of them for PyTorch.")
     if sys.platform == "linux" and "PIP_EXTRA_INDEX_URL" not in os.environ and not shutil.which("nvidia-smi"):
-        say(f"No NVIDIA GPU seen. To save time and 6 GB of disk: Ctrl-C, then {CPU_BUILD}")
-    code, errors = run_showing([sys.executable, "-I", "-m", "venv", VENV])
-    if code != 0:
-        raise SetupError(disk_full_message() if is_disk_full(errors) else f"{sys.executable} could not make {VENV}")
+        say(f"No NVIDIA GPU was found. To save time and 6 GB of disk: Ctrl-C, then {CPU_BUILD}")
+    with_uv = [UV, "venv", "--quiet", "--allow-existing", "--python", sys.executable, VENV]
+    run(with_uv if UV else [sys.executable, "-I", "-m", "venv", VENV], lock)
 
 
-def pip_install(requirements: str) -> None:
-    """Installs with pip, its progress and messages shown.
-
-    Raises: SetupError: naming the likely cause and the remedy.
-    """
-    if subprocess.call([PYTHON, "-I", "-c", "import pip"], stderr=subprocess.DEVNULL) != 0:
-        run_showing([PYTHON, "-I", "-m", "ensurepip"])
-    code, errors = run_showing([PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements])
-    if code == 0:
+def run(command: "list[str]", lock: int) -> None:
+    """Run a command, which keeps the lock even if this process is killed. Raises: SetupError: it has failed."""
+    environment = dict(os.environ, PIP_USER="0", UV_INDEX_STRATEGY="unsafe-best-match")
+    for name in ("INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS"):  # uv does not read pip's variables.
+        environment.setdefault("UV_" + name, os.environ.get("PIP_" + name, ""))
+    errors = ""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, pass_fds=[lock]) as process:
+        for line in process.stderr or ():
+            errors += line.decode(errors="replace")
+            say(line.decode(errors="replace").rstrip())
+    if process.returncode == 0:
         return
-    if is_disk_full(errors):
-        raise SetupError(disk_full_message())
-    if code < 0:
-        raise SetupError(f"pip was killed (signal {-code}): run the same command again")
-    os.remove(UNFINISHED)  # pip has undone what it began: .venv is as sound as before.
-    raise SetupError(reason_of_pip(requirements, errors))
-
-
-def reason_of_pip(requirements: str, errors: str) -> str:
-    """Why pip gave up, as far as its messages tell, and the remedy."""
-    if any(sign in errors for sign in NO_NETWORK):
-        return (
+    if re.search("No space left on device|Disk quota exceeded", errors) or shutil.disk_usage(VENV).free < 1e7:
+        raise SetupError(disk_full())
+    if process.returncode < 0:
+        raise SetupError(f"{command[0]} was killed (signal {-process.returncode}): run the same command again")
+    os.remove(RECORD)  # A failed installation leaves .venv as usable as before.
+    if re.search(r"(Connection|Resolution|Timeout|Proxy|SSL|Protocol|Reset)Error|error sending request", errors):
+        raise SetupError(
             "no connection to the package index: connect to the internet (behind a proxy: set HTTPS_PROXY), "
             "then run the same command again; what was downloaded is kept"
         )
-    if "No matching distribution" in errors:
-        return (
-            f"no build of a package in {requirements} (named above) for this Python on {platform.system()} "
-            f"{platform.machine()}: delete .venv, then try another Python: make PYTHON=/path/to/python3.12 tune"
+    if re.search("No matching distribution|No solution found", errors):
+        platform = " ".join(os.uname()[::4])
+        raise SetupError(
+            f"no build of a package in {command[-1]} (named above) for this Python on {platform}: "
+            f"delete .venv, then try another Python: {NEWER_PYTHON}"
         )
-    return f"pip could not install {requirements}; its reason is above"
+    raise SetupError(f"`{' '.join(command)}` failed; its reason is above")
 
 
-def run_showing(command: "List[str]") -> "Tuple[int, str]":
-    """Runs the command in view of the user; its exit code, and what it wrote to stderr."""
-    shown = []
-    environment = dict(os.environ, PIP_USER="0")  # `pip config set install.user true` fails in a .venv.
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, close_fds=False) as process:
-        assert process.stderr is not None
-        try:
-            for line in process.stderr:
-                shown.append(line.decode(errors="replace"))
-                say(shown[-1].rstrip("\n"))
-        except KeyboardInterrupt:
-            process.communicate()  # Ctrl-C reached it too: let it clean up.
-            raise
-    return process.returncode, "".join(shown)
-
-
-def is_disk_full(errors: str) -> bool:
-    """Whether a command's messages, or the disk itself, say so."""
-    return any(sign in errors for sign in NO_SPACE) or free_gb(VENV) < 0.01
-
-
-def free_gb(folder: str) -> float:
-    """What is free on the folder's disk, in GB."""
-    return shutil.disk_usage(folder).free / 1e9
-
-
-def disk_full_message() -> str:
-    """What is free, what is needed, and what to do."""
-    temporary = tempfile.gettempdir()
+def disk_full() -> str:
+    """Return the message that names the free space, the space needed and the remedies."""
+    free_gb, temporary_gb = (shutil.disk_usage(folder).free / 1e9 for folder in (".", tempfile.gettempdir()))
     return (
-        f"the disk is full: {free_gb('.'):.1f} GB free in {os.getcwd()}, and {free_gb(temporary):.1f} GB for temporary "
-        f"files in {temporary} (TMPDIR=... names another folder). Needed: about 2 GB with the CPU build of PyTorch, "
+        f"the disk is full: {free_gb:.1f} GB free in {os.getcwd()}, and {temporary_gb:.1f} GB for temporary files in "
+        f"{tempfile.gettempdir()} (TMPDIR=... names another folder). Needed: about 2 GB with the CPU build of PyTorch, "
         "about 8 GB with the CUDA build, the default on Linux. Free some space and run the same command again, or "
         f"take the CPU build: {CPU_BUILD}"
     )
 
 
-def say(text: str) -> None:
-    """One line to the user, in order with what pip prints."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def main(requirements: str) -> int:
-    """Exit code: 0 ready; 2 the user can mend it; 130 interrupted."""
-    try:
-        set_up(requirements)
-        return 0
-    except SetupError as error:
-        say(f"Set-up: {error}")
-    except OSError as error:
-        say(f"Set-up: {disk_full_message() if error.errno == errno.ENOSPC else error}")
-    except KeyboardInterrupt:
-        say("Set-up: interrupted; the same command does it again.")
-        return 130
-    return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    try:
+        set_up(sys.argv[1])
+    except KeyboardInterrupt:
+        say("Set-up: interrupted; the same command starts it again.")
+        sys.exit(130)
+    except (SetupError, OSError) as error:
+        say(f"Set-up: {disk_full() if 'No space left' in str(error) else error}")
+        sys.exit(2)

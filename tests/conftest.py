@@ -10,6 +10,15 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from model.data.images import ImageData, LabelledImages
 from model.device import Runtime
 
+LONG_TIMEOUT_S = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Allow tests with one of the markers of long tests more time than pyproject.toml allows the others."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("slow", "faults", "browser")):
+            item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S))
+
 
 def blobs(n_images: int, seed: int) -> LabelledImages:
     """Images that a model can learn: one soft colour gradient each, uint8 (N, 3, 32, 32)."""
@@ -36,8 +45,8 @@ def runtime() -> Runtime:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials end without their pictures, which take half a second each."""
-    monkeypatch.setattr("hpo.workers.trial_results.draw", lambda *_: [])
+    """Trials end without their pictures, which take half a second per trial."""
+    monkeypatch.setattr("hpo.workers.trial_results.draw_trial", lambda *_: [])
 
 
 CHROMIUM_FLAGS = [

@@ -1,6 +1,7 @@
 """README, docs/ and CONTRIBUTING: links, pictures, files and names in them exist."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,9 @@ def test_the_files_shown_are_those_that_are_written() -> None:
 def properties(paths: type) -> list[str]:
     """Return the names of a class's properties, inherited ones included."""
     return [name for name in dir(paths) if isinstance(getattr(paths, name), property)]
+
+
+def test_the_newest_version_is_the_same_everywhere() -> None:
+    newest = re.findall(r"^## \[(.+?)\]", CHANGELOG.text, re.MULTILINE)[0]
+    assert newest == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"version: {newest}\n" in (ROOT / "CITATION.cff").read_text()

@@ -11,8 +11,8 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.training_run import RunEvent, RunFinished, TrainingRun, execute
-from hpo.search.best_trial import best_trial
-from hpo.search.configurations import end_of, is_pruned, val_bpd_of
+from hpo.search.best_trial import best_trial_of
+from hpo.search.configurations import configurations_of, end_of, is_pruned, val_bpd_of
 from hpo.storage.database import StudyError, existing_study
 from hpo.storage.fingerprint import check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
@@ -113,12 +113,12 @@ def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTr
 
     Raises: StudyError: there is no such trial, or none has finished.
     """
+    trials = study.get_trials(deepcopy=False)
     if number is None:
-        best = best_trial(study)
+        best = best_trial_of(configurations_of(study))
         if best is None:
             raise StudyError(f"no trial has finished yet; run make tune STUDY={config_name}")
-        return best
-    trials = study.get_trials(deepcopy=False)
+        return trials[best.number]
     if number >= len(trials):
         raise StudyError(f"--trial {number}: the study has {len(trials)} trials, numbered from 0")
     end = end_of(trials[number])

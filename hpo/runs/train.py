@@ -1,13 +1,13 @@
-"""One run with given values, the tutorial's hyperparameters unless told otherwise."""
+"""A single training run with given values; the tutorial's hyperparameters are the defaults."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
-from hpo.config.dataset import SAMPLE_SUFFIX, check_batch_size, load_images, stand_in_notice
+from hpo.config.dataset import SAMPLE_SUFFIX, check_batch_size, fallback_notice, load_images
 from hpo.config.error_messages import broken_rule
 from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Data, FittingHyperparameters, Model, Retrain
@@ -15,14 +15,14 @@ from hpo.config.strict_model import ACROSS_KEYS, StrictModel
 from hpo.config.study_file import ConfigError
 from hpo.runs.training_run import RunEvent, TrainingRun, execute
 from hpo.storage.paths import RunPaths
-from model.config import Source, TrainConfig
+from model.config import TrainConfig
 from model.device import resolve
 from model.errors import DataError, UserError
 from model.training.training_loop import Diverged
 
 
 class SingleRunConfig(StrictModel):
-    """What `train` was told, validated."""
+    """Options of `train`, validated."""
 
     model: Model
     hyperparameters: FittingHyperparameters
@@ -32,7 +32,7 @@ class SingleRunConfig(StrictModel):
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run whose machine and data were found; `notices` are to be printed first."""
+    """A run whose device and images are ready; `notices` are to be printed first."""
 
     run: TrainingRun
     paths: RunPaths
@@ -40,38 +40,37 @@ class PreparedRun:
 
 
 def read_options(options: Mapping[str, Any], data: str) -> SingleRunConfig:
-    """Options by their field's name, and `data`: cifar10, sample, or a folder of images.
+    """Validate options, by their field's name, and `data`: cifar10, sample or a path, as in a study file.
 
-    Raises: ConfigError: naming every option at fault.
+    Raises: ConfigError: naming every option with a fault.
     """
     kinds: dict[str, type[StrictModel]] = {"model": Model, "hyperparameters": Hyperparameters, "retrain": Retrain}
     parts: dict[str, dict[str, Any]] = {
-        **{
-            part: {name: options[name] for name in options.keys() & kind.model_fields.keys()}
-            for part, kind in kinds.items()
-        },
-        "data": {"source": data} if data in get_args(Source) else {"source": "folder", "root": Path(data)},
+        part: {name: options[name] for name in options.keys() & kind.model_fields.keys()}
+        for part, kind in kinds.items()
     }
     interval = parts["retrain"]["reconstruction_interval"]
     if interval.isdecimal():
         parts["retrain"]["reconstruction_interval"] = int(interval)
     try:
-        return SingleRunConfig.model_validate(parts)
+        return SingleRunConfig.model_validate({**parts, "data": data})
     except ValidationError as error:
-        raise ConfigError("\n".join(map(_told, error.errors()))) from None
+        raise ConfigError("\n".join(map(_describe_fault, error.errors()))) from None
 
 
-def _told(fault: Any) -> str:
+def _describe_fault(fault: Any) -> str:
+    """Return the line that reports a fault, with the option in place of the key."""
     if fault["type"] == ACROSS_KEYS:
         return "--reconstruction: must be gaussian with --linear-path, which is a Gaussian model"
-    option = next(str(part) for part in fault["loc"][1:] if not str(part).startswith("<"))
+    section, *keys = (str(part) for part in fault["loc"] if not str(part).startswith("<"))
+    option = section if section == "data" else keys[0]
     return broken_rule(f"--{option.replace('_', '-')}", fault)
 
 
 def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool) -> PreparedRun:
-    """Find device and data.
+    """Find the device and load the images.
 
-    Raises: DeviceError, DataError: they are not there, or the data is too small.
+    Raises: DeviceError, DataError: they are not available, or there are too few images.
     """
     runtime = resolve(device)
     try:
@@ -93,13 +92,13 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
         reconstruction_interval=config.retrain.reconstruction_interval,
         fps=config.retrain.fps,
     )
-    return PreparedRun(run, RunPaths(output), (stand_in_notice(reason, f"into {output}"),) if reason else ())
+    return PreparedRun(run, RunPaths(output), (fallback_notice(reason, f"into {output}"),) if reason else ())
 
 
 def run_single(prepared: PreparedRun) -> Iterator[RunEvent]:
-    """Carry the run out, yielding each epoch and then the result.
+    """Train, yielding each epoch and then the result.
 
-    Raises: Busy: another process makes it; UserError: the training diverged.
+    Raises: Busy: another process trains this run; UserError: the training diverged.
     """
     try:
         yield from execute(prepared.run, prepared.paths)

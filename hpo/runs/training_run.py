@@ -1,4 +1,4 @@
-"""One training run from untrained weights to a folder of results, built aside and put in its place whole."""
+"""A full-length training run, from untrained weights to its folder of results, which appears when it is complete."""
 
 import json
 import shutil
@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from hpo.analysis.run_metrics import TrialOrigin, read_history
 from hpo.config.schema import Interval
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import FrameRecorder, frame_epochs, write_animations
@@ -22,17 +23,18 @@ from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime
 from model.scoring import ppca
-from model.training.checkpoint import load_model, resume_or_start, save_model, save_state
+from model.training.checkpoint import StartingPoint, read_model, resume_or_start, save_model, save_state
 from model.training.initialization import untrained_model
-from model.training.training_loop import EpochMetrics, TrainState, score_validation, train
+from model.training.train_state import TrainState
+from model.training.training_loop import EpochMetrics, score_validation, train
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What is trained, on what, and where it came from.
+    """Configuration, images, machine and origin of a training run.
 
     `data` lies on the runtime's device and was named by `data_root`; `origin` has at least `study` and `trial`, and
-    goes into the metrics; `importance_samples` is None where the test split is not to be looked at.
+    is added to the metrics; `importance_samples` is None if the test split must not be read.
     """
 
     config: TrainConfig
@@ -45,7 +47,7 @@ class TrainingRun:
     fps: float
 
     def record(self) -> RunRecord:
-        """What config.yaml is to hold."""
+        """Return the content of config.yaml."""
         return RunRecord(
             study=self.origin["study"],
             trial=self.origin["trial"],
@@ -60,7 +62,10 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The run is under way, `epoch` > 0 where it goes on; `notice` says what was given up for it."""
+    """Start of a run, or its continuation after `epoch` > 0 epochs.
+
+    `notice` says why the state of an interrupted run is not used.
+    """
 
     epoch: float
     notice: str | None
@@ -68,7 +73,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is in its place: its metrics as written, its history, and words where something was adapted."""
+    """End of a run, whose folder is complete: metrics as written, history by epochs, and notices for the user."""
 
     metrics: dict[str, Any]
     history: list[dict[str, float]]
@@ -79,87 +84,94 @@ RunEvent = RunStarted | EpochMetrics | RunFinished
 
 
 def execute(run: TrainingRun, final: RunPaths) -> Iterator[RunEvent]:
-    """Train, yielding each epoch; then score, draw, and put the folder in place, yielding the result.
+    """Train, score and draw into the folder `final`; yield each epoch, and the result at the end.
 
-    A run that was interrupted goes on from its last epoch. Where `final` holds this very run it is not trained
-    again; another run there is moved aside.
+    An interrupted run continues after its last epoch. If `final` already holds this run, it is not trained again;
+    another run there is moved aside.
 
-    Raises: Busy: another process makes this run; Diverged: the training did.
+    Raises: Busy: another process trains this run; Diverged: the training diverged.
     """
     with hold_lock(final.lock, str(final.folder)):
         if _holds(final, run.record()):
-            yield _as_it_was(run, final)
+            yield _existing_result(run, final)
         else:
-            yield from _make(run, final)
+            yield from _train_into(final, run)
 
 
-def _make(run: TrainingRun, final: RunPaths) -> Iterator[RunEvent]:
-    aside = final.under_way
-    state, history, notice = _begin(run, aside)
-    yield RunStarted(history[-1]["epoch"] if history else 0.0, notice)
-    film = FrameRecorder(run.data.validation, frame_epochs(run.config.epochs, run.reconstruction_interval), aside)
+def _train_into(final: RunPaths, run: TrainingRun) -> Iterator[RunEvent]:
+    unfinished = final.under_way
+    start = _resume_or_start(run, unfinished)
+    state, history = start.state, start.history
+    yield RunStarted(history[-1]["epoch"] if history else 0.0, start.notice)
+    epochs = frame_epochs(run.config.epochs, run.reconstruction_interval)
+    recorder = FrameRecorder(run.data.validation, epochs, unfinished)
     if not history:
-        history.append(_untrained(state, run.data))
-        film.take(state, 0, history[0]["val_bpd"])
+        history.append(_untrained_metrics(state, run.data))
+        recorder.take(state, 0, history[0]["val_bpd"])
     for metrics in train(state, run.data):
-        if not aside.config.exists():
-            raise RunError(f"{aside.folder}: vanished while it was worked on; run the same command again to begin anew")
+        if not unfinished.config.exists():
+            raise RunError(f"{unfinished.folder}: was removed during the training; run the same command to start over")
         history.append(asdict(metrics))
-        film.take(state, round(metrics.epoch), metrics.val_bpd)
-        # After its frame: what the state tells of is there.
-        save_state(aside.state, state, history)
+        recorder.take(state, round(metrics.epoch), metrics.val_bpd)
+        # After the frame, so that no saved epoch lacks its frame.
+        save_state(unfinished.state, state, history)
         yield metrics
-    numbers = run.origin | score(state, run.data, history, run.importance_samples)
-    _write(aside, run, state, history, numbers)
-    notices = write_animations(aside, run.fps)
-    write_page(aside)
+    origin = TrialOrigin.from_dict(run.origin)
+    numbers = score(state, run.data, history, run.importance_samples, origin).as_dict()
+    _write_results(unfinished, run, state, history, numbers)
+    notices = write_animations(unfinished, run.fps)
+    write_page(unfinished, final)
     moved = move_aside(final.folder)
-    aside.folder.rename(final.folder)
+    unfinished.folder.rename(final.folder)
     final.state.unlink(missing_ok=True)
     if moved:
-        notices.append(f"The earlier run now lies in {moved}")
+        notices.append(f"The earlier run was moved to {moved}")
     yield RunFinished(numbers, history, tuple(notices))
 
 
-def _begin(run: TrainingRun, aside: RunPaths) -> tuple[TrainState, list[dict[str, float]], str | None]:
-    """The state to train from and its history: where this run was interrupted, else untrained."""
+def _resume_or_start(run: TrainingRun, unfinished: RunPaths) -> StartingPoint:
+    """Return the state to train from, its history, and a notice: where this run was interrupted, else untrained."""
     record = run.record()
-    interrupted = read_record(aside.config) if aside.config.exists() else None
+    interrupted = read_record(unfinished.config) if unfinished.config.exists() else None
     if interrupted and interrupted.is_same_run(record):
-        state, history, notice = resume_or_start(aside.state, run.config, run.runtime, run.data)
-        if history:
-            return state, history, notice
+        start = resume_or_start(unfinished.state, run.config, run.runtime, run.data)
+        if start.history:
+            return start
+        notice = start.notice
     else:
-        given_up = interrupted is not None and aside.state.exists()
-        notice = "The run that was under way here had other values, and is given up" if given_up else None
-    shutil.rmtree(aside.folder, ignore_errors=True)
-    write_record(aside.config, record)
-    return TrainState(run.config, run.runtime, untrained_model(run.config, run.data.train.images)), [], notice
+        is_another = interrupted is not None and unfinished.state.exists()
+        notice = "The interrupted run in this folder had other values and is discarded" if is_another else None
+    shutil.rmtree(unfinished.folder, ignore_errors=True)
+    write_record(unfinished.config, record)
+    state = TrainState(run.config, run.runtime, untrained_model(run.config, run.data.train.images))
+    return StartingPoint(state, [], notice)
 
 
 def _holds(final: RunPaths, record: RunRecord) -> bool:
-    """Whether this very run is there, finished."""
+    """Return True if the folder holds this run, finished.
+
+    Raises: RunError: it holds other files than a run's.
+    """
     if not final.folder.exists() or not any(final.folder.iterdir()):
         return False
     try:
         return read_record(final.config).is_same_run(record)
     except RunError as error:
-        raise RunError(f"{error}; move the folder away, or name another") from None
+        raise RunError(f"{error}; move the folder away, or name another one") from None
 
 
-def _as_it_was(run: TrainingRun, final: RunPaths) -> RunFinished:
-    """What is there; the test split is scored where that is asked for and was not done."""
+def _existing_result(run: TrainingRun, final: RunPaths) -> RunFinished:
+    """Return the result of a finished run; score the test split if that is requested and has not been done."""
     final.state.unlink(missing_ok=True)
     metrics = json.loads(final.metrics_json.read_text())
     if run.importance_samples is not None and metrics["test_bpd"] is None:
-        model, sigma, _ = load_model(final.model)
-        model, linear = model.to(run.runtime.device), ppca.fit(run.data.train.images)
-        metrics |= test_metrics(model, run.data, run.runtime, sigma, run.importance_samples, linear)
+        saved, linear = read_model(final.model), ppca.fit(run.data.train.images)
+        model = saved.network.to(run.runtime.device)
+        metrics |= test_metrics(model, run.data, run.runtime, saved.sigma, run.importance_samples, linear)
         _write_metrics(final, metrics)
         write_page(final)
-    table = pd.read_csv(final.metrics_csv)
-    history = [{str(name): float(value) for name, value in row.items()} for row in table.to_dict("records")]
-    notice = f"{final.folder} holds this very run already; to train it anew, remove that folder"
+    history = read_history(final.metrics_csv)
+    notice = f"{final.folder} already holds this run; to train it again, remove that folder"
     return RunFinished(metrics, history, (notice,))
 
 
@@ -167,7 +179,7 @@ def _write_metrics(paths: RunPaths, metrics: dict[str, Any]) -> None:
     write_text(paths.metrics_json, json.dumps(metrics, indent=2) + "\n")
 
 
-def _untrained(state: TrainState, data: ImageData) -> dict[str, float]:
+def _untrained_metrics(state: TrainState, data: ImageData) -> dict[str, float]:
     sigma, evaluation = score_validation(state, data)
     return {
         "epoch": 0.0,
@@ -180,7 +192,7 @@ def _untrained(state: TrainState, data: ImageData) -> dict[str, float]:
     }
 
 
-def _write(
+def _write_results(
     paths: RunPaths, run: TrainingRun, state: TrainState, history: list[dict[str, float]], numbers: dict[str, Any]
 ) -> None:
     table = pd.DataFrame(history)

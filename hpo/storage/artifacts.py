@@ -1,4 +1,4 @@
-"""A study's artifact store, Optuna's own: which files belong to a study or a trial, and where they lie."""
+"""Files of a study and its trials in Optuna's artifact store, where the dashboard shows them."""
 
 import json
 import re
@@ -17,93 +17,98 @@ from hpo.storage.paths import StudyPaths
 from model.atomic_files import replacing
 
 Owner = Study | Trial | FrozenTrial
-# Under this key, followed by the artifact's id, its owner's system attributes describe it: Optuna's format.
+# Optuna describes an artifact in a system attribute of its owner; the key is this prefix and the artifact's id.
 _PREFIX = "artifacts:"
 _FILE_NAME = re.compile(r"(\.?)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+)?")
-# A file that nothing refers to may be on its way from the dashboard for so long.
-_ON_ITS_WAY_S = 600
+# An unreferenced file that is younger than this may belong to an upload that the dashboard is still receiving.
+_MAX_UPLOAD_S = 600
 _N_NAMED = 3
 
 
-class WholeFiles(FileSystemArtifactStore):
-    """Optuna's store in a folder, where a file that is there is whole."""
+class AtomicFileStore(FileSystemArtifactStore):
+    """Optuna's artifact store in a folder, without partial files."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._folder = folder
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Write aside, then rename, over a file that is there already."""
+        """Write a temporary file, then rename it; replaces an existing file."""
         with replacing(self._folder / artifact_id) as temporary, temporary.open("wb") as file:
             shutil.copyfileobj(content_body, file)
 
 
-def store(paths: StudyPaths) -> WholeFiles:
-    """The store of a study; its folder comes with its first file."""
-    return WholeFiles(paths.artifacts)
+def artifact_store(paths: StudyPaths) -> AtomicFileStore:
+    """Return the artifact store of a study; its folder is created with the first file."""
+    return AtomicFileStore(paths.artifacts)
 
 
-def keep(owner: Study | Trial, study: Study, file: Path, paths: StudyPaths) -> None:
-    """Make a file an artifact under its own name; one of that name gets the new content and stays the same artifact.
+def upload_or_replace(owner: Study | Trial, study: Study, file: Path, paths: StudyPaths) -> None:
+    """Upload a file as an artifact under its own name; an artifact of this name gets the new content and keeps its id.
 
-    So it may be done again: after a kill in its midst, or when a model is retrained.
+    So an upload can be repeated: after a kill, or when a model is retrained.
     """
-    known = _ids(owner, study).get(file.name)
-    if known is None:
-        upload_artifact(artifact_store=store(paths), file_path=str(file), study_or_trial=owner)
+    artifact_id = _ids(owner, study).get(file.name)
+    if artifact_id is None:
+        upload_artifact(artifact_store=artifact_store(paths), file_path=str(file), study_or_trial=owner)
         return
     with file.open("rb") as content:
-        store(paths).write(known, content)
+        artifact_store(paths).write(artifact_id, content)
 
 
-def files_of(owner: Owner, study: Study, paths: StudyPaths) -> dict[str, Path]:
-    """By the file's name, where an artifact of the study or of one of its trials lies; lost ones are left out."""
-    places = {name: paths.artifacts / artifact_id for name, artifact_id in _ids(owner, study).items()}
-    return {name: place for name, place in places.items() if place.exists()}
+def artifact_files(owner: Owner, study: Study, paths: StudyPaths) -> dict[str, Path]:
+    """Return the paths of the artifacts of a study or trial, by file name; missing files are left out."""
+    return {name: path for name, path in _paths(owner, study, paths).items() if path.exists()}
 
 
-def address(owner: Study | Trial, study: Study, name: str) -> str | None:
-    """Where the dashboard serves an artifact: a path on its own host, or None where there is no such artifact."""
+def dashboard_url(owner: Study | Trial, study: Study, name: str) -> str | None:
+    """Return the path, on the dashboard's own host, where it serves an artifact; None if there is no such artifact."""
     artifact_id = _ids(owner, study).get(name)
     return str(get_artifact_path(owner, artifact_id)) if artifact_id else None
 
 
-def lost(study: Study, paths: StudyPaths) -> str | None:
-    """A line on artifacts that a trial that is over, or the study, refers to and that are not there; else None."""
-    over = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-    owners: list[tuple[str, Owner]] = [("the study", study), *((f"trial {trial.number}", trial) for trial in over)]
-    referred = [(f"{name} of {whose}", file) for whose, owner in owners for name, file in _places(owner, study, paths)]
-    missing = [name for name, place in referred if not place.exists()]
+def missing_artifacts_notice(study: Study, paths: StudyPaths) -> str | None:
+    """Return one line on the artifacts of the study and of ended trials whose files are missing; None if none is."""
+    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    owners: list[tuple[str, Owner]] = [("the study", study), *((f"trial {trial.number}", trial) for trial in ended)]
+    referenced = [
+        (f"{name} of {owner_name}", path)
+        for owner_name, owner in owners
+        for name, path in _paths(owner, study, paths).items()
+    ]
+    missing = [name for name, path in referenced if not path.exists()]
     if not missing:
         return None
     named = ", ".join(missing[:_N_NAMED]) + (", ..." if len(missing) > _N_NAMED else "")
     return (
-        f"{paths.artifacts}: {len(missing)} of {len(referred)} files of the study are not there ({named}); "
-        "bring them back from a backup to see them in the dashboard. The search needs none of them"
+        f"{paths.artifacts}: {len(missing)} of {len(referenced)} files of the study are missing ({named}); "
+        "restore them from a backup to see them in the dashboard. The search does not need them"
     )
 
 
-def remove_strays(study: Study, paths: StudyPaths) -> int:
-    """Remove what an upload left that was killed midway, files that no study in the database refers to: bytes freed."""
+def remove_unreferenced_files(study: Study, paths: StudyPaths) -> int:
+    """Remove files that no study in the database refers to, left by killed uploads; return the bytes freed."""
     n_bytes = 0
-    referred = {key.rpartition(":")[2] for key in _attribute_names(study) if _PREFIX in key}
+    referenced = {key.rpartition(":")[2] for key in _attribute_names(study) if _PREFIX in key}
     for file in paths.artifacts.glob("*"):
-        found = _FILE_NAME.fullmatch(file.name)
-        if found and (found[1] or found[2] not in referred) and time.time() - file.stat().st_mtime > _ON_ITS_WAY_S:
+        match = _FILE_NAME.fullmatch(file.name)
+        if match and (match[1] or match[2] not in referenced) and time.time() - file.stat().st_mtime > _MAX_UPLOAD_S:
             n_bytes += file.stat().st_size
             file.unlink(missing_ok=True)
     return n_bytes
 
 
-def _places(owner: Owner, study: Study, paths: StudyPaths) -> list[tuple[str, Path]]:
-    return [(name, paths.artifacts / artifact_id) for name, artifact_id in _ids(owner, study).items()]
+def _paths(owner: Owner, study: Study, paths: StudyPaths) -> dict[str, Path]:
+    return {name: paths.artifacts / artifact_id for name, artifact_id in _ids(owner, study).items()}
 
 
 def _ids(owner: Owner, study: Study) -> dict[str, str]:
-    """Ids by the files' names; of two of one name the later one counts, and one deleted in the dashboard is none."""
+    """Return artifact ids by file name. The later of two of one name counts; one deleted in the dashboard does not."""
     attributes = _attributes(owner, study)
-    described = [json.loads(value) for key, value in attributes.items() if key.startswith(_PREFIX)]
-    return {one["filename"]: one["artifact_id"] for one in described if one is not None}
+    descriptions = [json.loads(value) for key, value in attributes.items() if key.startswith(_PREFIX)]
+    return {
+        description["filename"]: description["artifact_id"] for description in descriptions if description is not None
+    }
 
 
 def _attributes(owner: Owner, study: Study) -> dict[str, Any]:
@@ -113,8 +118,8 @@ def _attributes(owner: Owner, study: Study) -> dict[str, Any]:
 
 
 def _attribute_names(study: Study) -> Iterator[str]:
-    """Of every study and trial in the database: the dashboard copies a study that it renames."""
-    for one in study._storage.get_all_studies():
-        yield from one.system_attrs
-        for trial in study._storage.get_all_trials(one._study_id, deepcopy=False):
+    """Yield the attribute names of every study and trial in the database: the dashboard copies a study to rename it."""
+    for frozen in study._storage.get_all_studies():
+        yield from frozen.system_attrs
+        for trial in study._storage.get_all_trials(frozen._study_id, deepcopy=False):
             yield from study._storage.get_trial_system_attrs(trial._trial_id)

@@ -1,4 +1,4 @@
-"""Which checkpoints of a study are still of use: those of trials that can go on, and of the best."""
+"""Checkpoints of a study: those of resumable trials and of the best trials are kept, the others removed."""
 
 import contextlib
 import os
@@ -11,92 +11,95 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import Pruner
-from hpo.search.configurations import CONTINUES, Configuration, configurations, val_bpd_of
+from hpo.search.configurations import CONTINUES, Configuration, group_trials, val_bpd_of
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import replacing
 
-N_KEPT = 3
-# Of those that pause at one report point; beyond that many, a promotion begins anew.
-N_PAUSED = 8
+N_BEST_KEPT = 3
+# Paused trials that keep their checkpoints, at each report point; without one, a promoted trial starts from scratch.
+N_PAUSED_KEPT = 8
 
 
-def n_paused(pruner: Pruner) -> int:
-    """How many that pause at one report point can go on: none where nothing ever does."""
-    return N_PAUSED if pruner.name == "halving" else 0
+def n_paused_kept(pruner: Pruner) -> int:
+    """Return how many paused trials keep their checkpoints at each report point: 0 if no trial is ever promoted."""
+    return N_PAUSED_KEPT if pruner.name == "halving" else 0
 
 
-def inherit(paths: StudyPaths, before: int, number: int) -> None:
-    """Let a trial begin where another was stopped: with its checkpoint, and with what its pictures are drawn from.
+def inherit_checkpoint(paths: StudyPaths, paused: int, continuing: int) -> None:
+    """Give the trial `continuing` the checkpoint and the recorded frames of the trial `paused`.
 
-    A trial that has a checkpoint of its own keeps it. Where the other one's is gone there is nothing to begin with.
+    Does nothing if it has a checkpoint of its own, or if that of the paused trial has been removed.
     """
-    theirs, ours = paths.checkpoint(before), paths.checkpoint(number)
-    if ours.exists() or not theirs.exists():
+    source, target = paths.checkpoint(paused), paths.checkpoint(continuing)
+    if target.exists() or not source.exists():
         return
-    for frame in sorted(paths.trial(before).folder.glob("[!.]*")):
-        _share(frame, paths.trial(number).folder / frame.name)
-    # Last: a trial that has it has the rest as well.
-    _share(theirs, ours)
+    for frame in sorted(paths.trial(paused).folder.glob("[!.]*")):
+        _link_or_copy(frame, paths.trial(continuing).folder / frame.name)
+    # The checkpoint comes last: a trial that has it has its frames as well.
+    _link_or_copy(source, target)
 
 
-def _share(theirs: Path, ours: Path) -> None:
-    """Both are one file where the disk admits it: neither is ever written into, only replaced."""
-    with replacing(ours) as temporary:
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Make `target` a hard link, if the disk supports it: neither file is ever written into, only replaced."""
+    with replacing(target) as temporary:
         try:
-            os.link(theirs, temporary)
+            os.link(source, temporary)
         except OSError:
-            shutil.copyfile(theirs, temporary)
+            shutil.copyfile(source, temporary)
 
 
-def unneeded(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> list[Path]:
-    """Checkpoints there of trials that are over, but for the `n_best` of lowest value and what can be gone on from."""
+def unneeded_checkpoints(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> list[Path]:
+    """Return the existing checkpoints of ended trials that are not resumable and not among the `n_best` best."""
     trials = study.get_trials(deepcopy=False)
-    kept = _kept(trials, paths, n_best, n_paused(pruner))
-    candidates = (paths.checkpoint(trial.number) for trial in trials if trial.number not in kept)
+    needed = _needed(trials, paths, n_best, n_paused_kept(pruner))
+    candidates = (paths.checkpoint(trial.number) for trial in trials if trial.number not in needed)
     return [path for path in candidates if path.exists()]
 
 
-def clean(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> int:
-    """Remove checkpoints that nobody needs and what killed processes left half-written; return the bytes freed."""
-    n_bytes = remove_unneeded(study, paths, n_best, pruner)
-    for half_written in paths.checkpoints.glob(".*"):
-        n_bytes += half_written.stat().st_size
-        half_written.unlink()
+def clean_checkpoints(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> int:
+    """Remove unneeded checkpoints, and partial files of killed processes; return the number of bytes freed."""
+    n_bytes = remove_unneeded_checkpoints(study, paths, n_best, pruner)
+    for partial in paths.checkpoints.glob(".*"):
+        n_bytes += partial.stat().st_size
+        partial.unlink()
     return n_bytes
 
 
-def remove_unneeded(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> int:
-    """Remove them, and what trials that are over drew from; return how many bytes of checkpoints that made free."""
+def remove_unneeded_checkpoints(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> int:
+    """Remove unneeded checkpoints and the frames of trials that are not resumable.
+
+    Returns: number of bytes of the removed checkpoints.
+    """
     n_bytes = 0
     trials = study.get_trials(deepcopy=False)
-    can_go_on = _kept(trials, paths, 0, n_paused(pruner))
+    resumable = _needed(trials, paths, 0, n_paused_kept(pruner))
     for trial in trials:
-        if trial.number not in can_go_on:
+        if trial.number not in resumable:
             shutil.rmtree(paths.trial(trial.number).folder, ignore_errors=True)
-    for path in unneeded(study, paths, n_best, pruner):
-        # Another worker may have been faster.
+    for path in unneeded_checkpoints(study, paths, n_best, pruner):
+        # Another worker may have removed it meanwhile.
         with contextlib.suppress(FileNotFoundError):
             n_bytes += path.stat().st_size
             path.unlink()
     return n_bytes
 
 
-def _kept(trials: list[FrozenTrial], paths: StudyPaths, n_best: int, n_going_on: int) -> set[int]:
-    """Numbers of trials whose checkpoints are of use."""
-    under_way = [trial for trial in trials if not trial.state.is_finished()]
+def _needed(trials: list[FrozenTrial], paths: StudyPaths, n_best: int, n_paused: int) -> set[int]:
+    """Return the numbers of the trials whose checkpoints are needed."""
+    unfinished = [trial for trial in trials if not trial.state.is_finished()]
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     best = sorted(finished, key=lambda trial: (val_bpd_of(trial), trial.number))[:n_best]
-    heirs = [trial for trial in under_way if not paths.checkpoint(trial.number).exists()]
-    inherited = {trial.user_attrs[CONTINUES] for trial in heirs if CONTINUES in trial.user_attrs}
-    paused = {one.last.number for one in _promising(configurations(trials), n_going_on)}
-    return {trial.number for trial in (*under_way, *best)} | inherited | paused
+    without_checkpoint = [trial for trial in unfinished if not paths.checkpoint(trial.number).exists()]
+    to_inherit = {trial.user_attrs[CONTINUES] for trial in without_checkpoint if CONTINUES in trial.user_attrs}
+    paused = {configuration.last_trial.number for configuration in _best_paused(group_trials(trials), n_paused)}
+    return {trial.number for trial in (*unfinished, *best)} | to_inherit | paused
 
 
-def _promising(known: Iterable[Configuration], n_each: int) -> list[Configuration]:
-    """The best paused ones at each report point."""
+def _best_paused(configurations: Iterable[Configuration], n_each: int) -> list[Configuration]:
+    """Return the `n_each` best paused configurations at each report point."""
     by_step: dict[int, list[tuple[float, int, Configuration]]] = defaultdict(list)
-    for one in known:
-        if one.is_paused and one.scores:
-            step = max(one.scores)
-            by_step[step].append((one.scores[step], one.number, one))
-    return [one for there in by_step.values() for _, _, one in sorted(there)[:n_each]]
+    for configuration in configurations:
+        if configuration.is_paused and configuration.scores:
+            step = max(configuration.scores)
+            by_step[step].append((configuration.scores[step], configuration.number, configuration))
+    return [configuration for paused in by_step.values() for _, _, configuration in sorted(paused)[:n_each]]

@@ -1,4 +1,4 @@
-"""A study's sampler and pruner, and what a resume may not change."""
+"""Creating a study in its database, and giving it a sampler, a pruner and its first trials."""
 
 import contextlib
 import warnings
@@ -13,32 +13,34 @@ from hpo.search.configurations import configurations_of
 from hpo.search.pruners import make_pruner
 from hpo.search.samplers import make_sampler
 from hpo.search.warm_start import warm_start_of
-from hpo.storage.database import make_database, storage
+from hpo.storage.database import create_database, open_storage
 from hpo.storage.paths import StudyPaths
 
 
 def silence_optuna() -> None:
-    """Keep what Optuna says of itself out of a worker's output."""
+    """Turn off Optuna's warnings about experimental features, and its log messages below warnings."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, Any]) -> Study:
-    """Begin a study where `existing_study` finds none, with facts as attributes.
+    """Create a study that `existing_study` does not find, with user attributes.
 
-    The last of them is to be its identity: a study without one was killed while it was made, and is made again.
+    The last attribute must be the fingerprint: a study without it was killed while it was created, and is replaced.
 
     Raises: StudyError: the folder cannot be written.
     """
     paths.folder.mkdir(parents=True, exist_ok=True)
-    make_database(paths.database)
+    create_database(paths.database)
     directions = [StudyDirection.MINIMIZE] * len(config.objectives)
-    where = storage(paths)
+    storage = open_storage(paths)
     with contextlib.suppress(KeyError):
-        # Half begun by a call that was killed, perhaps for other objectives.
-        assert not optuna.load_study(study_name=config.name, storage=where).get_trials(deepcopy=False), "it has trials"
-        optuna.delete_study(study_name=config.name, storage=where)
-    study = optuna.create_study(study_name=config.name, storage=where, directions=directions)
+        # The remains of a creation that was killed, perhaps with other objectives.
+        assert not optuna.load_study(study_name=config.name, storage=storage).get_trials(deepcopy=False), (
+            "it has trials"
+        )
+        optuna.delete_study(study_name=config.name, storage=storage)
+    study = optuna.create_study(study_name=config.name, storage=storage, directions=directions)
     study.set_metric_names(list(config.objectives))
     for name, value in attributes.items():
         study.set_user_attr(name, value)
@@ -46,16 +48,16 @@ def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, A
 
 
 def attach_sampler_and_pruner(study: Study, config: StudyConfig, n_total: int | None = None) -> None:
-    """Give a study its sampler, its pruner and, as its first trials, the tutorial's values and another study's best.
+    """Give a study its sampler, its pruner and its first trials: the tutorial's values, then those of a warm start.
 
-    No more of them than the `n_total` configurations that there may be.
+    The first trials are at most the `n_total` configurations that the study may have.
     """
-    given = warm_start_of(study)
+    warm_start = warm_start_of(study)
     study.sampler = make_sampler(study, config)
     study.pruner = make_pruner(config.pruner, config.training)
     tutorial = tutorial_values(config.hyperparameters)
-    best = [values for values in given.best if values != tutorial] if given else []
+    best = [values for values in warm_start.best if values != tutorial] if warm_start else []
     first = [*([tutorial] if tutorial else []), *best]
-    # A kill may have come between two of them.
+    # A process may have been killed after it had enqueued some of them.
     for values in first[len(configurations_of(study)) : n_total]:
         study.enqueue_trial(values)

@@ -1,4 +1,4 @@
-"""A study's database: SQLite, opened by Optuna, and everything that can be wrong with it."""
+"""A study's SQLite database: created here, opened by Optuna, and checked for damage and foreign contents."""
 
 import contextlib
 import os
@@ -14,28 +14,31 @@ from hpo.config.dataset import SAMPLE_SUFFIX
 from hpo.storage.paths import StudyPaths
 from model.errors import UserError
 
-# Several seconds of another process's write are waited for, never answered with "database is locked".
+# Key of the user attribute with the study's fingerprint. It is written last: a study without it is incomplete.
+FINGERPRINT = "identity"
+# Optuna waits this long while another process writes, before it raises "database is locked".
 BUSY_TIMEOUT_S = 60
-# What Optuna makes in a database, and SQLite beside it.
+# Tables that Optuna and SQLite create.
 _TABLES = {*models.BaseModel.metadata.tables, "alembic_version", "sqlite_sequence"}
-# What a disk that fails or a file that is damaged makes of reading and writing.
+# Errors of reading and writing a damaged file or on a failing disk.
 DATABASE_ERRORS = (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error)
-# SQLite's result codes for a file that is not what it was.
+# SQLite's result codes for a damaged file.
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_START_OVER = "start over with --fresh (make tune FRESH=1), which moves the folder aside"
 
 
 class StudyError(UserError):
-    """The study at hand cannot be opened, or is not the one asked for."""
+    """The study cannot be opened, or is not the requested one."""
 
 
-def storage(paths: StudyPaths) -> optuna.storages.RDBStorage:
-    """The study's SQLite database, as Optuna opens it."""
+def open_storage(paths: StudyPaths) -> optuna.storages.RDBStorage:
+    """Open the study's SQLite database as Optuna's storage."""
     url = sqlalchemy.URL.create("sqlite", database=str(paths.database)).render_as_string()
     return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
 
 
-def make_database(path: Path) -> None:
-    """Make an empty database in WAL mode, or turn one that is there to it.
+def create_database(path: Path) -> None:
+    """Create an empty database in WAL mode, or switch an existing one to it.
 
     Raises: StudyError: it cannot be written.
     """
@@ -43,58 +46,60 @@ def make_database(path: Path) -> None:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
-        raise StudyError(f"{path}: cannot be written ({error}); mend that and run the same command again") from error
+        raise StudyError(f"{path}: cannot be written ({error}); fix that and run the same command again") from error
 
 
 def existing_study(name: str, paths: StudyPaths) -> Study | None:
-    """The study as it stands, or None where none was begun, or only half: its identity is the last that is written.
+    """Open a study; return None if it does not exist, or if its creation was interrupted.
 
-    Raises: StudyError: its database is damaged, or somebody else's.
+    Raises: StudyError: its database is damaged, or belongs to something else.
     """
     if not paths.database.exists() or paths.database.stat().st_size == 0:
         return None
     try:
-        _check_ours(name, paths)
-        study = optuna.load_study(study_name=name, storage=storage(paths))
-        if "identity" in study.user_attrs:
+        _check_database(name, paths)
+        study = optuna.load_study(study_name=name, storage=open_storage(paths))
+        if FINGERPRINT in study.user_attrs:
             return study
         if study.get_trials(deepcopy=False):
-            raise _foreign(paths, f"its study {name} was begun by something else")
+            raise _foreign_database(paths, f"another program created its study {name}")
         return None
     except KeyError:
-        # Killed before its first write: nothing is in there yet.
+        # The process that created the database was killed before its first write.
         return None
     except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, RuntimeError) as error:
-        raise _unusable(paths, error) from error
+        raise _unusable_database(paths, error) from error
 
 
-def _check_ours(name: str, paths: StudyPaths) -> None:
-    """Refuse a damaged database, one of something else, to which Optuna would add its tables, and one of others."""
+def _check_database(name: str, paths: StudyPaths) -> None:
+    """Raise an error if the database is damaged, has tables that are not Optuna's, or holds another study.
+
+    Optuna would add its tables to any SQLite database.
+    """
     with contextlib.closing(sqlite3.connect(paths.database)) as connection:
-        (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if answer != "ok":
-            raise sqlite3.DatabaseError(answer)
+        (check,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if check != "ok":
+            raise sqlite3.DatabaseError(check)
         tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if others := sorted(tables - _TABLES):
-            raise _foreign(paths, f"it has the table {', '.join(others[:5])}")
+        if foreign_tables := sorted(tables - _TABLES):
+            raise _foreign_database(paths, f"it has the table {', '.join(foreign_tables[:5])}")
         if "studies" not in tables:
             return
-        names = [known for (known,) in connection.execute("SELECT study_name FROM studies")]
-        if names and name not in names:
-            raise _foreign(paths, f"it holds the study {', '.join(sorted(names)[:5])}, not {name}")
+        study_names = [study_name for (study_name,) in connection.execute("SELECT study_name FROM studies")]
+        if study_names and name not in study_names:
+            raise _foreign_database(paths, f"it holds the study {', '.join(sorted(study_names)[:5])}, not {name}")
 
 
-def _foreign(paths: StudyPaths, reason: str) -> StudyError:
+def _foreign_database(paths: StudyPaths, reason: str) -> StudyError:
     return StudyError(
-        f"{paths.database}: is not this study's database ({reason}). Move it away, or begin anew with --fresh "
-        "(make tune FRESH=1), which moves the folder aside"
+        f"{paths.database}: is not this study's database ({reason}). Move it to another folder, or {_START_OVER}"
     )
 
 
 def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:
-    """The study and its files, or the sample's study which stands in for it.
+    """Open a study, or the study of the bundled sample that was run in its place.
 
-    Raises: StudyError: there is neither.
+    Raises: StudyError: neither exists.
     """
     for candidate in (name, f"{name}{SAMPLE_SUFFIX}"):
         paths = StudyPaths.of(candidate)
@@ -104,43 +109,41 @@ def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:
     raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; run make tune STUDY={config_name}")
 
 
-def is_gone(study: Study) -> bool:
-    """Whether somebody has deleted it, in the dashboard for example."""
-    return study._study_id not in {one._study_id for one in study._storage.get_all_studies()}
+def is_deleted(study: Study) -> bool:
+    """Return True if the study was deleted from its database, for example in the dashboard."""
+    return study._study_id not in {existing._study_id for existing in study._storage.get_all_studies()}
 
 
 def reason_of(error: BaseException) -> str:
-    """What SQLite said, below what SQLAlchemy and Optuna made of it; their words where it said nothing."""
-    below = _sqlite_error(error)
-    return " ".join(str(below or error).split())[:200]
+    """Return SQLite's message of a database error; without one, the message of SQLAlchemy or Optuna."""
+    return " ".join(str(_sqlite_error(error) or error).split())[:200]
 
 
 def _sqlite_error(error: BaseException) -> sqlite3.Error | None:
-    seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, sqlite3.Error):
-        seen = getattr(seen, "orig", None) or seen.__cause__
-    return seen
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, sqlite3.Error):
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    return cause
 
 
-def _unusable(paths: StudyPaths, error: Exception) -> StudyError:
-    """The file's fault, which only another file mends, or that of the disk around it."""
+def _unusable_database(paths: StudyPaths, error: Exception) -> StudyError:
+    """Return an error with its remedy: another file if this one is damaged, else a fix of the disk or the folder."""
     if not os.access(paths.folder, os.W_OK):
         return StudyError(
             f"{paths.folder}: is read-only, and its database cannot be opened there, not even for reading; "
             "make it writable, or copy the folder to where you can write"
         )
-    below = _sqlite_error(error)
-    code = getattr(below, "sqlite_errorcode", None)
-    if below is not None and code is not None and code & 0xFF not in _DAMAGE:
-        return StudyError(f"{paths.database}: cannot be used ({below}); mend that and run the same command again")
+    sqlite_error = _sqlite_error(error)
+    code = getattr(sqlite_error, "sqlite_errorcode", None)
+    if sqlite_error is not None and code is not None and code & 0xFF not in _DAMAGE:
+        return StudyError(f"{paths.database}: cannot be used ({sqlite_error}); fix that and run the same command again")
     return StudyError(
-        f"{paths.database}: cannot be opened as a study ({reason_of(error)}). Restore it, or begin anew with --fresh "
-        "(make tune FRESH=1), which moves the folder aside"
+        f"{paths.database}: cannot be opened as a study ({reason_of(error)}). Restore it, or {_START_OVER}"
     )
 
 
 def report_score(trial: optuna.trial.Trial, val_bpd: float, step: int) -> None:
-    """Store a trial's score at a report point, for one objective or several."""
+    """Store a trial's score at a report point, with one objective or several."""
     if len(trial.study.directions) == 1:
         trial.report(val_bpd, step)
     else:
@@ -149,5 +152,5 @@ def report_score(trial: optuna.trial.Trial, val_bpd: float, step: int) -> None:
 
 
 def reopen_trial(study: Study, frozen: optuna.trial.FrozenTrial) -> optuna.trial.Trial:
-    """Return a running trial as a live one, under its own number."""
+    """Return a live trial, under its own number, for a running one that was read from the database."""
     return optuna.trial.Trial(study, frozen._trial_id)

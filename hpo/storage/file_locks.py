@@ -1,4 +1,4 @@
-"""Locks of the kernel's: it knows at once when their holder is gone, however that ended."""
+"""Locks on files, which the kernel releases when their process ends, however it ends."""
 
 import fcntl
 from collections.abc import Iterator
@@ -9,38 +9,38 @@ from typing import IO
 
 from model.errors import UserError
 
-# Whoever asks whether a lock is held has it for an instant: that must not count as being at work.
+# `is_locked` holds a lock for an instant itself, which must not count as another process at work.
 _ATTEMPTS, _PAUSE_S = 3, 0.01
 
 
 class Busy(UserError):
-    """A living process is at work there."""
+    """A live process holds the lock."""
 
 
 @contextmanager
-def hold_lock(path: Path, whose: str) -> Iterator[None]:
-    """Hold the lock at `path` while the block runs; `whose` says what it guards.
+def hold_lock(path: Path, guarded: str) -> Iterator[None]:
+    """Hold the lock at `path` while the block runs; `guarded` names in the message what the lock protects.
 
-    Raises: Busy: a living process holds it.
+    Raises: Busy: a live process holds it.
     """
-    file = try_to_hold(path)
+    file = try_lock(path)
     if file is None:
-        raise Busy(f"{whose}: another process is at work on it; wait for it or stop it first")
+        raise Busy(f"{guarded}: another process is using it; wait until that process ends, or stop it first")
     with file:
         yield
 
 
 @contextmanager
 def wait_for_lock(path: Path) -> Iterator[None]:
-    """Wait for the lock at `path`, and hold it while the block runs: for what takes milliseconds."""
+    """Wait for the lock at `path` and hold it while the block runs, which should take milliseconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock at `path`; makes no file where there is none."""
+def is_locked(path: Path) -> bool:
+    """Return True while a live process holds the lock at `path`. Creates no file."""
     try:
         file = path.open("r+")
     except FileNotFoundError:
@@ -49,8 +49,8 @@ def is_held(path: Path) -> bool:
         return not _lock(file)
 
 
-def try_to_hold(path: Path) -> IO[str] | None:
-    """The open file whose lock is now ours until it is closed, or None where a living process holds it."""
+def try_lock(path: Path) -> IO[str] | None:
+    """Lock `path` and return its open file, which holds the lock until it closes; None if a live process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a")
     if _lock(file):

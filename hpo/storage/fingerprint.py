@@ -1,4 +1,4 @@
-"""A study's sampler and pruner, and what a resume may not change."""
+"""Fingerprint of a study: the settings that must not change when it is resumed, else its trials do not compare."""
 
 import json
 
@@ -6,14 +6,17 @@ from optuna.study import Study
 
 from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Model, StudyConfig
-from hpo.storage.database import StudyError
+from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
 from model.config import FIRST_VALUES
 from model.data.images import ImageData
 
 
 def fingerprint(config: StudyConfig, data: ImageData) -> dict[str, str]:
-    """What makes trials comparable and a resume go on as one run would have: JSON text by dotted key."""
+    """Return the settings and data that make trials comparable, and a resumed study equal to an uninterrupted one.
+
+    Returns: JSON text by dotted key.
+    """
     return {
         "data.source": json.dumps(data.source),
         "data.digest": json.dumps(data.digest[:16]),
@@ -22,7 +25,7 @@ def fingerprint(config: StudyConfig, data: ImageData) -> dict[str, str]:
 
 
 def settings_fingerprint(config: StudyConfig) -> dict[str, str]:
-    """The part of a study's identity that its file alone tells."""
+    """Return the part of the fingerprint that follows from the study's file alone, without its images."""
     return {
         "seed": json.dumps(config.seed),
         "objectives": json.dumps(config.objectives),
@@ -36,31 +39,33 @@ def settings_fingerprint(config: StudyConfig) -> dict[str, str]:
     }
 
 
-def check_unchanged(study: Study, wanted: dict[str, str], paths: StudyPaths) -> None:
-    """Refuse to go on with a study under another search space, objective, model or data.
+def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) -> None:
+    """Compare the current fingerprint with that of the study when it was created.
 
     Raises: StudyError: naming every difference.
     """
-    begun = with_defaults_of_old_studies(study.user_attrs["identity"])
-    changed = [
-        f"{key} was {begun.get(key, 'not there')}, is now {wanted.get(key, 'not there')}"
-        for key in sorted(begun.keys() | wanted.keys())
-        if begun.get(key) != wanted.get(key)
+    stored = stored_fingerprint(study)
+    changes = [
+        f"{key} was {stored.get(key, 'not there')}, is now {current.get(key, 'not there')}"
+        for key in sorted(stored.keys() | current.keys())
+        if stored.get(key) != current.get(key)
     ]
-    if changed:
+    if changes:
         raise StudyError(
-            f"{paths.folder}: this study was begun otherwise: {'; '.join(changed)}. Change it back, give the new "
-            "study another name, or begin anew with --fresh (make tune FRESH=1), which moves the old one aside"
+            f"{paths.folder}: this study was created with different settings: {'; '.join(changes)}. Change them back, "
+            "give the new study another name, or start over with --fresh (make tune FRESH=1), which moves the old "
+            "study aside"
         )
 
 
-def with_defaults_of_old_studies(identity: dict[str, str]) -> dict[str, str]:
-    """A setting that a study is older than is filled in as it was then."""
+def stored_fingerprint(study: Study) -> dict[str, str]:
+    """Return the fingerprint that a study was created with; settings that it is older than get their first values."""
+    stored: dict[str, str] = study.user_attrs[FINGERPRINT]
     model = {name: value for name, value in FIRST_VALUES.items() if name in Model.model_fields}
     searched = {name: value for name, value in FIRST_VALUES.items() if name in Hyperparameters.model_fields}
     return {
         "objectives": json.dumps(["val_bpd"]),
         **{f"hyperparameters.{name}": json.dumps(value) for name, value in searched.items()},
-        **identity,
-        "model": Model.model_validate_json(json.dumps(model | json.loads(identity["model"]))).model_dump_json(),
+        **stored,
+        "model": Model.model_validate_json(json.dumps(model | json.loads(stored["model"]))).model_dump_json(),
     }

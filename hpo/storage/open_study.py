@@ -1,4 +1,4 @@
-"""A study opened to be looked at: from its file and its database alone, without its images."""
+"""Opening a study for reading: from its file and its database, without its images."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from optuna.study import Study
 from hpo.config.schema import StudyConfig
 from hpo.config.study_file import find_config, read_config
 from hpo.storage.database import find_study
-from hpo.storage.fingerprint import check_unchanged, settings_fingerprint
+from hpo.storage.fingerprint import check_unchanged, settings_fingerprint, stored_fingerprint
 from hpo.storage.paths import StudyPaths
 
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study, its file as it ran, its files, and what `make tune STUDY=` calls it."""
+    """A study, its configuration as it ran, its paths, and the name by which `make tune STUDY=` knows it."""
 
     study: Study
     config: StudyConfig
@@ -22,20 +22,19 @@ class OpenStudy:
 
 
 def open_study(config_name: str) -> OpenStudy:
-    """Open the study of a file or name, or the sample's that stands in for it.
+    """Open the study of a file or name, or the study of the bundled sample that was run in its place.
 
-    Raises: ConfigError: there is no such file, or it is faulty; StudyError: the study was not begun, is damaged, or
-    was begun otherwise.
+    Raises: ConfigError: there is no such file, or it has faults.
+            StudyError: the study does not exist, is damaged, or was created with different settings.
     """
     config = read_config(find_config(config_name))
     paths, study = find_study(config.name, config_name)
-    begun: dict[str, str] = study.user_attrs["identity"]
-    of_the_images = {key: value for key, value in begun.items() if key.startswith("data.")}
-    check_unchanged(study, of_the_images | settings_fingerprint(config), paths)
+    images = {key: value for key, value in stored_fingerprint(study).items() if key.startswith("data.")}
+    check_unchanged(study, images | settings_fingerprint(config), paths)
     return OpenStudy(study, config_as_run(config, study), paths, config_name)
 
 
 def config_as_run(config: StudyConfig, study: Study) -> StudyConfig:
-    """The study's file with its name and images as they were in the end: the sample may have stood in."""
+    """Return the configuration with the study's actual name and images: it may have run on the bundled sample."""
     data = config.data.model_copy(update={"source": study.user_attrs["data"]["source"]})
     return config.model_copy(update={"name": study.study_name, "data": data})

@@ -1,4 +1,4 @@
-"""What a number came from: data, versions, commit."""
+"""Provenance of results: images, package versions and commit."""
 
 import platform
 import subprocess
@@ -12,7 +12,7 @@ _PACKAGES = ("torch", "torchvision", "optuna", "numpy")
 
 
 def data_facts(data: ImageData) -> dict[str, Any]:
-    """Source and sizes of the splits."""
+    """Return the source of the images and the sizes of the splits."""
     return {
         "source": data.source,
         "n_train": len(data.train),
@@ -22,16 +22,16 @@ def data_facts(data: ImageData) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that the numbers depend on."""
+    """Return the versions of Python and of the packages that results depend on."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
 
 
 def git_commit() -> str | None:
-    """The checkout's commit, marked `-dirty` where files differ from it; None outside a git checkout."""
+    """Return the commit of the checkout, with `-dirty` if files differ from it; None outside a git checkout."""
     root = Path(__file__).resolve().parents[2]
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        completed = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return completed.stdout.strip()

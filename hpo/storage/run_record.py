@@ -1,4 +1,4 @@
-"""How a run was trained: what its config.yaml holds, enough to train or draw it again."""
+"""Record of how a run was trained: the content of its config.yaml, enough to train or redraw the run."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +13,11 @@ from model.errors import UserError
 
 
 class RunError(UserError):
-    """A folder holds no run of ours, or not the one asked for."""
+    """A folder holds no run, or not the requested one."""
 
 
 class RecordedImages(BaseModel):
-    """Which images; `root` as it was named, `digest` of the splits."""
+    """Images of a run: `root` as it was named, `digest` of the splits."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,13 +26,13 @@ class RecordedImages(BaseModel):
     digest: str
 
 
-def _of_any_age(training: Any) -> Any:
-    """A field that a file is older than is filled in as it was then."""
+def _with_first_values(training: Any) -> Any:
+    """Add the first values of fields that a file is older than."""
     return {**FIRST_VALUES, **training} if isinstance(training, dict) else training
 
 
 class RunRecord(BaseModel):
-    """A run's origin, its images, how its model was trained, and how its film is shown."""
+    """Origin, images and training configuration of a run, and the frame rate of its animations."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,22 +43,22 @@ class RunRecord(BaseModel):
     compiled: bool
     reconstruction_interval: FrameInterval
     fps: FramesPerSecond
-    training: Annotated[TrainConfig, BeforeValidator(_of_any_age)]
+    training: Annotated[TrainConfig, BeforeValidator(_with_first_values)]
 
     def is_same_run(self, other: "RunRecord") -> bool:
-        """Whether both train the same and keep the same frames; how fast these are shown does not matter."""
+        """Return True if both describe the same training with the same frames; the frame rate may differ."""
         return self.model_copy(update={"fps": other.fps}) == other
 
 
 def write_record(path: Path, record: RunRecord) -> None:
-    """Write it as YAML, atomically."""
+    """Write a record as YAML, atomically."""
     write_text(path, yaml.safe_dump(record.model_dump(mode="json"), sort_keys=False))
 
 
 def read_record(path: Path) -> RunRecord:
-    """The inverse.
+    """Read a record.
 
-    Raises: RunError: the file is absent or no run's record.
+    Raises: RunError: the file does not exist, or is not a run's record.
     """
     try:
         return RunRecord.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -66,4 +66,4 @@ def read_record(path: Path) -> RunRecord:
         raise RunError(f"{path.parent}: holds no run (there is no {path.name} in it)") from None
     except (UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "not YAML"
-        raise RunError(f"{path}: is not how a run was trained ({reason})") from None
+        raise RunError(f"{path}: is not the record of a run ({reason})") from None

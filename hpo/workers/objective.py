@@ -13,27 +13,29 @@ from hpo.search.configurations import (
     CONFIRMS,
     CONSTRAINT,
     CONTINUES,
+    END,
+    NEVER_PRUNED,
     RESTARTED,
-    UNSTOPPED,
     configurations_of,
     end_of,
     is_pruned,
 )
 from hpo.search.pruners import pruning_reason
-from hpo.storage.checkpoints import N_KEPT, inherit, remove_unneeded
-from hpo.storage.database import DATABASE_ERRORS, StudyError, is_gone, report_score
-from hpo.storage.error_log import log_traceback
+from hpo.storage.checkpoints import N_BEST_KEPT, inherit_checkpoint, remove_unneeded_checkpoints
+from hpo.storage.database import StudyError, is_deleted, report_score
+from hpo.storage.error_log import EXPECTED_ERRORS, log_traceback
 from hpo.workers.crash_retries import MAX_RETRIES, crash_verdict, crashes_of
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
 from hpo.workers.trial_pictures import TrialFrameRecorder
 from hpo.workers.trial_results import TrialProgress, draw_and_annotate, objective_values, trial_attributes
 from model.device import is_out_of_memory, release_memory
-from model.errors import UserError
 from model.training.checkpoint import resume_or_start, save_state
-from model.training.training_loop import Diverged, TrainState, train
+from model.training.train_state import TrainState
+from model.training.training_loop import Diverged, train
 
 _OUT_OF_MEMORY = "out of memory"
+_NOT_THE_TRIALS_FAULT: tuple[type[Exception], ...] = (optuna.exceptions.UpdateFinishedTrialError, *EXPECTED_ERRORS)
 _STATES = {"finished": TrialState.COMPLETE, "failed": TrialState.FAIL}
 
 
@@ -45,18 +47,18 @@ def run_trial(trial: optuna.trial.Trial, context: TrialContext) -> Iterator[Tria
     that it came from. An unforeseen error fails only its trial; its traceback goes to the trial's attributes and to
     the study's log.
 
-    Raises: UserError, OSError, DATABASE_ERRORS: the trial stays as it is and can be resumed.
+    Raises: EXPECTED_ERRORS: the trial stays as it is and can be resumed.
     """
     try:
         yield from _train_and_end(trial, context)
     except optuna.exceptions.UpdateFinishedTrialError:
         frozen = context.study.get_trials(deepcopy=False)[trial.number]
         yield TrialEnded(trial.number, frozen.state, end_of(frozen), None)
-    except (UserError, OSError, *DATABASE_ERRORS):
+    except EXPECTED_ERRORS:
         raise
     except Exception as error:
         end = _end_by_error(error, trial, context)
-        trial.set_user_attr("end", end)
+        trial.set_user_attr(END, end)
         context.study.tell(trial, state=TrialState.FAIL)
         yield TrialEnded(trial.number, TrialState.FAIL, end, None)
 
@@ -67,13 +69,13 @@ def _train_and_end(trial: optuna.trial.Trial, context: TrialContext) -> Iterator
     config = trial_config(context.config, values, seed_number)
     relatives = {name: trial.user_attrs.get(name) for name in (CONTINUES, CONFIRMS)}
     yield TrialStarted(trial.number, values, config.epoch_at(n_reported), **relatives)
-    frames = TrialFrameRecorder(context.data.validation, context.paths.trial(trial.number))
-    progress = TrialProgress(config, frames, [])
+    recorder = TrialFrameRecorder(context.data.validation, context.paths.trial(trial.number))
+    progress = TrialProgress(config, recorder, [])
     try:
         end = crash_verdict(trial, config.n_reports) or (yield from _train_and_report(trial, context, progress))
     except Diverged as error:
         end = f"diverged: {error}"
-    except (UserError, OSError, optuna.exceptions.UpdateFinishedTrialError, *DATABASE_ERRORS):
+    except _NOT_THE_TRIALS_FAULT:
         raise
     except Exception as error:
         end = _end_by_error(error, trial, context)
@@ -87,7 +89,7 @@ def _end_by_error(error: Exception, trial: optuna.trial.Trial, context: TrialCon
     reason = str(error).partition("\n")[0]
     if is_out_of_memory(error):
         return f"{_OUT_OF_MEMORY}: {reason or 'on the CPU'}"
-    if is_gone(context.study):
+    if is_deleted(context.study):
         raise StudyError(f"{context.paths.folder}: the study was deleted while trials ran") from error
     trial.set_user_attr("traceback", traceback.format_exc())
     log_traceback(f"trial {trial.number}", context.paths.errors)
@@ -107,9 +109,11 @@ def _origin(trial: optuna.trial.Trial, context: TrialContext) -> tuple[int, int]
     continued: int | None = trial.user_attrs.get(CONTINUES)
     if continued is None:
         return trial.number, len(_reported_steps(trial, context))
-    inherit(context.paths, continued, trial.number)
+    inherit_checkpoint(context.paths, continued, trial.number)
     (configuration,) = (
-        configuration for configuration in configurations_of(context.study) if configuration.last.number == trial.number
+        configuration
+        for configuration in configurations_of(context.study)
+        if configuration.last_trial.number == trial.number
     )
     has_checkpoint = context.paths.checkpoint(trial.number).exists()
     return configuration.number, len(configuration.scores) if has_checkpoint else 0
@@ -119,14 +123,15 @@ def _train_and_report(
     trial: optuna.trial.Trial, context: TrialContext, progress: TrialProgress
 ) -> Generator[TrialEvent, None, str]:
     """Train to the end or until the pruner stops the trial, saving before each report; return the trial's `end`."""
-    history, frames = progress.history, progress.frames
+    history, recorder = progress.history, progress.recorder
     checkpoint, reported = context.paths.checkpoint(trial.number), _reported_steps(trial, context)
-    state, earlier_history, notice = resume_or_start(checkpoint, progress.config, context.runtime, context.data)
-    if notice:
-        yield Notice(f"trial {trial.number}: {notice}")
-    history += earlier_history
+    start = resume_or_start(checkpoint, progress.config, context.runtime, context.data)
+    if start.notice:
+        yield Notice(f"trial {trial.number}: {start.notice}")
+    state = start.state
+    history += start.history
     if not history:
-        frames.start(state)
+        recorder.start(state)
         if CONTINUES in trial.user_attrs:
             trial.set_user_attr(RESTARTED, True)
     for step, row in enumerate(history, start=1):
@@ -137,7 +142,7 @@ def _train_and_report(
     for metrics in train(state, context.data):
         history.append(asdict(metrics))
         # Before the state is saved, so that no saved report lacks its picture.
-        frames.record(state, len(history))
+        recorder.record(state, len(history))
         save_state(checkpoint, state, history)
         _report(trial, metrics.val_bpd, len(history), reported)
         yield TrialReported(trial.number, metrics)
@@ -157,7 +162,7 @@ def _report(trial: optuna.trial.Trial, val_bpd: float, step: int, reported: set[
 
 def _is_pruned(trial: optuna.trial.Trial, state: TrainState, history: list[Row]) -> bool:
     # Optuna's `should_prune` refuses several objectives.
-    may_stop = len(trial.study.directions) == 1 and not trial.user_attrs.get(UNSTOPPED)
+    may_stop = len(trial.study.directions) == 1 and not trial.user_attrs.get(NEVER_PRUNED)
     return may_stop and len(history) < state.config.n_reports and trial.should_prune()
 
 
@@ -181,5 +186,5 @@ def _end(
     state = _STATES.get(end.partition(":")[0], TrialState.PRUNED)
     values = objective_values(context.config.objectives, progress) if state == TrialState.COMPLETE else None
     context.study.tell(trial, values, state=state)
-    remove_unneeded(context.study, context.paths, N_KEPT, context.config.pruner)
+    remove_unneeded_checkpoints(context.study, context.paths, N_BEST_KEPT, context.config.pruner)
     yield TrialEnded(trial.number, state, end, value)

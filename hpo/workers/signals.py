@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: once to stop at the next safe point, twice to stop at once."""
+"""Ctrl-C and SIGTERM: the first stops at the next safe point, the second at once."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -7,7 +7,10 @@ from types import FrameType
 
 
 class StopRequest:
-    """Whether somebody asked to stop; `at_once` where there is no safe point to wait for."""
+    """State of a request to stop.
+
+    `requested` is True after the first signal; `at_once` is set while there is no safe point to wait for.
+    """
 
     requested = False
     at_once = False
@@ -15,29 +18,29 @@ class StopRequest:
 
 @contextmanager
 def catch_stop_signals(announce: Callable[[], None]) -> Iterator[StopRequest]:
-    """Catch the first signal, announce it and remember it; the second raises KeyboardInterrupt."""
-    interrupt = StopRequest()
+    """Catch the first signal, call `announce` and set `requested`; the second signal raises KeyboardInterrupt."""
+    request = StopRequest()
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
-        if interrupt.requested or interrupt.at_once:
+        if request.requested or request.at_once:
             raise KeyboardInterrupt
-        interrupt.requested = True
+        request.requested = True
         announce()
 
     with _handled(handle, signal.SIGINT, signal.SIGTERM):
-        yield interrupt
+        yield request
 
 
 @contextmanager
 def ignored_signal(number: signal.Signals) -> Iterator[None]:
-    """Ignore a signal; a process started meanwhile goes on ignoring it."""
+    """Ignore a signal while the block runs; a process that is started in the block ignores it until it ends."""
     with _handled(signal.SIG_IGN, number):
         yield
 
 
 @contextmanager
 def sigterm_as_keyboard_interrupt() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
+    """Raise KeyboardInterrupt on SIGTERM, as on Ctrl-C, while the block runs."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -48,9 +51,9 @@ def sigterm_as_keyboard_interrupt() -> Iterator[None]:
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None] | signal.Handlers, *numbers: int) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in numbers}
+    previous_handlers = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
+        for number, previous in previous_handlers.items():
+            signal.signal(number, previous)

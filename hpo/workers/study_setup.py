@@ -16,9 +16,9 @@ from hpo.search.scheduler import Plan, next_step, reserved_s
 from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_comparable, find_warm_start, warm_start_of
 from hpo.storage import provenance
 from hpo.storage.create_study import create_study
-from hpo.storage.database import StudyError, existing_study
+from hpo.storage.database import FINGERPRINT, StudyError, existing_study
 from hpo.storage.file_locks import hold_lock
-from hpo.storage.fingerprint import check_unchanged, fingerprint, with_defaults_of_old_studies
+from hpo.storage.fingerprint import check_unchanged, fingerprint, stored_fingerprint
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import StudyPaths, move_aside
 from hpo.workers.budget_estimate import BudgetEstimate
@@ -69,8 +69,7 @@ def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> Wa
                 f"--from-study {from_study}: this study was created without it; start over with --fresh (make: FRESH=1)"
             )
         return None
-    other_fingerprint = with_defaults_of_old_studies(other.study.user_attrs["identity"])
-    comparable = are_comparable(fingerprint(config, prepared.data), other_fingerprint)
+    comparable = are_comparable(fingerprint(config, prepared.data), stored_fingerprint(other.study))
     try:
         return find_warm_start(config, other.study, other.config, is_comparable=comparable)
     except WarmStartError as error:
@@ -83,7 +82,7 @@ def has_work(study: Study, config: StudyConfig, budget: Budget) -> bool:
         return True
     sampler = make_sampler(study, config)
     step = next_step(configurations_of(study), config, Plan(), budget.trials, math.inf, sampler)
-    return step.what != "leave"
+    return step.action != "stop"
 
 
 def create_prepared_study(
@@ -97,7 +96,7 @@ def create_prepared_study(
     """
     config = prepared.config
     reserved = reserved_s([], config, estimate.plan(config.budget, 1))
-    n_startup = startup_trials(estimate.affordable(config, config.budget, reserved))
+    n_startup = startup_trials(estimate.n_affordable(config, config.budget, reserved))
     return create_study(config, paths, _attributes(prepared, n_startup, warm_start))
 
 
@@ -111,5 +110,5 @@ def _attributes(prepared: PreparedStudy, n_startup_trials: int, warm_start: Warm
         "git_commit": provenance.git_commit(),
         **({WARM_START: warm_start.as_attribute()} if warm_start else {}),
         # Last, as `create_study` requires.
-        "identity": fingerprint(prepared.config, prepared.data),
+        FINGERPRINT: fingerprint(prepared.config, prepared.data),
     }

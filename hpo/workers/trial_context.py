@@ -1,4 +1,4 @@
-"""Everything that the trials of one call share."""
+"""Context that the trials of one call share."""
 
 from dataclasses import dataclass, field
 

@@ -12,7 +12,7 @@ from model.training.training_loop import EpochMetrics
 class TrialStarted:
     """Start of a trial, or its resumption after `epoch` > 0 epochs.
 
-    `continues` is the number of the paused trial whose training goes on; `confirms` the number of the trial whose
+    `continues` is the number of the paused trial whose training continues; `confirms` the number of the trial whose
     values are trained with a new seed.
     """
 

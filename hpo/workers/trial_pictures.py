@@ -1,4 +1,4 @@
-"""What a trial learned, in pictures: kept small at every report while it trains, drawn when it ends.
+"""Pictures of a trial: frames are recorded at every report while it trains, and drawn when it ends.
 
 N images, H W pixels.
 """
@@ -18,19 +18,19 @@ from hpo.figures.style import Pixels, save_pixels
 from hpo.storage.paths import TrialPaths
 from model.atomic_files import replacing
 from model.config import TrainConfig
-from model.data.images import LabelledImages
-from model.fixed_inputs import N_IMAGES, as_pixels, fixed_images, prior_draws
+from model.data.images import LabelledImages, as_pixels
+from model.fixed_inputs import N_IMAGES, fixed_images, prior_draws
 from model.scoring.evaluation import decode, reconstruct
-from model.training.training_loop import TrainState
+from model.training.train_state import TrainState
 
-# Five by four tiles: what fills the dashboard's cards, which are four by three.
+# Five by four tiles fill the dashboard's cards, whose sides are four to three.
 _COLUMNS, _SCALE = 5, 4
 _MAX_FRAMES, _FPS = 16, 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class TrialFrame:
-    """What a model made of the images, and of the prior draws, each (N, H, W, 3); `report` 0 is the untrained model."""
+    """Reconstructions and samples of a model at a report, each (N, H, W, 3); report 0 is the untrained model."""
 
     report: int
     reconstructed: Pixels
@@ -38,7 +38,10 @@ class TrialFrame:
 
 
 class TrialFrameRecorder:
-    """The same images, prior draws and noise for every trial and report: what differs are the weights."""
+    """Recorder of a trial's frames.
+
+    Images, prior draws and noise are the same for every trial and report: frames differ by the weights alone.
+    """
 
     def __init__(self, validation: LabelledImages, paths: TrialPaths) -> None:
         self._images = fixed_images(validation, N_IMAGES)
@@ -46,79 +49,85 @@ class TrialFrameRecorder:
         self.originals = as_pixels(self._images)
 
     def start(self, state: TrainState) -> None:
-        """Begin anew, with the untrained model."""
+        """Remove earlier frames and record the untrained model."""
         shutil.rmtree(self._paths.folder, ignore_errors=True)
         self.record(state, 0)
 
     def record(self, state: TrainState, report: int) -> None:
-        """Keep what the model makes of images and draws. Training goes on as if nobody had looked."""
+        """Record the model's reconstructions and samples. Training continues exactly as without this call."""
         reconstructed = as_pixels(reconstruct(state.model, self._images, state.runtime))
         samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
-        # By way of memory: writing to a file, NumPy tells of a full disk without its error number.
+        # Through a buffer: when NumPy writes to a full disk itself, its error has no error number.
         buffer = io.BytesIO()
         np.save(buffer, np.concatenate([reconstructed, samples]))
         with replacing(self._paths.frame(report)) as temporary:
             temporary.write_bytes(buffer.getbuffer())
 
-    def shots(self, n_reports: int) -> list[TrialFrame]:
-        """Those kept up to a report; later ones are of a course that was given up."""
-        there = [report for report in range(n_reports + 1) if self._paths.frame(report).exists()]
+    def frames(self, n_reports: int) -> list[TrialFrame]:
+        """Load the frames up to a report; later ones belong to a training that was restarted from an earlier report."""
+        reports = [report for report in range(n_reports + 1) if self._paths.frame(report).exists()]
         n_images = len(self.originals)
-        pixels = {report: np.load(self._paths.frame(report)) for report in there}
-        return [TrialFrame(report, one[:n_images], one[n_images:]) for report, one in pixels.items()]
+        pixels = {report: np.load(self._paths.frame(report)) for report in reports}
+        return [TrialFrame(report, frame[:n_images], frame[n_images:]) for report, frame in pixels.items()]
 
 
-def draw(
-    paths: TrialPaths, film: TrialFrameRecorder, config: TrainConfig, n_reports: int, history: list[dict[str, float]]
+def draw_trial(
+    paths: TrialPaths,
+    recorder: TrialFrameRecorder,
+    config: TrainConfig,
+    n_reports: int,
+    history: list[dict[str, float]],
 ) -> list[Path]:
-    """Draw a trial that made `n_reports` reports; return the files there are now.
+    """Draw the pictures of a trial that made `n_reports` reports.
 
-    `history` has a row for each report, or none where nothing is known of them.
+    `history` has one row for each report, or none if the trial ended before its history was read.
+
+    Returns: the files written.
     """
-    shots = film.shots(n_reports)
-    return [*_draw_shots(paths, film.originals, shots, config, history), *_write_history(paths, history)]
+    frames = recorder.frames(n_reports)
+    return [*_draw_frames(paths, recorder.originals, frames, config, history), *_write_history(paths, history)]
 
 
-def _draw_shots(
-    paths: TrialPaths, originals: Pixels, shots: list[TrialFrame], config: TrainConfig, history: list[dict[str, float]]
+def _draw_frames(
+    paths: TrialPaths, originals: Pixels, frames: list[TrialFrame], config: TrainConfig, history: list[dict[str, float]]
 ) -> list[Path]:
-    if not shots:
+    if not frames:
         return []
-    chosen = [shots[index] for index in evenly_spaced(len(shots), min(len(shots), _MAX_FRAMES))]
-    frames = [_reconstruction_frame(originals, shot, config, history) for shot in chosen]
-    save_pixels(frames[-1], paths.reconstructions)
-    write_gif(frames, paths.animation_gif, fps=_FPS)
-    save_pixels(_samples_frame(shots[-1], config, history), paths.samples)
+    selected = [frames[index] for index in evenly_spaced(len(frames), min(len(frames), _MAX_FRAMES))]
+    sheets = [_reconstruction_sheet(originals, frame, config, history) for frame in selected]
+    save_pixels(sheets[-1], paths.reconstructions)
+    write_gif(sheets, paths.animation_gif, fps=_FPS)
+    save_pixels(_samples_sheet(frames[-1], config, history), paths.samples)
     return [paths.reconstructions, paths.animation_gif, paths.samples]
 
 
-def _reconstruction_frame(
-    originals: Pixels, shot: TrialFrame, config: TrainConfig, history: list[dict[str, float]]
+def _reconstruction_sheet(
+    originals: Pixels, frame: TrialFrame, config: TrainConfig, history: list[dict[str, float]]
 ) -> Pixels:
     return reconstruction_frame(
         originals,
-        shot.reconstructed,
-        epoch=config.epoch_at(shot.report),
+        frame.reconstructed,
+        epoch=config.epoch_at(frame.report),
         n_epochs=config.epochs,
-        val_bpd=_score(shot, history),
+        val_bpd=_score(frame, history),
         columns=_COLUMNS,
         scale=_SCALE,
     )
 
 
-def _samples_frame(shot: TrialFrame, config: TrainConfig, history: list[dict[str, float]]) -> Pixels:
+def _samples_sheet(frame: TrialFrame, config: TrainConfig, history: list[dict[str, float]]) -> Pixels:
     return samples_frame(
-        shot.samples,
-        epoch=config.epoch_at(shot.report),
+        frame.samples,
+        epoch=config.epoch_at(frame.report),
         n_epochs=config.epochs,
-        val_bpd=_score(shot, history),
+        val_bpd=_score(frame, history),
         columns=_COLUMNS,
         scale=_SCALE,
     )
 
 
-def _score(shot: TrialFrame, history: list[dict[str, float]]) -> float | None:
-    return history[shot.report - 1]["val_bpd"] if 0 < shot.report <= len(history) else None
+def _score(frame: TrialFrame, history: list[dict[str, float]]) -> float | None:
+    return history[frame.report - 1]["val_bpd"] if 0 < frame.report <= len(history) else None
 
 
 def _write_history(paths: TrialPaths, history: list[dict[str, float]]) -> list[Path]:

@@ -9,24 +9,23 @@ from optuna.trial import Trial
 from hpo.analysis.trial_table import trial_row
 from hpo.config.schema import Objective, StudyConfig
 from hpo.dashboard import notes
+from hpo.search.configurations import END
 from hpo.storage import artifacts
-from hpo.storage.database import DATABASE_ERRORS
-from hpo.storage.error_log import log_traceback
+from hpo.storage.error_log import attempt
 from hpo.storage.paths import StudyPaths
-from hpo.workers.trial_pictures import TrialFrameRecorder, draw
+from hpo.workers.trial_pictures import TrialFrameRecorder, draw_trial
 from model.config import TrainConfig
 from model.device import Runtime
-from model.errors import UserError
 
 _LAST_FACTS = ("epoch", "val_rate_nats", "val_distortion_nats", "val_mse", "sigma", "skipped_updates", "elapsed_s")
 
 
 @dataclass(frozen=True)
 class TrialProgress:
-    """Training configuration, recorded frames and one row of metrics for each report of a trial."""
+    """Training configuration, frame recorder, and one row of metrics for each report of a trial."""
 
     config: TrainConfig
-    frames: TrialFrameRecorder
+    recorder: TrialFrameRecorder
     history: list[dict[str, float]]
 
 
@@ -34,7 +33,7 @@ def trial_attributes(
     runtime: Runtime, history: list[dict[str, float]], end: str, better: dict[str, float] | None
 ) -> dict[str, Any]:
     """Return the user attributes of an ended trial; `better` is a report notably better than the last, or None."""
-    attributes: dict[str, Any] = {"end": end, "device": runtime.device.type, "precision": runtime.precision}
+    attributes: dict[str, Any] = {END: end, "device": runtime.device.type, "precision": runtime.precision}
     if not history:
         return attributes
     attributes |= {name: history[-1][name] for name in _LAST_FACTS}
@@ -65,20 +64,16 @@ def draw_and_annotate(
 
     Returns: a message if that failed by a fault of ours, else None: a trial is worth more than its pictures.
     """
-    trial_paths = paths.trial(trial.number)
-    try:
-        study = trial.study
+
+    def run() -> None:
+        study, trial_paths = trial.study, paths.trial(trial.number)
         trials = study.get_trials(deepcopy=False)
         frozen = trials[trial.number]
         # A trial that ended before its history was read still has its frames.
         n_reports = len(progress.history) or len(frozen.intermediate_values)
-        for file in draw(trial_paths, progress.frames, progress.config, n_reports, progress.history):
-            artifacts.keep(trial, study, file, paths)
-        picture = artifacts.address(trial, study, trial_paths.reconstructions.name)
+        for file in draw_trial(trial_paths, progress.recorder, progress.config, n_reports, progress.history):
+            artifacts.upload_or_replace(trial, study, file, paths)
+        picture = artifacts.dashboard_url(trial, study, trial_paths.reconstructions.name)
         notes.save(trial, notes.trial_note(trial_row(frozen, config, trials, end), config.pruner, picture))
-    except (OSError, UserError, *DATABASE_ERRORS):
-        raise
-    except Exception as error:
-        log_traceback(f"trial {trial.number}", paths.errors)
-        return f"its pictures could not be made ({type(error).__name__}: {error}); see {paths.errors}"
-    return None
+
+    return attempt(run, subject="its pictures", heading=f"trial {trial.number}", log=paths.errors)

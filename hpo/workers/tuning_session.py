@@ -16,7 +16,7 @@ from hpo.search.pareto import objectives_notice
 from hpo.search.scheduler import Plan
 from hpo.storage import artifacts
 from hpo.storage.call_log import Call, record_call
-from hpo.storage.checkpoints import N_KEPT, clean
+from hpo.storage.checkpoints import N_BEST_KEPT, clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.open_study import OpenStudy, config_as_run
@@ -121,7 +121,7 @@ def open_tuning_session(
         paths = StudyPaths.of(prepared.config.name)
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")
-        if study is not None and (line := artifacts.lost(study, paths)):
+        if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):
             on_notice(line)
         plan, estimate, line = Plan(workers), None, ""
         if study is None or has_work(study, prepared.config, budget):
@@ -146,8 +146,8 @@ def _prepared_session(
     """Give the study its sampler and pruner, remove leftovers of killed processes, and compute the pPCA baseline."""
     config, paths = prepared.config, StudyPaths.of(prepared.config.name)
     attach_sampler_and_pruner(study, config, budget.trials)
-    clean(study, paths, N_KEPT, config.pruner)
-    artifacts.remove_strays(study, paths)
+    clean_checkpoints(study, paths, N_BEST_KEPT, config.pruner)
+    artifacts.remove_unreferenced_files(study, paths)
     remove_stale_claims(study, paths)
     ppca_bpd = compute_ppca_baseline(paths, prepared.data, config.hyperparameters.largest("latent_dim"))
     minutes = budget.timeout_minutes

@@ -1,4 +1,4 @@
-"""One worker: run trials one after another until the budget is spent. Several workers may share a study."""
+"""Worker loop: run trials one after another until the budget is spent. Several workers may share a study."""
 
 import math
 import time
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.configurations import ENDED_OUTSIDE, configurations
+from hpo.search.configurations import ENDED_OUTSIDE, group_trials
 from hpo.search.scheduler import next_step
-from hpo.storage.claims import PARENT_DIED, Claim, released, running_trials
+from hpo.storage.claims import PARENT_DIED, Claim, releasing, running_trials
 from hpo.storage.database import StudyError, reopen_trial
-from hpo.storage.file_locks import try_to_hold, wait_for_lock
+from hpo.storage.file_locks import try_lock, wait_for_lock
 from hpo.storage.paths import StudyPaths
 from hpo.workers.crash_retries import count_crash
 from hpo.workers.objective import run_trial
@@ -68,12 +68,12 @@ def run_trials(
     A running trial stops at the report point nearest to the deadline and can be resumed later, as can the trial of a
     caller that closes this generator. Interrupted trials come first, each under its own number.
 
-    Raises: TooManyFailures: several trials failed in a row; StudyError: the study vanished.
+    Raises: TooManyFailures: several trials failed in a row; StudyError: the study was removed.
     """
     streak = FailureStreak(context.paths)
     while not _is_past(deadline) and (claim := _claim_next(context, n_total, deadline)):
         before = time.monotonic()
-        with released(claim, context.paths):
+        with releasing(claim, context.paths):
             for event in run_trial(claim.trial, context):
                 _check_database_exists(context.paths)
                 yield event
@@ -92,7 +92,7 @@ def may_stop_after(event: TrialEvent, context: TrialContext) -> bool:
 
 
 def _check_database_exists(paths: StudyPaths) -> None:
-    """Raise StudyError if the database was removed: SQLite would go on writing into the removed file."""
+    """Raise StudyError if the database was removed: SQLite would keep writing into the removed file."""
     if not paths.database.exists():
         raise StudyError(
             f"{paths.folder}: was removed while trials ran; put it back, or run the same command again to start over"
@@ -109,7 +109,7 @@ def _claim_next(context: TrialContext, n_total: int | None, deadline: float | No
     Waits while other workers run everything that is left: one of them may die.
     """
     while not _is_past(deadline):
-        with wait_for_lock(context.paths.next_claim):
+        with wait_for_lock(context.paths.claiming_lock):
             # Read once: a trial that ended between two readings would be missing from both.
             trials = context.study.get_trials(deepcopy=False)
             if claim := _claim_interrupted(context, running_trials(trials)):
@@ -118,13 +118,13 @@ def _claim_next(context: TrialContext, n_total: int | None, deadline: float | No
                 return _claim_new(context)
             remaining_s = math.inf if deadline is None else deadline - time.monotonic()
             step = next_step(
-                configurations(trials), context.config, context.plan, n_total, remaining_s, context.study.sampler
+                group_trials(trials), context.config, context.plan, n_total, remaining_s, context.study.sampler
             )
-            if step.what == "leave":
+            if step.action == "stop":
                 return None
             if step.configuration:
                 context.study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
-            if step.what != "wait":
+            if step.action != "wait":
                 return _claim_new(context)
         time.sleep(_POLL_S)
     return None
@@ -135,7 +135,7 @@ def _claim_interrupted(context: TrialContext, running: dict[int, FrozenTrial]) -
     for number, frozen in sorted(running.items()):
         path = context.paths.claim(number)
         was_left_behind = path.exists()
-        if (file := try_to_hold(path)) is None:
+        if (file := try_lock(path)) is None:
             continue
         remove_unfinished(context.paths.checkpoint(number))
         trial = reopen_trial(context.study, frozen)
@@ -148,6 +148,6 @@ def _claim_interrupted(context: TrialContext, running: dict[int, FrozenTrial]) -
 
 def _claim_new(context: TrialContext) -> Claim:
     trial = context.study.ask()
-    file = try_to_hold(context.paths.claim(trial.number))
+    file = try_lock(context.paths.claim(trial.number))
     assert file is not None, "no other worker can hold a trial that did not exist"
     return Claim(trial, file)

@@ -1,0 +1,121 @@
+"""Paths of a study's files, below `results/<study>/`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpo.storage.paths.run_paths import RESULTS, RunPaths, TrialPaths
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """Files of one study."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, study_name: str) -> "StudyPaths":
+        """Return the paths of a study by its name."""
+        return cls(RESULTS / study_name)
+
+    @property
+    def database(self) -> Path:
+        """Optuna's storage: SQLite."""
+        return self.folder / "study.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of Optuna's artifact store."""
+        return self.folder / "artifacts"
+
+    @property
+    def lock(self) -> Path:
+        """Lock of the process that works on the study; beside the folder, which may be moved meanwhile."""
+        return self.folder.with_name(f".{self.folder.name}.lock")
+
+    @property
+    def ppca_baseline(self) -> Path:
+        """Validation scores of probabilistic PCA for each latent dimension."""
+        return self.folder / "ppca.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the trials' checkpoints."""
+        return self.folder / "checkpoints"
+
+    def checkpoint(self, trial_number: int) -> Path:
+        """Return the path of a trial's training state."""
+        return self.checkpoints / f"trial_{trial_number:04d}.pt"
+
+    def trial(self, trial_number: int) -> TrialPaths:
+        """Return the paths of the files that a trial draws."""
+        return TrialPaths(self.checkpoints / f"trial_{trial_number:04d}")
+
+    @property
+    def claims(self) -> Path:
+        """Folder of the locks that workers of one study hold."""
+        return self.folder / "claims"
+
+    @property
+    def claiming_lock(self) -> Path:
+        """Lock of a worker while it claims or releases a trial."""
+        return self.claims / "next.lock"
+
+    @property
+    def overview_lock(self) -> Path:
+        """Lock of a process while it writes the study's overview in the dashboard."""
+        return self.claims / "page.lock"
+
+    def claim(self, trial_number: int) -> Path:
+        """Return the lock that a trial's worker holds; the file stays behind only if that worker died."""
+        return self.claims / f"trial_{trial_number:04d}.lock"
+
+    def trial_claims(self) -> list[Path]:
+        """Return the existing claims of trials, of live workers and of dead ones."""
+        return sorted(self.claims.glob("trial_*.lock"))
+
+    @property
+    def errors(self) -> Path:
+        """Log of unforeseen errors, with tracebacks."""
+        return self.folder / "errors.log"
+
+    @property
+    def report(self) -> Path:
+        """The study's report: one HTML page."""
+        return self.folder / "report" / "index.html"
+
+    @property
+    def export(self) -> "ExportPaths":
+        """The study as tables."""
+        return ExportPaths(self.folder / "export")
+
+    @property
+    def best(self) -> RunPaths:
+        """The retrained model."""
+        return RunPaths(self.folder / "best")
+
+
+@dataclass(frozen=True)
+class ExportPaths:
+    """A study as tables, each as text and as a data frame."""
+
+    folder: Path
+
+    @property
+    def trials_csv(self) -> Path:
+        """One row per trial."""
+        return self.folder / "trials.csv"
+
+    @property
+    def trials_parquet(self) -> Path:
+        """The same rows as a data frame."""
+        return self.folder / "trials.parquet"
+
+    @property
+    def epochs_csv(self) -> Path:
+        """One row per report of a trial."""
+        return self.folder / "epochs.csv"
+
+    @property
+    def epochs_parquet(self) -> Path:
+        """The same rows as a data frame."""
+        return self.folder / "epochs.parquet"

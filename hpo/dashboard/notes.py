@@ -10,48 +10,53 @@ from hpo.analysis.trial_table import TrialRow
 from hpo.config.schema import Pruner
 
 SCORE = (
-    "Trials are compared by `val_bpd`, the negative ELBO at β = 1 on the validation split in bits per dimension: how "
-    "many bits the model needs for one of an image's 3,072 colour values; lower is better. No β is in it, since a loss "
-    "weighted with β would make the smallest β win by construction, and σ is calibrated on training images, so that "
-    "one number compares every β, latent dimension, learning rate and batch size. It is the sum of the rate (what a "
-    "code says beyond the prior) and the distortion (what it leaves of the image to be said). The yardstick is "
-    "probabilistic PCA (pPCA), the best linear model with as many latent dimensions, scored in the same way: a VAE "
-    "that does not beat it is undertrained."
+    "Trials are compared by `val_bpd`, the negative ELBO at β = 1 on the validation split in bits per dimension: the "
+    "number of bits that the model needs for one of an image's 3,072 colour values; lower is better. β is not part of "
+    "it, since with a loss weighted by β the smallest β would win by construction, and σ is calibrated on training "
+    "images, so that one number compares every β, latent dimension, learning rate and batch size. It is the sum of the "
+    "rate (the information about an image in its code) and the distortion (the information that the code lacks). The "
+    "baseline is probabilistic PCA (pPCA), the best linear model with the same number of latent dimensions, scored in "
+    "the same way: a VAE that does not beat it is undertrained or has overfitted."
 )
-_YOURS = "*What you write below this line is kept.*"
-_BECAUSE = {
+# Also in notes of earlier versions: a change would duplicate their text.
+_KEPT_BELOW = "*What you write below this line is kept.*"
+_EXPLANATIONS = {
     "finished": "Trained to its last epoch.",
     "continued": "",
     "confirmation": "Trained to its last epoch.",
-    "diverged": "Loss or score were no longer finite. The sampler ranks it last.",
+    "diverged": "Loss or score was no longer finite. The sampler ranks it last.",
     "out of memory": "It did not fit into memory. The sampler ranks it last.",
-    "failed": "A fault of its own; the attribute `traceback` tells where, if any was raised.",
+    "failed": "Failed by an unforeseen error; its traceback, if any, is in the attribute `traceback`.",
     "running": "",
 }
-_PRUNED = {
+_PRUNED_EXPLANATIONS = {
     "median": "Stopped early: its best score so far was worse than the median of the finished trials at this epoch.",
-    "halving": "Paused: not among the best that came as far. While it may still win, another trial can continue it.",
+    "halving": "Paused: not among the best trials that reached this epoch. Another trial can continue it while it may "
+    "still win.",
 }
 
 
 def save(owner: Study | Trial, text: str) -> None:
-    """Make `text` the note; what somebody wrote there stays below it."""
+    """Write `text` as the note of a study or trial; what a user wrote into the note is kept below it."""
     before = get_note(owner)
-    note = f"{text}\n\n---\n\n{_YOURS}\n\n{_yours(before, text)}"
-    # Somebody may be writing there: a new version without need would turn theirs away.
+    note = f"{text}\n\n---\n\n{_KEPT_BELOW}\n\n{_user_text(before, text)}"
+    # A user may be editing the note: saving an unchanged one would make the dashboard reject the user's version.
     if note != before:
         save_note(owner, note)
 
 
 def trial_note(row: TrialRow, pruner: Pruner, picture: str | None) -> str:
-    """How a trial ended and why, its reconstructions (at the address `picture`), results and hyperparameters."""
-    because = _PRUNED.get(pruner.name, "") if row.kind == "pruned" else _BECAUSE[row.kind]
+    """Return the note of a trial: how it ended and why, its reconstructions, its results and hyperparameters.
+
+    `picture` is the address of the reconstructions.
+    """
+    explanation = _PRUNED_EXPLANATIONS.get(pruner.name, "") if row.kind == "pruned" else _EXPLANATIONS[row.kind]
     parts = [
-        f"**{_sentence(row.end)}**{_kin(row)}",
+        f"**{_sentence(row.end)}**{_related_trial(row)}",
         f"![Originals above, their reconstructions below, after epoch {row.epoch:g}]({picture})" if picture else "",
-        because,
+        explanation,
         _table("result", _results(row)),
-        _table("hyperparameter", {name: _shown(value) for name, value in row.values.items()}),
+        _table("hyperparameter", {name: _format_value(value) for name, value in row.values.items()}),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -59,9 +64,14 @@ def trial_note(row: TrialRow, pruner: Pruner, picture: str | None) -> str:
 def study_note(
     name: str, findings: list[str], attributes: dict[str, Any], animation: str | None, objectives: str | None = None
 ) -> str:
-    """What a study has found, its retrained model (the animation at an address), and what the score means.
+    """Return the note of a study: its findings, its retrained model, and the meaning of the score.
 
-    `objectives` is what is to be known of a study that has two.
+    Args:
+        name: name of the study.
+        findings: results, a line each.
+        attributes: user attributes of the study.
+        animation: address of the retrained model's animation.
+        objectives: explanation of the objectives of a study with two.
     """
     parts = [f"### {name}", "\n".join(f"- {line}" for line in findings)]
     if "retrained_trial" in attributes:
@@ -79,29 +89,32 @@ def _retrained(attributes: dict[str, Any]) -> str:
     )
 
 
-def _yours(before: str, text: str) -> str:
-    """What in an earlier note is not of our making; without our line it all is, but for what a kill cut short."""
-    if _YOURS in before:
-        return before.partition(_YOURS)[2].strip()
-    cut_short = before.splitlines()[:1] == text.splitlines()[:1]
-    return "" if cut_short else before.strip()
+def _user_text(before: str, text: str) -> str:
+    """Return the part of an earlier note that a user wrote.
+
+    Without our line, that is the whole note, unless it starts like ours: then a kill cut our note short.
+    """
+    if _KEPT_BELOW in before:
+        return before.partition(_KEPT_BELOW)[2].strip()
+    is_ours = before.splitlines()[:1] == text.splitlines()[:1]
+    return "" if is_ours else before.strip()
 
 
-def _kin(row: TrialRow) -> str:
+def _related_trial(row: TrialRow) -> str:
     if row.continues is not None:
-        return f" It continues trial {row.continues}, from its checkpoint on."
+        return f" It continues trial {row.continues} from its checkpoint."
     return f" It confirms trial {row.confirms}: the same values, a new seed." if row.confirms is not None else ""
 
 
 def _results(row: TrialRow) -> dict[str, str]:
     values = {
         "val_bpd": (row.val_bpd, "{:.4f} bits/dim; lower is better"),
-        "rate": (row.rate_nats, "{:.1f} nats an image"),
-        "distortion": (row.distortion_nats, "{:.1f} nats an image"),
+        "rate": (row.rate_nats, "{:.1f} nats per image"),
+        "distortion": (row.distortion_nats, "{:.1f} nats per image"),
         "mean squared error": (row.mse, "{:.5f}, pixels in [0, 1]"),
         "sigma": (row.sigma, "{:.4f}"),
         "seconds": (row.elapsed_s, "{:,.0f}"),
-        "images a second": (row.images_per_second, "{:,.0f}"),
+        "images per second": (row.images_per_second, "{:,.0f}"),
     }
     return {name: form.format(value) for name, (value, form) in values.items() if value is not None}
 
@@ -116,5 +129,5 @@ def _sentence(end: str) -> str:
     return f"{end[:1].upper()}{end[1:].rstrip('.')}."
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

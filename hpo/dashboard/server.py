@@ -8,20 +8,20 @@ import optuna_dashboard
 from bottle import HTTPError
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from hpo.storage.artifacts import WholeFiles
-from hpo.storage.database import StudyError, storage
+from hpo.storage.artifacts import AtomicFileStore
+from hpo.storage.database import StudyError, open_storage
 from hpo.storage.paths import StudyPaths
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
-class ServedFiles(WholeFiles):
-    """The artifact store as the server reads it: a lost file is the web's `404`, not a fault."""
+class ServedFiles(AtomicFileStore):
+    """The artifact store for the server: a lost file is a `404`, not an internal error."""
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
-        """The file's content.
+        """Open a file of the store.
 
-        Raises: HTTPError: it is not there.
+        Raises: HTTPError: the file does not exist.
         """
         try:
             return super().open_reader(artifact_id)
@@ -30,37 +30,37 @@ class ServedFiles(WholeFiles):
 
 
 class Server(ThreadingMixIn, WSGIServer):
-    """A thread for each connection: browsers open some in advance, and one that says nothing must block no other.
+    """A server with one thread per connection: browsers open idle connections in advance, which must not block others.
 
-    The main thread only listens, so that Ctrl-C ends it at once.
+    The main thread only listens, so that Ctrl-C ends the server at once.
     """
 
     daemon_threads = True
 
 
-class _Quiet(WSGIRequestHandler):
-    """Does not print a line for every request."""
+class _SilentHandler(WSGIRequestHandler):
+    """A request handler that prints nothing."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Print nothing for a request."""
 
 
 def listen(paths: StudyPaths, host: str, port: int) -> Server:
-    """A server of the study that listens on `port`, or on any free one where that is taken.
+    """Return a server of the study that listens on `port`, or on a free port if that one is in use.
 
-    Raises: StudyError: nothing can be bound on this host.
+    Raises: StudyError: the host cannot be bound.
     """
-    app = optuna_dashboard.wsgi(storage(paths), artifact_store=ServedFiles(paths.artifacts))
-    for wanted in (port, 0):
+    app = optuna_dashboard.wsgi(open_storage(paths), artifact_store=ServedFiles(paths.artifacts))
+    for candidate in (port, 0):
         try:
-            return make_server(host, wanted, app, server_class=Server, handler_class=_Quiet)
+            return make_server(host, candidate, app, server_class=Server, handler_class=_SilentHandler)
         except OSError as error:
-            refusal = error
-    raise StudyError(f"--host {host}: cannot be bound ({refusal}); use 127.0.0.1")
+            last_error = error
+    raise StudyError(f"--host {host}: cannot be bound ({last_error}); use 127.0.0.1")
 
 
 def warning(host: str) -> str | None:
-    """What whoever opens the dashboard to others must know."""
+    """Return a warning if other machines can reach the dashboard on this host, else None."""
     if host in _LOOPBACK:
         return None
     return "optuna-dashboard has no authentication: whoever reaches this address can change and delete the study."

@@ -1,4 +1,4 @@
-"""Pictures as text, so that a page holds them itself: data URIs."""
+"""Pictures as data URIs, so that a page contains them."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as a page holds it: its data URI, its size in pixels, and of a film also the last frame."""
+    """Data URI and size in pixels of a picture; `still_uri` is the last frame of an animation."""
 
     uri: str
     width: int
@@ -19,25 +19,25 @@ class Picture:
 
     @property
     def n_bytes(self) -> int:
-        """What it adds to a page."""
+        """Number of bytes that the picture adds to a page."""
         return len(self.uri) + len(self.still_uri or "")
 
 
 def embedded(path: Path) -> Picture | None:
-    """The picture in a file; None where there is no such file.
+    """Read a picture file; None if the file does not exist.
 
-    Raises: OSError: it is no picture, or not a whole one.
+    Raises: OSError: the file is not a picture, or truncated.
     """
     if not path.exists():
         return None
     with Image.open(path) as image:
         image.load()
         uri = _data_uri(path.read_bytes(), Image.MIME[str(image.format)])
-        return Picture(uri, *image.size, _still(image))
+        return Picture(uri, *image.size, _last_frame(image))
 
 
 def thumbnail(path: Path, width: int) -> Picture:
-    """A picture file, no wider than `width` pixels, as WebP."""
+    """Read a picture file, scale it to at most `width` pixels, and encode it as WebP."""
     with Image.open(path) as image:
         small = image.convert("RGB")
     small.thumbnail((width, 4 * width), Image.Resampling.BOX)
@@ -47,12 +47,12 @@ def thumbnail(path: Path, width: int) -> Picture:
 
 
 def embedded_svg(content: bytes, width: int, height: int) -> Picture:
-    """A vector drawing of that size in pixels."""
+    """Wrap an SVG drawing of this size in pixels."""
     return Picture(_data_uri(content, "image/svg+xml"), width, height)
 
 
-def _still(image: Image.Image) -> str | None:
-    """The last frame of a film, where it is one: for paper, and for readers who want no motion."""
+def _last_frame(image: Image.Image) -> str | None:
+    """Return the last frame of an animation, for print and for readers who prefer reduced motion; None for a still."""
     if getattr(image, "n_frames", 1) == 1:
         return None
     *_, last = ImageSequence.Iterator(image)
@@ -61,5 +61,5 @@ def _still(image: Image.Image) -> str | None:
     return _data_uri(buffer.getvalue(), "image/png")
 
 
-def _data_uri(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+def _data_uri(content: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

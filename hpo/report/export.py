@@ -1,4 +1,4 @@
-"""Writes a study as tables, for whoever goes on in a notebook or a spreadsheet."""
+"""Writes a study's trials and epochs as tables, for notebooks and spreadsheets."""
 
 from pathlib import Path
 
@@ -11,16 +11,13 @@ from hpo.storage.paths import ExportPaths
 from model.atomic_files import replacing
 
 
-def write_tables(at_hand: OpenStudy, target: ExportPaths) -> tuple[int, int]:
-    """Write trials and epochs, each as CSV and as Parquet; return how many rows each has."""
-    rows = trial_rows(at_hand.study, at_hand.config)
-    trials = trials_frame(rows, at_hand.config)
-    epochs = epochs_frame(rows, at_hand.study, at_hand.paths)
-    for frame, csv, parquet in (
-        (trials, target.trials_csv, target.trials_parquet),
-        (epochs, target.epochs_csv, target.epochs_parquet),
-    ):
-        _write(frame, csv, parquet)
+def write_tables(opened: OpenStudy, target: ExportPaths) -> tuple[int, int]:
+    """Write trials and epochs, each as CSV and as Parquet; return the number of rows of each."""
+    rows = trial_rows(opened.study, opened.config)
+    trials = trials_frame(rows, opened.config)
+    epochs = epochs_frame(rows, opened.study, opened.paths)
+    _write(trials, target.trials_csv, target.trials_parquet)
+    _write(epochs, target.epochs_csv, target.epochs_parquet)
     return len(trials), len(epochs)
 
 

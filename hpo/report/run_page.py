@@ -1,16 +1,21 @@
-"""The page of one run: index.html, a single file with its pictures inside that opens from disk."""
+"""The page of one run: index.html, a single file that contains its pictures and opens from disk."""
 
-from hpo.report.run_page_data import RunPage, run_page
-from hpo.report.template_filters import environment
+from hpo.report.run_page_data import RunPage, read_run_page
+from hpo.report.template_filters import template_environment
 from hpo.storage.paths import RunPaths
 from model.atomic_files import write_text
 
 
-def write_page(paths: RunPaths) -> None:
-    """Write the page of a finished run from its files; a picture that is missing is left out."""
-    write_text(paths.page, rendered(run_page(paths), paths))
+def write_page(paths: RunPaths, final: RunPaths | None = None) -> None:
+    """Write the page of a finished run from its files; a missing picture is left out.
+
+    Args:
+        paths: files of the run.
+        final: files of the run after its folder is renamed, which the page names; `paths` if None.
+    """
+    write_text(paths.page, render(read_run_page(paths, final or paths), paths))
 
 
-def rendered(page: RunPage, paths: RunPaths) -> str:
-    """The page as HTML. `paths` gives the names of the files that it points the reader to."""
-    return environment().get_template("run.html").render(page=page, files=paths)
+def render(page: RunPage, paths: RunPaths) -> str:
+    """Return the page as HTML. `paths` gives the file names that the text mentions."""
+    return template_environment().get_template("run_page.html").render(page=page, files=paths)

@@ -1,4 +1,4 @@
-"""The page of a study: one file that tells all of it, opens from disk and loads nothing."""
+"""The page of a study: report/index.html, a single file that opens from disk and loads nothing."""
 
 import base64
 import hashlib
@@ -7,59 +7,58 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from hpo.report.embedded_pictures import Picture
-from hpo.report.study_page_data import StudyReport, study_report
+from hpo.report.study_page_data import StudyPage, read_study_page
 from hpo.report.study_page_figures import draw_figures
-from hpo.report.template_filters import environment, source_of
-from hpo.report.trial_gallery import Card, gallery
-from hpo.storage.database import DATABASE_ERRORS
-from hpo.storage.error_log import log_traceback
+from hpo.report.template_filters import read_template_file, template_environment
+from hpo.report.trial_gallery import TrialCard, trial_cards
+from hpo.storage.error_log import attempt
 from hpo.storage.open_study import OpenStudy
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import write_text
-from model.errors import UserError
 
-# Mail and browsers take a page of ten million bytes; text around the pictures is in the rest.
+# Mail and browsers accept a page of ten million bytes, text included.
 PAGE_BYTES = 10_000_000
-_BYTES_OF_TEXT = 300_000
+_TEXT_BYTES = 300_000
 
 
-def write_report(at_hand: OpenStudy) -> None:
-    """Write the study's page from what is there, atomically: of several writers at once the last one stays."""
-    report = study_report(at_hand)
-    figures = draw_figures(report, at_hand)
-    n_left = PAGE_BYTES - _BYTES_OF_TEXT - sum(picture.n_bytes for picture in figures.values() if picture)
-    write_text(at_hand.paths.report, rendered(report, figures, gallery(report.rows, at_hand, n_left), at_hand.paths))
+def write_report(opened: OpenStudy) -> None:
+    """Write the study's page atomically; of several processes that write at once, the last one's page stays."""
+    page = read_study_page(opened)
+    figures = draw_figures(page, opened)
+    n_bytes_left = PAGE_BYTES - _TEXT_BYTES - sum(picture.n_bytes for picture in figures.values() if picture)
+    cards = trial_cards(page.rows, opened, n_bytes_left)
+    write_text(opened.paths.report, render(page, figures, cards, opened.paths))
 
 
-def try_to_write_report(at_hand: OpenStudy) -> str:
-    """Write it where that is a by-product: return the line that tells where it is, or why it could not be written."""
+def try_to_write_report(opened: OpenStudy) -> str:
+    """Write the study's page after a search or a retraining, which must not fail because of it.
+
+    Returns: a line with the path of the page, or the reason why it could not be written.
+
+    Raises: UserError, DATABASE_ERRORS: the study cannot be read.
+    """
+    path = opened.paths.report
     try:
-        write_report(at_hand)
-    except (UserError, *DATABASE_ERRORS):
-        raise
+        fault = attempt(
+            lambda: write_report(opened), subject=f"{path}:", heading="the study's page", log=opened.paths.errors
+        )
     except OSError as error:
         return (
-            f"{at_hand.paths.report}: could not be written ({error.strerror or error}); the study itself is whole. "
-            f"Mend that and run make report STUDY={at_hand.config_name}"
+            f"{path}: could not be written ({error.strerror or error}); the study itself is whole. "
+            f"Fix that and run make report STUDY={opened.config_name}"
         )
-    except Exception as error:
-        # A search that ran overnight is worth more than its page.
-        log_traceback("the study's page", at_hand.paths.errors)
-        return (
-            f"{at_hand.paths.report}: could not be made ({type(error).__name__}: {error}); see {at_hand.paths.errors}"
-        )
-    return f"The study on one page: {at_hand.paths.report}"
+    return fault or f"The study on one page: {path}"
 
 
-def rendered(
-    report: StudyReport, figures: Mapping[str, Picture | None], cards: tuple[Card, ...], paths: StudyPaths
+def render(
+    page: StudyPage, figures: Mapping[str, Picture | None], cards: tuple[TrialCard, ...], paths: StudyPaths
 ) -> str:
-    """The page as HTML. `paths` gives the names of the files that it points the reader to."""
-    script = source_of("report.js")
-    # The browser runs the script of this very content and no other.
+    """Return the page as HTML. `paths` gives the file names that the text mentions."""
+    script = read_template_file("study_page.js")
+    # The browser runs only a script with this digest.
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return (
-        environment()
-        .get_template("report.html")
-        .render(report=report, figures=figures, cards=cards, paths=paths, script=Markup(script), script_sha256=digest)
+        template_environment()
+        .get_template("study_page.html")
+        .render(page=page, figures=figures, cards=cards, paths=paths, script=Markup(script), script_sha256=digest)
     )

@@ -1,4 +1,4 @@
-"""What the page of a study tells, as data: from its database, its yardstick and its retrained model's numbers."""
+"""Content of a study's page, read from its database, its pPCA baseline and the metrics of its retrained model."""
 
 import json
 import shlex
@@ -12,12 +12,12 @@ from hpo.analysis.cost import Cost, count_cost
 from hpo.analysis.importances import Importances, find_importances
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
 from hpo.analysis.results import StudyResults, study_results
+from hpo.analysis.run_metrics import ImageCounts, RunMetrics, read_run_metrics
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.hyperparameters import TUTORIAL, Choices
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
 from hpo.config.study_file import CONFIG_FOLDER
-from hpo.report.run_page_data import ImageCounts
 from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
 from hpo.search.successive_halving import halving_of
 from hpo.search.warm_start import WarmStart, warm_start_of
@@ -27,8 +27,8 @@ from hpo.storage.paths import StudyPaths
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One searched hyperparameter: the best trial's value, what was searched in words, and the tutorial's value."""
+class SearchedSetting:
+    """A searched hyperparameter: the best trial's value, its range in words, and the tutorial's value."""
 
     name: str
     value: Any
@@ -38,21 +38,11 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Retrained:
-    """The retrained model's scores in bits/dim beside its trial's; the test split's are None where not looked at."""
-
-    trial: int
-    trial_epochs: float
-    trial_bpd: float
-    epochs: int
-    val_bpd: float
-    test_bpd: float | None
-    ppca_bpd: float | None
-
-
-@dataclass(frozen=True)
 class Recipe:
-    """All that it takes to make the study again. `digest` is the first part of the images'; `calls` may be unknown."""
+    """Everything that is needed to repeat the study.
+
+    `digest` is the first part of the images' digest; `calls` is empty for a study that did not record them.
+    """
 
     command: str
     config_file: str
@@ -67,8 +57,11 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class StudyReport:
-    """All that the page tells but its pictures. What there is not, or not yet, is None."""
+class StudyPage:
+    """Content of a study's page except its pictures. Entries are None if the study does not have them (yet).
+
+    `retrained` holds the metrics of the retrained model, which may be of a trial that is no longer the best.
+    """
 
     name: str
     config_name: str
@@ -77,53 +70,58 @@ class StudyReport:
     rungs: tuple[float, ...]
     reduction_factor: int
     objectives: str | None
-    front: ParetoFront | None
+    pareto_front: ParetoFront | None
     images: ImageCounts
     rows: tuple[TrialRow, ...]
-    answer: StudyResults | None
-    settings: tuple[Setting, ...]
-    yardstick: PpcaBaseline
+    results: StudyResults | None
+    settings: tuple[SearchedSetting, ...]
+    ppca_baseline: PpcaBaseline
     importances: Importances | None
-    retrained: Retrained | None
+    retrained: RunMetrics | None
     cost: Cost
     recipe: Recipe
 
 
-def study_report(at_hand: OpenStudy) -> StudyReport:
-    """Read all of it; nothing is computed anew but importances."""
-    study, config, paths = at_hand.study, at_hand.config, at_hand.paths
-    rows, yardstick = trial_rows(study, config), ppca_baseline_of(study, paths)
-    answer = study_results(study, config, yardstick.bpd)
-    return StudyReport(
+def read_study_page(opened: OpenStudy) -> StudyPage:
+    """Read the content of a study's page; only importances are computed here."""
+    study, config, paths = opened.study, opened.config, opened.paths
+    rows, baseline = trial_rows(study, config), ppca_baseline_of(study, paths)
+    results = study_results(study, config, baseline.bpd)
+    return StudyPage(
         name=study.study_name,
-        config_name=at_hand.config_name,
+        config_name=opened.config_name,
         n_epochs=config.training.epochs,
         pruner=config.pruner.name,
-        rungs=_rungs(config),
+        rungs=_rungs_in_epochs(config),
         reduction_factor=config.pruner.reduction_factor,
         objectives=objectives_notice(config),
-        front=pareto_front_of(((row.number, row.objectives) for row in rows), config),
+        pareto_front=pareto_front_of(((row.number, row.objectives) for row in rows), config),
         images=ImageCounts(**study.user_attrs["data"]),
         rows=tuple(rows),
-        answer=answer,
-        settings=_settings(answer, config) if answer else (),
-        yardstick=yardstick,
-        importances=find_importances(study, answer.n_finished) if answer else None,
-        retrained=_retrained(paths),
+        results=results,
+        settings=_searched_settings(results, config) if results else (),
+        ppca_baseline=baseline,
+        importances=find_importances(study, results.n_finished) if results else None,
+        retrained=_retrained_metrics(paths),
         cost=count_cost(rows, config.training.epochs),
         recipe=_recipe(study, config),
     )
 
 
-def _rungs(config: StudyConfig) -> tuple[float, ...]:
-    """In epochs."""
+def _rungs_in_epochs(config: StudyConfig) -> tuple[float, ...]:
     halving = halving_of(config.pruner, config.training)
     return tuple(rung * config.training.report_every for rung in halving.rungs) if halving else ()
 
 
-def _settings(answer: StudyResults, config: StudyConfig) -> tuple[Setting, ...]:
+def _searched_settings(results: StudyResults, config: StudyConfig) -> tuple[SearchedSetting, ...]:
     return tuple(
-        Setting(name, answer.best.values[name], _in_words(entry), getattr(TUTORIAL, name), name in answer.at_edge)
+        SearchedSetting(
+            name=name,
+            value=results.best_row.values[name],
+            searched=_in_words(entry),
+            tutorial=getattr(TUTORIAL, name),
+            is_at_edge=name in results.at_edge,
+        )
         for name, entry in searched(config.hyperparameters).items()
     )
 
@@ -134,50 +132,45 @@ def _in_words(entry: Any) -> str:
     return f"{entry.low:g} to {entry.high:g}" + (", log scale" if entry.log else "")
 
 
-def _retrained(paths: StudyPaths) -> Retrained | None:
-    """Its own numbers where it is there; it may have been moved away or be of another time than the study."""
-    if not paths.best.metrics_json.exists():
-        return None
-    metrics = json.loads(paths.best.metrics_json.read_text(encoding="utf-8"))
-    names = ("trial", "trial_epochs", "epochs", "val_bpd", "test_bpd", "ppca_bpd")
-    return Retrained(**{name: metrics[name] for name in names}, trial_bpd=metrics["trial_val_bpd"])
+def _retrained_metrics(paths: StudyPaths) -> RunMetrics | None:
+    """Read the retrained model's own numbers: the folder may have been moved away, or be older than the study."""
+    return read_run_metrics(paths.best.metrics_json) if paths.best.metrics_json.exists() else None
 
 
 def _recipe(study: Study, config: StudyConfig) -> Recipe:
-    facts = study.user_attrs
-    calls, given = calls_of(study), warm_start_of(study)
+    attributes = study.user_attrs
+    calls, warm_start = calls_of(study), warm_start_of(study)
     return Recipe(
-        command=_command(config, calls, given),
+        command=_command(config, calls, warm_start),
         config_file=str(CONFIG_FOLDER / f"{config.name}.yaml"),
         config_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100),
         seed=config.seed,
-        digest=_digest(study),
-        precision=facts["precision"],
-        versions=tuple(facts["versions"].items()),
-        git_commit=facts["git_commit"],
-        is_repeatable=given is None and _is_repeatable(config, calls),
+        digest=str(json.loads(attributes["identity"]["data.digest"])),
+        precision=attributes["precision"],
+        versions=tuple(attributes["versions"].items()),
+        git_commit=attributes["git_commit"],
+        is_repeatable=warm_start is None and _is_repeatable(config, calls),
         calls=calls,
     )
 
 
 def _is_repeatable(config: StudyConfig, calls: tuple[Call, ...]) -> bool:
-    """Whether the command gives the same trials: with one worker, and no bound or objective of time."""
-    told = all(call.workers == 1 and call.timeout_minutes is None for call in calls)
-    return told and config.budget.timeout_minutes is None and "seconds_per_epoch" not in config.objectives
+    """Return True if the command gives the same trials: with one worker, and no time limit or objective of time."""
+    repeatable_calls = all(call.workers == 1 and call.timeout_minutes is None for call in calls)
+    return repeatable_calls and config.budget.timeout_minutes is None and "seconds_per_epoch" not in config.objectives
 
 
-def _command(config: StudyConfig, calls: tuple[Call, ...], given: WarmStart | None) -> str:
-    """The last call's, with whatever it was told beyond the file."""
+def _command(config: StudyConfig, calls: tuple[Call, ...], warm_start: WarmStart | None) -> str:
+    """Return the command of the last call, with every option that the file does not hold."""
     parts = ["make tune", f"STUDY={shlex.quote(config.name)}"]
-    parts += [f"FROM_STUDY={shlex.quote(given.study)}"] if given else []
+    if warm_start:
+        parts.append(f"FROM_STUDY={shlex.quote(warm_start.study)}")
     if calls:
         last, budget = calls[-1], config.budget
-        parts += [f"TRIALS={last.trials}"] * (last.trials != budget.trials)
+        if last.trials != budget.trials:
+            parts.append(f"TRIALS={last.trials}")
         if last.timeout_minutes not in (None, budget.timeout_minutes):
             parts.append(f"TIMEOUT={last.timeout_minutes:g}")
-        parts += [f"WORKERS={last.workers}"] * (last.workers != 1)
+        if last.workers != 1:
+            parts.append(f"WORKERS={last.workers}")
     return " ".join(parts)
-
-
-def _digest(study: Study) -> str:
-    return str(json.loads(study.user_attrs["identity"]["data.digest"]))

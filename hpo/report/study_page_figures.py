@@ -1,4 +1,4 @@
-"""Draws the figures of a study's page, each where there is enough to draw."""
+"""Draws the figures of a study's page, each if the study has enough trials for it."""
 
 from collections.abc import Callable, Mapping
 
@@ -21,31 +21,29 @@ from hpo.figures.study import (
 from hpo.figures.study.trial_points import SearchAxis
 from hpo.figures.style import as_svg
 from hpo.report.embedded_pictures import Picture, embedded_svg
-from hpo.report.study_page_data import StudyReport
-from hpo.search.best_trial import Best
+from hpo.report.study_page_data import StudyPage
+from hpo.search.best_trial import BestTrial
 from hpo.storage.open_study import OpenStudy
 
 FIGURES = ("history", "learning_curves", "importances", "slices", "parallel", "pareto", "rate_distortion")
-_POINTS_AN_INCH = 72
+_POINTS_PER_INCH = 72
+_Drawings = dict[str, Callable[[], Figure]]
 
 
-def draw_figures(report: StudyReport, at_hand: OpenStudy) -> Mapping[str, Picture | None]:
-    """Each of FIGURES by its name; None where there is too little to draw."""
-    trials = trials_frame(report.rows, at_hand.config)
-    answer = report.answer
-    best = Best(answer.best.number, answer.best_bpd, answer.confirmed) if answer else None
-    drawn = _of_the_trials(report, trials, best) | _of_the_space(trials, axes_of(at_hand.config), best)
-    if report.importances:
-        found = report.importances
-        drawn["importances"] = lambda: importances.importances(found.shares, found.n_top, found.n_finished)
-    if report.front:
-        front = report.front
-        drawn["pareto"] = lambda: pareto_front.pareto_front(front)
-    return {name: _embedded(drawn[name]()) if name in drawn else None for name in FIGURES}
+def draw_figures(page: StudyPage, opened: OpenStudy) -> Mapping[str, Picture | None]:
+    """Draw each of FIGURES; None if there is too little to draw."""
+    trials, results = trials_frame(page.rows, opened.config), page.results
+    best = results.best if results else None
+    drawings = _trial_drawings(page, trials, best) | _search_space_drawings(trials, axes_of(opened.config), best)
+    if shares := page.importances:
+        drawings["importances"] = lambda: importances.importances(shares.shares, shares.n_top, shares.n_finished)
+    if front := page.pareto_front:
+        drawings["pareto"] = lambda: pareto_front.pareto_front(front)
+    return {name: _embedded(drawings[name]()) if name in drawings else None for name in FIGURES}
 
 
 def axes_of(config: StudyConfig) -> tuple[SearchAxis, ...]:
-    """The searched hyperparameters as axes."""
+    """Return one axis for each searched hyperparameter."""
     return tuple(
         SearchAxis(name, choices=entry.choices)
         if isinstance(entry, Choices)
@@ -54,35 +52,38 @@ def axes_of(config: StudyConfig) -> tuple[SearchAxis, ...]:
     )
 
 
-def _of_the_trials(report: StudyReport, trials: pd.DataFrame, best: Best | None) -> dict[str, Callable[[], Figure]]:
-    curves = {row.number: row.curve for row in report.rows}
+def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | None) -> _Drawings:
+    curves = {row.number: row.curve for row in page.rows}
     learning = learning_curves.learning_data(trials, curves, best)
     history = score_history.history_data(trials, best)
-    linear = [(size, one.rate_nats, one.distortion_nats) for size, one in sorted(report.yardstick.curve.items())]
+    linear = [
+        (latent_dim, point.rate_nats, point.distortion_nats)
+        for latent_dim, point in sorted(page.ppca_baseline.curve.items())
+    ]
     rates = rate_distortion.rate_distortion_data(trials, linear, best)
-    drawn: dict[str, Callable[[], Figure]] = {}
+    drawings: _Drawings = {}
     if history.finished.numbers or history.pruned.numbers or history.faulty.numbers:
-        drawn["history"] = lambda: score_history.history(history)
+        drawings["history"] = lambda: score_history.history(history)
     if learning.lines:
-        drawn["learning_curves"] = lambda: learning_curves.learning_curves(learning)
+        drawings["learning_curves"] = lambda: learning_curves.learning_curves(learning)
     if rates.points:
-        drawn["rate_distortion"] = lambda: rate_distortion.rate_distortion(rates)
-    return drawn
+        drawings["rate_distortion"] = lambda: rate_distortion.rate_distortion(rates)
+    return drawings
 
 
-def _of_the_space(
-    trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: Best | None
-) -> dict[str, Callable[[], Figure]]:
-    """Where two trials have finished; one is no comparison."""
+def _search_space_drawings(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: BestTrial | None) -> _Drawings:
+    """Compare values of the hyperparameters; that takes two finished trials."""
     lines = parallel_coordinates.parallel_data(trials, axes, best)
     if len(lines.finished) < 2:
         return {}
     panels = slices.slice_data(trials, axes, best)
-    drawn: dict[str, Callable[[], Figure]] = {"slices": lambda: slices.slices(panels)}
-    # Two upright lines, one of them the score, are a slice once more.
-    return drawn | ({"parallel": lambda: parallel_coordinates.parallel(lines)} if len(axes) > 1 else {})
+    drawings: _Drawings = {"slices": lambda: slices.slices(panels)}
+    # With one hyperparameter, parallel coordinates would show the same as its slice.
+    if len(axes) > 1:
+        drawings["parallel"] = lambda: parallel_coordinates.parallel(lines)
+    return drawings
 
 
 def _embedded(figure: Figure) -> Picture:
-    width, height = (round(_POINTS_AN_INCH * inches) for inches in figure.get_size_inches())
+    width, height = (round(_POINTS_PER_INCH * inches) for inches in figure.get_size_inches())
     return embedded_svg(as_svg(figure), width, height)

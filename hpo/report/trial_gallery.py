@@ -1,4 +1,4 @@
-"""The trials of a study as cards: a thumbnail each, full pictures of the best, links to the files of the rest."""
+"""The trials of a study as cards: a thumbnail each, full-size pictures of the best, links to the files of the rest."""
 
 import math
 import os
@@ -10,25 +10,25 @@ from PIL import UnidentifiedImageError
 
 from hpo.analysis.trial_table import TrialRow
 from hpo.report.embedded_pictures import Picture, embedded, thumbnail
-from hpo.storage.artifacts import files_of
+from hpo.storage.artifacts import artifact_files
 from hpo.storage.open_study import OpenStudy
 from hpo.storage.paths import RunPaths
 
-# Trials whose pictures are on the page at full size.
-N_FULL = 20
-# Beyond so many a page would be heavy by its text alone.
+# Number of trials whose pictures are on the page at full size.
+N_FULL_SIZE = 20
+# More cards than this would make the page heavy by their text alone.
 MAX_CARDS = 1000
 THUMBNAIL_WIDTH = 300
-_BYTES_A_CARD = 3000
-_SHARE_OF_THUMBNAILS = 0.6
-_ORDER = {"finished": 0, "pruned": 1}
+_BYTES_PER_CARD = 3000
+_THUMBNAIL_SHARE = 0.6
+_ORDER_OF_KINDS = {"finished": 0, "pruned": 1}
 
 
 @dataclass(frozen=True)
-class Card:
+class TrialCard:
     """A trial. `rank` orders by score: finished trials, then pruned ones, then the rest.
 
-    `pictures` are (title, picture); `links` are (title, address from the page) of files that are not on it.
+    `pictures` are (title, picture); `links` are (file name, address relative to the page) of files not on the page.
     """
 
     row: TrialRow
@@ -39,83 +39,82 @@ class Card:
 
 
 @dataclass
-class _Purse:
-    """How many bytes of a page may still be spent."""
+class _ByteBudget:
+    """Number of bytes of a page that may still be used."""
 
-    left: float
+    n_left: float
 
-    def affords(self, picture: Picture) -> bool:
-        """Pay for a picture, if there is enough left."""
-        if picture.n_bytes > self.left:
+    def take(self, picture: Picture) -> bool:
+        """Subtract a picture's size; return False, and subtract nothing, if the picture is too large."""
+        if picture.n_bytes > self.n_left:
             return False
-        self.left -= picture.n_bytes
+        self.n_left -= picture.n_bytes
         return True
 
 
 @dataclass
-class _Draft:
+class _CardDraft:
     row: TrialRow
     files: dict[str, Path]
     thumbnail: Picture | None = None
     pictures: dict[str, Picture] = field(default_factory=dict)
 
 
-def ranked(rows: Iterable[TrialRow]) -> list[TrialRow]:
-    """Finished trials by score, then pruned ones by the score at their last report, then all others."""
-    return sorted(rows, key=lambda row: (_ORDER.get(row.kind, 2), _score(row), row.number))
+def rank_trials(rows: Iterable[TrialRow]) -> list[TrialRow]:
+    """Sort: finished trials by score, then pruned ones by the score of their last report, then all others."""
+    return sorted(rows, key=lambda row: (_ORDER_OF_KINDS.get(row.kind, 2), _score(row), row.number))
 
 
-def gallery(rows: Iterable[TrialRow], at_hand: OpenStudy, n_bytes: int) -> tuple[Card, ...]:
-    """Cards by rank, which together take `n_bytes` of a page at most. A picture that cannot be read is left out."""
-    trials = at_hand.study.get_trials(deepcopy=False)
-    shown = ranked(rows)[:MAX_CARDS]
-    drafts = [_Draft(row, files_of(trials[row.number], at_hand.study, at_hand.paths)) for row in shown]
-    purse = _Purse(n_bytes - _BYTES_A_CARD * len(drafts))
-    thumbnails = _Purse(_SHARE_OF_THUMBNAILS * purse.left)
+def trial_cards(rows: Iterable[TrialRow], opened: OpenStudy, n_bytes: int) -> tuple[TrialCard, ...]:
+    """Make cards in the order of their ranks, of at most `n_bytes` together; unreadable pictures are left out."""
+    trials = opened.study.get_trials(deepcopy=False)
+    shown = rank_trials(rows)[:MAX_CARDS]
+    drafts = [_CardDraft(row, artifact_files(trials[row.number], opened.study, opened.paths)) for row in shown]
+    budget = _ByteBudget(n_bytes - _BYTES_PER_CARD * len(drafts))
+    thumbnail_budget = _ByteBudget(_THUMBNAIL_SHARE * budget.n_left)
     for draft in drafts:
-        draft.thumbnail = _thumbnail(draft, at_hand, thumbnails)
-        purse.left -= draft.thumbnail.n_bytes if draft.thumbnail else 0
-    for draft in drafts[:N_FULL]:
-        draft.pictures = _pictures(draft, purse)
-    return tuple(_card(draft, rank, at_hand.paths.report.parent) for rank, draft in enumerate(drafts))
+        draft.thumbnail = _thumbnail(draft, thumbnail_budget)
+        budget.n_left -= draft.thumbnail.n_bytes if draft.thumbnail else 0
+    for draft in drafts[:N_FULL_SIZE]:
+        draft.pictures = _pictures(draft, budget)
+    return tuple(_card(draft, rank, opened.paths.report.parent) for rank, draft in enumerate(drafts))
 
 
 def _score(row: TrialRow) -> float:
-    known = row.val_bpd is not None and math.isfinite(row.val_bpd)
-    return row.val_bpd if known and row.val_bpd is not None else math.inf
+    return row.val_bpd if row.val_bpd is not None and math.isfinite(row.val_bpd) else math.inf
 
 
-def _thumbnail(draft: _Draft, at_hand: OpenStudy, purse: _Purse) -> Picture | None:
-    place = draft.files.get(RunPaths(at_hand.paths.folder).reconstructions.name)
-    picture = _readable(place, small=True) if place else None
-    return picture if picture and purse.affords(picture) else None
+def _thumbnail(draft: _CardDraft, budget: _ByteBudget) -> Picture | None:
+    path = draft.files.get(RunPaths(Path()).reconstructions.name)
+    picture = _read_picture(path, small=True) if path else None
+    return picture if picture and budget.take(picture) else None
 
 
-def _pictures(draft: _Draft, purse: _Purse) -> dict[str, Picture]:
-    """Still pictures by their files' names; films would be too heavy."""
+def _pictures(draft: _CardDraft, budget: _ByteBudget) -> dict[str, Picture]:
+    """Read still pictures by their file names; animations would be too heavy."""
     first = (RunPaths(Path()).reconstructions.name, RunPaths(Path()).samples.name)
     names = sorted((name for name in draft.files if name.endswith(".png")), key=lambda name: (name not in first, name))
-    read = {name: _readable(draft.files[name]) for name in names}
-    return {name: picture for name, picture in read.items() if picture and purse.affords(picture)}
+    pictures = {name: _read_picture(draft.files[name]) for name in names}
+    return {name: picture for name, picture in pictures.items() if picture and budget.take(picture)}
 
 
-def _readable(place: Path, small: bool = False) -> Picture | None:
+def _read_picture(path: Path, small: bool = False) -> Picture | None:
     try:
-        return thumbnail(place, THUMBNAIL_WIDTH) if small else embedded(place)
+        return thumbnail(path, THUMBNAIL_WIDTH) if small else embedded(path)
     except (UnidentifiedImageError, OSError):
-        # Torn by a kill, or no picture at all: whoever follows its link will see.
+        # Truncated by a kill, or not a picture: the card links to the file.
         return None
 
 
-def _card(draft: _Draft, rank: int, folder: Path) -> Card:
-    return Card(
+def _card(draft: _CardDraft, rank: int, page_folder: Path) -> TrialCard:
+    return TrialCard(
         row=draft.row,
         rank=rank,
         thumbnail=draft.thumbnail,
         pictures=tuple((_title(name), picture) for name, picture in draft.pictures.items()),
         links=tuple(
-            (name, Path(os.path.relpath(place, folder)).as_posix())
-            for name, place in sorted(draft.files.items())
+            (name, Path(os.path.relpath(path, page_folder)).as_posix())
+            for name, path in sorted(draft.files.items())
             if name not in draft.pictures
         ),
     )

@@ -1,11 +1,41 @@
-"""What a trial leaves when it is over: its facts, its pictures, its note. All of it may be done again."""
+"""The study's error log: tracebacks of unforeseen errors, and the rule which errors end up there."""
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
+from hpo.storage.database import DATABASE_ERRORS
+from model.errors import UserError
 
-def log_traceback(whose: str, log: Path) -> None:
-    """Append the exception under way to the study's log, for whoever has no dashboard."""
+# Errors that have a message for the user, from input, files or the database; every other error is a fault of ours.
+EXPECTED_ERRORS: tuple[type[Exception], ...] = (UserError, OSError, *DATABASE_ERRORS)
+
+
+def log_traceback(heading: str, log: Path) -> None:
+    """Append the traceback of the exception that is being handled to the log, below a heading."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
-        file.write(f"{whose}\n{traceback.format_exc()}\n")
+        file.write(f"{heading}\n{traceback.format_exc()}\n")
+
+
+def attempt(function: Callable[[], object], *, subject: str, heading: str, log: Path) -> str | None:
+    """Call `function`, whose failure must not end a search: it draws pictures, or writes a note or a page.
+
+    Args:
+        function: called without arguments; its result is ignored.
+        subject: first words of the message, such as "its pictures".
+        heading: line above the traceback in the log.
+        log: file that gets the traceback of an unforeseen error.
+
+    Returns: None, or "<subject> could not be made (<error>); see <log>" after an unforeseen error.
+
+    Raises: EXPECTED_ERRORS: as `function` raised them.
+    """
+    try:
+        function()
+    except EXPECTED_ERRORS:
+        raise
+    except Exception as error:
+        log_traceback(heading, log)
+        return f"{subject} could not be made ({type(error).__name__}: {error}); see {log}"
+    return None

@@ -1,18 +1,18 @@
 "use strict";
-// Sorts the trials and opens the one that an address names. Without it the page shows all the same.
+// Sorts the trial cards, and opens the card that the address names. Without this script the page shows everything, unsorted.
 const list = document.getElementById("trials");
 const sorting = document.querySelector(".sorting");
 
-function valueOf(item, key) {
-  return item.dataset[key] === "" ? null : Number(item.dataset[key]);
+function valueOf(card, key) {
+  return card.dataset[key] === "" ? null : Number(card.dataset[key]);
 }
 
 function sortBy(key, direction) {
-  const ordered = [...list.children].sort((one, other) => {
-    const [a, b] = [valueOf(one, key), valueOf(other, key)];
-    // What is not known comes last, up or down.
+  const ordered = [...list.children].sort((first, second) => {
+    const [a, b] = [valueOf(first, key), valueOf(second, key)];
+    // Unknown values come last in both directions.
     if (a === null || b === null) return (a === null) - (b === null);
-    return direction * (a - b) || one.dataset.rank - other.dataset.rank;
+    return direction * (a - b) || first.dataset.rank - second.dataset.rank;
   });
   list.append(...ordered);
 }
@@ -29,11 +29,11 @@ function choose(button) {
   document.getElementById("sorted").textContent = `Sorted by ${name}, ${direction === 1 ? "ascending" : "descending"}`;
 }
 
-function openNamed() {
-  const named = document.getElementById(location.hash.slice(1));
-  if (named instanceof HTMLDetailsElement) {
-    named.open = true;
-    named.scrollIntoView();
+function openCardInAddress() {
+  const card = document.getElementById(location.hash.slice(1));
+  if (card instanceof HTMLDetailsElement) {
+    card.open = true;
+    card.scrollIntoView();
   }
 }
 
@@ -43,6 +43,6 @@ if (list) {
     const button = event.target.closest("button");
     if (button) choose(button);
   });
-  addEventListener("hashchange", openNamed);
-  openNamed();
+  addEventListener("hashchange", openCardInAddress);
+  openCardInAddress();
 }

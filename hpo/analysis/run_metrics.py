@@ -1,0 +1,167 @@
+"""Schema of a run's metrics.json, the numbers at the end of a run, and the rows of its metrics.csv."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from model.config import FIRST_VALUES
+
+_TEST_SCORES = ("bpd", "mse", "psnr_db", "rate_nats", "distortion_nats")
+
+
+@dataclass(frozen=True)
+class TrialOrigin:
+    """Study and trial that a run retrains, and the val_bpd of that trial after `epochs` epochs."""
+
+    study: str
+    trial: int
+    val_bpd: float
+    epochs: float
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> "TrialOrigin | None":
+        """Read the entries of metrics.json; None for a single training run, which retrains no trial."""
+        if entries["study"] is None:
+            return None
+        return cls(entries["study"], entries["trial"], entries["trial_val_bpd"], entries["trial_epochs"])
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """Source of the images, `cifar10`, `sample` or `folder`, and the number of images in each split."""
+
+    source: str
+    n_train: int
+    n_val: int
+    n_test: int
+
+
+@dataclass(frozen=True)
+class SplitScores:
+    """Scores of one split: its score and that of probabilistic PCA in bits/dim, rate and distortion in nats per image.
+
+    `ppca_bpd` is None if there are too few images for a linear model of this size.
+    """
+
+    bpd: float
+    rate_nats: float
+    distortion_nats: float
+    mse: float
+    ppca_bpd: float | None
+
+    @property
+    def psnr_db(self) -> float:
+        """Peak signal-to-noise ratio of reconstructions with pixels in [0, 1]: -10 log10(mse)."""
+        return -10 * math.log10(self.mse)
+
+
+@dataclass(frozen=True)
+class ImportanceWeighted:
+    """Importance-weighted bound on a subset of the test images, and the plain score of the same images, in bits/dim."""
+
+    n_samples: int
+    n_images: int
+    bpd: float
+    elbo_bpd_of_the_same_images: float
+
+
+@dataclass(frozen=True)
+class RunMetrics:
+    """Content of metrics.json. `origin` is None for a single run; `test` and `importance_weighted` are None if the test
+    split was not scored.
+
+    `images_per_second` is the median over epochs; `ppca_val_bpd` is None if there are too few images.
+    """
+
+    origin: TrialOrigin | None
+    hyperparameters: dict[str, Any]
+    architecture: str
+    linear_path: bool
+    seed: int
+    epochs: int
+    skipped_updates: int
+    images_per_second: float
+    elapsed_s: float
+    device: str
+    precision: str
+    val_bpd: float
+    test: SplitScores | None
+    importance_weighted: ImportanceWeighted | None
+    sigma: float
+    active_units: int
+    ppca_val_bpd: float | None
+    data: ImageCounts
+    versions: dict[str, str]
+    git_commit: str | None
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> "RunMetrics":
+        """Read the entries of metrics.json, also of a version that did not write all of them."""
+        entries = FIRST_VALUES | dict(entries)
+        nested: dict[str, Any] = {
+            "origin": TrialOrigin.from_dict(entries),
+            "test": _read_test(entries),
+            "importance_weighted": _read_importance_weighted(entries),
+            "data": ImageCounts(**entries["data"]),
+        }
+        return cls(**nested, **{name: entries[name] for name in cls.__dataclass_fields__.keys() - nested.keys()})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entries of metrics.json in their order."""
+        entries: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if name == "origin":
+                entries |= _origin_entries(value)
+            elif name == "test":
+                entries |= entries_of_test_split(value, self.importance_weighted)
+            elif name != "importance_weighted":
+                entries[name] = asdict(value) if isinstance(value, ImageCounts) else value
+        return entries
+
+
+def read_run_metrics(path: Path) -> RunMetrics:
+    """Read a metrics.json of this or an earlier version."""
+    return RunMetrics.from_dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Read a metrics.csv: one row per epoch, the untrained model first."""
+    rows = pd.read_csv(path).to_dict("records")
+    return [{str(name): float(value) for name, value in row.items()} for row in rows]
+
+
+def entries_of_test_split(test: SplitScores | None, weighted: ImportanceWeighted | None) -> dict[str, Any]:
+    """Return the entries of metrics.json on the test split; each is None if the split was not scored."""
+    return {
+        **{f"test_{name}": getattr(test, name) if test else None for name in _TEST_SCORES},
+        "test_importance_weighted": asdict(weighted) if weighted else None,
+        "ppca_bpd": test.ppca_bpd if test else None,
+    }
+
+
+def _origin_entries(origin: TrialOrigin | None) -> dict[str, Any]:
+    if origin is None:
+        return {"study": None, "trial": None}
+    return {
+        "study": origin.study,
+        "trial": origin.trial,
+        "trial_val_bpd": origin.val_bpd,
+        "trial_epochs": origin.epochs,
+    }
+
+
+def _read_test(entries: Mapping[str, Any]) -> SplitScores | None:
+    if entries["test_bpd"] is None:
+        return None
+    scores = {name: entries[f"test_{name}"] for name in _TEST_SCORES if name != "psnr_db"}
+    return SplitScores(**scores, ppca_bpd=entries["ppca_bpd"])
+
+
+def _read_importance_weighted(entries: Mapping[str, Any]) -> ImportanceWeighted | None:
+    bound = entries["test_importance_weighted"]
+    return ImportanceWeighted(**bound) if bound else None

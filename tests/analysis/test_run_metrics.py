@@ -1,0 +1,58 @@
+"""Schema of metrics.json: every entry, their order, and files of older versions."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpo.analysis.run_metrics import (
+    ImageCounts,
+    ImportanceWeighted,
+    RunMetrics,
+    SplitScores,
+    TrialOrigin,
+    entries_of_test_split,
+    read_run_metrics,
+)
+from hpo.storage.paths import SHOWCASE, RunPaths
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWCASE_FILE = RunPaths(ROOT / SHOWCASE).metrics_json
+# A file of a version that did not write `architecture` and `linear_path`.
+OLDER_FILE = ROOT / "tests" / "report" / "a_run" / "metrics.json"
+ENTRIES: dict[str, Any] = json.loads(SHOWCASE_FILE.read_text())
+
+
+def as_single_run(entries: dict[str, Any]) -> dict[str, Any]:
+    """Entries of a run of `hpo train` without --test: no trial, and no score of the test split."""
+    names = [name for name in entries if name.startswith("test_") or name == "ppca_bpd"]
+    single = entries | dict.fromkeys(["study", "trial", *names])
+    return {name: value for name, value in single.items() if name not in ("trial_val_bpd", "trial_epochs")}
+
+
+@pytest.mark.parametrize("entries", [ENTRIES, as_single_run(ENTRIES)], ids=["retrained", "single run"])
+def test_reading_and_writing_keeps_every_entry_and_their_order(entries: dict[str, Any]) -> None:
+    assert json.dumps(RunMetrics.from_dict(entries).as_dict()) == json.dumps(entries)
+
+
+def test_a_single_run_without_test_has_no_origin_and_no_test_scores() -> None:
+    metrics = RunMetrics.from_dict(as_single_run(ENTRIES))
+    assert (metrics.origin, metrics.test, metrics.importance_weighted) == (None, None, None)
+    assert set(entries_of_test_split(None, None).values()) == {None}
+
+
+def test_a_file_of_an_older_version_is_read() -> None:
+    metrics = read_run_metrics(OLDER_FILE)
+    assert (metrics.architecture, metrics.linear_path) == ("plain", False)
+    assert metrics.origin == TrialOrigin("cifar10", 0, 6.740410105578637, 3.0)
+    assert metrics.data == ImageCounts("cifar10", 45000, 5000, 10000)
+    assert metrics.importance_weighted == ImportanceWeighted(64, 1000, 6.382816876601039, 6.403040536532303)
+    assert metrics.test == SplitScores(
+        bpd=6.393708445069441,
+        rate_nats=253.66523627395634,
+        distortion_nats=-3661.995670228459,
+        mse=0.005394669898351034,
+        ppca_bpd=6.389517085699809,
+    )
+    assert metrics.as_dict() == json.loads(OLDER_FILE.read_text()) | {"architecture": "plain", "linear_path": False}

@@ -2,19 +2,20 @@
 
 import csv
 import io
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import typer
 from optuna.study import Study
 
-from hpo.cli.console import say
+from hpo.analysis.earlier_best import earlier_best
+from hpo.analysis.ppca_baseline import ppca_verdict
+from hpo.analysis.run_metrics import RunMetrics, read_history, read_run_metrics
+from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.config.study_file import find_config, read_config
-from hpo.search.best_trial import best_configuration, best_trial
-from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of, end_of, finished_trials
+from hpo.search.best_trial import BestTrial, best_trial_of
+from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of, end_of, ended_trials
 from hpo.storage.database import StudyError, existing_study
 from hpo.storage.paths import SHOWCASE, ExportPaths, RunPaths, StudyPaths
 from model.atomic_files import replacing, write_text
@@ -41,7 +42,7 @@ def publish(study: Study, best: RunPaths, folder: Path) -> None:
         with replacing(folder / source.name) as temporary:
             shutil.copyfile(source, temporary)
     write_text(ExportPaths(folder).trials_csv, trials_table(study))
-    write_text(folder / "README.md", page(study, json.loads(best.metrics_json.read_text()), best))
+    write_text(folder / "README.md", page(study, read_run_metrics(best.metrics_json), best))
 
 
 def trials_table(study: Study) -> str:
@@ -60,15 +61,15 @@ def trials_table(study: Study) -> str:
     return text.getvalue()
 
 
-def page(study: Study, metrics: dict[str, Any], best: RunPaths) -> str:
-    """The folder's README: what was run, and what came of it."""
+def page(study: Study, metrics: RunMetrics, best: RunPaths) -> str:
+    """Return the folder's README: search and retraining with their results, and the pictures."""
     rows = "\n".join(
         f"| [{(path := getattr(best, name)).name}]({path.name}) | {_CAPTIONS[name]} |" for name in _CAPTIONS
     )
     return f"""# A real run on CIFAR-10
 
-Made by `make showcase` on the whole data set ({metrics["device"]}, {metrics["precision"]}): the search at commit
-{study.user_attrs["git_commit"]}, the retraining at {metrics["git_commit"]}.
+Made by `make showcase` on the whole data set ({metrics.device}, {metrics.precision}): the search at commit
+{study.user_attrs["git_commit"]}, the retraining at {metrics.git_commit}.
 
 - {_search(study, metrics)}
 - {_retraining(metrics, best)}
@@ -79,41 +80,52 @@ Made by `make showcase` on the whole data set ({metrics["device"]}, {metrics["pr
 """
 
 
-def _search(study: Study, metrics: dict[str, Any]) -> str:
-    known = [one for one in configurations_of(study) if one.trials[0].state.is_finished()]
-    n_finished = sum(one.value is not None for one in known)
-    best = best_configuration(known)
-    assert best is not None, "it was retrained"
+def _search(study: Study, metrics: RunMetrics) -> str:
+    configurations = [
+        configuration for configuration in configurations_of(study) if configuration.trials[0].state.is_finished()
+    ]
+    n_finished = sum(configuration.value is not None for configuration in configurations)
+    best = best_trial_of(configurations)
+    assert best is not None and metrics.origin is not None, "the best trial was retrained"
     table = ExportPaths(SHOWCASE).trials_csv.name
     return (
-        f"The search: {len(known)} configurations in {len(finished_trials(study))} trials, {n_finished} of them trained "
-        f"to the end ([{table}]({table})). Chosen was trial {best.last.number}: val_bpd {best.value:.3f} after "
-        f"{metrics['trial_epochs']:g} epochs{_confirmed(best)}{_runner_up(best, known)}."
+        f"The search: {len(configurations)} configurations in {len(ended_trials(study))} trials, {n_finished} of them "
+        f"trained to the end ([{table}]({table})). Chosen was trial {best.number}: val_bpd {best.val_bpd:.3f} after "
+        f"{metrics.origin.epochs:g} epochs{_confirmed(best)}{_runner_up(best, configurations)}."
     )
 
 
-def _confirmed(one: Configuration) -> str:
-    n_seeds = len(one.confirmed)
-    return f", {one.confirmed_mean:.3f} by the mean of {n_seeds} new seed{'s' * (n_seeds > 1)}" if n_seeds else ""
+def _confirmed(best: BestTrial) -> str:
+    n_seeds = len(best.confirmation_scores)
+    return f", {best.score:.3f} by the mean of {n_seeds} new seed{'s' * (n_seeds > 1)}" if n_seeds else ""
 
 
-def _runner_up(best: Configuration, known: list[Configuration]) -> str:
-    """The next best, where it was judged in the same way."""
-    one = best_configuration(one for one in known if one is not best)
-    if one is None or len(one.confirmed) != len(best.confirmed):
+def _runner_up(best: BestTrial, configurations: list[Configuration]) -> str:
+    """Return the second best trial if it was judged in the same way; else an empty text."""
+    second = best_trial_of(
+        configuration for configuration in configurations if configuration.last_trial.number != best.number
+    )
+    if second is None or len(second.confirmation_scores) != len(best.confirmation_scores):
         return ""
-    return f"; next came trial {one.last.number} with {one.confirmed_mean or one.value:.3f}"
+    return f"; next came trial {second.number} with {second.score:.3f}"
 
 
-def _retraining(metrics: dict[str, Any], best: RunPaths) -> str:
+def _retraining(metrics: RunMetrics, best: RunPaths) -> str:
+    assert metrics.test is not None, "a retraining scores the test split"
     files = ", ".join(f"[{path.name}]({path.name})" for path in (best.metrics_json, best.metrics_csv, best.config))
-    ahead = metrics["ppca_bpd"] - metrics["test_bpd"]
+    retraining = (
+        f"The retraining of that trial, {metrics.epochs} epochs with a seed of its own ({files}): "
+        f"val_bpd {metrics.val_bpd:.3f}; on the test split, scored once, test_bpd {metrics.test.bpd:.3f} "
+        f"(rate {metrics.test.rate_nats:.1f} nats, mean squared error {metrics.test.mse:.5f}, "
+        f"{metrics.test.psnr_db:.1f} dB)."
+    )
+    if metrics.test.ppca_bpd is None:
+        return retraining
+    overfitted = earlier_best(read_history(best.metrics_csv)) is not None
+    verdict = ppca_verdict(metrics.test.bpd, metrics.test.ppca_bpd, overfitted=overfitted)
     return (
-        f"The retraining of that trial, {metrics['epochs']} epochs with a seed of its own ({files}): "
-        f"val_bpd {metrics['val_bpd']:.3f}; on the test split, scored once, test_bpd {metrics['test_bpd']:.3f} "
-        f"(rate {metrics['test_rate_nats']:.1f} nats, mean squared error {metrics['test_mse']:.5f}, "
-        f"{metrics['test_psnr_db']:.1f} dB). Probabilistic PCA with as many dimensions scores "
-        f"{metrics['ppca_bpd']:.3f} there: {'beaten' if ahead > 0 else 'not beaten'}, by {abs(ahead):.3f}."
+        f"{retraining} Probabilistic PCA with the same number of dimensions scores {metrics.test.ppca_bpd:.3f} there: "
+        f"{verdict}."
     )
 
 
@@ -122,19 +134,20 @@ def main(study_name: str) -> None:
     """Publish a study that was tuned and retrained on the full CIFAR-10."""
     paths = StudyPaths.of(read_config(find_config(study_name)).name)
     study = existing_study(paths.folder.name, paths)
-    best = best_trial(study) if study else None
+    best = best_trial_of(configurations_of(study)) if study else None
     if study is None or best is None or not paths.best.metrics_json.exists():
         raise StudyError(f"{paths.best.folder}: is not there; run make showcase, with CIFAR-10 at hand")
-    metrics = json.loads(paths.best.metrics_json.read_text())
-    if metrics["data"]["source"] != "cifar10":
+    metrics = read_run_metrics(paths.best.metrics_json)
+    if metrics.data.source != "cifar10":
         raise StudyError(f"{paths.best.folder}: was not made on the full CIFAR-10, which a showcase must be")
-    if metrics["trial"] != best.number:
+    trial = metrics.origin.trial if metrics.origin else None
+    if trial != best.number:
         raise StudyError(
-            f"{paths.best.folder}: is of trial {metrics['trial']}, the study's choice is trial {best.number}; run make "
+            f"{paths.best.folder}: is of trial {trial}, the study's choice is trial {best.number}; run make "
             f"best-retrain STUDY={study_name}, without TRIAL"
         )
     publish(study, paths.best, SHOWCASE)
-    say(f"Next: look at {SHOWCASE}, and let README.md follow its numbers (make test tells which)")
+    print_lines(f"Next: look at {SHOWCASE}, and let README.md follow its numbers (make test tells which)")
 
 
 if __name__ == "__main__":

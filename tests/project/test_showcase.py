@@ -16,6 +16,8 @@ import typer
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
+from hpo.analysis.ppca_baseline import ppca_verdict
+from hpo.analysis.run_metrics import RunMetrics
 from hpo.storage.paths import SHOWCASE, RunPaths
 from scripts import make_showcase
 from tests.tools import synthetic
@@ -69,15 +71,15 @@ def test_trials_are_a_table_of_one_row_each(study: optuna.Study, tmp_path: Path)
 
 
 def test_the_page_tells_the_search_and_the_retraining(study: optuna.Study) -> None:
-    page = make_showcase.page(study, METRICS | {"trial": 1}, BEST)
+    page = make_showcase.page(study, RunMetrics.from_dict(METRICS | {"trial": 1}), BEST)
     assert "4 configurations in 7 trials, 3 of them trained to the end" in page
     assert (
         f"Chosen was trial 1: val_bpd {METRICS['trial_val_bpd']:.3f} after 3 epochs, 6.850 by the mean of 1 new seed; "
         "next came trial 3 with 6.890" in page
     )
     assert f"test_bpd {METRICS['test_bpd']:.3f}" in page
-    verdict = "beaten" if METRICS["test_bpd"] < METRICS["ppca_bpd"] else "not beaten"
-    assert f"there: {verdict}, by {abs(METRICS['test_bpd'] - METRICS['ppca_bpd']):.3f}." in page
+    verdict = ppca_verdict(METRICS["test_bpd"], METRICS["ppca_bpd"], overfitted=False)
+    assert f"scores {METRICS['ppca_bpd']:.3f} there: {verdict}." in page
     assert "c0ffee" in page and METRICS["git_commit"] in page
 
 
@@ -89,7 +91,7 @@ def test_what_was_retrained_must_be_the_study_s_choice(
         synthetic.add(at_hand, *[7.0] * 5, score)
     monkeypatch.chdir(tmp_path)
     at_hand.paths.best.folder.mkdir()
-    at_hand.paths.best.metrics_json.write_text(json.dumps({"trial": 0, "data": {"source": "cifar10"}}))
+    at_hand.paths.best.metrics_json.write_text(json.dumps(METRICS | {"trial": 0}))
     with pytest.raises(typer.Exit):
         make_showcase.main("small")
     assert "is of trial 0, the study's choice is trial 1; run make best-retrain" in capsys.readouterr().err

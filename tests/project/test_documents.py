@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,23 @@ def test_source_files_that_are_named_exist(page: MarkdownPage) -> None:
     # `mine` and `name` are the reader's own.
     named = [code for code in named if not re.search(r"\b(mine|name)\b", code)]
     assert [name for name in named if not any(ROOT.glob(name.rstrip("/")))] == []
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_names_in_the_code_that_are_mentioned_exist(page: MarkdownPage) -> None:
+    names = {name for code in page.inline_code() for name in re.findall(r"^[A-Za-z_][\w.]*(?=$|\()", code)}
+    names = {name.rpartition(".")[2] for name in names if re.search(r"_|[a-z][A-Z]", name)}
+    # The reader's own, in the example of a new hyperparameter.
+    assert sorted(name for name in names - {"weight_decay"} if not re.search(rf"\b{name}\b", sources())) == []
+
+
+@cache
+def sources() -> str:
+    """Return the text of all Python files and of the Makefile."""
+    files = [
+        path for folder in ("hpo", "model", "scripts", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")
+    ]
+    return "\n".join(path.read_text() for path in [*files, ROOT / "Makefile"])
 
 
 def test_the_files_shown_are_those_that_are_written() -> None:

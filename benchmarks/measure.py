@@ -74,7 +74,8 @@ def _ours(batch_size: int, runtime: "Runtime", root: Path, n_images: int, starte
     from model.config import TrainConfig
     from model.data.cifar10 import load_cifar10
     from model.device import synchronize
-    from model.training.training_loop import TrainState, train
+    from model.training.train_state import TrainState
+    from model.training.training_loop import train
 
     data = load_cifar10(root).to(runtime.device)
     share = min(0.5, n_images / len(data.train))

@@ -25,7 +25,7 @@ REST = "the rest"
 # which trains as well.
 WHOLE = ("hpo.workers.budget_estimate.measure",)
 PARTS = {
-    "model.training.training_loop._train_stretch": TRAINING,
+    "model.training.training_loop._train_until": TRAINING,
     "model.training.training_loop.score_validation": "calibration and evaluation",
     "hpo.workers.objective.resume_or_start": "checkpoints",
     "hpo.workers.objective.save_state": "checkpoints",

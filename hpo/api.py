@@ -74,7 +74,7 @@ def tune(
 
     Example:
         >>> study = hpo.tune(hpo.load_config("quick"), trials=4)
-        >>> hpo.study_results(study).best.values["latent_dim"]
+        >>> hpo.study_results(study).best.params["latent_dim"]
         94
     """
     given = {"trials": trials, "timeout_minutes": timeout_minutes}
@@ -99,7 +99,7 @@ def study_results(study: OpenStudy) -> StudyResults | None:
 
     Example:
         >>> found = hpo.study_results(hpo.open_study("quick"))
-        >>> found.best.number, round(found.best_bpd, 3)
+        >>> found.best.number, round(found.best.val_bpd, 3)
         (7, 6.794)
     """
     baseline = ppca_baseline_of(study.study, study.paths)

@@ -1,4 +1,4 @@
-"""Configuration of one training run. Free of torch, so that a faulty study file is reported at once."""
+"""Configuration of one training run. It imports no torch, so that a faulty study file is reported at once."""
 
 import math
 from dataclasses import dataclass, field, fields
@@ -11,7 +11,7 @@ Architecture = Literal["plain", "norm_free"]
 CHANNELS = (32, 64, 128, 256)
 # Colour values of one image.
 DIMENSIONS = 3 * 32 * 32
-# Values of later fields for runs and studies that are older than these fields.
+# Values of the fields that were added later, in runs and studies that are older than these fields.
 FIRST_VALUES: dict[str, Any] = {"architecture": "plain", "linear_path": False, "adam_beta2": 0.999}
 
 
@@ -33,7 +33,7 @@ class TrainConfig:
 
     This is the only place that defines a hyperparameter: study schema, options of `train`, documentation, JSON schema
     and labels follow from the fields. Reports come every `report_every` epochs of images, so that all batch sizes are
-    compared after the same data.
+    compared after the same number of images.
     """
 
     beta: float = field(
@@ -53,7 +53,7 @@ class TrainConfig:
     schedule: Schedule = field(
         default="constant",
         metadata=_described(
-            "Learning rate over the run: constant, or cosine, which falls to zero (Loshchilov & Hutter 2017).",
+            "Learning rate after the warm-up: constant, or cosine, which falls to zero (Loshchilov & Hutter 2017).",
             searchable=True,
         ),
     )
@@ -62,19 +62,21 @@ class TrainConfig:
         metadata=_described("Epochs in which the learning rate rises linearly from zero.", searchable=True, ge=0),
     )
     max_grad_norm: float = field(
-        default=5000.0, metadata=_described("Norm to which gradients are clipped.", searchable=True, gt=0)
+        default=5000.0, metadata=_described("Norm to which the gradient is clipped.", searchable=True, gt=0)
     )
     reconstruction: Reconstruction = field(
         default="gaussian",
         metadata=_described(
-            "Training loss: gaussian with the optimal sigma, or bce, the tutorial's binary cross-entropy.",
+            "Training loss: gaussian with the optimal sigma, or bce, the tutorial's binary cross-entropy; val_bpd is "
+            "Gaussian with either.",
             searchable=True,
         ),
     )
     adam_beta2: float = field(
         default=0.98,
         metadata=_described(
-            "Decay of Adam's second moment; 0.98 reaches back 50 updates, since a run has only thousands.",
+            "Decay of Adam's second moment; 0.98 reaches back 50 updates, since a run has only thousands; the "
+            "tutorial's is 0.999.",
             searchable=True,
             gt=0,
             lt=1,
@@ -84,36 +86,57 @@ class TrainConfig:
     report_every: float = field(default=1.0, metadata=_described("Epochs between two report points.", ge=0.01, le=1))
     seed: int = field(default=0, metadata=_described("Seed of weights, image order and noise.", ge=0, le=2**31 - 1))
     channels: tuple[int, ...] = field(
-        default=CHANNELS, metadata=_described("Output channels of the encoder's convolutions.")
+        default=CHANNELS,
+        metadata=_described("Output channels of the encoder's four convolutions; the decoder mirrors them."),
     )
     architecture: Architecture = field(
         default="norm_free",
-        metadata=_described("Layers: norm_free, or plain, the tutorial's with batch normalisation."),
+        metadata=_described(
+            "norm_free: SiLU, weights that keep variances, a linear output; plain (the tutorial's): batch "
+            "normalisation, ReLU, a logistic output."
+        ),
     )
-    linear_path: bool = field(default=False, metadata=_described("Put probabilistic PCA beside the convolutions."))
+    linear_path: bool = field(
+        default=False,
+        metadata=_described(
+            "Put probabilistic PCA (pPCA) beside the convolutions, which learn what it lacks; training then starts at "
+            "pPCA's score and reconstruction must be gaussian."
+        ),
+    )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
-        """The inverse of `dataclasses.asdict`, also after a trip through a file that is older than a field."""
-        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        return cls(**{**FIRST_VALUES, **known, "channels": tuple(known.get("channels", CHANNELS))})
+        """Return the configuration that `dataclasses.asdict` made these values of, also if read from a file.
+
+        A file may be older than some fields: these get their FIRST_VALUES.
+        """
+        given = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        return cls(**{**FIRST_VALUES, **given, "channels": tuple(given.get("channels", CHANNELS))})
 
     @property
     def n_reports(self) -> int:
-        """How many report points the whole run has."""
+        """Number of report points of the whole run."""
         # Rounded first: 6 / 0.1 must not become 61 reports.
         return math.ceil(round(self.epochs / self.report_every, 6))
 
     def epoch_at(self, report: int) -> float:
-        """Epochs of images seen at report point 0, 1, 2, ..."""
+        """Return the epochs of images that were seen at report point 0, 1, 2, ..."""
         return min(round(report * self.report_every, 6), float(self.epochs))
 
     def step_at(self, report: int, n_train: int) -> int:
-        """Updates made by then: the first at which that many images were seen."""
+        """Return the number of updates at a report point: the smallest that has seen the point's epochs of images.
+
+        step = ceil(epoch_at(report) * n_train / batch_size)
+        """
         return math.ceil(self.epoch_at(report) * n_train / self.batch_size)
 
     def learning_rate_at(self, step: int, n_train: int) -> float:
-        """Linear warm-up to the full rate, then constant or half a cosine to zero (Loshchilov & Hutter 2017)."""
+        """Return the learning rate of update `step`, which counts from 0, of T updates, W of them warm-up.
+
+        learning_rate * (step + 1) / W                                  during the warm-up, step < W
+        learning_rate                                                   then, if the schedule is constant
+        learning_rate * (1 + cos(pi * (step - W) / max(1, T - W))) / 2  then, if it is cosine (Loshchilov & Hutter 2017)
+        """
         total = self.step_at(self.n_reports, n_train)
         n_warmup = min(total, math.ceil(self.warmup_epochs * n_train / self.batch_size))
         if step < n_warmup:
@@ -125,7 +148,10 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Setting:
-    """A field of TrainConfig with everything that texts, schema and command line need to know of it."""
+    """A field of TrainConfig, described for pages, schema and command line.
+
+    `bounds` has keys `gt`, `ge`, `lt` and `le`; `label` is the name in figures and pages.
+    """
 
     name: str
     type: Any
@@ -137,6 +163,7 @@ class Setting:
 
 
 def _settings() -> dict[str, Setting]:
+    """Return the fields of TrainConfig by name, in order."""
     hints = get_type_hints(TrainConfig)
     return {
         entry.name: Setting(
@@ -152,5 +179,4 @@ def _settings() -> dict[str, Setting]:
     }
 
 
-# Every field of TrainConfig by its name, in order.
 SETTINGS = _settings()

@@ -136,7 +136,9 @@ def run(command: "list[str]", lock: int) -> None:
     if process.returncode < 0:
         raise SetupError(f"{command[0]} was killed (signal {-process.returncode}): run the same command again")
     os.remove(RECORD)  # A failed installation leaves .venv as usable as before.
-    if re.search(r"(Connection|Resolution|Timeout|Proxy|SSL|Protocol|Reset)Error|error sending request", errors):
+    if re.search(
+        r"(Connection|Resolution|Timeout|Proxy|SSL|Protocol|Reset)Error|error sending request|network timeout", errors
+    ):
         raise SetupError(
             "no connection to the package index: connect to the internet (behind a proxy: set HTTPS_PROXY), "
             "then run the same command again; what was downloaded is kept"

@@ -19,12 +19,12 @@ from hpo.runs.latent_space import fit_mixture, mixture_samples
 from hpo.storage.paths import RESULTS as RUNS
 from hpo.storage.paths import RunPaths
 from model.data.cifar10 import load_cifar10
-from model.data.images import ImageData
+from model.data.images import ImageData, as_pixels
 from model.device import resolve
-from model.fixed_inputs import as_pixels, fixed_images, prior_draws
+from model.fixed_inputs import fixed_images, prior_draws
 from model.network.vae import ConvVAE
 from model.scoring.evaluation import decode, encode, reconstruct
-from model.training.checkpoint import load_model
+from model.training.checkpoint import read_model
 
 PICTURE = RESULTS / "before_after.png"
 _EPOCHS, _SEED, _LATENT_DIM = 10, 1000, 128
@@ -56,7 +56,7 @@ def _trained(name: str) -> RunPaths:
 def _sheet(runs: dict[str, RunPaths], data: ImageData) -> Sheet:
     runtime, images = resolve("cpu"), fixed_images(data.validation, _N_SHOWN)
     draws = prior_draws(_LATENT_DIM)[:_N_SHOWN]
-    models = {name: load_model(run.model)[0] for name, run in runs.items()}
+    models = {name: read_model(run.model).network for name, run in runs.items()}
     reconstructed = {name: as_pixels(reconstruct(model, images, runtime)) for name, model in models.items()}
     drawn = {name: as_pixels(decode(model, draws, runtime)) for name, model in models.items()}
     mixed = {name: _of_a_mixture(model, data) for name, model in models.items()}

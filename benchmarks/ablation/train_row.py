@@ -18,7 +18,8 @@ from model.device import Runtime, resolve, seeded_generator
 from model.scoring import ppca
 from model.scoring.evaluation import encode, evaluate
 from model.training.initialization import untrained_model
-from model.training.training_loop import TrainState, score_validation, train
+from model.training.train_state import TrainState
+from model.training.training_loop import score_validation, train
 
 _STEPS_AN_EPOCH = 10
 _SPEED_SHARE = 0.1

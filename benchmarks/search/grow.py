@@ -21,7 +21,8 @@ from benchmarks.search.table import TABLE, Curve, configuration, outstanding, re
 from model.data.cifar10 import load_cifar10
 from model.data.images import ImageData
 from model.device import Runtime, resolve
-from model.training.training_loop import Diverged, TrainState, train
+from model.training.train_state import TrainState
+from model.training.training_loop import Diverged, train
 
 Run = tuple[int, int]
 # More on a GPU gain nothing: kernels of so many fill it.

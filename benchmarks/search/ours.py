@@ -66,7 +66,7 @@ class Ours:
         if before is not None:
             for epoch, val_bpd in self._study.get_trials(deepcopy=False)[before].intermediate_values.items():
                 trial.report(val_bpd, epoch)
-        (one,) = (one for one in configurations_of(self._study) if one.last.number == trial.number)
+        (one,) = (one for one in configurations_of(self._study) if one.last_trial.number == trial.number)
         self._trials[one.number] = trial
         return Job(one.number, trial.params)
 

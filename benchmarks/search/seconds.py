@@ -15,7 +15,8 @@ from benchmarks.machine import describe, find_machine
 from benchmarks.search.epoch_seconds import SECONDS
 from benchmarks.search.table import train_config
 from model.data.cifar10 import load_cifar10
-from model.training.training_loop import TrainState, train
+from model.training.train_state import TrainState
+from model.training.training_loop import train
 
 _BATCH_SIZES, _LATENT_DIMS = (16, 32, 64, 128), (32, 128, 512)
 

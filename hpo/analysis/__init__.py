@@ -1,1 +1,1 @@
-"""What a study or a run found: trial table, data frames, results, cost, importances, pPCA baseline and status."""
+"""Results of a study or a run: trial table, data frames, results, cost, importances, pPCA baseline and status."""

@@ -1,4 +1,4 @@
-"""What a study found, what that is to be held against, and what it cost: for the terminal and the page alike."""
+"""Cost of a study: trials by how they ended, epochs, time and speed."""
 
 import statistics
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from hpo.analysis.trial_table import TrialRow
 
 @dataclass(frozen=True)
 class Cost:
-    """What a study's trials took. Those under way count towards epochs alone.
+    """Cost of a study's trials. Running trials count towards the epochs alone.
 
-    `elapsed_s` adds up the trials', trained side by side or not; `images_per_second` is the median trial's;
-    `seconds_per_epoch` includes scoring. Both are None where no trial has told. What was saved is told of the search,
-    without trials that confirm.
+    `elapsed_s` is the sum over trials, also of those that ran side by side. `images_per_second` is the median over
+    trials; `seconds_per_epoch` includes scoring. Both are None if no trial has recorded them. `epochs_saved` and
+    `saved_share` count the trials of the search, without those that confirm.
     """
 
     n_ended: int
@@ -22,7 +22,7 @@ class Cost:
     n_finished: int
     n_pruned: int
     n_faulty: int
-    n_under_way: int
+    n_running: int
     epochs_trained: float
     epochs_saved: float
     saved_share: float
@@ -32,7 +32,7 @@ class Cost:
 
 
 def count_cost(rows: Sequence[TrialRow], n_epochs: int) -> Cost:
-    """Add up what the trials took; `n_epochs` is the length of a whole one."""
+    """Add up the cost of the trials; `n_epochs` is the length of a full training."""
     ended = [row for row in rows if row.kind != "running"]
     pruned = [row for row in ended if row.kind == "pruned"]
     n_finished, n_continued = (sum(row.kind == kind for row in ended) for kind in ("finished", "continued"))
@@ -51,7 +51,7 @@ def count_cost(rows: Sequence[TrialRow], n_epochs: int) -> Cost:
         n_finished=n_finished,
         n_pruned=len(pruned),
         n_faulty=n_faulty,
-        n_under_way=len(rows) - len(ended),
+        n_running=len(rows) - len(ended),
         epochs_trained=sum(row.own_epochs for row in rows),
         epochs_saved=saved,
         saved_share=saved / (n_epochs * n_searched) if n_searched else 0.0,

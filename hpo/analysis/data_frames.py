@@ -10,7 +10,7 @@ from optuna.study import Study
 from hpo.analysis.trial_table import TrialRow
 from hpo.config.hyperparameters import TUTORIAL
 from hpo.config.schema import StudyConfig
-from hpo.storage.artifacts import files_of
+from hpo.storage.artifacts import artifact_files
 from hpo.storage.paths import RunPaths, StudyPaths
 from model.training.training_loop import EpochMetrics
 
@@ -19,10 +19,10 @@ _KINDS = {int: "Int64", float: "float64", str: "string"}
 
 
 def trials_frame(rows: Sequence[TrialRow], config: StudyConfig) -> pd.DataFrame:
-    """One row a trial. What it never came to is missing.
+    """Return one row per trial; values that a trial does not have are missing.
 
-    number, state, kind and end; the trial that it continues or confirms; every hyperparameter; val_bpd, rate and
-    distortion (nats per image), mse, sigma; epoch, elapsed_s, own_elapsed_s (without the trial that it continues),
+    Columns: number, state, kind and end; the trial that it continues or confirms; every hyperparameter; val_bpd, rate
+    and distortion (nats per image), mse, sigma; epoch, elapsed_s, own_elapsed_s (without the trial that it continues),
     images_per_second; the local times datetime_start and datetime_complete.
     """
     names = list(config.hyperparameters.entries())
@@ -41,9 +41,9 @@ def trials_frame(rows: Sequence[TrialRow], config: StudyConfig) -> pd.DataFrame:
 
 
 def epochs_frame(rows: Sequence[TrialRow], study: Study, paths: StudyPaths) -> pd.DataFrame:
-    """One row a report: trial, epoch, and every metric of a report point.
+    """Return one row per report: trial, epoch, and every metric of a report point.
 
-    From the trial's table among its artifacts; where it has none, val_bpd alone is known.
+    The metrics come from the table among the trial's artifacts; for a trial without one, only val_bpd is known.
     """
     hints = get_type_hints(EpochMetrics)
     columns = {"trial": "int64"} | {field.name: _KINDS[hints[field.name]] for field in fields(EpochMetrics)}
@@ -53,13 +53,13 @@ def epochs_frame(rows: Sequence[TrialRow], study: Study, paths: StudyPaths) -> p
 
 
 def _record(row: TrialRow) -> dict[str, Any]:
-    own = {field.name: getattr(row, field.name) for field in fields(TrialRow)}
-    return own | row.values | dict(zip(_TIMES, (row.started, row.completed), strict=True))
+    columns = {field.name: getattr(row, field.name) for field in fields(TrialRow)}
+    return columns | row.values | dict(zip(_TIMES, (row.started, row.completed), strict=True))
 
 
 def _reports(row: TrialRow, study: Study, paths: StudyPaths) -> list[dict[str, Any]]:
     trial = study.get_trials(deepcopy=False)[row.number]
-    table = files_of(trial, study, paths).get(RunPaths(paths.folder).metrics_csv.name)
+    table = artifact_files(trial, study, paths).get(RunPaths(paths.folder).metrics_csv.name)
     if table is None:
         return [{"trial": row.number, "epoch": epoch, "val_bpd": val_bpd} for epoch, val_bpd in row.curve]
     records = pd.read_csv(table).to_dict("records")

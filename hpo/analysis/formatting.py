@@ -1,8 +1,13 @@
-"""What a study looks like in the terminal while it runs: a live table, or plain lines where there is no terminal."""
+"""Formats of values and durations in terminal lines and notes."""
 
 from typing import Any
 
 
-def format_value(value: Any) -> str:
-    """A hyperparameter's value, short."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def format_value(value: Any, n_digits: int = 3) -> str:
+    """Format a hyperparameter's value: a float with so many significant digits, anything else as it is."""
+    return f"{value:.{n_digits}g}" if isinstance(value, float) else str(value)
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration roughly: `42 s`, or from 90 s on `15 min`."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

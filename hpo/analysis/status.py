@@ -1,4 +1,4 @@
-"""How a study stands: its trials, its best, who works on it, its disk, and whatever needs attention."""
+"""Status of a study: its trials, its best trial, its workers, its disk use, and what needs the user's attention."""
 
 import contextlib
 import os
@@ -12,31 +12,31 @@ from optuna.study import Study
 from hpo.analysis.formatting import format_value
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
-from hpo.search.best_trial import best_configuration
-from hpo.search.configurations import Configuration, configurations_of
+from hpo.search.best_trial import BestTrial, best_trial_of
+from hpo.search.configurations import configurations_of
 from hpo.search.remaining_work import RemainingWork, remaining_work
-from hpo.storage.artifacts import lost
+from hpo.storage.artifacts import missing_artifacts_notice
 from hpo.storage.claims import has_worker
-from hpo.storage.file_locks import is_held
+from hpo.storage.file_locks import is_locked
 from hpo.storage.paths import StudyPaths
 
-# Smaller parts of a study's folder are counted, not named.
-_SHOWN_BYTES = 100_000
+# Parts of a study's folder from this size on are named; smaller ones count in the sum only.
+_NAMED_BYTES = 100_000
 
 
 @dataclass(frozen=True)
-class UnderWay:
-    """A trial that was begun and not ended: how far it is, and whether a living worker has it."""
+class RunningTrial:
+    """A trial that has started and not ended. `has_worker` is True if a living process trains it."""
 
     number: int
     epoch: float
-    is_alive: bool
+    has_worker: bool
     has_checkpoint: bool
 
 
 @dataclass(frozen=True)
 class DiskUse:
-    """What part of the study's folder takes how many bytes."""
+    """Size of one part of the study's folder."""
 
     name: str
     n_bytes: int
@@ -44,75 +44,78 @@ class DiskUse:
 
 @dataclass(frozen=True)
 class Status:
-    """A study at one moment. `counts` are of the trials that are over, by how they ended.
+    """Status of a study at one moment.
 
-    `n_over` are the configurations among them: without trials that another continues, or that confirm one.
+    `counts` are the numbers of ended trials by how they ended. `n_configurations` counts the ended trials without those
+    that another trial continues and those that confirm one. `is_running` is True while a call of tune works on the
+    study. `retraining_was_interrupted` is True if a retraining has started, has not ended, and no process runs it.
+    `lost_files` is a notice of artifacts that are missing, None if none is.
     """
 
     folder: Path
     source: str
     n_total: int | None
-    n_over: int
+    n_configurations: int
     counts: dict[str, int]
-    under_way: tuple[UnderWay, ...]
+    running: tuple[RunningTrial, ...]
     n_waiting: int
-    best: Configuration | None
-    left: RemainingWork
-    is_worked_on: bool
+    best: BestTrial | None
+    remaining: RemainingWork
+    is_running: bool
     is_retrained: bool
-    retraining_begun: bool
-    lost: str | None
+    retraining_was_interrupted: bool
+    lost_files: str | None
     disk: tuple[DiskUse, ...]
-    faults: tuple[str, ...]
+    failures: tuple[str, ...]
 
 
 def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
-    """Look at a study, changing nothing."""
+    """Determine the status of a study without changing anything."""
     rows = trial_rows(study, config)
-    over = [row for row in rows if row.kind != "running"]
+    ended = [row for row in rows if row.kind != "running"]
     return Status(
         folder=paths.folder,
         source=study.user_attrs["data"]["source"],
         n_total=config.budget.trials,
-        n_over=sum(row.continued_by is None and row.confirms is None for row in over),
-        counts=dict(Counter(row.kind for row in over).most_common()),
-        under_way=tuple(_under_way(row, paths) for row in rows if row.kind == "running"),
+        n_configurations=sum(row.continued_by is None and row.confirms is None for row in ended),
+        counts=dict(Counter(row.kind for row in ended).most_common()),
+        running=tuple(_running_trial(row, paths) for row in rows if row.kind == "running"),
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
-        best=best_configuration(configurations_of(study)),
-        left=remaining_work(study, config),
-        is_worked_on=is_held(paths.lock),
+        best=best_trial_of(configurations_of(study)),
+        remaining=remaining_work(study, config),
+        is_running=is_locked(paths.lock),
         is_retrained=paths.best.metrics_json.exists(),
-        retraining_begun=paths.best.under_way.state.exists() and not is_held(paths.best.lock),
-        lost=lost(study, paths),
+        retraining_was_interrupted=paths.best.under_way.state.exists() and not is_locked(paths.best.lock),
+        lost_files=missing_artifacts_notice(study, paths),
         disk=tuple(_disk_use(paths)),
-        faults=tuple(f"trial {row.number} {row.end}" for row in over if row.kind == "failed"),
+        failures=tuple(f"trial {row.number} {row.end}" for row in ended if row.kind == "failed"),
     )
 
 
-def described(status: Status, config: StudyConfig, config_name: str) -> list[str]:
-    """The same in words, a line each; the last one says what to do next."""
-    attention = _attention(status, config_name)
+def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[str]:
+    """Return the status as lines for the terminal; the last line names the next command."""
+    attention = _attention(status, config_name) or ["none"]
     return [
         f"{status.folder}: {_trials(status)}",
         f"{'best' if len(config.objectives) == 1 else 'best by val_bpd'}: {_best(status.best, config)}",
         f"workers: {_workers(status)}",
         f"disk: {_disk(status.disk)}",
-        *([f"attention: {line}" for line in attention] or ["attention: nothing needs it"]),
-        f"Next: {_next(status, config_name)}",
+        *(f"attention: {line}" for line in attention),
+        f"Next: {_next_command(status, config_name)}",
     ]
 
 
-def _under_way(row: TrialRow, paths: StudyPaths) -> UnderWay:
-    return UnderWay(row.number, row.epoch, has_worker(paths, row.number), _is_whole(paths.checkpoint(row.number)))
+def _running_trial(row: TrialRow, paths: StudyPaths) -> RunningTrial:
+    return RunningTrial(row.number, row.epoch, has_worker(paths, row.number), _is_whole(paths.checkpoint(row.number)))
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """Whether it has a beginning and an end; all of it is read when it is needed."""
+    """Return True if the file has a start and an end; its content is checked when it is loaded."""
     return zipfile.is_zipfile(checkpoint)
 
 
 def _disk_use(paths: StudyPaths) -> list[DiskUse]:
-    """The largest first."""
+    """Measure the parts of the study's folder, the largest first."""
     parts = [*paths.folder.iterdir(), paths.best.under_way.folder]
     uses = [DiskUse(part.name, _size(part)) for part in dict.fromkeys(parts)]
     return sorted((use for use in uses if use.n_bytes), key=lambda use: -use.n_bytes)
@@ -122,7 +125,7 @@ def _size(path: Path) -> int:
     walked = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
     n_bytes = 0
     for file in walked if path.is_dir() else [path]:
-        # A study under way renames and removes.
+        # A running study renames and removes files.
         with contextlib.suppress(FileNotFoundError):
             n_bytes += file.stat().st_size
     return n_bytes
@@ -130,32 +133,33 @@ def _size(path: Path) -> int:
 
 def _trials(status: Status) -> str:
     total = f" of {status.n_total}" if status.n_total else ""
-    ended = ", ".join(f"{n} {kind}" for kind, n in status.counts.items()) or "none over"
+    kinds = ", ".join(f"{n} {kind}" for kind, n in status.counts.items())
+    ended = f" ({kinds})" if kinds else ""
     sample = ", on the bundled sample" if status.source == "sample" else ""
     waiting = f", {status.n_waiting} waiting" if status.n_waiting else ""
-    return f"{status.n_over}{total} trials over ({ended}), {len(status.under_way)} under way{waiting}{sample}"
+    return f"{status.n_configurations}{total} trials ended{ended}, {len(status.running)} running{waiting}{sample}"
 
 
-def _best(best: Configuration | None, config: StudyConfig) -> str:
+def _best(best: BestTrial | None, config: StudyConfig) -> str:
     if best is None:
         return "no trial has finished yet"
     values = ", ".join(f"{name} {format_value(value)}" for name, value in best.params.items())
-    n_seeds = len(best.confirmed)
-    by = f" (confirmed with {n_seeds} new seed{'s' * (n_seeds > 1)}: {best.confirmed_mean:.4f})" if n_seeds else ""
-    return f"trial {best.last.number}, val_bpd {best.value:.4f} after {config.training.epochs} epochs{by}: {values}"
+    n_seeds = len(best.confirmation_scores)
+    by = f" (confirmed with {n_seeds} new seed{'s' * (n_seeds > 1)}: {best.score:.4f})" if n_seeds else ""
+    return f"trial {best.number}, val_bpd {best.val_bpd:.4f} after {config.training.epochs} epochs{by}: {values}"
 
 
 def _workers(status: Status) -> str:
-    alive = [trial for trial in status.under_way if trial.is_alive]
+    alive = [trial for trial in status.running if trial.has_worker]
     if not alive:
-        return "make tune is running, between trials" if status.is_worked_on else "none"
+        return "make tune is running, between trials" if status.is_running else "none"
     return f"{len(alive)} alive: " + ", ".join(f"trial {trial.number} after epoch {trial.epoch:g}" for trial in alive)
 
 
 def _disk(disk: tuple[DiskUse, ...]) -> str:
     total = sum(use.n_bytes for use in disk)
-    format_value = [f"{use.name} {_megabytes(use.n_bytes)}" for use in disk if use.n_bytes >= _SHOWN_BYTES]
-    return f"{_megabytes(total)}: {', '.join(format_value)}" if format_value else _megabytes(total)
+    parts = [f"{use.name} {_megabytes(use.n_bytes)}" for use in disk if use.n_bytes >= _NAMED_BYTES]
+    return f"{_megabytes(total)}: {', '.join(parts)}" if parts else _megabytes(total)
 
 
 def _megabytes(n_bytes: int) -> str:
@@ -163,29 +167,29 @@ def _megabytes(n_bytes: int) -> str:
 
 
 def _attention(status: Status, config_name: str) -> list[str]:
-    lines = [_interrupted(trial, config_name) for trial in status.under_way if not trial.is_alive]
-    lines += status.faults
-    if status.lost:
-        lines.append(status.lost)
-    if status.retraining_begun:
-        lines.append(f"a retraining was interrupted; make best-retrain STUDY={config_name} goes on with it")
+    lines = [_interrupted(trial, config_name) for trial in status.running if not trial.has_worker]
+    lines += status.failures
+    if status.lost_files:
+        lines.append(status.lost_files)
+    if status.retraining_was_interrupted:
+        lines.append(f"a retraining was interrupted; make best-retrain STUDY={config_name} resumes it")
     return lines
 
 
-def _interrupted(trial: UnderWay, config_name: str) -> str:
-    where = f"after epoch {trial.epoch:g}" if trial.has_checkpoint else "at its start"
-    return f"trial {trial.number} was interrupted; make tune STUDY={config_name} goes on with it {where}"
+def _interrupted(trial: RunningTrial, config_name: str) -> str:
+    effect = f"resumes it after epoch {trial.epoch:g}" if trial.has_checkpoint else "starts it over"
+    return f"trial {trial.number} was interrupted; make tune STUDY={config_name} {effect}"
 
 
-def _next(status: Status, config_name: str) -> str:
-    interrupted = any(not trial.is_alive for trial in status.under_way)
-    has_room = status.n_total is None or status.n_over < status.n_total
-    if status.is_worked_on:
+def _next_command(status: Status, config_name: str) -> str:
+    has_interrupted = any(not trial.has_worker for trial in status.running)
+    has_trials_left = status.n_total is not None and status.n_configurations < status.n_total
+    if status.is_running:
         return f"make dashboard STUDY={config_name}, or wait"
-    if status.best is None or interrupted or (has_room and status.n_total is not None):
+    if status.best is None or has_interrupted or has_trials_left:
         return f"make tune STUDY={config_name}"
-    if status.left.n_seeds_missing:
-        return status.left.commands(config_name)
-    if status.is_retrained and not status.retraining_begun:
+    if status.remaining.n_seeds_missing:
+        return status.remaining.next_commands(config_name)
+    if status.is_retrained and not status.retraining_was_interrupted:
         return f"open {StudyPaths(status.folder).best.page}"
-    return status.left.commands(config_name) or f"make best-retrain STUDY={config_name}"
+    return status.remaining.next_commands(config_name) or f"make best-retrain STUDY={config_name}"

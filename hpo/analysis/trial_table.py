@@ -1,4 +1,4 @@
-"""A study's trials as rows of plain values: what figures, notes, report and export are made from."""
+"""Table of a study's trials as plain values, from which figures, notes, pages and exports are made."""
 
 import datetime
 from collections.abc import Sequence
@@ -11,22 +11,23 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import CONFIRMS, CONTINUES, RESTARTED, end_of, is_pruned
 
-# How a trial stands: as its `end` attribute begins, `pruned` without the epoch, and `running` where there is none yet;
-# `continued` where another has gone on with it, `confirmation` where it finished another's values with a new seed.
+# Kind of a trial: the first words of its `end` attribute, and `running` before its end. `continued`: pruned, and
+# another trial continues it. `confirmation`: finished, with the values of another trial and a new seed.
 Kind = Literal["finished", "pruned", "continued", "confirmation", "diverged", "out of memory", "failed", "running"]
 
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One trial. What it never came to is None.
+    """Row of one trial. Values that the trial does not have are None.
 
-    `state` is Optuna's, in lower case; `values` has every hyperparameter, searched or fixed, that it came to in the
-    order of the study's file; `val_bpd` is the last one reported, whatever became of the
-    trial; `curve` holds (epoch, val_bpd) of every report; `end` is the whole story in a phrase; `earlier_best` tells
-    of an epoch notably better than the last; `started` and `completed` are local times. A trial that `continues`
-    another has its reports and its time within its own; `own_epochs` and `own_elapsed_s` are without them, unless it
-    has trained them again for want of a checkpoint.
-    `objectives` are what a finished trial is judged by, in the order of the study's file.
+    `state` is Optuna's, in lower case. `values` has every hyperparameter, searched or fixed, in the order of the
+    study's file; those that the trial does not have yet are missing. `val_bpd` is the last one reported, however the
+    trial ended. `curve` holds (epoch, val_bpd) of every report. `end` is how it ended, in one phrase; `earlier_best`
+    describes an epoch notably better than the last one. `started` and `completed` are local times.
+
+    The reports and the time of a trial that `continues` another one include those of the other one; `own_epochs` and
+    `own_elapsed_s` do not, except if it trained them again because there was no checkpoint. `objectives` are the
+    objective values of a finished trial, in the order of the study's file.
     """
 
     number: int
@@ -55,7 +56,7 @@ class TrialRow:
 
 
 def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
-    """A row for each trial that was begun, in the order of their numbers."""
+    """Return a row for each trial that was started, in the order of the numbers."""
     trials = study.get_trials(deepcopy=False)
     return [trial_row(trial, config, trials) for trial in trials if trial.state != TrialState.WAITING]
 
@@ -63,37 +64,44 @@ def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
 def trial_row(
     trial: FrozenTrial, config: StudyConfig, trials: Sequence[FrozenTrial], end: str | None = None
 ) -> TrialRow:
-    """The row of one of a study's trials; `end` of one that is about to be told over."""
+    """Return the row of a trial.
+
+    Args:
+        trial: one of the study's trials.
+        config: the study's file.
+        trials: all trials of the study.
+        end: `end` attribute of a trial that is about to end; by default the trial's own.
+    """
     training, end = config.training, end or end_of(trial)
-    # A worker that was killed may have written some of them down.
-    facts = {} if end == "running" else trial.user_attrs
-    known = config.hyperparameters.fixed() | trial.params
+    # A killed worker may have written some of the attributes; of a running trial they are ignored.
+    attributes = {} if end == "running" else trial.user_attrs
+    values = config.hyperparameters.fixed() | trial.params
     epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
     curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
     continues, confirms = trial.user_attrs.get(CONTINUES), trial.user_attrs.get(CONFIRMS)
-    heirs = [other.number for other in trials if other.user_attrs.get(CONTINUES) == trial.number]
+    successors = [other.number for other in trials if other.user_attrs.get(CONTINUES) == trial.number]
     before = trials[continues].user_attrs if continues is not None and RESTARTED not in trial.user_attrs else {}
-    epoch, elapsed_s = curve[-1][0] if curve else 0.0, facts.get("elapsed_s")
+    epoch, elapsed_s = curve[-1][0] if curve else 0.0, attributes.get("elapsed_s")
     return TrialRow(
         number=trial.number,
         state=trial.state.name.lower(),
-        kind=_kind(end, is_continued=bool(heirs), is_confirmation=confirms is not None),
-        end=f"{end}; continued by trial {heirs[0]}" if heirs else end,
-        values={name: known[name] for name in config.hyperparameters.entries() if name in known},
+        kind=_kind(end, is_continued=bool(successors), is_confirmation=confirms is not None),
+        end=f"{end}; continued by trial {successors[0]}" if successors else end,
+        values={name: values[name] for name in config.hyperparameters.entries() if name in values},
         val_bpd=curve[-1][1] if curve else None,
         epoch=epoch,
-        rate_nats=facts.get("val_rate_nats"),
-        distortion_nats=facts.get("val_distortion_nats"),
-        mse=facts.get("val_mse"),
-        sigma=facts.get("sigma"),
+        rate_nats=attributes.get("val_rate_nats"),
+        distortion_nats=attributes.get("val_distortion_nats"),
+        mse=attributes.get("val_mse"),
+        sigma=attributes.get("sigma"),
         elapsed_s=elapsed_s,
-        images_per_second=facts.get("images_per_second"),
+        images_per_second=attributes.get("images_per_second"),
         curve=curve,
-        earlier_best=facts.get("earlier_best"),
+        earlier_best=attributes.get("earlier_best"),
         started=trial.datetime_start,
         completed=trial.datetime_complete,
         continues=continues,
-        continued_by=heirs[0] if heirs else None,
+        continued_by=successors[0] if successors else None,
         confirms=confirms,
         own_epochs=max(0.0, epoch - before.get("epoch", 0.0)),
         own_elapsed_s=None if elapsed_s is None else elapsed_s - before.get("elapsed_s", 0.0),

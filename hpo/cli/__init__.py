@@ -1,1 +1,1 @@
-"""The command line: commands, live table, log lines and exit codes. The only package that prints or exits."""
+"""Command line: commands, live table, log lines and exit codes. The only package that prints or exits."""

@@ -1,4 +1,4 @@
-"""The command-line application: every command, in the order of `--help`."""
+"""Command-line application: every command, in the order of `--help`."""
 
 import signal
 import warnings
@@ -13,25 +13,26 @@ from hpo.cli.commands.export import export
 from hpo.cli.commands.figures import figures
 from hpo.cli.commands.report import report
 from hpo.cli.commands.retrain import retrain
+from hpo.cli.commands.schema import schema
 from hpo.cli.commands.status import status
 from hpo.cli.commands.train import train
 from hpo.cli.commands.tune import tune
 
-COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean)
+COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, schema)
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Find the best hyperparameters of a convolutional VAE on CIFAR-10, then retrain the best and show it.",
+    help="Search for the best hyperparameters of a convolutional VAE, retrain the best trial and show its results.",
 )
 for command in COMMANDS:
     app.command()(command)
 
 
 def main() -> None:
-    """Run the command that the process was started with; exits with its exit code."""
+    """Run the command that the arguments name, and exit with its exit code."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

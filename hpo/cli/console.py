@@ -1,4 +1,4 @@
-"""The terminal, the only place that prints or exits: how work is followed, and how what goes wrong is told."""
+"""Terminal output: one console for results, one for errors."""
 
 from rich.console import Console
 
@@ -6,7 +6,7 @@ console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def say(*lines: str) -> None:
-    """Print each as one line."""
+def print_lines(*lines: str) -> None:
+    """Print each text as one line, without wrapping or markup."""
     for line in lines:
         console.print(line, markup=False)

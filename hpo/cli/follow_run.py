@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hpo.cli.console import say
+from hpo.cli.console import print_lines
 
 if TYPE_CHECKING:
     from hpo.runs.training_run import RunEvent, RunFinished, RunStarted
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
-    """Print the events of a run and return its result.
+    """Print the events of a run and return the last one.
 
     Raises: KeyboardInterrupt: after the epoch in which a user asked to stop.
     """
@@ -20,12 +20,12 @@ def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
     from model.training.training_loop import EpochMetrics
 
     with catch_stop_signals(
-        lambda: say("Stopping after the current epoch; press Ctrl-C again to stop at once.")
+        lambda: print_lines("Stopping after the current epoch; press Ctrl-C again to stop at once.")
     ) as request:
         for event in events:
             if isinstance(event, RunFinished):
                 return event
-            say(*(_start_lines(event) if isinstance(event, RunStarted) else [_epoch_line(event, n_epochs)]))
+            print_lines(*(_start_lines(event) if isinstance(event, RunStarted) else [_epoch_line(event, n_epochs)]))
             if request.requested:
                 raise KeyboardInterrupt
             # Scoring and drawing, which follow the last epoch, start again from the beginning after an interruption.

@@ -1,4 +1,4 @@
-"""What a study looks like in the terminal while it runs: a live table, or plain lines where there is no terminal."""
+"""Live table of a running search, for a terminal."""
 
 from types import TracebackType
 
@@ -14,7 +14,7 @@ N_ROWS = 12
 
 
 class LiveTable:
-    """A table that redraws itself."""
+    """A table with a row for each of the last trials, redrawn twice a second."""
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._progress = progress
@@ -30,7 +30,7 @@ class LiveTable:
         self._live.stop()
 
     def show(self, event: TrialEvent) -> None:
-        """Take an event in; notices stand above the table."""
+        """Update the table by an event, or print a notice above it."""
         self._progress.update(event)
         if isinstance(event, Notice):
             self.announce(event.text)

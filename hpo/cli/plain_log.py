@@ -1,4 +1,4 @@
-"""What a study looks like in the terminal while it runs: a live table, or plain lines where there is no terminal."""
+"""Log lines of a running search, where the output is no terminal."""
 
 from types import TracebackType
 
@@ -10,7 +10,7 @@ from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReport
 
 
 class PlainLines:
-    """A line for each thing that happens: for logs."""
+    """One line for each event."""
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console = console
@@ -25,7 +25,7 @@ class PlainLines:
         return None
 
     def show(self, event: TrialEvent) -> None:
-        """Print an event."""
+        """Print the lines of an event."""
         self._progress.update(event)
         for line in self._lines(event):
             self.announce(line)
@@ -40,10 +40,9 @@ class PlainLines:
         label = f"trial {event.number}"
         if isinstance(event, TrialStarted):
             values = ", ".join(f"{name} {format_value(event.values[name])}" for name in self._progress.columns)
-            of = self._progress.rows[event.number].relation
-            goes_on = " goes on" if event.epoch and not of else f" {of}" if of else ""
-            after = f" after epoch {event.epoch:g}" if event.epoch else ""
-            return [f"{label}{goes_on}{after}: {values}"]
+            relation = self._progress.rows[event.number].relation or ("resumes" if event.epoch else "")
+            after = f"after epoch {event.epoch:g}" if event.epoch else ""
+            return [f"{' '.join(part for part in (label, relation, after) if part)}: {values}"]
         if isinstance(event, TrialReported):
             metrics = event.metrics
             epoch = f"epoch {metrics.epoch:g}/{self._progress.epochs}"

@@ -1,20 +1,21 @@
-"""State of a running search as the terminal shows it: one row per trial, the best trial, the budget that is left."""
+"""State of a running search as the terminal shows it: a row per trial, the best trial and the remaining budget."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpo.analysis.formatting import format_duration
 from hpo.config.search_space import searched
-from hpo.search.best_trial import Best, best_of
-from hpo.search.configurations import configurations_of, end_of, finished_trials, is_pruned, is_started
+from hpo.search.best_trial import BestTrial, best_trial_of
+from hpo.search.configurations import configurations_of, end_of, ended_trials, is_pruned, is_started
 from hpo.workers.trial_events import Notice, TrialEvent, TrialReported, TrialStarted
 from hpo.workers.tuning_session import TuningSession
 
 
 @dataclass
 class TrialProgressRow:
-    """One trial. `relation` names the trial that it continues or confirms, if any."""
+    """Row of one trial; `relation` names the trial that it continues or confirms, if any."""
 
     values: dict[str, Any]
     epoch: float
@@ -27,20 +28,20 @@ class TrialProgressRow:
 class Progress:
     """Rows by trial number, the best finished trial and the remaining budget.
 
-    `started` holds the first trial of each configuration, of which there may be `n_total`; `find_best` looks up the
-    best trial.
+    `started` holds the number of the first trial of each configuration; `n_total` is the limit of their count.
+    `find_best` looks up the best trial.
     """
 
     columns: list[str]
     epochs: int
     n_total: int | None
     deadline: float | None
-    find_best: Callable[[], Best | None]
+    find_best: Callable[[], BestTrial | None]
     started: set[int] = field(default_factory=set)
     n_ended: int = 0
     n_pruned: int = 0
     rows: dict[int, TrialProgressRow] = field(default_factory=dict)
-    best: Best | None = field(init=False)
+    best: BestTrial | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.best = self.find_best()
@@ -81,19 +82,19 @@ class Progress:
         if self.deadline is None:
             return ""
         left = max(0.0, self.deadline - time.monotonic())
-        return f", {left / 60:.0f} min left" if left >= 90 else f", {left:.0f} s left"
+        return f", {format_duration(left)} left"
 
 
 def progress_of(session: TuningSession) -> Progress:
     """Return the progress of a session before its first event."""
     study, config = session.context.study, session.context.config
-    ended = finished_trials(study)
+    ended = ended_trials(study)
     return Progress(
         columns=list(searched(config.hyperparameters)),
         epochs=config.training.epochs,
         n_total=session.budget.trials,
         deadline=session.deadline,
-        find_best=lambda: best_of(configurations_of(study)),
+        find_best=lambda: best_trial_of(configurations_of(study)),
         started={trial.number for trial in study.get_trials(deepcopy=False) if is_started(trial)},
         n_ended=len(ended),
         n_pruned=sum(is_pruned(end_of(trial)) for trial in ended),

@@ -1,4 +1,4 @@
-"""Which images a study is about, and what happens where they cannot be fetched."""
+"""Loads the images that a study names; the bundled sample replaces a CIFAR-10 that cannot be downloaded."""
 
 import os
 from itertools import pairwise
@@ -14,15 +14,17 @@ from model.data.splits import DATA_FOLDER
 from model.errors import DataError, DownloadError
 
 ROOT_VARIABLE = "CIFAR10_ROOT"
-# Ends the name of the study that runs on the bundled sample because CIFAR-10 could not be downloaded.
+# Suffix of the name of a study that runs on the bundled sample because CIFAR-10 could not be downloaded.
 SAMPLE_SUFFIX = "-sample"
+_REMEDY = f"Set {ROOT_VARIABLE} or data.root to the folder that holds cifar-10-batches-py."
 
 
 def load_data(config: StudyConfig) -> tuple[StudyConfig, ImageData, str | None]:
-    """Load a study's images: (the study as it will run, its data, a line to print first or None).
+    """Load a study's images.
 
-    Where the bundled sample stands in, the study gets a name of its own, so that a lost connection never turns a big
-    study into a small one.
+    Returns: (the configuration to run, its images, a line to print first or None). If the bundled sample replaces
+        CIFAR-10, the configuration has another name, so that a lost connection never adds trials on the sample to a
+        study of CIFAR-10.
 
     Raises: DataError: the images are absent or unreadable, or too few for the study's batch sizes.
     """
@@ -30,75 +32,76 @@ def load_data(config: StudyConfig) -> tuple[StudyConfig, ImageData, str | None]:
     notice = None
     if reason:
         config = config.model_copy(update={"name": f"{config.name}{SAMPLE_SUFFIX}"})
-        notice = stand_in_notice(reason, f"as study '{config.name}'")
-    training = config.training
-    course = TrainConfig(epochs=training.epochs, report_every=training.report_every)
+        notice = fallback_notice(reason, f"as study '{config.name}'")
+    training = TrainConfig(epochs=config.training.epochs, report_every=config.training.report_every)
     check_batch_size(
-        "hyperparameters.batch_size", config.hyperparameters.largest("batch_size"), course, len(data.train)
+        "hyperparameters.batch_size", config.hyperparameters.largest("batch_size"), training, len(data.train)
     )
     return config, data, notice
 
 
-def load_images(wanted: Data) -> tuple[ImageData, str | None]:
-    """Load images: (the data, None), or (the bundled sample, why CIFAR-10 could not be fetched).
+def load_images(named: Data) -> tuple[ImageData, str | None]:
+    """Load the images that a study file names.
 
-    Raises: DataError: they are absent or unreadable, or could not be fetched and the sample must not stand in.
+    Returns: (the images, None), or (the bundled sample, the reason why CIFAR-10 could not be downloaded).
+
+    Raises: DataError: they are absent or unreadable, or CIFAR-10 could not be downloaded and `fallback` is false.
     """
     try:
-        return _load(wanted), None
+        return _load(named), None
     except DownloadError as error:
-        if not wanted.fallback:
-            raise DataError(f"{error}; data.fallback is false. {_HOW_TO_NAME}") from None
+        if not named.fallback:
+            raise DataError(f"{error}; data.fallback is false. {_REMEDY}") from None
         return load_sample(), str(error)
 
 
 def cifar10_root() -> Path:
-    """The folder in which `load_images` finds CIFAR-10 where no study names one."""
-    named = os.environ.get(ROOT_VARIABLE)
-    return _expanded(named).resolve() if named else DATA_FOLDER
+    """Return the folder of CIFAR-10 for a study without `data.root`: CIFAR10_ROOT if it is set, else data/."""
+    root = os.environ.get(ROOT_VARIABLE)
+    return _expanded(root).resolve() if root else DATA_FOLDER
 
 
-def stand_in_notice(reason: str, where: str) -> str:
-    """What to say first where the sample stands in; `where` tells under what name its results go."""
-    return f"{reason}: using the bundled sample of 5,000 images, {where}. Its scores are not CIFAR-10's. {_HOW_TO_NAME}"
+def fallback_notice(reason: str, destination: str) -> str:
+    """Return the line that reports that the sample is used; `destination` names where its results go."""
+    return (
+        f"{reason}: using the bundled sample of 5,000 images, {destination}. Its scores are not CIFAR-10's. {_REMEDY}"
+    )
 
 
-def check_batch_size(key: str, batch_size: int, course: TrainConfig, n_train: int) -> None:
-    """A batch must fit into the training images, and into the shortest stretch between two reports.
+def check_batch_size(key: str, batch_size: int, training: TrainConfig, n_train: int) -> None:
+    """Check that a batch has at most as many images as are seen between any two reports.
 
-    Raises: DataError: it does not.
+    Raises: DataError: it has more; the message begins with `key`.
     """
-    points = [course.epoch_at(report) for report in range(course.n_reports + 1)]
+    points = [training.epoch_at(report) for report in range(training.n_reports + 1)]
     n_images = int(min(after - before for before, after in pairwise(points)) * n_train + 1e-6)
     if batch_size > n_images:
         raise DataError(
             f"{key}: must be at most {n_images}, the fewest training images between two reports "
-            f"(training.report_every {course.report_every:g} of {n_train}), got {batch_size}"
+            f"(training.report_every {training.report_every:g} of {n_train}), got {batch_size}"
         )
 
 
-_HOW_TO_NAME = f"Set {ROOT_VARIABLE} or data.root to the folder that holds cifar-10-batches-py."
-
-
-def _load(wanted: Data) -> ImageData:
-    if wanted.source == "sample":
+def _load(named: Data) -> ImageData:
+    if named.source == "sample":
         return load_sample()
-    if wanted.source == "folder":
-        assert wanted.root is not None, "validated with the configuration"
-        return load_folder(_expanded(wanted.root))
-    for name, root in ((ROOT_VARIABLE, os.environ.get(ROOT_VARIABLE)), ("data.root", wanted.root)):
+    if named.source == "folder":
+        assert named.root is not None, "validated with the configuration"
+        return load_folder(_expanded(named.root))
+    for origin, root in ((ROOT_VARIABLE, os.environ.get(ROOT_VARIABLE)), ("data.root", named.root)):
         if root:
-            return _load_named(name, _expanded(root))
+            return _load_cifar10(_expanded(root), origin)
     return load_cifar10(None)
 
 
-def _load_named(name: str, root: Path) -> ImageData:
+def _load_cifar10(root: Path, origin: str) -> ImageData:
+    """Load CIFAR-10 from a folder that the variable or key `origin` names."""
     try:
         return load_cifar10(root)
     except DataError as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DataError(f"{origin}: {error}") from None
 
 
 def _expanded(path: str | Path) -> Path:
-    # Path.expanduser raises where there is no such user; this leaves the name as it stands, to be told as absent.
+    # Path.expanduser raises if there is no such user; this keeps the path, which is then reported as absent.
     return Path(os.path.expanduser(path))

@@ -1,4 +1,4 @@
-"""Entries of a study file's `hyperparameters:`: each a value, a range or choices. They follow from TrainConfig."""
+"""Section `hyperparameters:` of a study file, made from TrainConfig: each entry is a value, a range or choices."""
 
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_origin
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 class Range(StrictModel, Generic[T]):
-    """Any value from low to high, both included; on a log scale where `log` is true."""
+    """Any value from low to high, both included."""
 
-    log: bool = False
-    low: T
-    high: T
+    log: bool = Field(default=False, description="Search on a log scale; then low must be > 0.")
+    low: T = Field(description="Smallest value, included.")
+    high: T = Field(description="Largest value, included.")
 
     @field_validator("low")
     @classmethod
@@ -36,9 +36,9 @@ class Range(StrictModel, Generic[T]):
 
 
 class Choices(StrictModel, Generic[T]):
-    """One of the values listed."""
+    """One of the listed values."""
 
-    choices: Annotated[tuple[T, ...], Field(min_length=1)]
+    choices: tuple[T, ...] = Field(min_length=1, description="Values to choose from, without low and high beside it.")
 
     @field_validator("choices")
     @classmethod
@@ -49,14 +49,14 @@ class Choices(StrictModel, Generic[T]):
 
 
 def _kind(entry: object) -> str:
-    """Return how an entry is written, so that its faults are reported in these terms alone."""
+    """Return the tag of the form in which an entry is written, so that faults are reported for this form alone."""
     if isinstance(entry, Choices) or (isinstance(entry, dict) and "choices" in entry):
         return "<choices>"
     return "<range>" if isinstance(entry, dict | Range) else "<value>"
 
 
 def _kind_of_category(entry: object) -> str:
-    """Return the same for an entry that cannot be a range."""
+    """Return the tag of the form of an entry that cannot be a range."""
     return "<choices>" if isinstance(entry, dict | Choices) else "<value>"
 
 
@@ -78,9 +78,10 @@ _Entries: Any = create_model("_Entries", __base__=StrictModel, **_ENTRIES)
 
 
 class Hyperparameters(_Entries):  # type: ignore[misc]
-    """Searchable settings: each a value, a range `{low, high, log}` or `{choices: [...]}`.
+    """Settings of the training, each of them a value, a range `{low, high, log}` or `{choices: [...]}`.
 
-    The fields are those of TrainConfig that are declared searchable; one that is left out has the tutorial's value.
+    The fields are those of TrainConfig that are declared searchable. A key that is left out has the default of
+    TrainConfig.
     """
 
     def entries(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A study resolved on this machine: device, precision and images, found before anything is written."""
+"""Prepares a study on this machine: device, precision and images are found before anything is written."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,9 +11,10 @@ from model.device import Runtime, resolve, why_uncompiled
 
 @dataclass(frozen=True)
 class PreparedStudy:
-    """A study's configuration with its images on their device; `notices` are lines to print first.
+    """Configuration of a study, with its images on their device.
 
-    The minutes of a call count from `started` (on the clock of `time.monotonic()`), when the images had been loaded.
+    `notices` are lines to print first. A call's time limit counts from `started`, a value of `time.monotonic()` taken
+    after the images were loaded.
     """
 
     config: StudyConfig
@@ -27,8 +28,8 @@ def prepare_machine(config: StudyConfig, device: str | None = None) -> PreparedS
     """Find the device and load the images of a study.
 
     Args:
-        config: the study; its name changes if the bundled sample replaces images that could not be downloaded.
-        device: device to use in place of `training.device`.
+        config: The study; its name changes if the bundled sample replaces images that could not be downloaded.
+        device: Device to use instead of `training.device`.
 
     Raises: DeviceError, DataError: the device or the images are not available.
     """

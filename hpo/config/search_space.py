@@ -1,4 +1,4 @@
-"""The only place that asks a trial for values."""
+"""Search space of a study: what Optuna samples, and the only module that asks a trial for values."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from model.config import TrainConfig
 
 
 def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int) -> TrainConfig:
-    """How a trial is trained. Its seed follows from the study's and its number, and so stays with it."""
+    """Return the configuration of a trial's training. The seed follows from the study's seed and the trial's number."""
     return TrainConfig(
         **values,
         epochs=config.training.epochs,
@@ -23,28 +23,28 @@ def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int)
 
 
 def suggest(trial: optuna.trial.Trial, hyperparameters: Hyperparameters) -> dict[str, Any]:
-    """A value for every hyperparameter: the one it is fixed to, or the sampler's."""
-    return {name: _suggest_one(trial, name, entry) for name, entry in hyperparameters.entries().items()}
+    """Return a value for every hyperparameter: its fixed value, or the one that the sampler suggests."""
+    return {name: _suggest_value(trial, name, entry) for name, entry in hyperparameters.entries().items()}
 
 
 def searched(hyperparameters: Hyperparameters) -> dict[str, Range[Any] | Choices[Any]]:
-    """The hyperparameters that are not fixed."""
+    """Return the range or choices of every hyperparameter that is not fixed."""
     return {name: entry for name, entry in hyperparameters.entries().items() if isinstance(entry, Range | Choices)}
 
 
 def distributions(hyperparameters: Hyperparameters) -> dict[str, BaseDistribution]:
-    """What is searched, as Optuna's samplers take it."""
+    """Return the search space as distributions for Optuna's samplers."""
     return {name: _distribution(entry) for name, entry in searched(hyperparameters).items()}
 
 
 def tutorial_values(hyperparameters: Hyperparameters) -> dict[str, Any]:
-    """The tutorial's value of each searched hyperparameter whose range admits it."""
+    """Return the tutorial's value of each searched hyperparameter whose range or choices contain it."""
     values = {name: getattr(TUTORIAL, name) for name in searched(hyperparameters)}
     return {name: value for name, value in values.items() if admits(hyperparameters.entries()[name], value)}
 
 
 def at_edge(entry: Range[Any] | Choices[Any], value: Any) -> bool:
-    """Whether a value lies within 2% of the end of its range, or is the first or last of numeric choices."""
+    """Return True for a value within 2% of an end of its range, or the lowest or highest of 3 or more numbers."""
     if isinstance(entry, Choices):
         numeric = all(isinstance(choice, int | float) for choice in entry.choices)
         return numeric and len(entry.choices) > 2 and value in (min(entry.choices), max(entry.choices))
@@ -54,13 +54,13 @@ def at_edge(entry: Range[Any] | Choices[Any], value: Any) -> bool:
 
 
 def admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:
-    """Whether a value is one that can be sampled."""
+    """Return True for a value that can be sampled."""
     if isinstance(entry, Choices):
         return value in entry.choices
     return bool(entry.low <= value <= entry.high)
 
 
-def _suggest_one(trial: optuna.trial.Trial, name: str, entry: Any) -> Any:
+def _suggest_value(trial: optuna.trial.Trial, name: str, entry: Any) -> Any:
     if not isinstance(entry, Choices | Range):
         return entry
     if isinstance(entry, Choices):

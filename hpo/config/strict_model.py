@@ -1,4 +1,4 @@
-"""Base of every section of a study file, and bounded numbers."""
+"""Base class of every section of a study file, and types of bounded numbers."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Reads a study's YAML file; every fault in it becomes one line that names the key, the rule and the value."""
+"""Finds, reads and validates study files, which are YAML; reports all faults of a file at once."""
 
 import json
 import re
@@ -9,22 +9,26 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from hpo.config.error_messages import describe_fault, is_echo, shown_value
+from hpo.config.error_messages import describe_fault, is_consequence, shortened
 from hpo.config.schema import StudyConfig
 from model.errors import UserError
 
 CONFIG_FOLDER = Path("study_configs")
-# Far beyond any study's file: a few lines of aliases can stand for more values than fit into memory.
+# Far more than any study file needs: a few lines of aliases can expand to more values than fit into memory.
 MAX_VALUES = 10_000
 MAX_BYTES = 1_000_000
 
 
 class ConfigError(UserError):
-    """A study's file is absent, no YAML, or breaks a rule; lists every fault."""
+    """A study file that is absent, is no YAML, or breaks rules; the message lists every fault."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe types, numbers as in YAML 1.2 (1e-4 is one, 1:30 and octal 010 are none), a repeated key a fault."""
+    """YAML's safe types, with numbers in decimal as in YAML 1.2 and without repeated keys.
+
+    1e-4 is a number, 010 is no octal number, 1:30 and 2001-01-01 are text. PyYAML implements YAML 1.1, where the first
+    is text, the second is 8, the third is 90 and the fourth is a date.
+    """
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -40,15 +44,15 @@ _Loader.add_implicit_resolver(
 
 
 def _mapping_without_repetition(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    # A list: what YAML admits as a key need not be hashable.
-    seen: list[object] = []
+    # A list: a key in YAML need not be hashable.
+    keys: list[object] = []
     for key_node, _ in node.value:
         if key_node.tag == "tag:yaml.org,2002:merge":
             continue
         key = loader.construct_object(key_node, deep=True)
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        seen.append(key)
+        if key in keys:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is repeated", key_node.start_mark)
+        keys.append(key)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -56,15 +60,15 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping_without_repetition)
 
 
 def load_config(name_or_path: str | PathLike[str]) -> StudyConfig:
-    """Read and validate a study's file.
+    """Read and validate a study file.
 
     Args:
-        name_or_path: name of a study in `study_configs/` (`quick`), or path of a YAML file.
+        name_or_path: Name of a study in `study_configs/` (`quick`), or path of a YAML file.
 
-    Returns: the configuration, frozen; `model_copy(update=...)` makes variants.
+    Returns: The configuration. It is frozen; `model_copy(update=...)` makes variants.
 
     Raises:
-        ConfigError: the file does not exist or has faults; the message lists every fault.
+        ConfigError: The file does not exist or has faults; the message lists every fault.
 
     Example:
         >>> config = hpo.load_config("quick")
@@ -75,29 +79,30 @@ def load_config(name_or_path: str | PathLike[str]) -> StudyConfig:
 
 
 def find_config(name_or_path: str) -> Path:
-    """The file meant by a path (`study_configs/quick.yaml`) or a study's name (`quick`).
+    """Return the file that a path (`study_configs/quick.yaml`) or a study's name (`quick`) refers to.
 
-    Raises: ConfigError: there is none; lists those that there are.
+    Raises: ConfigError: there is no such file; the message lists the names of all studies.
     """
     candidates = (Path(name_or_path), CONFIG_FOLDER / f"{name_or_path}.yaml")
     for path in candidates:
         if path.is_file():
             return path
-    known = ", ".join(sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml") if path.is_file())) or "none"
-    raise ConfigError(f"no study file {candidates[0]} or {candidates[1]}; there is: {known}")
+    names = ", ".join(sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml") if path.is_file())) or "none"
+    raise ConfigError(f"no study file {candidates[0]} or {candidates[1]}; available: {names}")
 
 
 def read_config(path: Path) -> StudyConfig:
-    """Load and validate a study's file. Its name, unless it says otherwise, is the file's.
+    """Read and validate a study file. The study has the file's name, unless the file gives another.
 
-    Raises: ConfigError: listing every fault in the file.
+    Raises: ConfigError: the file has faults; the message lists every fault.
     """
     values = {"name": path.stem} | _read_mapping(path)
     try:
-        # Through JSON, whose strict mode takes a list for a tuple and text for a path, and nothing else for a number.
+        # Through JSON: pydantic's strict mode takes a list for a tuple and text for a path only from JSON, and even
+        # there nothing but a number for a number.
         return StudyConfig.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        faults = [describe_fault(path, fault) for fault in error.errors() if not is_echo(fault)]
+        faults = [describe_fault(path, fault) for fault in error.errors() if not is_consequence(fault)]
         raise ConfigError("\n".join(faults)) from None
 
 
@@ -113,17 +118,20 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: must be a mapping of keys like `budget:`, got {shown_value(values)}")
+        raise ConfigError(f"{path}: must be a mapping of keys like `budget:`, got {shortened(values)}")
     if (n_values := _n_values(values, {})) > MAX_VALUES:
-        raise ConfigError(f"{path}: must hold at most {MAX_VALUES:,} values, aliases followed, got {n_values:,}")
+        raise ConfigError(f"{path}: must hold at most {MAX_VALUES:,} values with aliases expanded, got {n_values:,}")
     return {str(key): value for key, value in values.items()}
 
 
-def _n_values(value: Any, known: dict[int, int]) -> int:
-    """How many there are in it, itself included; what aliases repeat is counted each time, though visited once."""
+def _n_values(value: Any, counts: dict[int, int]) -> int:
+    """Return the number of values in `value`, itself included.
+
+    An alias counts as often as it is used, but is visited once: `counts` holds the counts by object id.
+    """
     if not isinstance(value, dict | list):
         return 1
-    if id(value) not in known:
+    if id(value) not in counts:
         parts = value.values() if isinstance(value, dict) else value
-        known[id(value)] = 1 + sum(_n_values(part, known) for part in parts)
-    return known[id(value)]
+        counts[id(value)] = 1 + sum(_n_values(part, counts) for part in parts)
+    return counts[id(value)]

@@ -1,4 +1,4 @@
-"""What the figures that answer to the mouse show, as plain values."""
+"""Data of the interactive figures, as plain values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENOUGH = 3
 
 @dataclass(frozen=True)
 class PlottedTrial:
-    """One trial that is over and made a report: how it ended, its values, its last scores, and (epoch, val_bpd)."""
+    """Ended trial with at least one report: its kind, values, last scores, and curve of (epoch, val_bpd)."""
 
     number: int
     kind: str
@@ -29,7 +29,7 @@ class PlottedTrial:
 
 @dataclass(frozen=True)
 class PcaPoint:
-    """Probabilistic PCA of one size."""
+    """Probabilistic PCA with one latent dimension."""
 
     latent_dim: int
     rate_nats: float
@@ -39,7 +39,7 @@ class PcaPoint:
 
 @dataclass(frozen=True)
 class IsoScore:
-    """All pairs of rate and distortion that sum to `nats` score the same."""
+    """Line of equal score: all pairs of rate and distortion that sum to `nats`."""
 
     bpd: float
     nats: float
@@ -59,7 +59,7 @@ class Spending:
 
 @dataclass(frozen=True)
 class BetaScale:
-    """Where each beta lies on its colour bar, and the bar's ticks with their labels."""
+    """Position of each beta on the colour bar, and the bar's ticks with their labels."""
 
     places: tuple[float, ...]
     ticks: tuple[float, ...]
@@ -67,7 +67,7 @@ class BetaScale:
 
 
 def spending(trials: Sequence[PlottedTrial]) -> Spending:
-    """Compute spent after each trial, in minutes or hours of training, and the best finished score so far."""
+    """Sum up the compute after each trial, in minutes or hours of training, with the best finished score so far."""
     total = sum(trial.seconds for trial in trials)
     unit, seconds = ("hours", 3600.0) if total >= 2 * 3600 else ("minutes", 60.0)
     spent = tuple(accumulate(trial.seconds / seconds for trial in trials))
@@ -81,13 +81,13 @@ def spending(trials: Sequence[PlottedTrial]) -> Spending:
 
 
 def marker_sizes(latent_dims: Sequence[int]) -> list[float]:
-    """Diameters in pixels: areas grow with the latent size, the largest one's diameter is fixed."""
+    """Return diameters in pixels: areas grow with the latent dimension, the largest diameter is fixed."""
     largest = max(latent_dims, default=1)
     return [round(max(_SMALLEST, _LARGEST * math.sqrt(size / largest)), 1) for size in latent_dims]
 
 
 def score_window(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:
-    """From the best score to the worst last one of trials that were not at fault: first reports may lie far above."""
+    """Return the range from the best to the worst last score of trials without faults; first reports may be far above."""
     last = [trial.val_bpd for trial in trials if trial.kind in ("finished", "pruned")]
     if not last:
         return None
@@ -97,7 +97,7 @@ def score_window(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:
 
 
 def beta_scale(betas: Sequence[float]) -> BetaScale:
-    """On a log scale, unless one of them is 0; five ticks from the least to the greatest, or one for all alike."""
+    """Return a log scale, linear if a beta is 0; five ticks from smallest to largest, or one if all are equal."""
     is_linear = min(betas, default=1.0) == 0
     places = [beta if is_linear else math.log10(beta) for beta in betas]
     low, high = min(places, default=0.0), max(places, default=0.0)
@@ -108,7 +108,7 @@ def beta_scale(betas: Sequence[float]) -> BetaScale:
 def rate_distortion_window(
     trials: Sequence[PlottedTrial], linear: Sequence[PcaPoint]
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Ranges of rate and of distortion that hold the finished trials, all where few are, and the linear model's course.
+    """Return ranges of rate and distortion that hold the finished trials (all trials if few finished) and pPCA nearby.
 
     Trials that were stopped early may lie far off.
     """

@@ -1,4 +1,4 @@
-"""A study in figures that answer to the mouse: plotly, for the dashboard. Data in, figure out."""
+"""Interactive plotly figures of a study for optuna-dashboard. Data in, figure out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hpo.dashboard.plotly_data import (
     spending,
 )
 from hpo.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, PAPER, VERMILLION
-from hpo.search.best_trial import Best
+from hpo.search.best_trial import BestTrial
 from hpo.search.pareto import ParetoFront
 
 # Lines beneath what counts: darker than the grid, lighter than the rest.
@@ -28,7 +28,7 @@ _QUIET = "#A3ACB5"
 def rate_distortion(
     trials: Sequence[PlottedTrial], linear: Sequence[PcaPoint], iso_scores: Sequence[IsoScore]
 ) -> go.Figure:
-    """Distortion against rate of every trial, probabilistic PCA of every size and lines of equal score beneath."""
+    """Plot distortion against rate of every trial, above pPCA of every latent dimension and lines of equal score."""
     figure = _figure("Rate and distortion: lower left is better", "rate (nats an image)", "distortion (nats an image)")
     x_range, y_range = rate_distortion_window(trials, linear)
     for iso in iso_scores:
@@ -41,8 +41,8 @@ def rate_distortion(
     return figure
 
 
-def learning_curves(trials: Sequence[PlottedTrial], best: Best | None) -> go.Figure:
-    """Every trial's score over its epochs; crosses where the pruner stopped one."""
+def learning_curves(trials: Sequence[PlottedTrial], best: BestTrial | None) -> go.Figure:
+    """Plot every trial's score over its epochs; crosses mark pruned trials."""
     figure = _figure("Learning curves, and where the pruner stopped (lower is better)", "epoch", "val_bpd (bits/dim)")
     groups = {
         "pruned": ([t for t in trials if t.kind == "pruned"], _QUIET, 1.2),
@@ -64,7 +64,7 @@ def learning_curves(trials: Sequence[PlottedTrial], best: Best | None) -> go.Fig
 
 
 def score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
-    """Every trial's last score against all training done until it ended, and the best so far as a step line."""
+    """Plot every trial's last score against all training until its end, and the best so far as a step line."""
     data = spending(trials)
     title = "What the search has cost and brought (lower is better)"
     figure = _figure(title, f"{data.unit} of training, all trials so far", "val_bpd (bits/dim)")
@@ -88,7 +88,7 @@ def score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
 
 
 def pareto_front(data: ParetoFront, trials: Sequence[PlottedTrial]) -> go.Figure:
-    """Every finished trial's score against its second objective; those of the front joined by a step line."""
+    """Plot finished trials' scores against the second objective; a step line joins the front."""
     told = {trial.number: _hover(trial) for trial in trials}
     name = data.name.replace("_", " ").replace("latent dim", "latent dimension")
     figure = _figure(f"Pareto front of val_bpd and {data.name}: lower left is better", name, "val_bpd (bits/dim)")
@@ -182,7 +182,7 @@ def _draw_iso_score(figure: go.Figure, iso: IsoScore, x_range: tuple[float, floa
 
 
 def _lines(name: str, trials: Sequence[PlottedTrial], colour: str, width: float) -> go.Scatter:
-    """All of a kind as one trace, with a gap between two trials: a study may have hundreds."""
+    """Draw all trials of a kind as one trace, with a gap between two trials: a study may have hundreds."""
     x: list[float | None] = []
     y: list[float | None] = []
     text: list[str] = []

@@ -1,4 +1,4 @@
-"""A run as a film: one frame per epoch, written as GIF and as MP4.
+"""Frames of a run's animations, one per epoch, and their files: GIF and MP4.
 
 Legend: frames are RGB uint8 arrays (H, W, 3), H and W even, all of one shape.
 """
@@ -30,7 +30,7 @@ _COLOURS = "scale=out_color_matrix=bt709:out_range=tv,setparams=colorspace=bt709
 
 @dataclass(frozen=True)
 class WrittenGif:
-    """What it took to stay within the size: frames kept of those given, and 1/shrink of their width."""
+    """Frames of a written GIF: `n_frames` of the `n_given`, at 1/`shrink` of their width, to keep to the size limit."""
 
     n_frames: int
     n_given: int
@@ -58,7 +58,7 @@ def reconstruction_frame(
     columns: int = 10,
     scale: int = 3,
 ) -> Pixels:
-    """One frame: originals (N, H, W, 3) on top, their reconstructions below, the epoch beneath.
+    """Draw one frame: originals (N, H, W, 3) on top, their reconstructions below, the epoch beneath.
 
     `scale` screen pixels a pixel.
     """
@@ -69,7 +69,7 @@ def reconstruction_frame(
 def samples_frame(
     samples: Pixels, *, epoch: float, n_epochs: int, val_bpd: float | None, columns: int = 10, scale: int = 3
 ) -> Pixels:
-    """One frame: images (N, H, W, 3) decoded from the same draws of the prior, the epoch beneath."""
+    """Draw one frame: images (N, H, W, 3) decoded from the same prior draws, the epoch beneath."""
     rows = plain_rows(samples, columns)
     return sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
 
@@ -77,7 +77,7 @@ def samples_frame(
 def write_gif(
     frames: Sequence[Pixels], path: Path, *, fps: float, hold_seconds: float = 2.0, max_bytes: int = 4_000_000
 ) -> WrittenGif:
-    """Write a GIF that loops forever and rests on its last frame; never larger than `max_bytes`.
+    """Write a GIF that loops forever and pauses on its last frame; never larger than `max_bytes`.
 
     One frame of the file per frame given, unless that is too large: then evenly spaced frames are left out
     (never the first or last), and when too few would remain, width and height are halved.
@@ -123,11 +123,11 @@ def write_mp4(frames: Sequence[Pixels], path: Path, *, fps: float, hold_seconds:
         with writer:
             for frame in shown:
                 writer.append_data(frame)
-        _check_film(temporary, path, len(shown))
+        _check_video(temporary, path, len(shown))
 
 
-def _check_film(written: Path, path: Path, n_frames: int) -> None:
-    """imageio does not look at ffmpeg's exit status: on a full disk it leaves half a film and says nothing."""
+def _check_video(written: Path, path: Path, n_frames: int) -> None:
+    """Raise OSError if the video is incomplete: imageio ignores ffmpeg's exit status, also on a full disk."""
     try:
         n_found, _ = imageio_ffmpeg.count_frames_and_secs(str(written))
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Frames to the bytes of a GIF: one palette for all, found and applied exactly.
+"""GIF encoder: one palette for all frames, computed and applied exactly.
 
 Legend: frames are RGB uint8 arrays (H, W, 3), all of one shape.
 """
@@ -21,7 +21,7 @@ _PACKING = np.array([1 << 16, 1 << 8, 1], np.uint32)
 
 
 def encoded_gif(frames: Sequence[Pixels], fps: float, hold_seconds: float) -> bytes:
-    """The bytes of a looping GIF with one palette for all frames and exactly one image per frame."""
+    """Encode a looping GIF with one palette for all frames and exactly one image per frame."""
     palette = shared_palette(frames)
     nearest = _nearest_entries(palette)
     images = [_indexed(frame, palette, nearest, twin=index % 2 == 1) for index, frame in enumerate(frames)]
@@ -44,12 +44,12 @@ def encoded_gif(frames: Sequence[Pixels], fps: float, hold_seconds: float) -> by
 
 
 def evenly_spaced(n: int, n_kept: int) -> list[int]:
-    """`n_kept` of the indices 0 … n-1, the first and the last among them."""
+    """Return `n_kept` evenly spaced indices of 0 … n-1, among them the first and the last."""
     return [round(index) for index in np.linspace(0, n - 1, n_kept)]
 
 
 def shared_palette(frames: Sequence[Pixels]) -> Pixels:
-    """256 colours (256, 3) from frames over the whole run; entry 255 is a twin of entry 0, the most frequent.
+    """Compute 256 colours (256, 3) from frames of the whole run; entry 255 repeats entry 0, the most frequent.
 
     The colours found most often (paper, ink and the edges of letters) are kept exactly: text stays crisp.
     """
@@ -71,12 +71,12 @@ def shared_palette(frames: Sequence[Pixels]) -> Pixels:
 
 
 def _unpacked(codes: NDArray[np.uint32]) -> Pixels:
-    """Colours (N, 3) from numbers 0xRRGGBB (N,)."""
+    """Convert numbers 0xRRGGBB (N,) to colours (N, 3)."""
     return (codes[:, None] // _PACKING % 256).astype(np.uint8)
 
 
 def _nearest_entries(palette: Pixels) -> Pixels:
-    """For every colour the index of the nearest palette entry, shape (256, 256, 256), RGB.
+    """Return the index of the nearest palette entry of every colour, shape (256, 256, 256), RGB.
 
     Found on a grid of every fourth level; the palette's own colours are then put in exactly. (Pillow's own
     mapping stops at the grid: it painted white paper in the nearest grey of a photograph.)
@@ -93,7 +93,7 @@ def _nearest_entries(palette: Pixels) -> Pixels:
 
 
 def _indexed(frame: Pixels, palette: Pixels, nearest: Pixels, *, twin: bool) -> Image.Image:
-    """The frame in palette colours. Undithered: dither doubles the file and makes soft tiles look noisy.
+    """Convert a frame to palette colours, without dithering, which doubles the file and makes soft tiles look noisy.
 
     Pillow drops a frame equal to the one before. So every other frame has the twin of the most frequent
     colour, the paper, in its last corner: not to be seen, but not equal either.

@@ -1,4 +1,4 @@
-"""How every figure looks: colours, type and plot panels; and what an array of images must be.
+"""Style of every figure: colours, type and panels; saving; and the check of image arrays.
 
 Legend: N images, H W pixels of one image, 3 colour channels (RGB, uint8, never stretched in contrast).
 """
@@ -33,7 +33,7 @@ DPI = 150
 
 
 def new_figure(title: str, width_in: float, height_in: float) -> Figure:
-    """An empty figure with the house's title; outside pyplot, so it needs no display and leaves no state."""
+    """Create an empty figure with a title; outside pyplot, so it needs no display and leaves no state."""
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12, wspace=0.04, hspace=0.04)
     figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout=layout, facecolor=PAPER)
     figure.suptitle(title, x=0.012, ha="left", fontsize=16, fontweight="bold", color=INK)
@@ -41,7 +41,7 @@ def new_figure(title: str, width_in: float, height_in: float) -> Figure:
 
 
 def dress(axes: Axes, title: str, x_label: str, y_label: str) -> None:
-    """Give a panel its title, its axis labels (with units) and the house's quiet frame."""
+    """Give a panel its title, its axis labels (with units) and a quiet frame."""
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=10)
     axes.set_xlabel(x_label, fontsize=12, color=MUTED)
     axes.set_ylabel(y_label, fontsize=12, color=MUTED)
@@ -54,7 +54,7 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str) -> None:
 
 
 def mark_values(axis: Axis, low: float, high: float, log: bool) -> None:
-    """Mark a logarithmic axis at few round values, written as people write them; leave others alone."""
+    """Mark a logarithmic axis at few round values in plain notation; leave others alone."""
     if not log:
         return
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -69,12 +69,12 @@ def mark_values(axis: Axis, low: float, high: float, log: bool) -> None:
 
 
 def legend_below(figure: Figure, entries: Sequence[Artist]) -> None:
-    """What the marks mean, under the figure: inside a panel it would hide some."""
+    """Put the legend under the figure: inside a panel it would hide some marks."""
     figure.legend(handles=list(entries), loc="outside lower left", ncols=4, fontsize=12, frameon=False, labelcolor=INK)
 
 
 def as_svg(figure: Figure) -> bytes:
-    """The figure as a vector drawing, the same bytes for the same content."""
+    """Return the figure as SVG, the same bytes for the same content."""
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "figure"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -82,18 +82,21 @@ def as_svg(figure: Figure) -> bytes:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write the figure as a picture file, whole or not at all."""
+    """Write the figure as a picture file, atomically."""
     with replacing(path) as temporary:
         figure.savefig(temporary)
 
 
 def save_pixels(pixels: Pixels, path: Path) -> None:
-    """Write an (H, W, 3) array as a picture file, whole or not at all."""
+    """Write an (H, W, 3) array as a picture file, atomically."""
     with replacing(path) as temporary:
         Image.fromarray(pixels).save(temporary)
 
 
 def check_images(images: Pixels) -> None:
-    """Raises: ValueError: images are not uint8 of shape (N, H, W, 3) with N >= 1."""
+    """Check an array of images.
+
+    Raises: ValueError: images are not uint8 of shape (N, H, W, 3) with N >= 1.
+    """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or len(images) == 0:
         raise ValueError(f"images must be uint8 of shape (N, H, W, 3), but got {images.dtype} {images.shape}")

@@ -1,4 +1,4 @@
-"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+"""Rows of image tiles that several pictures share.
 
 Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
 """
@@ -14,7 +14,7 @@ _COLUMNS = 10
 
 
 def paired_rows(originals: Pixels, reconstructed: Pixels, columns: int) -> list[TileRow]:
-    """Rows of at most `columns` originals, each with its reconstructions below it."""
+    """Return rows of at most `columns` originals, each with its reconstructions below it."""
     check_images(originals)
     check_same_shape(originals, reconstructed, "reconstructed")
     rows: list[TileRow] = []
@@ -26,13 +26,13 @@ def paired_rows(originals: Pixels, reconstructed: Pixels, columns: int) -> list[
 
 
 def plain_rows(images: Pixels, columns: int) -> list[TileRow]:
-    """Rows of at most `columns` images, without labels."""
+    """Return rows of at most `columns` images, without labels."""
     check_images(images)
     return [TileRow(images[start : start + columns]) for start in range(0, len(images), columns)]
 
 
 def mse_per_image(originals: Pixels, reconstructed: Pixels) -> list[float]:
-    """Mean squared error of each image as shown, pixels in [0, 1], length N."""
+    """Compute the mean squared error of each image as shown, pixels in [0, 1], length N."""
     difference = (originals.astype(np.float64) - reconstructed) / 255
     return [float(one) for one in np.square(difference).mean(axis=(1, 2, 3))]
 

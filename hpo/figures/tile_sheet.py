@@ -1,4 +1,4 @@
-"""Sheets of small images: rows of tiles, every pixel a square, and what is written around them.
+"""Sheets of small images: rows of tiles, every pixel a square, with title, captions and notes.
 
 Legend: N images, H W pixels of one image, 3 colour channels (RGB, uint8, never stretched in contrast).
 """
@@ -27,7 +27,7 @@ _LEAST_TEXT_WIDTH = 720
 
 @dataclass(frozen=True, eq=False)
 class TileRow:
-    """One row of a sheet: images (N, H, W, 3), what they are, and what is written around them.
+    """One row of a sheet: images (N, H, W, 3), their label, and the texts around them.
 
     `headings` are (column, text) and stand above the row; `above` and `below` have one text per image, centred
     on it. The images begin at `first_column`; a wide gap lies before each column in `breaks`.
@@ -43,7 +43,7 @@ class TileRow:
     breaks: tuple[int, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        """Equal in every pixel and every word."""
+        """Return True if every pixel and every text is equal."""
         if not isinstance(other, TileRow):
             return NotImplemented
         words = [field.name for field in fields(self) if field.name != "images"]
@@ -53,7 +53,7 @@ class TileRow:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a picture of tiles shows: rows under a title and above a note; `scale` screen pixels a pixel."""
+    """Content of a picture of tiles: rows under a title and above a note; `scale` screen pixels a pixel."""
 
     rows: tuple[TileRow, ...]
     title: str
@@ -63,7 +63,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class _Placed:
-    """A row in its place: from `top` its headings, from `tiles` its images, all above `bottom`; in pixels."""
+    """Vertical position of a row in pixels: headings from `top`, images from `tiles`, everything above `bottom`."""
 
     row: TileRow
     top: int
@@ -85,7 +85,7 @@ def sheet(
     note: str = "",
     progress: float | None = None,
 ) -> Pixels:
-    """Rows of tiles under a title, above a caption (one line) or a note (wrapped): RGB (H, W, 3), even sides.
+    """Draw rows of tiles under a title, above a caption (one line) or a note (wrapped): RGB (H, W, 3), even sides.
 
     `progress` in [0, 1] draws a thin bar under the caption. What changes from frame to frame of an
     animation (caption, bar) lies below the tiles: a GIF then stores no unchanged row twice.
@@ -99,8 +99,8 @@ def sheet(
     height = bottom + written + (18 if progress is not None else 0) + _MARGIN
     canvas = Image.new("RGB", _even(right + _MARGIN, height), PAPER)
     draw = ImageDraw.Draw(canvas)
-    for one in placed:
-        _draw_row(canvas, draw, one, left, scale)
+    for row in placed:
+        _draw_row(canvas, draw, row, left, scale)
     _write_line(draw, title, (_MARGIN, _MARGIN), right - _MARGIN, _TITLE_SIZE, bold=True)
     _write_line(draw, caption, (left, bottom + 18), right - left, _CAPTION_SIZE)
     for index, line in enumerate(lines):
@@ -111,7 +111,7 @@ def sheet(
 
 
 def strip(images: Pixels, scale: int, gap: int) -> Pixels:
-    """Images (N, H, W, 3) side by side, each pixel a square of `scale`, `gap` pixels of paper between."""
+    """Join images (N, H, W, 3) side by side, each pixel a square of `scale`, with `gap` white pixels between."""
     enlarged = images.repeat(scale, axis=1).repeat(scale, axis=2)
     spaced = np.pad(enlarged, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
     joined = np.concatenate(list(spaced), axis=1)
@@ -119,7 +119,7 @@ def strip(images: Pixels, scale: int, gap: int) -> Pixels:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines that fit `width` pixels in the type of notes."""
+    """Split text into lines that fit `width` pixels in the font of notes."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
@@ -140,9 +140,9 @@ def _placed(rows: Sequence[TileRow], scale: int, start: int) -> Iterator[_Placed
 
 
 def _column(row: TileRow, scale: int, column: int) -> int:
-    """Where a column's tiles begin, in pixels right of the first."""
+    """Offset of a column's tiles from the first column, in pixels."""
     gap, width = 2 * scale, int(row.images.shape[2]) * scale
-    return column * (width + gap) + sum(one <= column for one in row.breaks) * 3 * gap
+    return column * (width + gap) + sum(start <= column for start in row.breaks) * 3 * gap
 
 
 def _row_width(row: TileRow, scale: int) -> int:
@@ -171,7 +171,7 @@ def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, placed: _Placed, l
 def _write_line(
     draw: ImageDraw.ImageDraw, text: str, at: tuple[int, int], width: int, size: int, *, bold: bool = False
 ) -> None:
-    """One line of text, in smaller type where it would not fit the width."""
+    """Write one line of text, in smaller type if it does not fit the width."""
     fitting = (one for one in range(size, 10, -1) if _font(one, bold=bold).getlength(text) <= width)
     draw.text(at, text, INK, _font(next(fitting, 10), bold=bold), anchor="la")
 
@@ -188,12 +188,12 @@ def _label_width(label: str) -> int:
 
 
 def _even(width: int, height: int) -> tuple[int, int]:
-    """Rounded up to even numbers: H.264 in yuv420p knows no others."""
+    """Round both sides up to even numbers, as H.264 in yuv420p requires."""
     return width + width % 2, height + height % 2
 
 
 @cache
 def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans at `size` pixels, from matplotlib's own data: the same on every machine."""
+    """Load DejaVu Sans at `size` pixels from matplotlib's own data: the same on every machine."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)

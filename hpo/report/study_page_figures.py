@@ -36,9 +36,9 @@ def draw_figures(page: StudyPage, opened: OpenStudy) -> Mapping[str, Picture | N
     best = results.best if results else None
     drawings = _trial_drawings(page, trials, best) | _search_space_drawings(trials, axes_of(opened.config), best)
     if shares := page.importances:
-        drawings["importances"] = lambda: importances.importances(shares.shares, shares.n_top, shares.n_finished)
+        drawings["importances"] = lambda: importances.draw_importances(shares.shares, shares.n_top, shares.n_finished)
     if front := page.pareto_front:
-        drawings["pareto"] = lambda: pareto_front.pareto_front(front)
+        drawings["pareto"] = lambda: pareto_front.draw_pareto_front(front)
     return {name: _embedded(drawings[name]()) if name in drawings else None for name in FIGURES}
 
 
@@ -63,11 +63,11 @@ def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | Non
     rates = rate_distortion.rate_distortion_data(trials, linear, best)
     drawings: _Drawings = {}
     if history.finished.numbers or history.pruned.numbers or history.faulty.numbers:
-        drawings["history"] = lambda: score_history.history(history)
+        drawings["history"] = lambda: score_history.draw_score_history(history)
     if learning.lines:
-        drawings["learning_curves"] = lambda: learning_curves.learning_curves(learning)
+        drawings["learning_curves"] = lambda: learning_curves.draw_learning_curves(learning)
     if rates.points:
-        drawings["rate_distortion"] = lambda: rate_distortion.rate_distortion(rates)
+        drawings["rate_distortion"] = lambda: rate_distortion.draw_rate_distortion(rates)
     return drawings
 
 
@@ -77,10 +77,10 @@ def _search_space_drawings(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], b
     if len(lines.finished) < 2:
         return {}
     panels = slices.slice_data(trials, axes, best)
-    drawings: _Drawings = {"slices": lambda: slices.slices(panels)}
+    drawings: _Drawings = {"slices": lambda: slices.draw_slices(panels)}
     # With one hyperparameter, parallel coordinates would show the same as its slice.
     if len(axes) > 1:
-        drawings["parallel"] = lambda: parallel_coordinates.parallel(lines)
+        drawings["parallel"] = lambda: parallel_coordinates.draw_parallel_coordinates(lines)
     return drawings
 
 

@@ -1,4 +1,4 @@
-"""The frames of a run's two animations, drawn while it trains: reconstructions, and draws of the prior."""
+"""Frames of a run's two animations, drawn while it trains: reconstructions, and prior draws."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from hpo.config.schema import Interval
 from hpo.figures.animation import reconstruction_frame, samples_frame, write_gif, write_mp4
 from hpo.figures.style import save_pixels
 from hpo.storage.paths import RunPaths
-from model.data.images import LabelledImages
-from model.fixed_inputs import N_IMAGES, as_pixels, fixed_images, prior_draws
+from model.data.images import LabelledImages, as_pixels
+from model.fixed_inputs import N_IMAGES, fixed_images, prior_draws
 from model.scoring.evaluation import decode, reconstruct
-from model.training.training_loop import TrainState
+from model.training.train_state import TrainState
 
 # Frames of a run whose frames are spaced logarithmically, about.
 N_LOG_FRAMES = 40
 
 
 class FrameRecorder:
-    """The same images, prior draws and noise at every epoch: what changes from frame to frame is the model."""
+    """Recorder of frames with the same images, prior draws and noise at every epoch: only the model changes."""
 
     def __init__(self, images: LabelledImages, epochs: frozenset[int], paths: RunPaths) -> None:
         self._images = fixed_images(images, N_IMAGES)
@@ -27,7 +27,7 @@ class FrameRecorder:
         self._paths = paths
 
     def take(self, state: TrainState, epoch: int, val_bpd: float) -> None:
-        """Draw and save both frames of this epoch, where it is one of those chosen; 0 is the untrained model."""
+        """Draw and save both frames of this epoch if it is one of the chosen ones; 0 is the untrained model."""
         if epoch not in self._epochs:
             return
         n_epochs = state.config.epochs
@@ -41,7 +41,7 @@ class FrameRecorder:
 
 
 def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:
-    """Epochs that get a frame: every `interval`-th, or spaced logarithmically; the first and last always."""
+    """Return the epochs that get a frame: every `interval`-th, or spaced logarithmically; always the first and last."""
     if interval == "log":
         spaced = np.unique(np.geomspace(1, n_epochs, N_LOG_FRAMES).round().astype(int)).tolist()
     else:
@@ -50,7 +50,7 @@ def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:
 
 
 def write_animations(paths: RunPaths, fps: float) -> list[str]:
-    """Write GIF and MP4 of both animations from the frames saved; return a word where a GIF left frames out."""
+    """Write GIF and MP4 of both animations from the saved frames; return a notice per GIF that leaves frames out."""
     films = (
         (paths.frames, paths.animation_gif, paths.animation_mp4),
         (paths.samples_frames, paths.samples_gif, paths.samples_mp4),

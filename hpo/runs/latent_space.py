@@ -1,4 +1,4 @@
-"""Walks through the latent space and maps of it, as numbers: every one is the same at every call.
+"""Interpolations, traversals and maps of the latent space, as arrays; the same at every call.
 
 Legend: N images, T steps, D dimensions chosen, Z latent.
 """
@@ -30,7 +30,7 @@ class PrincipalComponents:
 
 
 def fit_mixture(means_NZ: Floats, n_components: int = N_COMPONENTS) -> GaussianMixture:
-    """A mixture of Gaussians fitted to posterior means (Ghosh et al. 2020: ex-post density estimation).
+    """Fit a mixture of Gaussians to posterior means (Ghosh et al. 2020: ex-post density estimation).
 
     One covariance shared by all components ("tied"): posterior means are correlated, so diagonal ones fit worse than
     a single Gaussian, and ten full ones have too many parameters for 512 dimensions. Measured at 128 dimensions on
@@ -47,20 +47,20 @@ def fit_mixture(means_NZ: Floats, n_components: int = N_COMPONENTS) -> GaussianM
 
 
 def mixture_samples(mixture: GaussianMixture, n_samples: int) -> Floats:
-    """Draws (N, Z), in no order: scikit-learn returns them component by component."""
+    """Draw samples (N, Z), shuffled: scikit-learn returns them component by component."""
     drawn, _ = mixture.sample(n_samples)
     shuffled: Floats = np.random.default_rng(_MIXTURE_SEED).permutation(drawn)
     return shuffled
 
 
 def linear(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
-    """Evenly spaced points (T, Z) of the straight line, both ends exact."""
+    """Return evenly spaced points (T, Z) of the straight line, both ends exact."""
     t = np.linspace(0, 1, n_steps)[:, None]
     return (1 - t) * start_Z + t * end_Z
 
 
 def spherical(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
-    """Points (T, Z) whose direction turns at constant speed from one to the other and whose norm changes linearly.
+    """Return points (T, Z) whose direction turns at constant speed and whose norm changes linearly.
 
     For vectors of equal norm this is Shoemake's slerp (1985). Opposite directions: by way of the axis that is
     most at right angles to them, as no plane is singled out.
@@ -71,10 +71,10 @@ def spherical(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
         raise ValueError(f"start and end must not be zero, but got norms {norms}")
     towards, target = start_Z / norms[0], end_Z / norms[1]
     cosine = float(towards @ target)
-    aside = _at_right_angles(target, towards)
+    aside = _orthogonal_part(target, towards)
     if np.linalg.norm(aside) < _PARALLEL:
-        aside = np.zeros_like(aside) if cosine > 0 else _any_at_right_angles(towards)
-    angle = float(np.arctan2(np.linalg.norm(_at_right_angles(target, towards)), cosine))
+        aside = np.zeros_like(aside) if cosine > 0 else _any_orthogonal_part(towards)
+    angle = float(np.arctan2(np.linalg.norm(_orthogonal_part(target, towards)), cosine))
     aside = aside / max(float(np.linalg.norm(aside)), _PARALLEL)
     t = np.linspace(0, 1, n_steps)[:, None]
     directions = np.cos(t * angle) * towards + np.sin(t * angle) * aside
@@ -82,7 +82,7 @@ def spherical(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
 
 
 def traverse(mean_Z: Floats, dimensions: NDArray[np.intp], offsets: Floats) -> Floats:
-    """The encoding with one dimension at a time moved by each offset: (D, T, Z); prior standard deviations are 1."""
+    """Move one dimension of a code at a time by each offset: (D, T, Z); prior standard deviations are 1."""
     latents = np.tile(mean_Z, (len(dimensions), len(offsets), 1))
     for row, dimension in enumerate(dimensions):
         latents[row, :, dimension] += offsets
@@ -90,7 +90,7 @@ def traverse(mean_Z: Floats, dimensions: NDArray[np.intp], offsets: Floats) -> F
 
 
 def principal_components(means_NZ: Floats, shown_NZ: Floats) -> PrincipalComponents:
-    """Where `shown_NZ` lies along the two principal components of `means_NZ`."""
+    """Return the coordinates of `shown_NZ` along the two principal components of `means_NZ`."""
     n_components = min(2, *means_NZ.shape)
     fitted = PCA(n_components, svd_solver="full").fit(means_NZ)
     # A latent space of one dimension has one axis: the other is empty.
@@ -101,7 +101,7 @@ def principal_components(means_NZ: Floats, shown_NZ: Floats) -> PrincipalCompone
 
 
 def tsne(means_NZ: Floats) -> Floats:
-    """t-SNE coordinates (N, 2) of posterior means (van der Maaten & Hinton 2008), begun from their PCA.
+    """Compute t-SNE coordinates (N, 2) of posterior means (van der Maaten & Hinton 2008), initialised by PCA.
 
     50 principal components and 500 steps: on 3,000 means of 128 dimensions the divergence is 2.91 instead of
     2.90 with all dimensions and 1,000 steps, in a quarter of the time.
@@ -118,12 +118,12 @@ def tsne(means_NZ: Floats) -> Floats:
     return coordinates
 
 
-def _at_right_angles(vector_Z: Floats, unit_Z: Floats) -> Floats:
-    """The part of a vector at right angles to a unit vector."""
+def _orthogonal_part(vector_Z: Floats, unit_Z: Floats) -> Floats:
+    """Return the component of a vector that is orthogonal to a unit vector."""
     return vector_Z - (vector_Z @ unit_Z) * unit_Z
 
 
-def _any_at_right_angles(unit_Z: Floats) -> Floats:
+def _any_orthogonal_part(unit_Z: Floats) -> Floats:
     axis = np.zeros_like(unit_Z)
     axis[int(np.abs(unit_Z).argmin())] = 1.0
-    return _at_right_angles(axis, unit_Z)
+    return _orthogonal_part(axis, unit_Z)

@@ -1,4 +1,4 @@
-"""Every picture of a trained model: computed here from the model and its data, drawn by `hpo.figures`.
+"""Pictures of a trained model: computed here from the model and its data, drawn by `hpo.figures`.
 
 Evaluation mode and fixed seeds throughout: drawing again gives the same pictures.
 N images, T steps, D dimensions chosen, Z latent.
@@ -26,9 +26,9 @@ from hpo.figures.style import Pixels
 from hpo.runs import latent_space
 from hpo.runs.latent_space import Floats
 from hpo.storage.paths import RunPaths
-from model.data.images import ImageData, LabelledImages
+from model.data.images import ImageData, LabelledImages, as_pixels
 from model.device import Runtime, seeded_generator
-from model.fixed_inputs import as_pixels, fixed_positions
+from model.fixed_inputs import fixed_positions
 from model.network.vae import ConvVAE
 from model.scoring import elbo
 from model.scoring.evaluation import decode, encode, reconstruct
@@ -43,7 +43,7 @@ _SAMPLES_SEED, _WAYS_SEED = 4, 7
 
 @dataclass(frozen=True)
 class Extremes:
-    """Where the images of lowest and of highest error lie in their split, the best and the worst first."""
+    """Positions of the images of lowest and of highest error in their split, best and worst first."""
 
     best: tuple[int, ...]
     worst: tuple[int, ...]
@@ -51,7 +51,7 @@ class Extremes:
 
 def draw_run_figures(model: ConvVAE, data: ImageData, runtime: Runtime, paths: RunPaths, history: pd.DataFrame) -> None:
     """Write every picture of a run; `data` lies on the runtime's device, `history` has a row per report point."""
-    loss_curves.loss_curves(history, paths.loss_curves)
+    loss_curves.draw_loss_curves(history, paths.loss_curves)
     _draw_reconstructions(model, data.validation, runtime, paths)
     fitted = fixed_positions(data.train, min(N_FITTED, len(data.train)))
     means_NZ = posterior_means(model, data.train.images[fitted.to(runtime.device)], runtime)
@@ -62,20 +62,20 @@ def draw_run_figures(model: ConvVAE, data: ImageData, runtime: Runtime, paths: R
 
 
 def posterior_means(model: ConvVAE, images: Tensor, runtime: Runtime) -> Floats:
-    """Posterior means of uint8 images, (N, Z)."""
+    """Compute posterior means (N, Z) of uint8 images."""
     means: Floats = encode(model, images, runtime)[0].double().numpy()
     return means
 
 
 def decoded(model: ConvVAE, latents: Floats, runtime: Runtime) -> Pixels:
-    """Image means of latent vectors (..., Z): uint8 (..., 32, 32, 3)."""
+    """Decode latent vectors (..., Z) to images: uint8 (..., 32, 32, 3)."""
     flat = torch.from_numpy(latents.reshape(-1, latents.shape[-1])).float()
     images = as_pixels(decode(model, flat, runtime))
     return images.reshape(*latents.shape[:-1], *images.shape[1:])
 
 
 def squared_errors(images: Tensor, reconstructed: Tensor) -> Floats:
-    """Mean squared error of each of two sets of uint8 images (N, 3, 32, 32), pixels in [0, 1], shape (N,)."""
+    """Compute the mean squared error of each pair of uint8 images (N, 3, 32, 32), pixels in [0, 1], shape (N,)."""
     errors = [
         (one.cpu().double() - other).div(255).square().flatten(1).mean(1)
         for one, other in zip(images.split(500), reconstructed.split(500), strict=True)
@@ -84,25 +84,25 @@ def squared_errors(images: Tensor, reconstructed: Tensor) -> Floats:
 
 
 def extremes(errors: Floats, n_images: int) -> Extremes:
-    """The `n_images` of lowest and of highest error (N,); equal ones in their order."""
+    """Return the `n_images` of lowest and of highest error (N,); equal ones in their order."""
     best, worst = np.argsort(errors, kind="stable"), np.argsort(-errors, kind="stable")
     return Extremes(tuple(best[:n_images].tolist()), tuple(worst[:n_images].tolist()))
 
 
 def kl_per_dimension(model: ConvVAE, images: Tensor, runtime: Runtime) -> Floats:
-    """Mean KL to the prior of each latent dimension over uint8 images, in nats, shape (Z,)."""
+    """Compute the mean KL to the prior of each latent dimension over uint8 images, in nats, shape (Z,)."""
     mean, log_variance = encode(model, images, runtime)
     rates: Floats = elbo.rate_per_dimension(mean, log_variance).double().mean(0).numpy()
     return rates
 
 
 def highest(values: Floats, n: int) -> NDArray[np.intp]:
-    """Indices of the `n` largest values, the largest first."""
+    """Return the indices of the `n` largest values, the largest first."""
     return np.argsort(-values, kind="stable")[:n]
 
 
 def most_faithful(model: ConvVAE, split: LabelledImages, means_NZ: Floats, runtime: Runtime) -> int:
-    """Where in its split lies that image of the fixed choice which is reconstructed with the least error.
+    """Return the position in its split of the fixed image that is reconstructed with the least error.
 
     Mid-tones come out best, and leave a traversal room both ways: in black and white parts it would show nothing.
     """
@@ -128,7 +128,7 @@ def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtim
         )
         for heading, chosen in headings.items()
     ]
-    reconstructions.reconstructions(groups, float(errors.mean()), paths.reconstructions)
+    reconstructions.draw_reconstructions(groups, float(errors.mean()), paths.reconstructions)
 
 
 def _draw_samples(model: ConvVAE, means_NZ: Floats, runtime: Runtime, paths: RunPaths) -> None:
@@ -136,7 +136,7 @@ def _draw_samples(model: ConvVAE, means_NZ: Floats, runtime: Runtime, paths: Run
     mixture = latent_space.fit_mixture(means_NZ)
     fitted = latent_space.mixture_samples(mixture, N_SAMPLES)
     sides = [decoded(model, side, runtime) for side in (prior, fitted)]
-    samples.prior_samples(sides[0], sides[1], int(mixture.n_components), paths.samples)
+    samples.draw_samples(sides[0], sides[1], int(mixture.n_components), paths.samples)
 
 
 def _draw_interpolations(model: ConvVAE, data: ImageData, runtime: Runtime, paths: RunPaths) -> None:
@@ -156,14 +156,14 @@ def _draw_interpolations(model: ConvVAE, data: ImageData, runtime: Runtime, path
     generator = seeded_generator(_WAYS_SEED)
     draws = torch.randn(N_PRIOR_WAYS, 2, model.latent_dim, generator=generator).double().numpy()
     prior = [decoded(model, latent_space.spherical(start, end, N_STEPS), runtime) for start, end in draws]
-    interpolations.interpolations(ways, prior, paths.interpolations)
+    interpolations.draw_interpolations(ways, prior, paths.interpolations)
 
 
 def _draw_dimensions(model: ConvVAE, split: LabelledImages, runtime: Runtime, paths: RunPaths) -> None:
     kl = kl_per_dimension(model, split.images, runtime)
     means_NZ = posterior_means(model, split.images, runtime)
     data = kl_figure.kl_per_dimension_data(kl, means_NZ.var(axis=0, ddof=1))
-    kl_figure.kl_per_dimension(data, paths.kl_per_dimension)
+    kl_figure.draw_kl_per_dimension(data, paths.kl_per_dimension)
     chosen = most_faithful(model, split, means_NZ, runtime)
     dimensions = highest(kl, N_TRAVERSED)
     images = decoded(model, latent_space.traverse(means_NZ[chosen], dimensions, OFFSETS), runtime)
@@ -172,7 +172,7 @@ def _draw_dimensions(model: ConvVAE, split: LabelledImages, runtime: Runtime, pa
         for dimension, row in zip(dimensions, images, strict=True)
     ]
     original = as_pixels(split.images[chosen : chosen + 1])
-    traversals.traversals(original, OFFSETS.tolist(), rows, paths.traversals)
+    traversals.draw_traversals(original, OFFSETS.tolist(), rows, paths.traversals)
 
 
 def _draw_maps(data: ImageData, fitted: Tensor, means_NZ: Floats, paths: RunPaths) -> None:
@@ -187,4 +187,6 @@ def _draw_maps(data: ImageData, fitted: Tensor, means_NZ: Floats, paths: RunPath
         (pca.coordinates, pca.explained, paths.latent_pca),
         (places, None, paths.latent_tsne),
     ):
-        latent_map.latent_map(latent_map_data(coordinates, images, labels, data.class_names, explained), images, path)
+        latent_map.draw_latent_map(
+            latent_map_data(coordinates, images, labels, data.class_names, explained), images, path
+        )

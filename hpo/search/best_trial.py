@@ -1,55 +1,55 @@
-"""Which trial is the best, and by what: as figures, tables and texts tell it."""
+"""Choice of the best trial, and the scores by which it was chosen."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from statistics import mean
+from typing import Any
 
-from optuna.study import Study
-from optuna.trial import FrozenTrial
-
-from hpo.search.configurations import Configuration, configurations_of
+from hpo.search.configurations import Configuration
 
 
 @dataclass(frozen=True)
-class Best:
-    """A finished trial and its own val_bpd; `confirmed` are those with new seeds, by whose mean it was chosen."""
+class BestTrial:
+    """The best finished trial.
+
+    `val_bpd` is its own score, `params` are its searched values. `confirmation_scores` are the val_bpd of the same
+    values with new seeds; if there are any, the trial was chosen by their mean.
+    """
 
     number: int
     val_bpd: float
-    confirmed: tuple[float, ...] = ()
+    confirmation_scores: tuple[float, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
-        """What it was chosen by, in bits per dimension."""
-        return mean(self.confirmed) if self.confirmed else self.val_bpd
+        """Score by which it was chosen, in bits per dimension."""
+        return mean(self.confirmation_scores) if self.confirmation_scores else self.val_bpd
 
     @property
     def label(self) -> str:
-        """For whatever marks it."""
-        if not self.confirmed:
+        """Label for figures and texts that mark this trial."""
+        if not self.confirmation_scores:
             return f"best: trial {self.number}"
-        n_seeds = len(self.confirmed)
+        n_seeds = len(self.confirmation_scores)
         return f"best by {f'the mean of {n_seeds} new seeds' if n_seeds > 1 else 'a new seed'}: trial {self.number}"
 
 
-def best_of(known: Iterable[Configuration]) -> Best | None:
-    """The chosen one as its last trial, which has come to its end."""
-    one = best_configuration(known)
-    return Best(one.last.number, one.value, one.confirmed) if one and one.value is not None else None
+def best_trial_of(configurations: Iterable[Configuration]) -> BestTrial | None:
+    """Return the best trial: lowest mean over new seeds, among the configurations with the most confirmations.
 
-
-def best_configuration(known: Iterable[Configuration]) -> Configuration | None:
-    """The best by the mean over new seeds, of those confirmed by as many as any; where none is, the best finished one.
-
-    None where none has finished.
+    If no configuration is confirmed, this is the finished one of lowest val_bpd. None if none has finished.
     """
-    finished = [one for one in known if one.value is not None]
-    n_seeds = max((len(one.confirmed) for one in finished), default=0)
-    scored = [(mean(one.confirmed or [one.value or 0.0]), one.number, one) for one in finished]
-    return min((score for score in scored if len(score[2].confirmed) == n_seeds), default=(0, 0, None))[2]
-
-
-def best_trial(study: Study) -> FrozenTrial | None:
-    """The last trial of the chosen configuration, which has come to its end; None where none has."""
-    best = best_configuration(configurations_of(study))
-    return best.last if best else None
+    finished = [
+        (value, configuration) for configuration in configurations if (value := configuration.value) is not None
+    ]
+    n_seeds = max((len(configuration.confirmation_scores) for _, configuration in finished), default=0)
+    candidates = [
+        (mean(configuration.confirmation_scores or [value]), configuration.number, value, configuration)
+        for value, configuration in finished
+        if len(configuration.confirmation_scores) == n_seeds
+    ]
+    if not candidates:
+        return None
+    _, _, value, best = min(candidates, key=lambda candidate: candidate[:2])
+    return BestTrial(best.last_trial.number, value, best.confirmation_scores, best.params)

@@ -1,5 +1,5 @@
-"""Which trials belong together: those that train one configuration, each going on from the one before, and those
-that confirm it with new seeds. Told by attributes of the trials, which they have from the moment they are enqueued.
+"""Groups of trials: all trials that train one configuration, each from the checkpoint of the one before, and the trials
+that confirm it with new seeds. The groups follow from attributes that trials have from the moment they are enqueued.
 """
 
 from collections.abc import Iterable
@@ -10,134 +10,135 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-# Of a trial that goes on from another's checkpoint, or trains another's values anew: that one's number.
+# Attributes of a trial; the value is the number of the trial that it continues from its checkpoint, or whose
+# hyperparameters it trains with a new seed.
 CONTINUES, CONFIRMS = "continues", "confirms"
-# Of a trial that continues another without its checkpoint, and so has trained all of it again.
+# Attribute of a trial that continues another one without its checkpoint, and so trained all of it again.
 RESTARTED = "begun_anew"
-# Of a trial that no pruner may stop.
-UNSTOPPED = "unstopped"
+# Attribute of a trial that no pruner may stop.
+NEVER_PRUNED = "unstopped"
+# Attribute of an ended trial: how it ended, in one phrase.
 END = "end"
-# Of a trial that the dashboard or another program has told to be over.
+# `end` of a trial that the dashboard or another program has ended.
 ENDED_OUTSIDE = "failed: ended from outside"
+# Name of the constraint that samplers see: violated by a trial that diverged or ran out of memory.
+CONSTRAINT = "finite"
 
 
 @dataclass
 class Configuration:
-    """One choice of hyperparameters and the trials it was given to, in their order."""
+    """One choice of hyperparameters, the trials that train it in their order, and the trials that confirm it."""
 
     trials: list[FrozenTrial]
     confirmations: list[FrozenTrial] = field(default_factory=list)
 
     @property
     def number(self) -> int:
-        """Of its first trial, from which its seed follows."""
+        """Number of the first trial, from which the seed follows."""
         return self.trials[0].number
 
     @property
     def params(self) -> dict[str, Any]:
-        """Its searched values; a trial that waits to go on has none of its own yet."""
+        """Values of the searched hyperparameters, from the first trial: a waiting one has no values yet."""
         return self.trials[0].params
 
     @property
-    def last(self) -> FrozenTrial:
-        """The trial that has come furthest."""
+    def last_trial(self) -> FrozenTrial:
+        """The trial that has been trained furthest."""
         return self.trials[-1]
 
     @property
     def scores(self) -> dict[int, float]:
-        """val_bpd by report point; a trial repeats what the one before it reported, once it has begun."""
+        """Learning curve: val_bpd by report point. A trial that continues another starts with that one's reports."""
         return {step: score for trial in self.trials for step, score in trial.intermediate_values.items()}
 
     @property
     def is_paused(self) -> bool:
-        """Whether it was stopped for its score alone, and so can go on."""
-        return is_pruned(end_of(self.last))
+        """True if the pruner stopped it; then another trial can continue it."""
+        return is_pruned(end_of(self.last_trial))
 
     @property
     def is_infeasible(self) -> bool:
-        """Whether it diverged or ran out of memory; not where it failed, of which the cause may be mended by now."""
-        has_failed = self.last.state == TrialState.FAIL
-        return not has_failed and any(violation > 0 for violation in self.last.constraints.values())
+        """True if it diverged or ran out of memory; False if it failed, since the cause may be fixed by now."""
+        has_failed = self.last_trial.state == TrialState.FAIL
+        return not has_failed and any(violation > 0 for violation in self.last_trial.constraints.values())
 
     @property
-    def is_under_way(self) -> bool:
-        """Whether it is being trained, or is about to be."""
-        return not self.last.state.is_finished()
+    def is_running(self) -> bool:
+        """True while its last trial is being trained or waits to be."""
+        return not self.last_trial.state.is_finished()
 
     @property
     def value(self) -> float | None:
-        """val_bpd after its whole length; None where it has not come so far."""
-        return val_bpd_of(self.last) if end_of(self.last) == "finished" else None
+        """val_bpd after the full training length; None before."""
+        return val_bpd_of(self.last_trial) if end_of(self.last_trial) == "finished" else None
 
     @property
-    def confirmed(self) -> tuple[float, ...]:
-        """val_bpd with each new seed that has come to its end."""
-        ended = [trial for trial in self.confirmations if end_of(trial) == "finished"]
-        return tuple(score for trial in ended if (score := val_bpd_of(trial)) is not None)
+    def confirmation_scores(self) -> tuple[float, ...]:
+        """val_bpd with each new seed whose training has finished."""
+        finished = [trial for trial in self.confirmations if end_of(trial) == "finished"]
+        return tuple(score for trial in finished if (score := val_bpd_of(trial)) is not None)
 
     @property
-    def confirmed_mean(self) -> float | None:
-        """Over new seeds alone: with the seed that it was chosen by it was lucky."""
-        return mean(self.confirmed) if self.confirmed else None
+    def confirmation_mean(self) -> float | None:
+        """Mean over the new seeds alone: the score with the first seed is biased, since it decided the choice."""
+        return mean(self.confirmation_scores) if self.confirmation_scores else None
 
 
 def val_bpd_of(trial: FrozenTrial) -> float | None:
-    """The first of what a trial was told over with; None where that is nothing."""
+    """Return the first objective value of a trial; None if it has no values."""
     return trial.values[0] if trial.values else None
 
 
-def configurations(trials: Iterable[FrozenTrial]) -> list[Configuration]:
-    """All of a study's trials, grouped, in the order of their first ones."""
+def group_trials(trials: Iterable[FrozenTrial]) -> list[Configuration]:
+    """Group all trials of a study by configuration, in the order of the configurations' first trials."""
     by_trial: dict[int, Configuration] = {}
     for trial in trials:
-        if (before := trial.user_attrs.get(CONTINUES)) is not None:
-            by_trial[trial.number] = by_trial[before]
-            by_trial[before].trials.append(trial)
+        if (continued := trial.user_attrs.get(CONTINUES)) is not None:
+            by_trial[trial.number] = by_trial[continued]
+            by_trial[continued].trials.append(trial)
         elif (confirmed := trial.user_attrs.get(CONFIRMS)) is not None:
             by_trial[confirmed].confirmations.append(trial)
         else:
             by_trial[trial.number] = Configuration([trial])
-    return list({id(one): one for one in by_trial.values()}.values())
+    return list({id(configuration): configuration for configuration in by_trial.values()}.values())
 
 
 def configurations_of(study: Study) -> list[Configuration]:
-    """Those of a study as it stands."""
-    return configurations(study.get_trials(deepcopy=False))
+    """Return the configurations of a study at this moment."""
+    return group_trials(study.get_trials(deepcopy=False))
 
 
 def is_first(trial: FrozenTrial) -> bool:
-    """Whether a configuration begins with this trial."""
+    """Return True if this is the first trial of a configuration."""
     return CONTINUES not in trial.user_attrs and CONFIRMS not in trial.user_attrs
 
 
 def is_started(trial: FrozenTrial) -> bool:
-    """Whether a configuration has begun with this trial, and not merely waits for it."""
+    """Return True if this is the first trial of a configuration and no longer waits."""
     return is_first(trial) and trial.state != TrialState.WAITING
 
 
 def end_of(trial: FrozenTrial) -> str:
-    """A trial's `end` attribute, `running` while there is more to come; by its state where others have ended it."""
+    """Return a trial's `end` attribute; `running` before its end, ENDED_OUTSIDE if another program has ended it."""
     if not trial.state.is_finished():
         return "running"
     return str(trial.user_attrs.get(END, ENDED_OUTSIDE))
 
 
 def is_pruned(end: str) -> bool:
-    """Whether a trial's `end` attribute tells of the pruner, not of a fault."""
+    """Return True if an `end` attribute is that of a pruned trial."""
     return end.startswith("pruned")
 
 
-CONSTRAINT = "finite"
-
-
-def finished_trials(study: Study) -> list[FrozenTrial]:
-    """Trials that are over, for better or worse."""
+def ended_trials(study: Study) -> list[FrozenTrial]:
+    """Return the trials that have ended: finished, pruned or failed."""
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
 
 def as_single_trial(configuration: Configuration) -> FrozenTrial:
     """Merge the trials that trained one configuration into one trial, for samplers and importances."""
-    last = configuration.last
+    last = configuration.last_trial
     return create_trial(
         state=TrialState.RUNNING if last.state == TrialState.WAITING else last.state,
         values=last.values,

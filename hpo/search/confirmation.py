@@ -6,9 +6,15 @@ from hpo.config.schema import Confirmation
 from hpo.search.configurations import Configuration
 
 
-def unconfirmed(known: Sequence[Configuration], confirmation: Confirmation) -> list[tuple[Configuration, int]]:
-    """The best that lack new seeds, and how many, the best first."""
-    finished = sorted((one.value, one.number, one) for one in known if one.value is not None)
-    best = [one for _, _, one in finished[: confirmation.top]]
-    lacking = [(one, confirmation.seeds - len(one.confirmations)) for one in best]
-    return [(one, n) for one, n in lacking if n > 0]
+def missing_confirmations(
+    configurations: Sequence[Configuration], confirmation: Confirmation
+) -> list[tuple[Configuration, int]]:
+    """Return the best finished configurations that lack new seeds, the best first, each with the number of seeds."""
+    finished = sorted(
+        (configuration.value, configuration.number, configuration)
+        for configuration in configurations
+        if configuration.value is not None
+    )
+    best = [configuration for *_, configuration in finished[: confirmation.top]]
+    missing = [(configuration, confirmation.seeds - len(configuration.confirmations)) for configuration in best]
+    return [(configuration, n_seeds) for configuration, n_seeds in missing if n_seeds > 0]

@@ -1,9 +1,10 @@
-"""Where learning curves are going: a Gaussian process over configurations and the share of training they have had.
+"""Gaussian process over learning curves: predicts the final score of a configuration from scores at earlier epochs.
 
-A score is a curve shared by all, plus what belongs to the configuration, plus what of it comes and goes with training
-(freeze-thaw: Swersky, Snoek & Adams 2014, there with an exponential kernel). So a few finished curves tell where the
-many that were paused would have ended.
-N scores, F features of a configuration, M configurations to be judged.
+A score is modelled as the sum of a curve that all configurations share, an offset of the configuration, and a part of
+the configuration that changes during training (freeze-thaw: Swersky, Snoek & Adams 2014, there with an exponential
+kernel over time). So a few finished curves suffice to predict where the many paused ones would have ended.
+
+Legend: N scores, F features of a configuration, M configurations to predict.
 """
 
 import math
@@ -16,18 +17,22 @@ from torch import Tensor
 
 from hpo.search.search_space_transform import Array
 
-# Bits per dimension below the best score, from where scores are seen on a log scale: so differences among the good
-# are not lost beside those among the bad.
-_BELOW_BEST = 0.3
-_MAX_STEPS = 60
+# The logarithm is taken of a score's distance to a floor, which lies this many bits per dimension below the best score:
+# differences among good scores are then not lost beside those among bad ones.
+_FLOOR_BELOW_BEST = 0.3
+_MAX_OPTIMIZER_STEPS = 60
+# Added to the noise variance, so that the Cholesky decomposition exists.
 _JITTER = 1e-6
-# A constant that is common to all scores, beside their own mean.
-_OFFSET = 0.01
+# Variance c of a constant that is common to all scores, beside the mean that standardisation removes.
+_CONSTANT_VARIANCE = 0.01
 
 
 @dataclass(frozen=True)
 class _Prior:
-    """A hyperparameter's logarithm is taken to be normal, and bounded."""
+    """Log-normal prior of a kernel hyperparameter, and the bounds of its optimisation.
+
+    log h ~ N(log median, deviation^2), low <= h <= high.
+    """
 
     median: float
     deviation: float
@@ -35,17 +40,20 @@ class _Prior:
     high: float
 
 
-# Of scores that are standardised, and of features in [0, 1]. Length scales well below 1 keep a handful of scores from
-# being taken for a plane, along which the search would run to a corner.
-_LENGTH = _Prior(0.5, 0.3, 0.05, 20.0)
-_SHARE_LENGTH = _Prior(0.7, 0.7, 0.1, 10.0)
-_COMMON, _OWN, _PASSING = (_Prior(median, 1.0, 0.01, 20.0) for median in (1.0, 1.0, 0.5))
-_NOISE = _Prior(0.05, 1.0, 0.003, 0.5)
+# For standardised scores, and features in [0, 1]. Length scales well below 1 keep a handful of scores from being
+# fitted by a plane, along which the search would run into a corner of the space.
+_LENGTH_SCALE = _Prior(0.5, 0.3, 0.05, 20.0)
+_TIME_LENGTH_SCALE = _Prior(0.7, 0.7, 0.1, 10.0)
+# Standard deviations sigma_c, sigma_o and sigma_p of the kernel's three terms.
+_COMMON_SIGMA, _OWN_SIGMA, _PRODUCT_SIGMA = (_Prior(median, 1.0, 0.01, 20.0) for median in (1.0, 1.0, 0.5))
+_NOISE_SIGMA = _Prior(0.05, 1.0, 0.003, 0.5)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores (N,) in bits per dimension of configurations with features (N, F) after shares (N,) of their training."""
+    """Scores `val_bpd` (N,) in bits per dimension, each of a configuration with `features` (N, F) after a share of its
+    training, `shares` (N,) in (0, 1].
+    """
 
     features: Array
     shares: Array
@@ -53,82 +61,114 @@ class Scores:
 
 
 class LearningCurveGP:
-    """The process, its hyperparameters at their most probable values."""
+    """Gaussian process with the kernel
+
+        k((x, t), (x', t')) = σ_c² k_t(t, t') + σ_o² k_x(x, x') + σ_p² k_x(x, x') k_t(t, t') + c
+        k_x(x, x') = (1 + r + r²/3) exp(-r),  r² = 5 Σ_f (x_f - x'_f)² / l_f²     (Matérn 5/2)
+        k_t(t, t') = exp(-(t - t')² / (2 l_t²))
+
+    over features x in [0, 1]^F of a configuration and t = log2(share of training) / 3. The first term is the curve that
+    all configurations share, the second a configuration's own offset, the third its own change during training. Scores
+    have independent normal noise of variance σ_n². The process sees standardised scores, see `standardize`.
+
+    Hyperparameters are θ = (log l_1, ..., log l_F, log l_t, log σ_c, log σ_o, log σ_p, log σ_n), a tensor (F + 5,).
+    """
 
     def __init__(self, scores: Scores, hyperparameters: Tensor | None = None) -> None:
-        """With the hyperparameters of another model where they are given, else with the most probable ones."""
-        self._floor = float(scores.val_bpd.min()) - _BELOW_BEST
+        """Fit the process to scores.
+
+        Args:
+            scores: the observations.
+            hyperparameters: θ of another process; by default θ maximises the posterior density.
+        """
+        self._floor = float(scores.val_bpd.min()) - _FLOOR_BELOW_BEST
         logarithms = np.log(scores.val_bpd - self._floor)
         self._mean, self._deviation = float(logarithms.mean()), float(logarithms.std()) + 1e-9
         self._x = _points(scores.features, scores.shares)
         self._y = torch.from_numpy((logarithms - self._mean) / self._deviation)
-        priors = [_LENGTH] * scores.features.shape[1] + [_SHARE_LENGTH, _COMMON, _OWN, _PASSING, _NOISE]
+        sigmas = [_COMMON_SIGMA, _OWN_SIGMA, _PRODUCT_SIGMA, _NOISE_SIGMA]
+        priors = [_LENGTH_SCALE] * scores.features.shape[1] + [_TIME_LENGTH_SCALE, *sigmas]
         self._priors = torch.tensor([(math.log(p.median), p.deviation) for p in priors], dtype=torch.float64)
-        self.hyperparameters = self._most_probable(priors) if hyperparameters is None else hyperparameters
+        self.hyperparameters = self._maximize_posterior(priors) if hyperparameters is None else hyperparameters
         self._factor = torch.linalg.cholesky(self._covariance(self.hyperparameters))
         self._weights = torch.cholesky_solve(self._y[:, None], self._factor)
 
-    def ends(self, features_MF: Array) -> tuple[Array, Array]:
-        """Means and standard deviations, each (M,), of the ends of curves, as `level` has them."""
+    def predict_final(self, features_MF: Array) -> tuple[Array, Array]:
+        """Compute means and standard deviations, each (M,), of the standardised scores at the end of training (t = 0).
+
+        With K the covariance of the observed scores y, noise included, and k the covariances to a point x:
+        mean = k' K^-1 y, variance = k(x, x) - k' K^-1 k, without the noise of a score.
+        """
         x = _points(features_MF, np.ones(len(features_MF)))
         cross = self._kernel(self.hyperparameters, x, self._x)
         mean = (cross @ self._weights)[:, 0]
         explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False).square().sum(0)
-        prior = (2 * self.hyperparameters[-4:-1]).exp().sum() + _OFFSET
+        prior = (2 * self.hyperparameters[-4:-1]).exp().sum() + _CONSTANT_VARIANCE
         deviation = (prior - explained).clamp(min=1e-10).sqrt()
         return mean.numpy(), deviation.numpy()
 
     @property
     def noise(self) -> float:
-        """Standard deviation of a score about its curve, as `level` has it."""
+        """σ_n: standard deviation of a standardised score around its curve."""
         return float(self.hyperparameters[-1].exp())
 
-    def level(self, val_bpd: Array) -> Array:
-        """Scores on the scale that the process sees, on which order is kept."""
+    def standardize(self, val_bpd: Array) -> Array:
+        """Return z = (log(val_bpd - floor) - mean) / deviation, which keeps the order of scores.
+
+        The floor lies 0.3 bits per dimension below the best observed score; mean and deviation are those of the
+        logarithms of the observed scores.
+        """
         return np.asarray((np.log(np.maximum(val_bpd - self._floor, 1e-6)) - self._mean) / self._deviation)
 
-    def val_bpd(self, level: Array) -> Array:
-        """The inverse of `level`."""
-        return np.asarray(np.exp(level * self._deviation + self._mean) + self._floor)
+    def unstandardize(self, z: Array) -> Array:
+        """Return val_bpd = exp(z deviation + mean) + floor, the inverse of `standardize`."""
+        return np.asarray(np.exp(z * self._deviation + self._mean) + self._floor)
 
-    def _most_probable(self, priors: Sequence[_Prior]) -> Tensor:
+    def _maximize_posterior(self, priors: Sequence[_Prior]) -> Tensor:
+        """Return the most probable θ within its bounds, found by L-BFGS-B from the medians of the priors."""
         from scipy.optimize import minimize
 
         bounds = [(math.log(prior.low), math.log(prior.high)) for prior in priors]
-        found = minimize(
-            self._objective,
+        optimum = minimize(
+            self._negative_log_posterior,
             self._priors[:, 0].numpy(),
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": _MAX_STEPS},
+            options={"maxiter": _MAX_OPTIMIZER_STEPS},
         )
-        return torch.from_numpy(found.x)
+        return torch.from_numpy(optimum.x)
 
-    def _objective(self, logarithms: Array) -> tuple[float, Array]:
-        """The negative log posterior of the hyperparameters' logarithms, up to a constant, and its gradient."""
-        at = torch.tensor(logarithms, requires_grad=True)
-        factor = torch.linalg.cholesky(self._covariance(at))
+    def _negative_log_posterior(self, hyperparameters: Array) -> tuple[float, Array]:
+        """Compute -log p(θ | y) up to a constant, and its gradient (F + 5,).
+
+        With K = L L': y' K^-1 y / 2 + Σ_i log L_ii + Σ_j (θ_j - log median_j)² / (2 deviation_j²), Rasmussen & Williams
+        2006, equation 5.8, and the log-normal priors.
+        """
+        theta = torch.tensor(hyperparameters, requires_grad=True)
+        factor = torch.linalg.cholesky(self._covariance(theta))
         weights = torch.cholesky_solve(self._y[:, None], factor)[:, 0]
         likelihood = 0.5 * self._y @ weights + factor.diagonal().log().sum()
         center, deviation = self._priors.T
-        total = likelihood + 0.5 * ((at - center) / deviation).square().sum()
-        (gradient,) = torch.autograd.grad(total, at)
+        total = likelihood + 0.5 * ((theta - center) / deviation).square().sum()
+        (gradient,) = torch.autograd.grad(total, theta)
         return float(total.detach()), gradient.numpy()
 
-    def _covariance(self, logarithms: Tensor) -> Tensor:
-        noise = (2 * logarithms[-1]).exp() + _JITTER
-        return self._kernel(logarithms, self._x, self._x) + noise * torch.eye(len(self._x), dtype=torch.float64)
+    def _covariance(self, theta: Tensor) -> Tensor:
+        """Compute K = k(X, X) + (σ_n² + jitter) I of the observed scores, shape (N, N)."""
+        noise = (2 * theta[-1]).exp() + _JITTER
+        return self._kernel(theta, self._x, self._x) + noise * torch.eye(len(self._x), dtype=torch.float64)
 
-    def _kernel(self, logarithms: Tensor, left: Tensor, right: Tensor) -> Tensor:
-        lengths = logarithms[:-4].exp()
-        common, own, passing = (2 * logarithms[-4:-1]).exp()
-        scaled = [points / lengths for points in (left, right)]
-        # Matérn 5/2 over configurations, a Gaussian over shares.
-        distance = (5 * _squared_distances(*(points[:, :-1] for points in scaled)) + 1e-12).sqrt()
-        alike = (1 + distance + distance.square() / 3) * (-distance).exp()
-        in_time = (-0.5 * _squared_distances(*(points[:, -1:] for points in scaled))).exp()
-        covariance: Tensor = common * in_time + own * alike + passing * alike * in_time + _OFFSET
+    def _kernel(self, theta: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        """Compute the kernel of the class's docstring between all pairs of points."""
+        length_scales = theta[:-4].exp()
+        common, own, product = (2 * theta[-4:-1]).exp()
+        scaled = [points / length_scales for points in (left, right)]
+        # 1e-12: the square root has no gradient at zero.
+        r = (5 * _squared_distances(*(points[:, :-1] for points in scaled)) + 1e-12).sqrt()
+        k_x = (1 + r + r.square() / 3) * (-r).exp()
+        k_t = (-0.5 * _squared_distances(*(points[:, -1:] for points in scaled))).exp()
+        covariance: Tensor = common * k_t + own * k_x + product * k_x * k_t + _CONSTANT_VARIANCE
         return covariance
 
 
@@ -137,5 +177,5 @@ def _squared_distances(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _points(features: Array, shares: Array) -> Tensor:
-    """With the share's logarithm, (N, F + 1): a curve's first quarter tells as much as its last half."""
+    """Return (x, t), shape (N, F + 1), with t = log2(share) / 3: each doubling of the training counts the same."""
     return torch.from_numpy(np.column_stack([features, np.log2(shares)]) / [*([1.0] * features.shape[1]), 3.0])

@@ -1,6 +1,6 @@
-"""The sampler `curves`: new values where the best end can be hoped for, and what is expected of those that paused.
+"""Sampler `curves`: proposes new values by a Gaussian process over learning curves, and predicts final scores.
 
-F features of a configuration, M configurations to be judged.
+Legend: F features of a configuration, M configurations to judge.
 """
 
 from collections.abc import Sequence
@@ -14,20 +14,30 @@ from hpo.search.configurations import Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
 from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
 
-# Spread evenly over the space before the model is asked.
+# Configurations that are spread evenly over the space before the process is used.
 N_SPREAD = 3
-# A candidate is judged by its expected end less so many standard deviations (Srinivas et al. 2010). Where that leads to
-# a place that is known already, every other proposal hopes for more.
+# kappa of the lower confidence bound. Where the bound leads to values that are well known already, every other proposal
+# uses the larger kappa.
 _KAPPA, _EXPLORING_KAPPA = 1.0, 3.0
-_N_ANYWHERE, _N_NEAR, _N_BEST = 800, 60, 5
+# Candidates of one minimisation: drawn uniformly, and normally around each of the best known configurations; then
+# around the best candidate so far, within ever smaller radii (standard deviations in the unit cube).
+_N_UNIFORM, _N_AROUND, _N_BEST = 800, 60, 5
 _FIRST_RADII, _LAST_RADII = (0.05, 0.15), (0.1, 0.05, 0.02)
-# More scores make a proposal take seconds: of curves every second, third, ... score is looked at, and the last; of very
-# many configurations the best, and some of the others.
-_MOST_SCORES_A_CURVE, _MOST_SCORES = 8, 600
+# With more scores, a proposal would take seconds. From long curves only every second, third, ... score is used, and the
+# last; from very many configurations only the best ones and some of the others.
+_MAX_SCORES_PER_CURVE, _MAX_SCORES = 8, 600
 
 
 class LearningCurveSampler:
-    """Decides from a study's configurations, whose curves have `n_reports` points. Repeatable from `seed`."""
+    """Sampler that decides from a study's configurations, whose learning curves have `n_reports` points.
+
+    A proposal minimises the lower confidence bound of the final score (Srinivas et al. 2010)
+
+        a(x) = mu(x) - kappa sigma(x)
+
+    where mu and sigma are the mean and standard deviation that `LearningCurveGP` predicts for a configuration x at the
+    end of its training, on the standardised scale.
+    """
 
     def __init__(
         self,
@@ -35,118 +45,156 @@ class LearningCurveSampler:
         n_reports: int,
         n_startup: int,
         seed: int,
-        elsewhere: Sequence[Configuration] = (),
+        other_configurations: Sequence[Configuration] = (),
     ) -> None:
-        """`elsewhere`: configurations of another study that compare with this one's."""
+        """Create a sampler whose proposals follow from `seed`, the configurations and the trial number alone.
+
+        Args:
+            space: searched hyperparameters.
+            n_reports: report points of a full training.
+            n_startup: configurations spread evenly over the space, N_SPREAD at most.
+            seed: of the study.
+            other_configurations: configurations of another study whose scores compare with this one's.
+        """
         self._space = space
-        self._cube = SearchSpaceTransform(space)
+        self._transform = SearchSpaceTransform(space)
         self._n_reports = n_reports
         self._n_startup = min(n_startup, N_SPREAD)
         self._seed = seed
-        self._elsewhere = elsewhere
+        self._other_configurations = other_configurations
         self._fitted: tuple[bytes, LearningCurveGP] | None = None
 
-    def expected_ends(self, known: Sequence[Configuration]) -> dict[int, float]:
-        """val_bpd that each configuration with a score is expected to end with, by its number."""
-        known = self._in_space(known)
-        scored = [one for one in known if one.scores]
+    def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
+        """Predict val_bpd at the end of training for each configuration that has a score, by its number."""
+        configurations = self._within_space(configurations)
+        scored = [configuration for configuration in configurations if configuration.scores]
         if not scored:
             return {}
-        model = self._model(self._scores([*self._elsewhere, *known]))
-        ends = model.val_bpd(model.ends(np.array([self._cube.features(one.params) for one in scored]))[0])
-        return {one.number: float(end) for one, end in zip(scored, ends, strict=True)}
+        gp = self._fit(self._collect_scores([*self._other_configurations, *configurations]))
+        means, _ = gp.predict_final(self._features(scored))
+        final_scores = gp.unstandardize(means)
+        return {configuration.number: float(score) for configuration, score in zip(scored, final_scores, strict=True)}
 
-    def propose(self, known: Sequence[Configuration], number: int) -> Values:
-        """Values for a new configuration, trial `number`."""
-        known = [*self._elsewhere, *self._in_space(known)]
-        place = len(known)
-        if place < self._n_startup or not any(one.scores for one in known):
-            spread = torch.quasirandom.SobolEngine(self._cube.n_features, scramble=True, seed=self._seed)
-            return self._cube.values(spread.draw(place + 1)[-1].double().numpy())
-        scores = self._scores(known)
-        model = self._model(scores)
-        # What others have begun is taken to end as expected: so they are not followed to the same place.
-        begun = [self._cube.features(one.params) for one in known if not one.scores and one.is_under_way]
-        if begun:
-            model = LearningCurveGP(_with_ends(scores, np.array(begun), model), model.hyperparameters)
-        taken = {tuple(self._cube.features(one.params)) for one in known}
+    def propose(self, configurations: Sequence[Configuration], number: int) -> Values:
+        """Propose values for a new configuration, which trial `number` will train."""
+        configurations = [*self._other_configurations, *self._within_space(configurations)]
+        n_configurations = len(configurations)
+        if n_configurations < self._n_startup or not any(configuration.scores for configuration in configurations):
+            sobol = torch.quasirandom.SobolEngine(self._transform.n_features, scramble=True, seed=self._seed)
+            return self._transform.values(sobol.draw(n_configurations + 1)[-1].double().numpy())
+        scores = self._collect_scores(configurations)
+        gp = self._fit(scores)
+        running = [
+            configuration for configuration in configurations if not configuration.scores and configuration.is_running
+        ]
+        if running:
+            fantasies = _with_fantasies(scores, self._features(running), gp)
+            gp = LearningCurveGP(fantasies, gp.hyperparameters)
+        tried = {tuple(features) for features in self._features(configurations)}
         generator = np.random.default_rng([self._seed, number])
-        point, deviation = self._most_hopeful(model, taken, _KAPPA, generator)
-        if deviation < model.noise and len(known) % 2 == 0:
-            point, _ = self._most_hopeful(model, taken, _EXPLORING_KAPPA, generator)
-        return self._cube.values(point)
+        point, deviation = self._minimize_bound(gp, tried, _KAPPA, generator)
+        if deviation < gp.noise and n_configurations % 2 == 0:
+            point, _ = self._minimize_bound(gp, tried, _EXPLORING_KAPPA, generator)
+        return self._transform.values(point)
 
-    def _most_hopeful(
-        self, model: LearningCurveGP, taken: set[tuple[float, ...]], hope: float, generator: np.random.Generator
+    def _minimize_bound(
+        self, gp: LearningCurveGP, tried: set[tuple[float, ...]], kappa: float, generator: np.random.Generator
     ) -> tuple[Array, float]:
-        """The best of points anywhere and near the best known ones, then of ever nearer ones to that; with the standard
-        deviation of its end, as `CurveModel.level` has it.
+        """Minimise a(x) = mu(x) - kappa sigma(x) by random search; configurations in `tried` are excluded.
+
+        The first candidates are uniform, or near the configurations of the lowest predicted scores; the next ones are
+        ever nearer to the best candidate.
+
+        Returns: the point in the unit cube (F,), and sigma there.
         """
 
-        def judged(points_MF: Array) -> tuple[Array, Array, Array]:
-            features = np.array([self._cube.features(self._cube.values(point)) for point in points_MF])
-            mean, deviation = model.ends(features)
-            are_taken = [tuple(one) in taken for one in features]
-            return np.where(are_taken, np.inf, mean - hope * deviation), deviation, points_MF
+        def evaluate(points_MF: Array) -> tuple[Array, Array, Array]:
+            features = np.array([self._transform.features(self._transform.values(point)) for point in points_MF])
+            mean, deviation = gp.predict_final(features)
+            are_tried = [tuple(row) in tried for row in features]
+            return np.where(are_tried, np.inf, mean - kappa * deviation), deviation, points_MF
 
-        def near(center: Array, radius: float) -> Array:
-            return np.asarray(center + generator.normal(0, radius, (_N_NEAR, len(center)))).clip(0, 1)
+        def draw_around(center: Array, radius: float) -> Array:
+            return np.asarray(center + generator.normal(0, radius, (_N_AROUND, len(center)))).clip(0, 1)
 
-        known = np.array(sorted(taken))
-        best = known[np.argsort(model.ends(known)[0])[:_N_BEST]]
-        anywhere = generator.random((_N_ANYWHERE, self._cube.n_features))
-        first = np.vstack([anywhere, *(near(center, radius) for center in best for radius in _FIRST_RADII)])
-        judgement, deviation, points = judged(first)
+        tried_MF = np.array(sorted(tried))
+        best = tried_MF[np.argsort(gp.predict_final(tried_MF)[0])[:_N_BEST]]
+        uniform = generator.random((_N_UNIFORM, self._transform.n_features))
+        first = np.vstack([uniform, *(draw_around(center, radius) for center in best for radius in _FIRST_RADII)])
+        bound, deviation, points = evaluate(first)
         for radius in _LAST_RADII:
-            center = points[judgement.argmin()]
-            judgement, deviation, points = judged(np.vstack([center, near(center, radius)]))
-        chosen = judgement.argmin()
+            center = points[bound.argmin()]
+            bound, deviation, points = evaluate(np.vstack([center, draw_around(center, radius)]))
+        chosen = bound.argmin()
         return points[chosen], float(deviation[chosen])
 
-    def _model(self, scores: Scores) -> LearningCurveGP:
-        """Fitted once for the same scores."""
+    def _fit(self, scores: Scores) -> LearningCurveGP:
+        """Fit a process to scores, or return the last one if the scores are the same."""
         key = b"".join(part.tobytes() for part in (scores.features, scores.shares, scores.val_bpd))
         if self._fitted is None or self._fitted[0] != key:
             self._fitted = key, LearningCurveGP(scores)
         return self._fitted[1]
 
-    def _in_space(self, known: Sequence[Configuration]) -> list[Configuration]:
-        """Without those that have no values yet, or that another program has added with others."""
-        return [one for one in known if one.params.keys() == self._space.keys()]
+    def _features(self, configurations: Sequence[Configuration]) -> Array:
+        """Return features, shape (M, F)."""
+        return np.array([self._transform.features(configuration.params) for configuration in configurations])
 
-    def _scores(self, known: Sequence[Configuration]) -> Scores:
-        """Of all curves; one that cannot be trained ends as badly as any, be it before its first score."""
-        telling = _thinned([one for one in known if one.scores or one.is_infeasible])
-        worst = max(score for one in telling for score in one.scores.values())
-        stride = -(-self._n_reports // _MOST_SCORES_A_CURVE)
-        while stride < self._n_reports and sum(len(_kept(one, stride)) for one in telling) > _MOST_SCORES:
+    def _within_space(self, configurations: Sequence[Configuration]) -> list[Configuration]:
+        """Leave out configurations without values yet, and those of other hyperparameters, from another program."""
+        return [configuration for configuration in configurations if configuration.params.keys() == self._space.keys()]
+
+    def _collect_scores(self, configurations: Sequence[Configuration]) -> Scores:
+        """Collect the scores of all curves.
+
+        An infeasible configuration gets the worst score of all as its final score, even if it has no score of its own.
+        """
+        informative = _subsample(
+            [configuration for configuration in configurations if configuration.scores or configuration.is_infeasible]
+        )
+        worst = max(score for configuration in informative for score in configuration.scores.values())
+        stride = -(-self._n_reports // _MAX_SCORES_PER_CURVE)
+        while stride < self._n_reports and _count_scores(informative, stride) > _MAX_SCORES:
             stride += 1
         rows = []
-        for one in telling:
-            features = self._cube.features(one.params)
-            rows += [(features, step / self._n_reports, one.scores[step]) for step in _kept(one, stride)]
-            if one.is_infeasible:
+        for configuration in informative:
+            features, curve = self._transform.features(configuration.params), configuration.scores
+            rows += [(features, step / self._n_reports, curve[step]) for step in _used_steps(configuration, stride)]
+            if configuration.is_infeasible:
                 rows.append((features, 1.0, worst))
         features, shares, val_bpd = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
         return Scores(features, shares, val_bpd)
 
 
-def _thinned(telling: list[Configuration]) -> list[Configuration]:
-    """At most as many as scores are fitted: half of them the best so far, the others evenly from the rest."""
-    if len(telling) <= _MOST_SCORES:
-        return telling
-    half = _MOST_SCORES // 2
-    ranked = sorted(telling, key=lambda one: one.scores[max(one.scores)] if one.scores else inf)
-    places = np.linspace(half, len(ranked) - 1, half).astype(int)
-    return [*ranked[:half], *(ranked[place] for place in places)]
+def _subsample(configurations: list[Configuration]) -> list[Configuration]:
+    """Keep at most _MAX_SCORES configurations: half of them the best so far, the others evenly from the rest."""
+    if len(configurations) <= _MAX_SCORES:
+        return configurations
+    half = _MAX_SCORES // 2
+    ranked = sorted(configurations, key=_last_score)
+    indices = np.linspace(half, len(ranked) - 1, half).astype(int)
+    return [*ranked[:half], *(ranked[index] for index in indices)]
 
 
-def _kept(one: Configuration, stride: int) -> list[int]:
-    steps = sorted(one.scores)
+def _last_score(configuration: Configuration) -> float:
+    return configuration.scores[max(configuration.scores)] if configuration.scores else inf
+
+
+def _used_steps(configuration: Configuration, stride: int) -> list[int]:
+    """Return the report points that are multiples of `stride`, and the last one."""
+    steps = sorted(configuration.scores)
     return [step for step in steps if step % stride == 0 or step == steps[-1]]
 
 
-def _with_ends(scores: Scores, begun_MF: Array, model: LearningCurveGP) -> Scores:
-    ends = model.val_bpd(model.ends(begun_MF)[0])
-    shares = np.concatenate([scores.shares, np.ones(len(ends))])
-    return Scores(np.vstack([scores.features, begun_MF]), shares, np.concatenate([scores.val_bpd, ends]))
+def _count_scores(configurations: Sequence[Configuration], stride: int) -> int:
+    return sum(len(_used_steps(configuration, stride)) for configuration in configurations)
+
+
+def _with_fantasies(scores: Scores, running_MF: Array, gp: LearningCurveGP) -> Scores:
+    """Add fantasies for running configurations without a score: their predicted final scores, as if observed.
+
+    This is the kriging believer (Ginsbourger, Le Riche & Carraro 2010): it keeps workers from proposing the values that
+    another worker is just training.
+    """
+    fantasies = gp.unstandardize(gp.predict_final(running_MF)[0])
+    shares = np.concatenate([scores.shares, np.ones(len(fantasies))])
+    return Scores(np.vstack([scores.features, running_MF]), shares, np.concatenate([scores.val_bpd, fantasies]))

@@ -1,5 +1,6 @@
-"""Asynchronous successive halving with promotion (Li et al. 2020): who pauses at a rung, and who goes on later."""
+"""Pruners of a study, and the text that tells why a trial was pruned."""
 
+from collections.abc import Sequence
 from statistics import median
 
 import optuna
@@ -7,52 +8,56 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import Pruner, Training
-from hpo.search.configurations import CONFIRMS, configurations_of
+from hpo.search.configurations import CONFIRMS, Configuration, configurations_of
 from hpo.search.successive_halving import Halving, candidates_of, halving_of
 
 
 class HalvingPruner(optuna.pruners.BasePruner):
-    """Stops a trial at a rung that it does not pass. What was stopped can be continued by another trial."""
+    """Pruner that pauses a trial at a rung that it does not pass. Another trial can continue a paused one."""
 
     def __init__(self, halving: Halving) -> None:
         self.halving = halving
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Whether it pauses here; not where it was promoted from, whatever the others have come to since."""
+        """Return True if the trial pauses at its last report point.
+
+        False at the rung that it was promoted from, whatever other trials have scored since.
+        """
         if trial.last_step not in self.halving.rungs:
             return False
-        known = configurations_of(study)
-        (one,) = (one for one in known if one.last.number == trial.number)
-        if len(one.trials) > 1 and trial.last_step in one.trials[-2].intermediate_values:
+        configurations = configurations_of(study)
+        configuration = _with_last_trial(configurations, trial.number)
+        if len(configuration.trials) > 1 and trial.last_step in configuration.trials[-2].intermediate_values:
             return False
-        return not self.halving.goes_on(one.number, trial.last_step, candidates_of(known, study.sampler))
+        candidates = candidates_of(configurations, study.sampler)
+        return not self.halving.passes(configuration.number, trial.last_step, candidates)
 
     def verdict(self, study: Study, trial_number: int, rung: int) -> str:
-        """Why a trial pauses at a rung, in words."""
-        known = configurations_of(study)
-        (one,) = (one for one in known if one.last.number == trial_number)
-        courses = candidates_of(known, study.sampler)
-        place, n_there = self.halving.rank(one.number, rung, courses)
-        n_on = n_there // self.halving.factor
-        (expected,) = (course.expected for course in courses if course.number == one.number)
-        by = f"expected to end at {expected:.4f}: " if expected else ""
-        return f"{by}place {place} of {n_there} at this rung, {n_on or 'none'} of which may go on so far"
+        """Return the reason why a trial pauses at a rung: its rank there and how many are promoted so far."""
+        configurations = configurations_of(study)
+        number = _with_last_trial(configurations, trial_number).number
+        candidates = candidates_of(configurations, study.sampler)
+        rank, n_at_rung = self.halving.rank(number, rung, candidates)
+        n_promoted = n_at_rung // self.halving.factor
+        (predicted,) = (candidate.predicted_score for candidate in candidates if candidate.number == number)
+        reason = f"expected to end at {predicted:.4f}: " if predicted else ""
+        return f"{reason}ranked {rank} of {n_at_rung} at this rung; {n_promoted} promoted so far"
 
 
 def pruning_reason(study: Study, number: int, epoch: float, scores: list[float]) -> str:
-    """The `end` attribute of a trial that the pruner stops after these scores, with what it was compared with.
+    """Return the `end` attribute of a trial that the pruner stops after these scores, with what it was compared with.
 
-    The median pruner holds a trial's best score so far against the finished trials' scores at the same report.
+    The median pruner compares a trial's best score so far with the finished trials' scores at the same report point.
     """
     if isinstance(study.pruner, HalvingPruner):
         return f"pruned at epoch {epoch:g}: {scores[-1]:.4f}, {study.pruner.verdict(study, number, len(scores))}"
-    others = [trial.intermediate_values.get(len(scores)) for trial in _finished_search(study)]
-    bound = median([score for score in others if score is not None])
-    return f"pruned at epoch {epoch:g}: {min(scores):.4f} against the median {bound:.4f}"
+    finished = [trial.intermediate_values.get(len(scores)) for trial in _finished_search(study)]
+    threshold = median([score for score in finished if score is not None])
+    return f"pruned at epoch {epoch:g}: {min(scores):.4f} against the median {threshold:.4f}"
 
 
 def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner:
-    """The pruner as configured; its steps are report points 1, 2, ..."""
+    """Create the pruner that a study's file names; its steps are the report points 1, 2, ..."""
     if halving := halving_of(pruner, training):
         return HalvingPruner(halving)
     if pruner.name == "none":
@@ -62,13 +67,20 @@ def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner
 
 
 class SearchMedianPruner(optuna.pruners.MedianPruner):
-    """Compares with the trials of the search alone: those that confirm the best would raise the bar."""
+    """Median pruner without the trials that confirm the best configurations: these would lower the median."""
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Whether it is worse than their median."""
+        """Return True if the trial is worse than the median of the search's finished trials."""
         view = optuna.create_study(directions=study.directions)
         view.add_trials(_finished_search(study))
         return super().prune(view, trial)
+
+
+def _with_last_trial(configurations: Sequence[Configuration], trial_number: int) -> Configuration:
+    (configuration,) = (
+        configuration for configuration in configurations if configuration.last_trial.number == trial_number
+    )
+    return configuration
 
 
 def _finished_search(study: Study) -> list[FrozenTrial]:

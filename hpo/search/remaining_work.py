@@ -1,4 +1,4 @@
-"""What a free worker does next: promote, begin, bring to an end, confirm, wait, or leave."""
+"""Work that remains for the configurations of a study, without any new one."""
 
 from dataclasses import dataclass
 
@@ -7,36 +7,54 @@ from optuna.study import Study
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import configurations_of
 from hpo.search.samplers import make_sampler
-from hpo.search.scheduler import next_completion, next_promotion
+from hpo.search.scheduler import completion_step, promotion_step
 from hpo.search.successive_halving import halving_of
 
 
 @dataclass(frozen=True)
 class RemainingWork:
-    """What is left for the configurations that a study has: whether paused ones can go on, and new seeds to train."""
+    """Remaining work of a study.
 
-    goes_on: bool
+    `can_continue` is True if a paused trial can be continued; of `n_seeds` new seeds for confirmation,
+    `n_seeds_missing` are not trained yet.
+    """
+
+    can_continue: bool
     n_seeds_missing: int
     n_seeds: int
 
-    def commands(self, config_name: str) -> str:
-        """What can be done next, where another search is not all; empty where nothing is left."""
+    def next_commands(self, config_name: str) -> str:
+        """Return the commands that do the remaining work, and the alternative; empty if no work remains."""
         tune, retrain = (f"make {command} STUDY={config_name}" for command in ("tune", "best-retrain"))
         if self.n_seeds_missing:
-            missing = f"{self.n_seeds_missing} of {self.n_seeds} new seeds are missing"
-            return f"{tune} again, which would confirm the best ({missing}); or {retrain}, which takes the best so far"
-        return f"{retrain}; or {tune} again, which would go on with paused trials" if self.goes_on else ""
+            return (
+                f"{tune} to confirm the best ({self.n_seeds_missing} of {self.n_seeds} new seeds are missing); "
+                f"or {retrain} to retrain the best so far"
+            )
+        return f"{retrain}; or {tune} to continue paused trials" if self.can_continue else ""
 
 
 def remaining_work(study: Study, config: StudyConfig) -> RemainingWork:
-    """Count what a study lacks, were no configuration added to it."""
-    known, confirmation = configurations_of(study), config.confirmation
+    """Determine the work that remains if no configuration is added to the study."""
+    configurations, confirmation = configurations_of(study), config.confirmation
     halving = halving_of(config.pruner, config.training)
-    goes_on = next_promotion(known, halving, make_sampler(study, config)) or next_completion(
-        known, halving, confirmation
+    step = promotion_step(configurations, halving, make_sampler(study, config)) or completion_step(
+        configurations, halving, confirmation
     )
-    finished = sorted((one.value, one.number, one) for one in known if one.value is not None)
-    n_can_finish = sum(one.is_paused and bool(one.scores) for one in known) if halving else 0
+    finished = sorted(
+        (configuration.value, configuration.number, configuration)
+        for configuration in configurations
+        if configuration.value is not None
+    )
+    n_paused = sum(configuration.is_paused and bool(configuration.scores) for configuration in configurations)
+    n_can_finish = n_paused if halving else 0
     n_seeds = confirmation.seeds * min(confirmation.top, len(finished) + n_can_finish)
-    over = [sum(trial.state.is_finished() for trial in one.confirmations) for _, _, one in finished[: confirmation.top]]
-    return RemainingWork(goes_on is not None, n_seeds - sum(min(confirmation.seeds, n) for n in over), n_seeds)
+    n_trained = [
+        sum(trial.state.is_finished() for trial in configuration.confirmations)
+        for *_, configuration in finished[: confirmation.top]
+    ]
+    return RemainingWork(
+        can_continue=step is not None,
+        n_seeds_missing=n_seeds - sum(min(confirmation.seeds, n) for n in n_trained),
+        n_seeds=n_seeds,
+    )

@@ -1,4 +1,4 @@
-"""What a free worker does next: promote, begin, bring to an end, confirm, wait, or leave."""
+"""Scheduler: decides what a free worker does next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,107 +7,146 @@ from statistics import median
 from typing import Literal
 
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
 
 from hpo.config.schema import Confirmation, StudyConfig
-from hpo.search.configurations import CONFIRMS, CONTINUES, UNSTOPPED, Configuration, end_of
-from hpo.search.confirmation import unconfirmed
+from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration, end_of
+from hpo.search.confirmation import missing_confirmations
 from hpo.search.successive_halving import Halving, candidates_of, halving_of
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a call has to go by. Forecasts are in seconds; `most_reserved_s` bounds what is kept for confirmation."""
+    """Estimates that a call plans its time with.
+
+    `trial_s` are the seconds of a full training as measured before the first trial has finished; `max_reserved_s`
+    bounds the seconds that are reserved for confirmation.
+    """
 
     n_workers: int = 1
     trial_s: float = 0.0
-    most_reserved_s: float = inf
+    max_reserved_s: float = inf
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is next, and of which configuration; `attributes` are those of the trial to enqueue."""
+    """Next action of a free worker.
 
-    what: Literal["begin", "enqueue", "wait", "leave"]
+    start: train a new configuration. enqueue: train `configuration` in a new trial with these `attributes`.
+    wait: ask again later, since a running trial may make work. stop: no work is left.
+    """
+
+    action: Literal["start", "enqueue", "wait", "stop"]
     configuration: Configuration | None = None
     attributes: tuple[tuple[str, object], ...] = ()
 
 
 def next_step(
-    known: Sequence[Configuration],
+    configurations: Sequence[Configuration],
     config: StudyConfig,
     plan: Plan,
     n_total: int | None,
-    left_s: float,
+    remaining_s: float,
     sampler: BaseSampler | None = None,
 ) -> Step:
-    """Decide from a study's configurations, the number there may be, the seconds left, and what its sampler expects.
+    """Decide the next step of a free worker.
 
-    While there is time, the search goes on: a promotion, else a new configuration. What is left when it must end is for
-    bringing the best to their end and for confirming them.
+    While there is time, the search continues: with a promotion, else with a new configuration. The reserved time at the
+    end is for training the best configurations to the end and for confirming them.
+
+    Args:
+        configurations: the study's configurations so far.
+        config: the study's file.
+        plan: estimates of this call.
+        n_total: number of configurations that the study may have; None without a limit.
+        remaining_s: seconds that this call still has.
+        sampler: the study's sampler, which may predict final scores.
     """
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
-    may_begin = n_total is None or len(known) < n_total
-    search = next_promotion(known, halving, sampler) or (Step("begin") if may_begin else None)
-    kept_s = reserved_s(known, config, plan)
-    if search and left_s > kept_s:
+    may_start = n_total is None or len(configurations) < n_total
+    search = promotion_step(configurations, halving, sampler) or (Step("start") if may_start else None)
+    reserved = reserved_s(configurations, config, plan)
+    if search and remaining_s > reserved:
         return search
-    if left_s > kept_s + (_trial_s(known) or plan.trial_s) and any(one.is_under_way for one in known):
-        # It may yet be one of the best.
+    has_time = remaining_s > reserved + (_trial_s(configurations) or plan.trial_s)
+    if has_time and any(configuration.is_running for configuration in configurations):
+        # A running configuration may become one of the best.
         return Step("wait")
-    ending = next_completion(known, halving, confirmation) or _next_confirmation(known, confirmation)
-    # What was kept for the end and is not needed there is the search's.
-    return ending or search or _pause(known)
+    final = completion_step(configurations, halving, confirmation) or _confirmation_step(configurations, confirmation)
+    # Time that was reserved for the end and is not needed there belongs to the search.
+    return final or search or _idle_step(configurations)
 
 
-def reserved_s(known: Sequence[Configuration], config: StudyConfig, plan: Plan) -> float:
-    """Seconds of a call that are kept for bringing the best of a search by halving to their end and confirming them."""
+def reserved_s(configurations: Sequence[Configuration], config: StudyConfig, plan: Plan) -> float:
+    """Compute the seconds of a call that are reserved for confirmation.
+
+    Under successive halving they include the training of the best configurations to the end.
+    """
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
-    n_wanted = _n_wanted(confirmation) if halving else confirmation.top
-    n_missing = max(0, n_wanted - sum(one.value is not None for one in known))
+    n_required = _n_required(confirmation) if halving else confirmation.top
+    n_missing = max(0, n_required - sum(configuration.value is not None for configuration in configurations))
     n_each = (1 if halving else 0) + (confirmation.seeds if confirmation.top else 0)
-    n_trials = n_missing * n_each + sum(n for _, n in unconfirmed(known, confirmation))
-    seconds = _trial_s(known) or plan.trial_s
-    return min(plan.most_reserved_s, ceil(n_trials / plan.n_workers) * seconds)
+    n_seeds = sum(n for _, n in missing_confirmations(configurations, confirmation))
+    seconds = _trial_s(configurations) or plan.trial_s
+    return min(plan.max_reserved_s, ceil((n_missing * n_each + n_seeds) / plan.n_workers) * seconds)
 
 
-def _n_wanted(confirmation: Confirmation) -> int:
-    """How many configurations are brought to their end whatever their rank."""
+def _n_required(confirmation: Confirmation) -> int:
+    """Return how many configurations are trained to the end whatever their rank."""
     return max(1, confirmation.top)
 
 
-def _trial_s(known: Sequence[Configuration]) -> float | None:
-    """What a whole training has taken in this study."""
-    taken = [one.last.user_attrs.get("elapsed_s") for one in known if one.value is not None]
-    told = [seconds for seconds in taken if seconds is not None]
-    return median(told) if told else None
+def _trial_s(configurations: Sequence[Configuration]) -> float | None:
+    """Return the median seconds of a full training in this study; None before the first one."""
+    finished = [configuration for configuration in configurations if configuration.value is not None]
+    elapsed = [configuration.last_trial.user_attrs.get("elapsed_s") for configuration in finished]
+    measured = [seconds for seconds in elapsed if seconds is not None]
+    return median(measured) if measured else None
 
 
-def next_promotion(known: Sequence[Configuration], halving: Halving | None, sampler: BaseSampler | None) -> Step | None:
-    number = halving.promoted(candidates_of(known, sampler)) if halving else None
-    return next((_continue(one) for one in known if one.number == number), None)
+def promotion_step(
+    configurations: Sequence[Configuration], halving: Halving | None, sampler: BaseSampler | None
+) -> Step | None:
+    """Return the step that continues the paused configuration to promote; None if there is none."""
+    number = halving.next_promotion(candidates_of(configurations, sampler)) if halving else None
+    return next((_continue(configuration) for configuration in configurations if configuration.number == number), None)
 
 
-def next_completion(known: Sequence[Configuration], halving: Halving | None, confirmation: Confirmation) -> Step | None:
-    """Bring the furthest, and among them the best, to its end where too few are there or on their way."""
+def completion_step(
+    configurations: Sequence[Configuration], halving: Halving | None, confirmation: Confirmation
+) -> Step | None:
+    """Return the step that trains a paused configuration to the end; None if enough have finished or are running.
+
+    Takes the configuration that was trained furthest, and the best of those.
+    """
     if halving is None:
         return None
-    n_there = sum(one.value is not None or one.is_under_way for one in known)
-    paused = [one for one in known if one.is_paused and one.scores]
-    if n_there >= _n_wanted(confirmation) or not paused:
+    n_available = sum(configuration.value is not None or configuration.is_running for configuration in configurations)
+    paused = [configuration for configuration in configurations if configuration.is_paused and configuration.scores]
+    if n_available >= _n_required(confirmation) or not paused:
         return None
-    return _continue(min(paused, key=lambda one: (-max(one.scores), one.scores[max(one.scores)])), (UNSTOPPED, True))
+    return _continue(min(paused, key=_furthest_then_best), (NEVER_PRUNED, True))
 
 
-def _next_confirmation(known: Sequence[Configuration], confirmation: Confirmation) -> Step | None:
-    for one, _ in unconfirmed(known, confirmation):
-        return Step("enqueue", one, ((CONFIRMS, one.number), (UNSTOPPED, True)))
+def _furthest_then_best(configuration: Configuration) -> tuple[int, float]:
+    last_step = max(configuration.scores)
+    return -last_step, configuration.scores[last_step]
+
+
+def _confirmation_step(configurations: Sequence[Configuration], confirmation: Confirmation) -> Step | None:
+    for configuration, _ in missing_confirmations(configurations, confirmation):
+        return Step("enqueue", configuration, ((CONFIRMS, configuration.number), (NEVER_PRUNED, True)))
     return None
 
 
-def _pause(known: Sequence[Configuration]) -> Step:
-    trials = (trial for one in known for trial in (one.last, *one.confirmations))
-    return Step("wait" if any(end_of(trial) == "running" for trial in trials) else "leave")
+def _idle_step(configurations: Sequence[Configuration]) -> Step:
+    trials = (trial for configuration in configurations for trial in _latest_trials(configuration))
+    return Step("wait" if any(end_of(trial) == "running" for trial in trials) else "stop")
 
 
-def _continue(one: Configuration, *more: tuple[str, object]) -> Step:
-    return Step("enqueue", one, ((CONTINUES, one.last.number), *more))
+def _latest_trials(configuration: Configuration) -> list[FrozenTrial]:
+    return [configuration.last_trial, *configuration.confirmations]
+
+
+def _continue(configuration: Configuration, *attributes: tuple[str, object]) -> Step:
+    return Step("enqueue", configuration, ((CONTINUES, configuration.last_trial.number), *attributes))

@@ -1,4 +1,6 @@
-"""Asynchronous successive halving with promotion (Li et al. 2020): who pauses at a rung, and who goes on later."""
+"""Asynchronous successive halving with promotion (ASHA, Li et al. 2020): decides which configurations pause at a rung
+and which paused ones are promoted later.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,27 +16,29 @@ from model.config import TrainConfig
 
 @dataclass(frozen=True)
 class Candidate:
-    """A configuration's scores by report point, whether it waits at its last one to go on, the score that it is
-    expected to end with, where somebody expects one, and whether it has come to its end.
+    """A configuration as successive halving sees it.
+
+    `scores` are by report point; `is_paused` is True if it waits at its last one for a promotion. `predicted_score` is
+    the final score that the sampler predicts, None if it predicts none. `has_finished` is True after its full training.
     """
 
     number: int
     scores: Mapping[int, float]
     is_paused: bool
-    expected: float | None = None
-    has_ended: bool = False
+    predicted_score: float | None = None
+    has_finished: bool = False
 
-    def score(self, rung: int) -> float:
-        """What it is ranked by there."""
-        return self.scores[rung] if self.expected is None else self.expected
+    def ranking_score(self, rung: int) -> float:
+        """Return the score that it is ranked by at a rung: the predicted final one, else the one at the rung."""
+        return self.scores[rung] if self.predicted_score is None else self.predicted_score
 
 
 @dataclass(frozen=True)
 class Halving:
-    """Rungs are report points below the last; the best 1 in `factor` of all that came to a rung may go on.
+    """Rungs are report points below the last one; the best 1 in `factor` of all that came to a rung may continue.
 
-    The best are those with the best expected ends; where nothing is expected, with the best scores at the rung. One
-    that has paused stays paused where it is expected to end no better than one that has ended.
+    The best are those with the best predicted final scores; without predictions, those with the best scores at the
+    rung. A paused configuration is not promoted if its predicted score is no better than that of a finished one.
     """
 
     rungs: tuple[int, ...]
@@ -42,7 +46,7 @@ class Halving:
 
     @classmethod
     def of(cls, first_rung: int, spacing: int, factor: int, n_reports: int) -> "Halving":
-        """Rungs at the first and at its multiples by powers of `spacing`."""
+        """Create rungs at r, r s, r s^2, ... < `n_reports`, with r = max(1, `first_rung`) and s = `spacing`."""
         rungs = []
         rung = max(1, first_rung)
         while rung < n_reports:
@@ -50,37 +54,40 @@ class Halving:
             rung *= spacing
         return cls(tuple(rungs), factor)
 
-    def rank(self, number: int, rung: int, courses: Iterable[Candidate]) -> tuple[int, int]:
-        """The place from 1 of a configuration at a rung, and how many have come so far."""
-        ranked = _ranked(courses, rung)
-        return [course.number for course in ranked].index(number) + 1, len(ranked)
+    def rank(self, number: int, rung: int, candidates: Iterable[Candidate]) -> tuple[int, int]:
+        """Return the rank, from 1, of a configuration at a rung, and how many configurations have come to it."""
+        ranked = _ranked(candidates, rung)
+        return [candidate.number for candidate in ranked].index(number) + 1, len(ranked)
 
-    def goes_on(self, number: int, rung: int, courses: Iterable[Candidate]) -> bool:
-        """Whether one that has just come to a rung need not pause there."""
-        place, n_there = self.rank(number, rung, courses)
-        return place <= n_there // self.factor
+    def passes(self, number: int, rung: int, candidates: Iterable[Candidate]) -> bool:
+        """Return True if a configuration that has just come to a rung continues without a pause."""
+        rank, n_at_rung = self.rank(number, rung, candidates)
+        return rank <= n_at_rung // self.factor
 
-    def promoted(self, courses: Iterable[Candidate]) -> int | None:
-        """The paused configuration that is to go on: the best at the highest rung that has one; None where none is."""
-        courses = list(courses)
-        ends = (course.expected for course in courses if course.has_ended)
-        bar = min((end for end in ends if end is not None), default=inf)
+    def next_promotion(self, candidates: Iterable[Candidate]) -> int | None:
+        """Return the number of the paused configuration to promote: the best at the highest rung that has one.
+
+        None if no configuration can be promoted.
+        """
+        candidates = list(candidates)
+        finished = (candidate.predicted_score for candidate in candidates if candidate.has_finished)
+        best_finished = min((score for score in finished if score is not None), default=inf)
         for rung in reversed(self.rungs):
-            ranked = _ranked(courses, rung)
-            for course in ranked[: len(ranked) // self.factor]:
-                hopeful = course.expected is None or course.expected < bar
-                if course.is_paused and hopeful and max(course.scores) == rung:
-                    return course.number
+            ranked = _ranked(candidates, rung)
+            for candidate in ranked[: len(ranked) // self.factor]:
+                can_win = candidate.predicted_score is None or candidate.predicted_score < best_finished
+                if candidate.is_paused and can_win and max(candidate.scores) == rung:
+                    return candidate.number
         return None
 
 
-def _ranked(courses: Iterable[Candidate], rung: int) -> list[Candidate]:
-    there = [course for course in courses if rung in course.scores]
-    return sorted(there, key=lambda course: (course.score(rung), course.number))
+def _ranked(candidates: Iterable[Candidate], rung: int) -> list[Candidate]:
+    at_rung = [candidate for candidate in candidates if rung in candidate.scores]
+    return sorted(at_rung, key=lambda candidate: (candidate.ranking_score(rung), candidate.number))
 
 
 def halving_of(pruner: Pruner, training: Training) -> Halving | None:
-    """A study's rungs; None where another pruner is at work."""
+    """Return a study's rungs; None if it uses another pruner."""
     if pruner.name != "halving":
         return None
     n_reports = TrainConfig(epochs=training.epochs, report_every=training.report_every).n_reports
@@ -89,17 +96,25 @@ def halving_of(pruner: Pruner, training: Training) -> Halving | None:
 
 
 @runtime_checkable
-class Expecting(Protocol):
-    """A sampler that expects something."""
+class FinalScorePredictor(Protocol):
+    """A sampler that predicts final scores."""
 
-    def expected_ends(self, known: Sequence[Configuration]) -> Mapping[int, float]:
-        """val_bpd that configurations are expected to end with, by their numbers."""
+    def predict_final_scores(self, configurations: Sequence[Configuration]) -> Mapping[int, float]:
+        """Predict val_bpd at the end of training, by the configurations' numbers."""
 
 
-def candidates_of(known: Sequence[Configuration], sampler: BaseSampler | None) -> list[Candidate]:
-    """As halving sees them, with what the study's sampler expects."""
-    expected: Mapping[int, float] = sampler.expected_ends(known) if isinstance(sampler, Expecting) else {}
+def candidates_of(configurations: Sequence[Configuration], sampler: BaseSampler | None) -> list[Candidate]:
+    """Return configurations as successive halving sees them, with the predictions of the study's sampler, if any."""
+    predicted: Mapping[int, float] = (
+        sampler.predict_final_scores(configurations) if isinstance(sampler, FinalScorePredictor) else {}
+    )
     return [
-        Candidate(one.number, one.scores, one.is_paused, expected.get(one.number), one.value is not None)
-        for one in known
+        Candidate(
+            number=configuration.number,
+            scores=configuration.scores,
+            is_paused=configuration.is_paused,
+            predicted_score=predicted.get(configuration.number),
+            has_finished=configuration.value is not None,
+        )
+        for configuration in configurations
     ]

@@ -68,7 +68,7 @@ def find_warm_start(config: StudyConfig, other: Study, other_config: StudyConfig
     # A trial that was ended before it had values tells nothing.
     configurations = [configuration for configuration in configurations_of(other) if configuration.params]
     finished = sorted(
-        (configuration.confirmed_mean or configuration.value, configuration.number, configuration)
+        (configuration.confirmation_mean or configuration.value, configuration.number, configuration)
         for configuration in configurations
         if configuration.value is not None
     )
@@ -78,7 +78,7 @@ def find_warm_start(config: StudyConfig, other: Study, other_config: StudyConfig
         raise WarmStartError(
             "no finished trial's values lie in this study's ranges" if finished else "no trial has finished there"
         )
-    ended = [configuration for configuration in configurations if configuration.last.state.is_finished()]
+    ended = [configuration for configuration in configurations if configuration.last_trial.state.is_finished()]
     trials = [_to_plain_values(as_single_trial(configuration)) for configuration in ended] if is_comparable else []
     return WarmStart(other.study_name, best, trials)
 

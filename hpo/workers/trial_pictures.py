@@ -13,7 +13,7 @@ import pandas as pd
 
 from hpo.figures.animation import reconstruction_frame, samples_frame, write_gif
 from hpo.figures.gif import evenly_spaced
-from hpo.figures.run.loss_curves import loss_curves
+from hpo.figures.run.loss_curves import draw_loss_curves
 from hpo.figures.style import Pixels, save_pixels
 from hpo.storage.paths import TrialPaths
 from model.atomic_files import replacing
@@ -134,7 +134,7 @@ def _write_history(paths: TrialPaths, history: list[dict[str, float]]) -> list[P
     if not history:
         return []
     table = pd.DataFrame(history)
-    loss_curves(table, paths.learning_curve)
+    draw_loss_curves(table, paths.learning_curve)
     with replacing(paths.metrics_csv) as temporary:
         table.to_csv(temporary, index=False)
     return [paths.learning_curve, paths.metrics_csv]

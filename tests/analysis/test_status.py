@@ -9,8 +9,8 @@ from optuna.artifacts import upload_artifact
 from optuna.trial import TrialState
 
 from hpo.analysis.status import described, status_of
-from hpo.storage.artifacts import store
-from hpo.storage.checkpoints import clean
+from hpo.storage.artifacts import artifact_store
+from hpo.storage.checkpoints import clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
 from hpo.storage.file_locks import hold_lock
 from hpo.storage.paths import StudyPaths
@@ -141,12 +141,14 @@ def test_a_damaged_checkpoint_and_lost_artifacts_are_told(place: TrialContext) -
     place.paths.checkpoint(1).write_bytes(b"torn")
     (place.paths.folder / "file").write_text("content")
     upload_artifact(
-        study_or_trial=place.study, file_path=str(place.paths.folder / "file"), artifact_store=store(place.paths)
+        study_or_trial=place.study,
+        file_path=str(place.paths.folder / "file"),
+        artifact_store=artifact_store(place.paths),
     )
     shutil.rmtree(place.paths.artifacts)
     interrupted, lost = told(place)["attention"]
     assert interrupted == "trial 1 was interrupted; make tune STUDY=small goes on with it at its start"
-    assert "1 of 1 files of the study are not there (file of the study)" in lost
+    assert "1 of 1 files of the study are missing (file of the study)" in lost
 
 
 def test_the_next_step_follows_the_study_to_its_end(place: TrialContext) -> None:
@@ -187,7 +189,7 @@ def test_clean_keeps_the_best_and_what_can_go_on_and_counts_what_it_frees(place:
     )
     gone = [paths.checkpoint(trial.number) for trial in ranked[1:3]]
     n_bytes = sum(path.stat().st_size for path in gone) + 100
-    assert clean(place.study, paths, 1, CONFIG.pruner) == n_bytes
+    assert clean_checkpoints(place.study, paths, 1, CONFIG.pruner) == n_bytes
     files = {path for path in paths.checkpoints.iterdir() if path.is_file()}
     assert files == {paths.checkpoint(ranked[0].number), paths.checkpoint(4)}
 

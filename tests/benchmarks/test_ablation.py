@@ -12,15 +12,16 @@ import torch
 from torch import nn
 
 from benchmarks.ablation import page, results, variants
-from benchmarks.ablation.train_row import begin, mixture_gap, train_row
 from benchmarks.ablation.rows import BASE, CHANGES, ROWS, WAY, Row
+from benchmarks.ablation.train_row import begin, mixture_gap, train_row
 from benchmarks.jsonl import append, read
 from benchmarks.tables import FOLDER
 from model.data.images import ImageData
 from model.device import Runtime
 from model.network.vae import ConvVAE
 from model.training.initialization import untrained_model
-from model.training.training_loop import TrainState, train
+from model.training.train_state import TrainState
+from model.training.training_loop import train
 
 SMALL: dict[str, Any] = {"channels": (4, 4, 8, 8), "latent_dim": 4, "batch_size": 8, "epochs": 2}
 

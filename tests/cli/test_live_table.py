@@ -3,12 +3,12 @@
 from optuna.trial import TrialState
 
 from hpo.cli.progress import Progress
-from hpo.search.best_trial import Best
+from hpo.search.best_trial import BestTrial
 from hpo.workers.trial_events import TrialEnded, TrialStarted
 
 
 def test_the_best_is_looked_up_after_every_trial_and_told_with_how_it_was_chosen() -> None:
-    found = iter([None, Best(0, 6.5), Best(1, 6.6, (6.7, 6.8))])
+    found = iter([None, BestTrial(0, 6.5), BestTrial(1, 6.6, (6.7, 6.8))])
     progress = Progress([], 6, None, None, find_best=lambda: next(found))
     assert progress.status().endswith("none finished yet")
     progress.update(TrialStarted(0, {}, 0.0))

@@ -1,4 +1,4 @@
-"""The dashboard as a user meets it: the real commands, a real browser, a study that is being written meanwhile."""
+"""The dashboard as a user sees it: the real commands, a real browser, and a study that is running."""
 
 import os
 import re
@@ -40,7 +40,7 @@ N_ARTIFACTS = 5
 
 @dataclass(frozen=True)
 class Server:
-    """A dashboard under way: where it listens, and the file that takes all it says."""
+    """A running dashboard: its address, and the file with its output."""
 
     address: str
     log: Path
@@ -55,11 +55,11 @@ def environment() -> dict[str, str]:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
+    result = subprocess.run(
         command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, timeout=500
     )
-    assert done.returncode == 0, done.stderr
-    return done
+    assert result.returncode == 0, result.stderr
+    return result
 
 
 def study_of(folder: Path, name: str = "small") -> optuna.Study:
@@ -72,18 +72,18 @@ def serve(folder: Path, name: str, log: Path, *options: str) -> Iterator[Server]
             command("dashboard", name, *options), cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT
         )
     try:
-        yield Server(announced(log), log)
+        yield Server(printed_address(log), log)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
 
 
-def announced(log: Path) -> str:
-    """The address that the command prints."""
+def printed_address(log: Path) -> str:
+    """Wait for the address that the command prints."""
     for _ in range(3000):
-        found = re.search(r"Dashboard of results/\w+: (http://[\d.]+:\d+)", log.read_text())
-        if found:
-            return found[1]
+        line = re.search(r"Dashboard of results/\w+: (http://[\d.]+:\d+)", log.read_text())
+        if line:
+            return line[1]
         time.sleep(0.1)
     raise AssertionError(log.read_text())
 
@@ -101,7 +101,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
-    """Asked for a port that another program has."""
+    """A dashboard that is asked for a port in use."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -113,7 +113,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     page = chromium.new_page(viewport={"width": 1400, "height": 1800})
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    # What a page that is left had still under way is no fault.
+    # Requests that were open when the browser left a page are aborted.
     page.on("requestfailed", lambda r: faults.extend([r.url] * ("ERR_ABORTED" not in (r.failure or ""))))
     page.set_default_timeout(90_000)
     yield page
@@ -122,15 +122,15 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def widths(page: Page) -> dict[str, int]:
-    """Natural width of each picture of the page by its path, once all are loaded."""
+    """Return the natural width of each picture of the page by its path, once all are loaded."""
     page.wait_for_function("[...document.images].length && [...document.images].every(i => i.complete)")
-    found: dict[str, int] = page.evaluate(
+    widths_by_path: dict[str, int] = page.evaluate(
         "Object.fromEntries([...document.images].map(i => [new URL(i.src).pathname, i.naturalWidth]))"
     )
-    return found
+    return widths_by_path
 
 
-def test_a_port_that_is_taken_is_replaced_by_a_free_one_on_this_machine_alone(server: Server) -> None:
+def test_a_port_in_use_is_replaced_by_a_free_one_on_this_machine_alone(server: Server) -> None:
     assert server.address.startswith("http://127.0.0.1:")
     assert "authentication" not in server.log.read_text()
 
@@ -152,7 +152,7 @@ def test_a_trial_shows_its_note_and_its_pictures(folder: Path, server: Server, p
     expect(page.get_by_text("learning_curve.png")).to_be_visible()
     loaded = widths(page)
     assert in_note.evaluate("image => image.naturalWidth") > 900
-    # The note's picture is one of the four that are shown as artifacts; the fifth artifact is the table.
+    # The note shows one of the four pictures among the artifacts; the fifth artifact is the table.
     assert len(loaded) == N_ARTIFACTS - 1
     assert all(width > 500 for width in loaded.values())
 
@@ -163,7 +163,7 @@ def test_a_trials_metrics_open_as_a_table(folder: Path, server: Server, page: Pa
     expect(page.get_by_text("val_rate_nats").last).to_be_visible()
 
 
-def test_the_studys_page_draws_its_figures_and_has_the_retrained_model(server: Server, page: Page) -> None:
+def test_the_study_shows_its_figures_and_its_retrained_model(server: Server, page: Page) -> None:
     page.goto(f"{server.address}/dashboard/studies/1")
     for name in FIGURES:
         figure = page.locator(f'[id="user-defined-plot:{name}"]')
@@ -175,7 +175,7 @@ def test_the_studys_page_draws_its_figures_and_has_the_retrained_model(server: S
     page.wait_for_function("document.querySelector('video').readyState > 0")
 
 
-def test_the_studys_note_sums_it_up_and_shows_the_animation(folder: Path, server: Server, page: Page) -> None:
+def test_the_note_of_the_study_has_its_results_and_its_animation(folder: Path, server: Server, page: Page) -> None:
     page.goto(f"{server.address}/dashboard/studies/1/note")
     best = study_of(folder).best_trial
     expect(page.get_by_text(f"Best: trial {best.number}, val_bpd {best.value:.4f}")).to_be_visible()
@@ -183,7 +183,7 @@ def test_the_studys_note_sums_it_up_and_shows_the_animation(folder: Path, server
     assert [width > 900 for width in widths(page).values()] == [True]
 
 
-def test_a_study_can_be_browsed_while_it_runs_and_lost_files_are_told(
+def test_a_study_can_be_browsed_while_it_runs_and_missing_files_are_reported(
     folder: Path, chromium: Browser, tmp_path: Path
 ) -> None:
     (folder / "study_configs" / "running.yaml").write_text(yaml.safe_dump(STUDY | {"budget": {"trials": 12}}))
@@ -203,11 +203,11 @@ def test_a_study_can_be_browsed_while_it_runs_and_lost_files_are_told(
     assert tuning.returncode == 0, tune_log.read_text()
     for log in (tune_log, tmp_path / "server.log"):
         assert "locked" not in log.read_text() and "Traceback" not in log.read_text(), log.read_text()
-    check_lost_files(folder, tmp_path / "again.log", chromium)
+    check_missing_files(folder, tmp_path / "again.log", chromium)
 
 
 def browse_while_it_grows(server: Server, page: Page) -> None:
-    """New trials appear by themselves, and pages can be opened meanwhile."""
+    """New trials appear without a reload, and pages can be opened while the study runs."""
     page.set_default_timeout(90_000)
     page.goto(f"{server.address}/dashboard/studies/1/trials")
     expect(page.get_by_text("Trial 0").first).to_be_visible()
@@ -220,14 +220,14 @@ def browse_while_it_grows(server: Server, page: Page) -> None:
     page.close()
 
 
-def check_lost_files(folder: Path, log: Path, chromium: Browser) -> None:
-    """Named with the remedy by both commands; the page comes without them, and without a traceback."""
+def check_missing_files(folder: Path, log: Path, chromium: Browser) -> None:
+    """Both commands name missing files and the remedy; the dashboard shows its pages without them, and no traceback."""
     store = folder / "results" / "running" / "artifacts"
     store.rename(store.with_name("elsewhere"))
-    told = "results/running/artifacts: 60 of 60 files of the study are not there"
-    assert told in run(folder, "tune", "running").stdout
+    notice = "results/running/artifacts: 60 of 60 files of the study are missing"
+    assert notice in run(folder, "tune", "running").stdout
     for server in serve(folder, "running", log):
-        assert told in log.read_text()
+        assert notice in log.read_text()
         page = chromium.new_page()
         page.goto(f"{server.address}/dashboard/studies/1/trials?numbers=0")
         expect(page.get_by_text("samples.png")).to_be_visible()

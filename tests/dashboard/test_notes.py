@@ -1,4 +1,4 @@
-"""What the dashboard's notes say, and that nobody's own words are lost in them."""
+"""Notes in the dashboard: their content, and that text of a user is never lost."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def row(kind: Kind, end: str, *, reported: bool = True) -> TrialRow:
     )
 
 
-def test_a_trials_note_has_its_end_picture_results_and_hyperparameters() -> None:
+def test_note_of_a_trial_has_its_end_picture_results_and_hyperparameters() -> None:
     note = trial_note(
         row("pruned", "pruned at epoch 2: 6.9312 against the median 6.8420"),
         Pruner(name="median"),
@@ -59,15 +59,15 @@ def test_a_trials_note_has_its_end_picture_results_and_hyperparameters() -> None
     assert "![Originals above, their reconstructions below, after epoch 2](/artifacts/1/4/abc)" in note
     lines = note.splitlines()
     for line in (
-        *("| val_bpd | 6.9312 bits/dim; lower is better |", "| rate | 101.3 nats an image |"),
-        *("| distortion | -2345.7 nats an image |", "| mean squared error | 0.01235, pixels in [0, 1] |"),
+        *("| val_bpd | 6.9312 bits/dim; lower is better |", "| rate | 101.3 nats per image |"),
+        *("| distortion | -2345.7 nats per image |", "| mean squared error | 0.01235, pixels in [0, 1] |"),
         *("| seconds | 1,234 |", "| beta | 1.235 |", "| latent_dim | 64 |", "| schedule | cosine |"),
     ):
         assert line in lines
 
 
 @pytest.mark.parametrize(
-    ("kind", "end", "because"),
+    ("kind", "end", "explanation"),
     [
         ("finished", "finished", "last epoch"),
         ("diverged", "diverged: the score is not finite", "ranks it last"),
@@ -75,19 +75,22 @@ def test_a_trials_note_has_its_end_picture_results_and_hyperparameters() -> None
         ("failed", "failed: AssertionError: x", "traceback"),
     ],
 )
-def test_every_end_is_explained(kind: Kind, end: str, because: str) -> None:
+def test_note_explains_how_a_trial_ended(kind: Kind, end: str, explanation: str) -> None:
     note = trial_note(row(kind, end, reported=False), Pruner(), None)
-    assert because in note
-    assert "val_bpd" not in note and "![" not in note, "there was nothing to tell and nothing to show"
+    assert explanation in note
+    assert "val_bpd" not in note and "![" not in note, "the trial made no report"
 
 
-def test_the_score_is_explained_in_four_sentences() -> None:
+def test_note_explains_the_score_in_four_sentences() -> None:
     assert SCORE.count(". ") + 1 == 4
-    for word in ("lower is better", "No β is in it", "probabilistic PCA (pPCA)", "validation split"):
-        assert word in SCORE
+    for phrase in (
+        *("lower is better", "β is not part of it", "probabilistic PCA (pPCA)", "validation split"),
+        "undertrained or has overfitted",
+    ):
+        assert phrase in SCORE
 
 
-def test_a_studys_note_has_findings_and_its_retrained_model() -> None:
+def test_note_of_a_study_has_its_findings_and_its_retrained_model() -> None:
     attributes = {"retrained_trial": 2, "retrained_epochs": 20, "val_bpd": 6.39123, "test_bpd": 6.39441}
     bare = study_note("mine", ["Best: trial 2", "3 of 9 trials pruned"], {}, None)
     assert "- Best: trial 2\n- 3 of 9 trials pruned" in bare and SCORE in bare
@@ -97,7 +100,7 @@ def test_a_studys_note_has_findings_and_its_retrained_model() -> None:
     assert "](/artifacts/1/abc)" in whole
 
 
-def test_what_somebody_wrote_into_a_note_is_kept() -> None:
+def test_text_of_a_user_in_a_note_is_kept() -> None:
     study = optuna.create_study()
     save_note(study, "My own thought.")
     notes.save(study, "first")
@@ -110,20 +113,20 @@ def test_what_somebody_wrote_into_a_note_is_kept() -> None:
     assert "first" not in note and note.count("My own thought.") == 1
 
 
-def test_a_note_that_a_kill_cut_short_is_written_once_more_and_not_twice() -> None:
+def test_a_note_that_a_kill_cut_short_is_replaced() -> None:
     study = optuna.create_study()
     save_note(study, "### mine\n\n- Best: tri")
     notes.save(study, "### mine\n\n- Best: trial 2")
     assert get_note(study).count("### mine") == 1
 
 
-def test_a_trials_note_shows_the_picture_where_the_dashboard_serves_it(
+def test_note_of_a_trial_links_to_the_picture_at_the_dashboards_address(
     tmp_path: Path, data: ImageData, runtime: Runtime
 ) -> None:
     paths = StudyPaths(tmp_path / "results" / "small")
-    place: TrialContext = place_of(paths, begin(paths, data), data, runtime)
-    list(run_trials(place, 1, None))
-    trial = optuna.trial.Trial(place.study, place.study.trials[0]._trial_id)
-    shown = artifacts.files_of(place.study.trials[0], place.study, paths)["reconstructions.png"]
-    assert f"]({get_artifact_path(trial, shown.name)})" in get_note(trial)
-    assert f"| val_bpd | {place.study.trials[0].value:.4f} bits/dim; lower is better |" in get_note(trial)
+    context: TrialContext = place_of(paths, begin(paths, data), data, runtime)
+    list(run_trials(context, 1, None))
+    trial = optuna.trial.Trial(context.study, context.study.trials[0]._trial_id)
+    picture = artifacts.artifact_files(context.study.trials[0], context.study, paths)["reconstructions.png"]
+    assert f"]({get_artifact_path(trial, picture.name)})" in get_note(trial)
+    assert f"| val_bpd | {context.study.trials[0].value:.4f} bits/dim; lower is better |" in get_note(trial)

@@ -29,8 +29,8 @@ from hpo.dashboard.plotly_data import (
     spending,
 )
 from hpo.dashboard.plotly_figures import learning_curves, rate_distortion, score_against_compute
-from hpo.dashboard.study_overview import attach_run, figure_linear, figure_trials, iso_scores, refresh
-from hpo.search.best_trial import Best
+from hpo.dashboard.study_overview import attach_run, iso_scores, plotted_trials, ppca_points, refresh
+from hpo.search.best_trial import BestTrial
 from hpo.storage import artifacts
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
@@ -133,7 +133,7 @@ def test_a_weight_of_zero_makes_the_scale_linear_and_is_labelled_zero() -> None:
 
 
 def test_learning_curves_have_gaps_between_trials_and_crosses_at_prunings() -> None:
-    figure = learning_curves(TRIALS, Best(2, 6.9))
+    figure = learning_curves(TRIALS, BestTrial(2, 6.9))
     finished = trace(figure, "finished")
     assert list(finished.x) == [1.0, 2.0, None, 1.0, 2.0, None]
     assert list(finished.y) == [7.4, 7.0, None, 7.3, 6.9, None]
@@ -146,7 +146,7 @@ def test_learning_curves_have_gaps_between_trials_and_crosses_at_prunings() -> N
 
 
 def test_learning_curves_mark_the_trial_that_new_seeds_have_chosen() -> None:
-    figure = learning_curves(TRIALS, Best(0, 7.0, (7.1,)))
+    figure = learning_curves(TRIALS, BestTrial(0, 7.0, (7.1,)))
     assert list(trace(figure, "best by a new seed: trial 0").y) == [7.4, 7.0, None]
 
 
@@ -169,7 +169,7 @@ def test_figures_are_stored_without_plotlys_template_and_as_plain_numbers() -> N
 def test_figures_take_the_trials_that_are_over_and_made_a_report(place: TrialContext) -> None:
     list(run_trials(place, 2, None))
     place.study.ask()
-    trials = figure_trials(trial_rows(place.study, place.config))
+    trials = plotted_trials(trial_rows(place.study, place.config))
     stored = place.study.trials[:2]
     assert [(t.number, t.kind, t.val_bpd) for t in trials] == [(t.number, "finished", t.value) for t in stored]
     assert [t.rate_nats for t in trials] == [t.user_attrs["val_rate_nats"] for t in stored]
@@ -180,9 +180,9 @@ def test_figures_take_the_trials_that_are_over_and_made_a_report(place: TrialCon
 
 def test_the_linear_model_is_there_where_its_rate_is_known() -> None:
     curve = {2: RateDistortion(5.0, -10.0), 1: RateDistortion(3.0, -6.0)}
-    linear = figure_linear(PpcaBaseline("", {d: one.bpd for d, one in curve.items()}, curve))
+    linear = ppca_points(PpcaBaseline("", {d: one.bpd for d, one in curve.items()}, curve))
     assert linear == [PcaPoint(d, curve[d].rate_nats, curve[d].distortion_nats, curve[d].bpd) for d in (1, 2)]
-    assert figure_linear(None) == []
+    assert ppca_points(None) == []
 
 
 def test_a_yardstick_without_rates_is_read_and_made_anew(paths: StudyPaths, data: ImageData) -> None:
@@ -279,7 +279,7 @@ def test_a_retrained_model_replaces_an_earlier_one_on_the_study(place: TrialCont
         for name in names:
             getattr(best, name).write_text(f"{name} of the {content}")
         attach_run(place.study, place.paths, best)
-    there = artifacts.files_of(place.study, place.study, place.paths)
+    there = artifacts.artifact_files(place.study, place.study, place.paths)
     assert {name: path.read_text() for name, path in there.items()} == {
         getattr(best, name).name: f"{name} of the second" for name in names
     }

@@ -84,7 +84,7 @@ def test_a_search_on_a_full_disk_says_so_in_one_line_and_goes_on_once_there_is_r
     leave_free(disk, 1000 * free_kb)
     message = refuse(disk, "tune", "small")
     assert "disk is full" in message or "No space left on device" in message
-    assert message.endswith("mend that and run the same command again")
+    assert message.endswith("fix that and run the same command again")
     make_room(disk)
     audit(disk)
     finish(disk, "tune", "small")
@@ -157,7 +157,7 @@ def test_a_torn_checkpoint_begins_its_trial_anew_and_says_so(contents: bytes, fo
     kill(folder, ("after", "optuna.trial.Trial.report", 2), "tune", "small")
     paths_in(folder).checkpoint(0).write_bytes(contents)
     output = finish(folder, "tune", "small")
-    assert "trial_0000.pt: " in output and "begins anew" in output
+    assert "trial_0000.pt: " in output and "starting over" in output
     audit_the_end(folder, N_TRIALS)
     assert outcome(folder) == outcome(reference)
 
@@ -166,7 +166,7 @@ def test_a_checkpoint_cut_short_begins_its_trial_anew(folder: Path, reference: P
     kill(folder, ("after", "optuna.trial.Trial.report", 2), "tune", "small")
     path = paths_in(folder).checkpoint(0)
     path.write_bytes(path.read_bytes()[:-1000])
-    assert "begins anew" in finish(folder, "tune", "small")
+    assert "starting over" in finish(folder, "tune", "small")
     assert outcome(folder) == outcome(reference)
 
 
@@ -188,7 +188,7 @@ def test_a_malicious_checkpoint_runs_nothing(as_zip: bool, folder: Path, tmp_pat
     with path.open("rb") as file:
         assert as_zip or pickle.load(file), "it is what it says"
     trace.unlink(missing_ok=True)
-    assert "begins anew" in finish(folder, "tune", "small")
+    assert "starting over" in finish(folder, "tune", "small")
     assert not trace.exists()
     assert outcome(folder) == outcome(reference)
 
@@ -214,7 +214,7 @@ def test_a_study_whose_database_is_gone_is_moved_aside_and_not_gone_on_with(gone
         optuna.delete_study(study_name="small", storage=f"sqlite:///{paths.database}")
     n_artifacts = len(list(paths.artifacts.iterdir()))
     output = finish(folder, "tune", "small")
-    assert "The earlier study now lies in results/small-" in output
+    assert "The earlier study was moved to results/small-" in output
     (moved,) = (folder / "results").glob("small-*")
     assert len(list((moved / paths.artifacts.name).iterdir())) == n_artifacts
     assert "goes on after" not in output
@@ -249,7 +249,7 @@ def test_a_database_damaged_in_its_middle_is_named_with_the_remedy(folder: Path)
     database.write_bytes(contents)
     for command in ("tune", "status", "retrain", "report"):
         assert "study.db: cannot be opened as a study" in (message := refuse(folder, command, "small"))
-        assert "begin anew with --fresh" in message
+        assert "start over with --fresh" in message
 
 
 @pytest.mark.parametrize("cut", [100, 5000, 50_000])
@@ -258,8 +258,8 @@ def test_a_database_cut_short_is_named_with_the_remedy(cut: int, folder: Path) -
     database = paths_in(folder).database
     database.write_bytes(database.read_bytes()[:cut])
     torn = database.read_bytes()
-    assert "begin anew with --fresh" in refuse(folder, "status", "small")
-    assert "begin anew with --fresh" in refuse(folder, "tune", "small")
+    assert "start over with --fresh" in refuse(folder, "status", "small")
+    assert "start over with --fresh" in refuse(folder, "tune", "small")
     assert database.read_bytes() == torn
     finish(folder, "tune", "small", "--fresh")
     audit_the_end(folder, N_TRIALS)

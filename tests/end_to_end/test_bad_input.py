@@ -241,7 +241,7 @@ def test_cuda_asked_for_and_absent_is_refused_with_the_remedy(arguments: tuple[s
         write(CONFIG, SOUND.replace("epochs: 1", "epochs: 1, device: cuda"))
     message = refusal("tune", "mine", *arguments)
     assert message.startswith("device: cuda")
-    assert "was asked for" in message and "--device auto" in message
+    assert "was requested" in message and "--device auto" in message
 
 
 def test_an_unknown_device_in_the_file_is_refused() -> None:
@@ -283,7 +283,7 @@ def test_a_corrupt_image_is_named(name: str) -> None:
     (own_images() / name).write_bytes(b"P6\n2W5 40\n255\n")
     message = refusal("tune", "mine")
     assert f"images/{name}" in message
-    assert "mend or remove" in message
+    assert "fix or remove" in message
 
 
 def test_the_home_of_nobody_is_refused() -> None:
@@ -398,7 +398,7 @@ CHANGES: dict[str, tuple[Callable[[str], str], str]] = {
 def test_a_changed_study_is_refused_before_any_training_with_the_remedy(change: Callable[[str], str], key: str) -> None:
     write(CONFIG, change(SOUND))
     message = refusal("tune", "mine", "--trials", "5")
-    assert message.startswith("results/mine: this study was begun otherwise")
+    assert message.startswith("results/mine: this study was created with different settings")
     assert f"{key} was " in message
     assert "--fresh" in message
 
@@ -436,7 +436,7 @@ def test_a_study_that_another_process_works_on_is_left_alone(arguments: tuple[st
     paths = StudyPaths.of("mine")
     with hold_lock(paths.lock, str(paths.folder)):
         message = refusal(*arguments)
-    assert message == "results/mine: another process is at work on it; wait for it or stop it first"
+    assert message == "results/mine: another process is using it; wait until that process ends, or stop it first"
 
 
 def test_the_whole_program_refuses_on_stderr_alone_with_exit_code_2(checkout: Path) -> None:

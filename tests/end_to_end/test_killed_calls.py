@@ -57,7 +57,7 @@ MOMENTS_OF_TUNE = [
     ("after", "optuna.trial.Trial.set_user_attr", 3),
     ("after", "optuna.study.Study.tell", 1),
     ("after", "optuna.study.Study.tell", 3),
-    ("before", "hpo.workers.objective.remove_unneeded", 2),
+    ("before", "hpo.workers.objective.remove_unneeded_checkpoints", 2),
     ("before", "hpo.workers.trial_pictures.save_pixels", 1),
     ("after", "hpo.storage.artifacts.upload_artifact", 2),
     ("before", "hpo.storage.artifacts.shutil.copyfileobj", 3),
@@ -68,7 +68,7 @@ MOMENTS_OF_RETRAINING = [
     ("before", "hpo.runs.training_run.save_state", 2),
     ("after", "hpo.runs.training_run.save_state", 2),
     ("before", "hpo.runs.training_run.score", 1),
-    ("before", "hpo.runs.run_figures.loss_curves.loss_curves", 1),
+    ("before", "hpo.runs.run_figures.loss_curves.draw_loss_curves", 1),
     ("before", "hpo.runs.training_run.write_animations", 1),
     ("before", "hpo.runs.retrain._write_down", 1),
 ]

@@ -13,7 +13,7 @@ import pytest
 from optuna.trial import TrialState
 
 from hpo.storage.create_study import silence_optuna
-from hpo.storage.database import make_database, storage
+from hpo.storage.database import create_database, open_storage
 from hpo.storage.file_locks import wait_for_lock
 from hpo.storage.paths import StudyPaths
 from tests.tools.fault_injection import audit, audit_the_end, checkout, finish, load, make_images, start, undisturbed
@@ -142,9 +142,9 @@ def write_trials(folder: Path) -> None:
     silence_optuna()
     paths = StudyPaths(folder)
     sampler = optuna.samplers.RandomSampler(seed=0)
-    study = optuna.load_study(study_name="race", storage=storage(paths), sampler=sampler)
+    study = optuna.load_study(study_name="race", storage=open_storage(paths), sampler=sampler)
     for _ in range(TRIALS_EACH):
-        with wait_for_lock(paths.next_claim):
+        with wait_for_lock(paths.claiming_lock):
             trial = study.ask()
         trial.suggest_float("x", 0, 1)
         for step in range(1, REPORTS_EACH + 1):
@@ -156,15 +156,15 @@ def write_trials(folder: Path) -> None:
 def test_nothing_is_lost_when_eight_workers_write_as_fast_as_they_can(tmp_path: Path) -> None:
     paths = StudyPaths(tmp_path / "race")
     paths.folder.mkdir()
-    make_database(paths.database)
-    optuna.create_study(study_name="race", storage=storage(paths))
+    create_database(paths.database)
+    optuna.create_study(study_name="race", storage=open_storage(paths))
     writers = [get_context("spawn").Process(target=write_trials, args=(paths.folder,)) for _ in range(N_WRITERS)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(300)
     assert [writer.exitcode for writer in writers] == [0] * N_WRITERS
-    trials = optuna.load_study(study_name="race", storage=storage(paths)).trials
+    trials = optuna.load_study(study_name="race", storage=open_storage(paths)).trials
     assert [trial.number for trial in trials] == list(range(N_WRITERS * TRIALS_EACH))
     for trial in trials:
         assert trial.state == TrialState.COMPLETE and trial.value == trial.number

@@ -26,7 +26,7 @@ from model.data.bundled_sample import load_sample
 from model.device import Runtime
 from model.scoring.evaluation import calibrate_sigma, evaluate
 from model.scoring.ppca import fit, score
-from model.training.checkpoint import load_model
+from model.training.checkpoint import read_model
 
 pytestmark = pytest.mark.slow
 
@@ -118,7 +118,7 @@ def study_of(folder: Path) -> optuna.Study:
 def test_an_interrupted_search_says_what_it_leaves_and_the_next_call_goes_on(interrupted: str, tuned: str) -> None:
     assert "Stopping after the epoch under way" in interrupted
     # After the first report or the second: the signal may come before the process goes on from its line.
-    (n_reports,) = re.findall(r"Trial 0 was interrupted after (\d) reports; the next call goes on with it", interrupted)
+    (n_reports,) = re.findall(r"Trial 0 was interrupted after (\d) reports; the next call resumes it", interrupted)
     assert f"trial 0 goes on after epoch {n_reports}" in tuned
 
 
@@ -204,7 +204,8 @@ def test_retraining_compares_itself_with_the_trial_and_the_yardstick(retrained: 
 
 def test_metrics_agree_with_a_fresh_evaluation_of_the_saved_model(best: Path) -> None:
     metrics = json.loads((best / "metrics.json").read_text())
-    model, sigma, config = load_model(best / "model.pt")
+    saved = read_model(best / "model.pt")
+    model, sigma, config = saved.network, saved.sigma, saved.config
     data, runtime = load_sample(), Runtime(torch.device("cpu"), "float32")
     assert sigma == metrics["sigma"] == calibrate_sigma(model, data.train.images, runtime)
     test = evaluate(model, data.test.images, sigma, runtime)

@@ -113,7 +113,7 @@ def test_sample_sheet_puts_prior_left_and_mixture_right() -> None:
 
 def test_samples_are_drawn_unchanged(tmp_path: Path) -> None:
     prior, mixture = images(64), images(64, seed=1)
-    samples.prior_samples(prior, mixture, 10, tmp_path / "samples.png")
+    samples.draw_samples(prior, mixture, 10, tmp_path / "samples.png")
     drawn = picture(tmp_path / "samples.png")
     for side in (prior, mixture):
         assert all(contains(drawn, tile_sheet.strip(side[i : i + 8], 3, 6)) for i in range(0, 64, 8))
@@ -147,8 +147,8 @@ def test_sheets_render(tmp_path: Path) -> None:
         interpolations.Interpolation("cat → dog", images(2), images(3)),
         [traversals.Traversal(17, 3.24, images(3))],
     )
-    interpolations.interpolations([way], [images(3)], tmp_path / "interpolations.png")
-    traversals.traversals(images(1), [-3.0, 0.0, 3.0], rows, tmp_path / "traversals.png")
+    interpolations.draw_interpolations([way], [images(3)], tmp_path / "interpolations.png")
+    traversals.draw_traversals(images(1), [-3.0, 0.0, 3.0], rows, tmp_path / "traversals.png")
     assert contains(picture(tmp_path / "interpolations.png"), tile_sheet.strip(images(3), 4, 8))
     assert contains(picture(tmp_path / "traversals.png"), tile_sheet.strip(images(3), 4, 8))
 
@@ -256,7 +256,7 @@ def test_maps_render_for_classes(n_classes: int, tmp_path: Path) -> None:
     assert len(data.classes) == min(n_classes, 11)
     assert sum(len(one.points) for one in data.classes) == 120
     assert (data.classes[-1].name == f"{n_classes - 10} others") == (n_classes > 11)
-    latent_map.latent_map(data, shown, tmp_path / "map.png")
+    latent_map.draw_latent_map(data, shown, tmp_path / "map.png")
     expected = latent_map.mosaic(data, shown)
     side = len(expected)
     # Above and right of it lie margins of 140 and 40 pixels.
@@ -265,8 +265,8 @@ def test_maps_render_for_classes(n_classes: int, tmp_path: Path) -> None:
 
 def test_a_long_caption_makes_the_picture_taller_and_is_not_clipped(tmp_path: Path) -> None:
     data = latent_map_data.latent_map_data(scattered(9), images(9), np.zeros(9, np.int64), ("one",), None)
-    latent_map.latent_map(data, images(9), tmp_path / "short.png")
-    latent_map.latent_map(replace(data, caption="what is seen here " * 60), images(9), tmp_path / "long.png")
+    latent_map.draw_latent_map(data, images(9), tmp_path / "short.png")
+    latent_map.draw_latent_map(replace(data, caption="what is seen here " * 60), images(9), tmp_path / "long.png")
     short, long = picture(tmp_path / "short.png"), picture(tmp_path / "long.png")
     assert len(long) > len(short) + 100
     assert (long[-20:] == 255).all()
@@ -274,7 +274,7 @@ def test_a_long_caption_makes_the_picture_taller_and_is_not_clipped(tmp_path: Pa
 
 def test_points_that_coincide_render(tmp_path: Path) -> None:
     data = latent_map_data.latent_map_data(np.zeros((3, 2)), grey(7, 3), np.zeros(3, np.int64), ("one",), (0.0, 0.0))
-    latent_map.latent_map(data, grey(7, 3), tmp_path / "map.png")
+    latent_map.draw_latent_map(data, grey(7, 3), tmp_path / "map.png")
     assert len(data.thumbnails) == 1
 
 
@@ -293,5 +293,5 @@ def test_kl_is_sorted_and_units_are_active_above_the_threshold() -> None:
 @pytest.mark.parametrize("kl", [[0.0], [0.0, 0.0], [3.0, 1.0, 0.001], [1.0] * 512])
 def test_kl_renders(kl: list[float], tmp_path: Path) -> None:
     data = kl_per_dimension.kl_per_dimension_data(np.array(kl), np.array(kl))
-    kl_per_dimension.kl_per_dimension(data, tmp_path / "kl.png")
+    kl_per_dimension.draw_kl_per_dimension(data, tmp_path / "kl.png")
     assert picture(tmp_path / "kl.png").std() > 5

@@ -113,7 +113,7 @@ def test_a_learning_rate_that_fell_to_nothing_ends_at_zero(last: float, shown: s
     ids=["untrained only", "one epoch", "no score", "ends in infinity", "sixty epochs"],
 )
 def test_loss_curves_render_for(scores: list[float], tmp_path: Path) -> None:
-    loss_curves.loss_curves(history(scores), tmp_path / "loss_curves.png")
+    loss_curves.draw_loss_curves(history(scores), tmp_path / "loss_curves.png")
     with Image.open(tmp_path / "loss_curves.png") as picture:
         assert picture.size == (13 * style.DPI, 8.4 * style.DPI)
 
@@ -135,7 +135,7 @@ def test_every_reconstruction_lies_below_its_original() -> None:
 
 def test_tiles_appear_in_the_picture_unchanged(tmp_path: Path) -> None:
     originals, reconstructed = images(8), images(8, seed=1)
-    reconstructions.reconstructions(
+    reconstructions.draw_reconstructions(
         [reconstructions.ReconstructionGroup("Eight pairs", originals, reconstructed)], 0.01, tmp_path / "pair.png"
     )
     with Image.open(tmp_path / "pair.png") as picture:
@@ -304,7 +304,7 @@ def test_a_failed_drawing_leaves_the_earlier_picture_whole(tmp_path: Path, monke
     path.write_bytes(b"earlier")
     monkeypatch.setattr(Image.Image, "save", half_written)
     with pytest.raises(OSError, match="No space left"):
-        samples.prior_samples(images(8), images(8), 10, path)
+        samples.draw_samples(images(8), images(8), 10, path)
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"earlier"]
 
 

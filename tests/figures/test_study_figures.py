@@ -8,18 +8,18 @@ import pytest
 from matplotlib.figure import Figure
 
 from hpo.analysis.data_frames import trials_frame
+from hpo.analysis.ppca_baseline import ppca_baseline_of
 from hpo.analysis.trial_table import trial_rows
-from hpo.figures.study.importances import importances
-from hpo.figures.study.learning_curves import Learning, Line, learning_curves, learning_data
-from hpo.figures.study.parallel_coordinates import Parallel, parallel, parallel_data
-from hpo.figures.study.rate_distortion import RateDistortionData, RatePoint, rate_distortion, rate_distortion_data
-from hpo.figures.study.score_history import History, history, history_data
-from hpo.figures.study.slices import Slices, slice_data, slices
+from hpo.figures.study.importances import draw_importances
+from hpo.figures.study.learning_curves import Learning, Line, draw_learning_curves, learning_data
+from hpo.figures.study.parallel_coordinates import Parallel, draw_parallel_coordinates, parallel_data
+from hpo.figures.study.rate_distortion import RateDistortionData, RatePoint, draw_rate_distortion, rate_distortion_data
+from hpo.figures.study.score_history import History, draw_score_history, history_data
+from hpo.figures.study.slices import Slices, draw_slices, slice_data
 from hpo.figures.study.trial_points import Points, SearchAxis
 from hpo.figures.style import as_svg, mark_values
-from hpo.report.study_page_data import ppca_baseline_of
 from hpo.report.study_page_figures import axes_of
-from hpo.search.best_trial import Best, best_of
+from hpo.search.best_trial import BestTrial, best_trial_of
 from hpo.search.configurations import configurations_of
 from tests.tools import synthetic
 
@@ -43,9 +43,9 @@ CURVES: dict[int, tuple[tuple[float, float], ...]] = {
     1: ((1.0, 7.5),),
     2: ((1.0, np.nan), (2.0, 6.5)),
 }
-BEST = Best(2, 6.5)
+BEST = BestTrial(2, 6.5)
 # The trial of lowest score is another.
-CHOSEN = Best(6, 6.8, (6.9, 7.0))
+CHOSEN = BestTrial(6, 6.8, (6.9, 7.0))
 NOTHING = TRIALS[TRIALS["kind"] == "nothing of the kind"]
 
 
@@ -143,12 +143,14 @@ def rendered(figure: Figure) -> str:
 
 
 def test_each_figure_renders_and_its_title_states_what_is_seen() -> None:
-    assert "Best: trial 2 with 6.500; 3 trials finished, 1 pruned" in rendered(history(history_data(TRIALS, BEST)))
-    assert "1 of 3 trials were stopped early (×)" in rendered(learning_curves(learning_data(TRIALS, CURVES, BEST)))
-    shown = rendered(importances({"beta": 0.25, "latent_dim": 0.75}, 5, 24))
+    assert "Best: trial 2 with 6.500; 3 trials finished, 1 pruned" in rendered(
+        draw_score_history(history_data(TRIALS, BEST))
+    )
+    assert "1 of 3 trials were stopped early (×)" in rendered(draw_learning_curves(learning_data(TRIALS, CURVES, BEST)))
+    shown = rendered(draw_importances({"beta": 0.25, "latent_dim": 0.75}, 5, 24))
     assert "Latent dimension sets the best 5 of 24 apart most" in shown and "75 %" in shown
-    assert "In a ring the best: trial 2, 6.500" in rendered(slices(slice_data(TRIALS, (BETA, BATCH), BEST)))
-    assert "learning rate" not in rendered(parallel(parallel_data(TRIALS, (BETA, BATCH), BEST)))
+    assert "In a ring the best: trial 2, 6.500" in rendered(draw_slices(slice_data(TRIALS, (BETA, BATCH), BEST)))
+    assert "learning rate" not in rendered(draw_parallel_coordinates(parallel_data(TRIALS, (BETA, BATCH), BEST)))
 
 
 def ring_on(figure: Figure) -> tuple[float, float]:
@@ -159,24 +161,26 @@ def ring_on(figure: Figure) -> tuple[float, float]:
 
 
 def test_where_new_seeds_have_chosen_figures_mark_that_trial_and_the_step_line_stays_the_lowest() -> None:
-    drawn = history(history_data(TRIALS, CHOSEN))
+    drawn = draw_score_history(history_data(TRIALS, CHOSEN))
     shown = rendered(drawn)
     assert "Best by the mean of 2 new seeds: trial 6 with 6.950; 3 trials finished" in shown
     assert ring_on(drawn) == (6, 6.8)
     (steps,) = (line for line in drawn.axes[0].lines if line.get_label() == "lowest so far")
     assert list(steps.get_ydata()) == [7.0, 6.5, 6.5]  # type: ignore[arg-type]
-    drawn = slices(slice_data(TRIALS, (BETA, BATCH), CHOSEN))
+    drawn = draw_slices(slice_data(TRIALS, (BETA, BATCH), CHOSEN))
     assert "In a ring the best by the mean of 2 new seeds: trial 6, 6.950" in rendered(drawn)
     assert ring_on(drawn) == (1.0, 6.8)
     for figure in (
-        learning_curves(learning_data(TRIALS, CURVES, CHOSEN)),
-        parallel(parallel_data(TRIALS, (BETA, BATCH), CHOSEN)),
-        rate_distortion(rate_distortion_data(TRIALS, (), CHOSEN)),
+        draw_learning_curves(learning_data(TRIALS, CURVES, CHOSEN)),
+        draw_parallel_coordinates(parallel_data(TRIALS, (BETA, BATCH), CHOSEN)),
+        draw_rate_distortion(rate_distortion_data(TRIALS, (), CHOSEN)),
     ):
         (legend,) = figure.legends
         assert "best by the mean of 2 new seeds: trial 6" in [text.get_text() for text in legend.get_texts()]
     (thick,) = (
-        line for line in parallel(parallel_data(TRIALS, (BETA,), CHOSEN)).axes[0].lines if line.get_linewidth() > 3
+        line
+        for line in draw_parallel_coordinates(parallel_data(TRIALS, (BETA,), CHOSEN)).axes[0].lines
+        if line.get_linewidth() > 3
     )
     assert list(thick.get_ydata()) == pytest.approx([0.5, 0.4])  # type: ignore[arg-type]
 
@@ -192,27 +196,27 @@ def test_where_new_seeds_have_chosen_figures_mark_that_trial_and_the_step_line_s
 )
 def test_the_rate_distortion_title_counts_who_beats_the_linear_model(linear_nats: float, title: str) -> None:
     linear = tuple((size, 100.0, linear_nats - 100) for size in (8, 16, 32))
-    assert title in rendered(rate_distortion(rate_distortion_data(TRIALS, linear, BEST)))
+    assert title in rendered(draw_rate_distortion(rate_distortion_data(TRIALS, linear, BEST)))
 
 
 def test_the_rate_distortion_plane_renders_without_the_linear_model_and_with_one_beta() -> None:
     alike = TRIALS.assign(beta=0.0)
-    shown = rendered(rate_distortion(rate_distortion_data(alike, (), BEST)))
+    shown = rendered(draw_rate_distortion(rate_distortion_data(alike, (), BEST)))
     assert "What each trial bought" in shown and "pPCA" not in shown
 
 
 def test_history_without_a_finished_trial_says_so() -> None:
-    shown = rendered(history(history_data(TRIALS[TRIALS["kind"] != "finished"], None)))
+    shown = rendered(draw_score_history(history_data(TRIALS[TRIALS["kind"] != "finished"], None)))
     assert "No trial has finished yet: 1 pruned, 1 faulty" in shown
 
 
 def test_marks_beyond_the_edge_are_counted_in_the_legend() -> None:
     trials = pd.DataFrame({"number": range(11), "kind": "finished", "val_bpd": [*np.linspace(6.0, 7.0, 10), 90.0]})
-    assert "finished (1 beyond the upper edge)" in rendered(history(history_data(trials, None)))
+    assert "finished (1 beyond the upper edge)" in rendered(draw_score_history(history_data(trials, None)))
 
 
 def test_a_drawing_is_the_same_bytes_each_time() -> None:
-    first, second = (as_svg(history(history_data(TRIALS, BEST))) for _ in range(2))
+    first, second = (as_svg(draw_score_history(history_data(TRIALS, BEST))) for _ in range(2))
     assert first == second
 
 
@@ -236,7 +240,7 @@ def test_a_logarithmic_axis_has_few_round_marks(low: float, high: float, marks: 
 
 @pytest.mark.parametrize("n_axes", [1, 3, 5])
 def test_slices_render_at_any_number_of_hyperparameters(n_axes: int) -> None:
-    figure = slices(slice_data(TRIALS, (BETA, BATCH, BETA, BETA, BATCH)[:n_axes], BEST))
+    figure = draw_slices(slice_data(TRIALS, (BETA, BATCH, BETA, BETA, BATCH)[:n_axes], BEST))
     assert len(figure.axes) == n_axes
     rendered(figure)
 
@@ -249,12 +253,12 @@ def test_a_whole_search_renders_from_its_database(tmp_path: Path) -> None:
     curves = {row.number: row.curve for row in trial_rows(at_hand.study, at_hand.config)}
     curve = ppca_baseline_of(at_hand.study, at_hand.paths).curve
     linear = [(size, one.rate_nats, one.distortion_nats) for size, one in curve.items()]
-    best = best_of(configurations_of(at_hand.study))
+    best = best_trial_of(configurations_of(at_hand.study))
     for figure in (
-        history(history_data(trials, best)),
-        learning_curves(learning_data(trials, curves, best)),
-        slices(slice_data(trials, axes, best)),
-        parallel(parallel_data(trials, axes, best)),
-        rate_distortion(rate_distortion_data(trials, linear, best)),
+        draw_score_history(history_data(trials, best)),
+        draw_learning_curves(learning_data(trials, curves, best)),
+        draw_slices(slice_data(trials, axes, best)),
+        draw_parallel_coordinates(parallel_data(trials, axes, best)),
+        draw_rate_distortion(rate_distortion_data(trials, linear, best)),
     ):
         rendered(figure)

@@ -9,7 +9,8 @@ from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import resolve, why_uncompiled
 from model.training.batch_order import BatchOrder
-from model.training.training_loop import TrainState, _update, train
+from model.training.train_state import TrainState
+from model.training.training_loop import _update, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 CONFIG = TrainConfig(latent_dim=8, channels=(8, 8, 16, 16), batch_size=32, epochs=2)

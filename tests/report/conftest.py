@@ -35,7 +35,7 @@ def begin(tmp_path: Path) -> Begin:
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the figures out of study pages: they take most of the time."""
     monkeypatch.setattr("hpo.report.study_page.draw_figures", lambda *_: dict.fromkeys(FIGURES))
 

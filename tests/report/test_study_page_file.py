@@ -96,7 +96,7 @@ def test_writing_an_unchanged_study_again_gives_the_same_page(whole: OpenStudy) 
     assert [path.name for path in whole.paths.report.parent.iterdir()] == ["index.html"]
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("without_figures")
 def test_a_page_that_cannot_be_written_is_one_line_and_does_not_fail_the_search(begin: Begin) -> None:
     opened = begin()
     synthetic.add(opened, 6.5)
@@ -118,7 +118,7 @@ def test_an_unforeseen_error_of_the_page_is_one_line_and_a_traceback_in_the_log(
     assert log.read_text().startswith("the study's page\nTraceback")
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("without_figures")
 def test_command_writes_the_page_and_names_the_file_to_open(
     begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

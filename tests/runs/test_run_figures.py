@@ -14,9 +14,8 @@ from sklearn.mixture import GaussianMixture
 
 from hpo.runs import latent_space, run_figures
 from hpo.storage.paths import RunPaths
-from model.data.images import ImageData
+from model.data.images import ImageData, as_pixels
 from model.device import Runtime
-from model.fixed_inputs import as_pixels
 from model.network.vae import ConvVAE
 from model.scoring.evaluation import decode, encode, evaluate
 from tests.figures.test_run_pictures import history

@@ -121,7 +121,7 @@ def test_a_damaged_state_sends_the_run_back_to_its_start_and_says_so(run: Traini
     events = list(execute(run, final))
     assert isinstance(events[0], RunStarted)
     assert events[0].epoch == 0
-    assert "begins anew" in str(events[0].notice)
+    assert "starting over" in str(events[0].notice)
     assert len(table(final)) == 4
 
 
@@ -132,7 +132,7 @@ def test_the_same_run_is_not_trained_twice(run: TrainingRun, final: RunPaths) ->
     assert isinstance(again, RunFinished)
     assert again.metrics == first.metrics
     assert [row["val_bpd"] for row in again.history] == [row["val_bpd"] for row in first.history]
-    assert "holds this very run already" in again.notices[0]
+    assert "already holds this run" in again.notices[0]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -149,13 +149,13 @@ def test_another_run_is_moved_aside_and_not_deleted(run: TrainingRun, final: Run
 def test_what_is_no_run_of_ours_is_left_alone(run: TrainingRun, final: RunPaths) -> None:
     final.folder.mkdir()
     (final.folder / "holiday.txt").write_text("mine")
-    with pytest.raises(RunError, match=r"holds no run .* move the folder away, or name another"):
+    with pytest.raises(RunError, match=r"holds no run .* move the folder away, or name another one"):
         next(execute(run, final))
     assert [path.name for path in final.folder.iterdir()] == ["holiday.txt"]
 
 
 def test_a_run_is_made_by_one_process_at_a_time(run: TrainingRun, final: RunPaths) -> None:
-    with hold_lock(final.lock, "x"), pytest.raises(Busy, match="run: another process is at work on it"):
+    with hold_lock(final.lock, "x"), pytest.raises(Busy, match="run: another process is using it"):
         next(execute(run, final))
 
 
@@ -176,7 +176,8 @@ def test_the_test_split_is_scored_only_when_asked_and_then_without_training_agai
     with monkeypatch.context() as patched:
         # Whatever reads the test images now fails.
         unseen = replace(run, data=replace(run.data, test=None))  # type: ignore[arg-type]
-        patched.setattr("hpo.runs.metrics.provenance.data_facts", lambda _: {"source": "folder"})
+        counts = {"source": "folder", "n_train": 0, "n_val": 0, "n_test": 0}
+        patched.setattr("hpo.runs.metrics.provenance.data_facts", lambda _: counts)
         first = finish(unseen, final)
     tested = {"test_bpd", "test_mse", "test_psnr_db", "test_rate_nats", "test_distortion_nats", "ppca_bpd"}
     tested.add("test_importance_weighted")
@@ -257,9 +258,9 @@ def test_a_run_is_not_drawn_with_images_it_was_not_trained_on(
     ("contents", "message"),
     [
         (None, "holds no run"),
-        ("a: [", "is not how a run was trained"),
-        ("study: null", "is not how a run was trained"),
-        ("- a", "is not how a run was trained"),
+        ("a: [", "is not the record of a run"),
+        ("study: null", "is not the record of a run"),
+        ("- a", "is not the record of a run"),
     ],
 )
 def test_a_folder_without_a_run_is_refused(final: RunPaths, contents: str | None, message: str) -> None:

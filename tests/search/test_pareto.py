@@ -24,7 +24,7 @@ from hpo.config.search_space import distributions
 from hpo.dashboard.plotly_figures import pareto_front as interactive_front
 from hpo.dashboard.server import listen
 from hpo.dashboard.study_overview import refresh
-from hpo.figures.study.pareto_front import pareto_front
+from hpo.figures.study.pareto_front import draw_pareto_front
 from hpo.figures.style import as_svg
 from hpo.report.study_page import write_report
 from hpo.report.study_page_data import study_report
@@ -198,7 +198,7 @@ def test_the_front_is_the_one_that_optuna_finds() -> None:
 
 def test_both_figures_show_the_front_as_a_line_and_the_rest_apart() -> None:
     data = ParetoFront("latent_dim", (point(3, 6.4, 128), point(0, 7.0, 8)), (point(2, 6.8, 130),))
-    figure = pareto_front(data)
+    figure = draw_pareto_front(data)
     (axes,) = figure.axes
     assert figure.get_suptitle() == "2 of 3 finished trials lie on the Pareto front"
     line = next(line for line in axes.get_lines() if len(line.get_xdata()) == 2)  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ def test_both_figures_show_the_front_as_a_line_and_the_rest_apart() -> None:
     ],
 )
 def test_the_front_is_drawn_of_one_trial_as_of_many(data: ParetoFront) -> None:
-    assert as_svg(pareto_front(data)) == as_svg(pareto_front(data))
+    assert as_svg(draw_pareto_front(data)) == as_svg(draw_pareto_front(data))
     assert len(interactive_front(data, ()).to_json()) < 5000
 
 

@@ -110,7 +110,7 @@ def test_a_trial_whose_checkpoint_is_gone_begins_anew_and_comes_to_the_same(plac
     place.paths.checkpoint(under_way.number).unlink()
     place.paths.checkpoint(before.number).write_bytes(b"torn")
     notices = [event.text for event in run_trials(place, N_CONFIGURATIONS, None) if isinstance(event, Notice)]
-    assert any("begins anew" in text for text in notices)
+    assert any("starting over" in text for text in notices)
     scores = place.study.trials[under_way.number].intermediate_values
     assert scores[1] == before.intermediate_values[1]
     row = trial_row(place.study.trials[under_way.number], place.config, place.study.trials)
@@ -121,7 +121,7 @@ def test_a_trial_whose_checkpoint_is_gone_begins_anew_and_comes_to_the_same(plac
 def test_a_promoted_trial_whose_checkpoint_was_not_kept_says_that_it_begins_at_the_start(
     place: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpo.storage.checkpoints.N_PAUSED", 0)
+    monkeypatch.setattr("hpo.storage.checkpoints.N_PAUSED_KEPT", 0)
     events = run_trials(place, N_CONFIGURATIONS, None)
     started = next(event for event in events if isinstance(event, TrialStarted) and event.continues is not None)
     assert started.epoch == 0
@@ -152,8 +152,8 @@ TUNE = ("tune", "small", "--trials", str(N_CONFIGURATIONS))
 MOMENTS = [
     ("before", "optuna.Study.enqueue_trial", 2),
     ("after", "optuna.Study.enqueue_trial", 2),
-    ("before", "hpo.workers.objective.inherit", 1),
-    ("after", "hpo.workers.objective.inherit", 1),
+    ("before", "hpo.workers.objective.inherit_checkpoint", 1),
+    ("after", "hpo.workers.objective.inherit_checkpoint", 1),
     ("after", "hpo.storage.checkpoints._share", 1),
     ("after", "hpo.workers.objective.save_state", 7),
     ("before", "optuna.Study.tell", 8),

@@ -262,11 +262,11 @@ def test_the_plan_tells_rungs_configurations_and_what_is_kept_for_confirmation()
     told = describe(forecast, study, hour, [], forecast.plan(hour, 1), runtime)
     n_configurations = round((3600 - 9 * 90) / (share * 90))
     # At least as many as if each were trained to its end.
-    assert f"60 min buy 31 to {n_configurations} configurations of up to 9 epochs" in told
-    assert "where what is not among the best 1 in 3 pauses after epoch 1, 2, 4, 8" in told
-    assert "14 min to bring the best 3 to their end and train them again with 2 new seeds each" in told
+    assert f"60 min are enough for 31 to {n_configurations} configurations of up to 9 epochs" in told
+    assert "(those not among the best 1 in 3 pause after epoch 1, 2, 4, 8)" in told
+    assert "14 min of them are reserved to train the best 3 to the end and again with 2 new seeds each" in told
     bare = describe(forecast, config(top=0), hour, [], forecast.plan(hour, 1), runtime)
-    assert "2 min to bring the best to its end" in bare
+    assert "2 min of them are reserved to train the best to the end" in bare
     assert forecast.plan(Budget(timeout_minutes=10), 1).most_reserved_s == 200.0, "a third at most"
     begun = known(*[("pruned", [7.0], {})] * 4)
     whole = describe(forecast, study, Budget(trials=10), begun, forecast.plan(Budget(trials=10), 1), runtime)
@@ -276,9 +276,9 @@ def test_the_plan_tells_rungs_configurations_and_what_is_kept_for_confirmation()
 def test_halving_buys_more_configurations_and_its_disk_holds_the_paused_ones() -> None:
     forecast = BudgetEstimate(images_per_second=1000.0, trial_s=60.0, checkpoint_bytes=40e6)
     hour, halves, whole = Budget(timeout_minutes=60), config(top=0), config(top=0, pruner="median")
-    assert forecast.affordable(whole, hour, kept_s=0.0) == 60
-    assert forecast.affordable(halves, hour, kept_s=0.0) > 2 * 60
-    assert forecast.affordable(halves, Budget(trials=7, timeout_minutes=60), kept_s=0.0) == 7
+    assert forecast.n_affordable(whole, hour, reserved_s=0.0) == 60
+    assert forecast.n_affordable(halves, hour, reserved_s=0.0) > 2 * 60
+    assert forecast.n_affordable(halves, Budget(trials=7, timeout_minutes=60), reserved_s=0.0) == 7
     # 81 configurations, 27 of which pass the first rung: 8 checkpoints each at three rungs and 3 at the fourth.
     n_trials, n_checkpoints = 81 + 27 + 9 + 3 + 1, 3 + 1 + 3 * 8 + 3
     assert disk_bytes(forecast, halves, 81, n_workers=1) == pytest.approx(

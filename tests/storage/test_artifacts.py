@@ -46,7 +46,7 @@ def place(paths: StudyPaths, data: ImageData, runtime: Runtime) -> TrialContext:
 
 
 def files(place: TrialContext, number: int = 0) -> dict[str, Path]:
-    return artifacts.files_of(place.study.trials[number], place.study, place.paths)
+    return artifacts.artifact_files(place.study.trials[number], place.study, place.paths)
 
 
 def described(place: TrialContext) -> list[str]:
@@ -251,7 +251,7 @@ def test_a_fault_of_ours_in_the_drawing_costs_the_pictures_not_the_trial(
     def broken(*_: object) -> Iterator[None]:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("hpo.workers.trial_results.draw", broken)
+    monkeypatch.setattr("hpo.workers.trial_results.draw_trial", broken)
     events = list(run_trials(place, 1, None))
     (notice,) = (event.text for event in events if isinstance(event, Notice))
     assert notice.startswith("trial 0: its pictures could not be made (AssertionError: a bug)")
@@ -273,9 +273,9 @@ def test_new_content_under_a_name_stays_the_same_artifact(place: TrialContext, t
     file = tmp_path / "page.html"
     for text in ("first", "second, longer"):
         file.write_text(text)
-        artifacts.keep(place.study, place.study, file, place.paths)
+        artifacts.upload_or_replace(place.study, place.study, file, place.paths)
     assert {
-        name: path.read_text() for name, path in artifacts.files_of(place.study, place.study, place.paths).items()
+        name: path.read_text() for name, path in artifacts.artifact_files(place.study, place.study, place.paths).items()
     } == {"page.html": "second, longer"}
     assert len(list(place.paths.artifacts.iterdir())) == 1
 
@@ -283,15 +283,15 @@ def test_new_content_under_a_name_stays_the_same_artifact(place: TrialContext, t
 def test_an_artifact_deleted_in_the_dashboard_is_none(place: TrialContext, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text("x")
-    artifacts.keep(place.study, place.study, file, place.paths)
+    artifacts.upload_or_replace(place.study, place.study, file, place.paths)
     (stored,) = place.paths.artifacts.iterdir()
     # As the dashboard does it.
     stored.unlink()
     place.study._storage.set_study_system_attr(place.study._study_id, f"artifacts:{stored.name}", json.dumps(None))
-    assert artifacts.files_of(place.study, place.study, place.paths) == {}
-    assert artifacts.lost(place.study, place.paths) is None
-    artifacts.keep(place.study, place.study, file, place.paths)
-    assert artifacts.files_of(place.study, place.study, place.paths).keys() == {"page.html"}
+    assert artifacts.artifact_files(place.study, place.study, place.paths) == {}
+    assert artifacts.missing_artifacts_notice(place.study, place.paths) is None
+    artifacts.upload_or_replace(place.study, place.study, file, place.paths)
+    assert artifacts.artifact_files(place.study, place.study, place.paths).keys() == {"page.html"}
 
 
 def test_strays_are_removed_and_nothing_else(place: TrialContext) -> None:
@@ -306,15 +306,15 @@ def test_strays_are_removed_and_nothing_else(place: TrialContext) -> None:
     an_hour_ago = time.time() - 3600
     for path in (*referred, stray, half_written, foreign):
         os.utime(path, (an_hour_ago, an_hour_ago))
-    artifacts.remove_strays(place.study, place.paths)
+    artifacts.remove_unreferenced_files(place.study, place.paths)
     assert set(place.paths.artifacts.iterdir()) == referred | {on_its_way, foreign}
 
 
 def test_lost_artifacts_are_counted_and_named(place: TrialContext) -> None:
     list(run_trials(place, 1, None))
-    assert artifacts.lost(place.study, place.paths) is None
+    assert artifacts.missing_artifacts_notice(place.study, place.paths) is None
     files(place)["samples.png"].unlink()
-    line = artifacts.lost(place.study, place.paths)
+    line = artifacts.missing_artifacts_notice(place.study, place.paths)
     assert line is not None
     assert line.startswith(
         f"{place.paths.artifacts}: 1 of 5 files of the study are not there (samples.png of trial 0);"
@@ -330,4 +330,4 @@ def test_a_trial_under_way_has_lost_nothing(place: TrialContext, monkeypatch: py
         list(run_trials(place, 1, None))
     study = existing_study("small", place.paths)
     assert study is not None
-    assert artifacts.lost(study, place.paths) is None
+    assert artifacts.missing_artifacts_notice(study, place.paths) is None

@@ -20,7 +20,7 @@ from hpo.config.search_space import at_edge, distributions, searched, suggest, t
 from hpo.search.configurations import CONFIRMS
 from hpo.search.pruners import make_pruner, pruning_reason
 from hpo.search.samplers import ConfigurationSampler, startup_trials
-from hpo.storage.checkpoints import N_KEPT, unneeded
+from hpo.storage.checkpoints import N_BEST_KEPT, unneeded_checkpoints
 from hpo.storage.create_study import attach_sampler_and_pruner, create_study
 from hpo.storage.database import StudyError, existing_study
 from hpo.storage.file_locks import hold_lock
@@ -109,8 +109,8 @@ def test_an_interrupted_search_ends_as_if_never_interrupted(tmp_path: Path, data
                 if index == stop:
                     break
         assert not begun(study)
-        assert list(paths.claims.iterdir()) == [paths.next_claim]
-        assert unneeded(study, paths, N_KEPT, CONFIG.pruner) == []
+        assert list(paths.claims.iterdir()) == [paths.claiming_lock]
+        assert unneeded_checkpoints(study, paths, N_BEST_KEPT, CONFIG.pruner) == []
         return [
             (t.number, t.state, t.params, t.value, t.intermediate_values, t.user_attrs["end"]) for t in study.trials
         ]

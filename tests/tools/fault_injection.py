@@ -25,7 +25,8 @@ from hpo.storage.claims import has_worker
 from hpo.storage.paths import StudyPaths
 from model.data.image_folder import load_folder
 from model.device import Runtime
-from model.training.training_loop import TrainState, train
+from model.training.train_state import TrainState
+from model.training.training_loop import train
 
 ROOT = Path(__file__).resolve().parents[2]
 N_TRIALS, EPOCHS = 4, 3
@@ -164,7 +165,7 @@ def audit_the_end(folder: Path, n_trials: int) -> None:
     given_up = [trial for trial in trials if trial.user_attrs["end"].startswith("failed: its worker died 3 times")]
     assert all(trial in given_up or trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)
     assert not any(has_worker(paths, number) for number in range(n_trials))
-    assert {path.name for path in paths.claims.iterdir()} == {paths.next_claim.name, paths.next_page.name}
+    assert {path.name for path in paths.claims.iterdir()} == {paths.claiming_lock.name, paths.overview_lock.name}
     assert not any(path.name.startswith(".") for path in paths.checkpoints.iterdir())
     for trial in trials:
         assert trial in given_up or trial.value == trial.intermediate_values[len(trial.intermediate_values)]

@@ -10,7 +10,8 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from hpo.dashboard.server import listen
-from hpo.search.best_trial import best_trial
+from hpo.search.best_trial import best_trial_of
+from hpo.search.configurations import configurations_of
 from hpo.storage.database import find_study
 from hpo.storage.paths import SHOWCASE
 from tests.conftest import CHROMIUM_FLAGS, chromium_path
@@ -21,7 +22,7 @@ COLOURS = 256
 def main(study_name: str) -> None:
     """Serve the study, look at its best trial, at its own figures and at its report, and save all three."""
     paths, study = find_study(study_name, study_name)
-    best = best_trial(study)
+    best = best_trial_of(configurations_of(study))
     assert best is not None, "no trial has finished yet"
     server = listen(paths, "127.0.0.1", 8080)
     Thread(target=server.serve_forever, daemon=True).start()

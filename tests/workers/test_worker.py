@@ -10,16 +10,18 @@ import pytest
 import torch
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.best_trial import best_trial
+from hpo.search.best_trial import best_trial_of
+from hpo.search.configurations import configurations_of
 from hpo.storage.claims import interrupted_trials, mark_claims_as_parent_died
-from hpo.storage.database import StudyError, storage
+from hpo.storage.database import StudyError, open_storage
 from hpo.storage.paths import StudyPaths
 from hpo.workers.crash_retries import CRASHES
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
 from hpo.workers.worker import FailureStreak, run_trials
 from model.data.images import ImageData
 from model.device import Runtime
-from model.training.training_loop import EpochMetrics, TrainState
+from model.training.train_state import TrainState
+from model.training.training_loop import EpochMetrics
 from tests.storage.test_create_study import begin, begun, place_of
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -43,7 +45,7 @@ def test_a_diverged_trial_is_ranked_last_and_never_best(
     diverged = study.trials[1]
     assert diverged.user_attrs["end"] == ending.end
     assert diverged.constraints == {"finite": 1.0}
-    best = best_trial(study)
+    best = best_trial_of(configurations_of(study))
     assert best is not None and best.number == study.best_trial.number == 0
 
 
@@ -133,7 +135,7 @@ def test_a_study_deleted_under_its_worker_is_told(paths: StudyPaths, data: Image
     events = run_trials(place_of(paths, study, data, runtime), 2, None)
     while not isinstance(next(events), TrialReported):
         pass
-    optuna.delete_study(study_name="small", storage=storage(paths))
+    optuna.delete_study(study_name="small", storage=open_storage(paths))
     with pytest.raises(StudyError, match="was deleted while trials ran"):
         list(events)
 
@@ -412,6 +414,6 @@ def test_a_damaged_checkpoint_sends_its_trial_back_to_the_start_and_says_so(
             break
     paths.checkpoint(0).write_bytes(b"torn")
     events = list(run_trials(place, 1, None))
-    assert any(isinstance(event, Notice) and "begins anew" in event.text for event in events)
+    assert any(isinstance(event, Notice) and "starting over" in event.text for event in events)
     assert study.trials[0].state == TrialState.COMPLETE
     assert len(study.trials[0].intermediate_values) == 3

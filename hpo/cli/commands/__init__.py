@@ -1,1 +1,1 @@
-"""One module for each command."""
+"""Commands, a module for each."""

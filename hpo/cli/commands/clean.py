@@ -1,22 +1,25 @@
-"""Commands that show a study, and what it holds that can go."""
+"""Command `clean`: delete files that a study no longer needs."""
 
 from typing import Annotated
 
 import typer
 
-from hpo.cli.console import say
+from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
 from hpo.config.study_file import find_config, read_config
-from hpo.storage.checkpoints import N_KEPT
+from hpo.storage.checkpoints import N_BEST_KEPT
 
 
-@reports_errors("Stopped. What was removed was of no more use; the same command removes the rest.")
+@reports_errors("Stopped. Only files that are no longer needed were deleted; run the same command to delete the rest.")
 def clean(
     config: Config,
-    keep: Annotated[int, typer.Option(min=0, help="Checkpoints of so many of the best trials stay.")] = N_KEPT,
+    keep: Annotated[int, typer.Option(min=0, help="Number of best trials whose checkpoints are kept.")] = N_BEST_KEPT,
 ) -> None:
-    """Remove checkpoints that are no longer needed; never a result, nor what an interrupted trial goes on from."""
+    """Delete checkpoints that are no longer needed.
+
+    Results are kept, and so are the checkpoints of trials that can be resumed.
+    """
     study_config = read_config(find_config(config))
     from hpo.storage import artifacts, checkpoints
     from hpo.storage.database import find_study
@@ -24,5 +27,6 @@ def clean(
 
     paths, study = find_study(study_config.name, config)
     with hold_lock(paths.lock, str(paths.folder)):
-        n_bytes = checkpoints.clean(study, paths, keep, study_config.pruner) + artifacts.remove_strays(study, paths)
-    say(f"{paths.folder}: {n_bytes / 1e6:.1f} MB freed", f"Next: python -m hpo status {config}")
+        n_bytes = checkpoints.clean_checkpoints(study, paths, keep, study_config.pruner)
+        n_bytes += artifacts.remove_unreferenced_files(study, paths)
+    print_lines(f"{paths.folder}: {n_bytes / 1e6:.1f} MB freed", f"Next: python -m hpo status {config}")

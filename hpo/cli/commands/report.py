@@ -1,16 +1,19 @@
-"""Commands that show a study, and what it holds that can go."""
+"""Command `report`: write a study's page."""
 
-from hpo.cli.console import say
+from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
 
 
-@reports_errors("Stopped. What was written is whole.")
+@reports_errors("Stopped. Every file that was written is complete.")
 def report(config: Config) -> None:
-    """Write the study's page anew: one file that tells all of it, opens from disk, and can be sent to anyone."""
+    """Write the page of a study again.
+
+    The page is one HTML file with all results and pictures, which opens from disk and can be sent to anyone.
+    """
     from hpo.report.study_page import write_report
     from hpo.storage.open_study import open_study
 
     at_hand = open_study(config)
     write_report(at_hand)
-    say(f"Next: open {at_hand.paths.report}")
+    print_lines(f"Next: open {at_hand.paths.report}")

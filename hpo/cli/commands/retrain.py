@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hpo import load_config
-from hpo.cli.console import say
+from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.follow_run import follow_run
 from hpo.cli.options import Config, Device
@@ -15,14 +15,16 @@ from hpo.cli.options import Config, Device
 def retrain(
     config: Config,
     trial: Annotated[
-        int | None, typer.Option(min=0, help="This trial instead of the best.", show_default=False)
+        int | None, typer.Option(min=0, help="Number of the trial to retrain, instead of the best.", show_default=False)
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of training, in place of the file's.", show_default=False)
+        int | None, typer.Option(min=1, help="Epochs of training, instead of the file's.", show_default=False)
     ] = None,
     device: Device = None,
 ) -> None:
-    """Retrain the best trial at full length, score it once on the test split, draw its pictures and its animation.
+    """Retrain the best trial at full length.
+
+    The run is scored once on the test split; its pictures, animation and page are drawn.
 
     Ctrl-C stops after the current epoch; run the same command to continue.
     """
@@ -33,13 +35,15 @@ def retrain(
     from hpo.report.study_page import try_to_write_report
 
     retraining = open_retraining(
-        study_config, config_name=config, trial=trial, epochs=epochs, device=device, on_notice=say
+        study_config, config_name=config, trial=trial, epochs=epochs, device=device, on_notice=print_lines
     )
     chosen, prepared, n_epochs = retraining.trial, retraining.prepared, retraining.n_epochs
     values = ", ".join(f"{name} {format_value(value)}" for name, value in chosen.params.items())
     reason = ", of lowest val_bpd," if trial is None and len(prepared.config.objectives) > 1 else ""
-    say(f"Retraining trial {chosen.number}{reason} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}")
+    print_lines(
+        f"Retraining trial {chosen.number}{reason} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}"
+    )
     finished = follow_run(retraining.events(), n_epochs)
-    say(*retraining_summary(finished.metrics, finished.history, finished.notices))
+    print_lines(*retraining_summary(finished.metrics, finished.history, finished.notices))
     study = retraining.opened
-    say(try_to_write_report(study), f"Next: open {study.paths.best.page}")
+    print_lines(try_to_write_report(study), f"Next: open {study.paths.best.page}")

@@ -1,6 +1,6 @@
-"""Commands that show a study, and what it holds that can go."""
+"""Command `status`: print the state of a study."""
 
-from hpo.cli.console import say
+from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
 from hpo.config.study_file import find_config, read_config
@@ -8,13 +8,14 @@ from hpo.config.study_file import find_config, read_config
 
 @reports_errors("Stopped.")
 def status(config: Config) -> None:
-    """Tell how a study stands: trials, best so far, workers alive, disk used, and whether anything needs attention.
+    """Print the state of a study.
 
-    Changes nothing, and may be asked at any time, also while the study is running.
+    It shows trials, the best trial, running workers, disk space and what needs attention. The command changes nothing
+    and can be run at any time, also while the study runs.
     """
     study_config = read_config(find_config(config))
-    from hpo.analysis.status import described, status_of
+    from hpo.analysis.status import status_lines, status_of
     from hpo.storage.database import find_study
 
     paths, study = find_study(study_config.name, config)
-    say(*described(status_of(study, study_config, paths), study_config, config))
+    print_lines(*status_lines(status_of(study, study_config, paths), study_config, config))

@@ -6,27 +6,30 @@ from typing import Annotated, Any, Literal, get_origin
 
 import typer
 
-from hpo.cli.console import say
+from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.follow_run import follow_run
+from hpo.cli.options import RunDevice
+from hpo.config.json_schema import describe_bounds
+from hpo.config.schema import Data, Retrain
 from hpo.storage.paths import TRAIN
 from model.config import SETTINGS, Setting
 
-# Fields of TrainConfig that a single run does not offer: it reports once an epoch, with the usual channels.
-_NOT_OFFERED = ("report_every", "channels")
+# Fields of TrainConfig without an option: a single run reports once an epoch and has the default channels.
+_WITHOUT_OPTION = ("report_every", "channels")
+_INTERVAL, _FPS, _SOURCE = (
+    Retrain.model_fields["reconstruction_interval"],
+    Retrain.model_fields["fps"],
+    Data.model_fields["source"],
+)
+# Annotation and default of each option that is no field of TrainConfig.
 _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "reconstruction_interval": (
-        Annotated[str, typer.Option(help="Epochs between two frames of the animation, or: log.")],
-        "1",
-    ),
-    "fps": (Annotated[float, typer.Option(help="Frames per second of the animation.")], 2.0),
-    "data": (
-        Annotated[str, typer.Option(help="cifar10, sample (5,000 images, bundled), or a folder of images.")],
-        "cifar10",
-    ),
-    "device": (Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")], "auto"),
+    "reconstruction_interval": (Annotated[str, typer.Option(help=_INTERVAL.description)], str(_INTERVAL.default)),
+    "fps": (Annotated[float, typer.Option(help=_FPS.description)], _FPS.default),
+    "data": (Annotated[str, typer.Option(help=_SOURCE.description)], _SOURCE.default),
+    "device": (RunDevice, "auto"),
     "output": (
-        Annotated[Path, typer.Option(help="Folder of the results; an earlier run there is moved aside.")],
+        Annotated[Path, typer.Option(help="Folder of the results; an earlier run in it is moved to another folder.")],
         TRAIN,
     ),
     "test": (Annotated[bool, typer.Option("--test", help="Also score the test split at the end.")], False),
@@ -35,20 +38,24 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def _setting_option(setting: Setting) -> tuple[Any, Any]:
     """Return the annotation and default of the option that sets a field of TrainConfig."""
-    name = f"--{setting.name.replace('_', '-')}"
-    if setting.type is bool:
-        return Annotated[bool, typer.Option(name, help=setting.description)], setting.default
-    kind = str if get_origin(setting.type) is Literal else setting.type
-    return Annotated[kind, typer.Option(name, help=setting.description)], setting.default
+    bounds = describe_bounds(setting.bounds)
+    option = typer.Option(
+        # Named, since a flag would otherwise get its opposite, too: --no-linear-path.
+        f"--{setting.name.replace('_', '-')}",
+        help=f"{setting.description} Must be {bounds}." if bounds else setting.description,
+    )
+    value_type = str if get_origin(setting.type) is Literal else setting.type
+    return Annotated[value_type, option], setting.default
 
 
 def _options() -> dict[str, tuple[Any, Any]]:
-    settings = {name: _setting_option(setting) for name, setting in SETTINGS.items() if name not in _NOT_OFFERED}
+    """Return the annotation and default of every option by its name, in the order of `--help`."""
+    settings = {name: _setting_option(setting) for name, setting in SETTINGS.items() if name not in _WITHOUT_OPTION}
     return settings | _RUN_OPTIONS
 
 
 def _with_options(function: Any) -> Any:
-    """Give a function of keyword arguments the signature that typer reads the command's options from."""
+    """Set the signature of a function of keyword arguments, from which typer makes the command's options."""
     options = _options()
     function.__signature__ = inspect.Signature(
         [
@@ -63,7 +70,9 @@ def _with_options(function: Any) -> Any:
 @reports_errors("Stopped. Every finished epoch is kept; run the same command to continue.")
 @_with_options
 def train(**options: Any) -> None:
-    """Train once with the values given, the tutorial's by default, and draw the same pictures as best-retrain.
+    """Train once with given values, by default the tutorial's.
+
+    The run gets the same pictures, animation and page as the run of retrain.
 
     Ctrl-C stops after the current epoch; run the same command to continue.
     """
@@ -72,9 +81,9 @@ def train(**options: Any) -> None:
     from hpo.runs import train as single_run
 
     prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)
-    say(*prepared.notices)
+    print_lines(*prepared.notices)
     n_epochs = prepared.run.config.epochs
-    say(f"Training for {n_epochs} epochs ({prepared.run.runtime.describe()}) into {prepared.paths.folder}")
+    print_lines(f"Training for {n_epochs} epochs ({prepared.run.runtime.describe()}) into {prepared.paths.folder}")
     finished = follow_run(single_run.run_single(prepared), n_epochs)
-    say(*run_summary(finished.metrics, finished.history), *finished.notices)
-    say(f"Next: open {prepared.paths.page}")
+    print_lines(*run_summary(finished.metrics, finished.history), *finished.notices)
+    print_lines(f"Next: open {prepared.paths.page}")

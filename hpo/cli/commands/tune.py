@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hpo import load_config
-from hpo.cli.console import say
+from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device
@@ -17,26 +17,30 @@ from hpo.config.study_file import ConfigError
 def tune(
     config: Config,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Total trials of the study, over all calls.", show_default=False)
+        int | None, typer.Option(min=1, help="Configurations that the study tries, over all calls.", show_default=False)
     ] = None,
-    timeout: Annotated[float | None, typer.Option(help="Minutes for this call.", show_default=False)] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Duration of this call, in minutes.", show_default=False)
+    ] = None,
     device: Device = None,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the study and the cores.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Worker processes, which share the study and the cores.")
+    ] = 1,
     from_study: Annotated[
-        str | None, typer.Option(help="Start a new study with the best values of this one.", show_default=False)
+        str | None, typer.Option(help="Start a new study with the best values of this study.", show_default=False)
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over; the earlier study is moved aside, never deleted.")
+        bool, typer.Option("--fresh", help="Start over; the earlier study is moved to another folder, never deleted.")
     ] = False,
 ) -> None:
     """Search for the best hyperparameters; run it again to continue.
 
-    Every trial trains a conv VAE and is scored by val_bpd: the negative ELBO at beta = 1 on the validation split, in
-    bits per dimension, lower is better. Unpromising trials are pruned. Ctrl-C stops after the current epoch.
+    Each trial trains a convolutional VAE. Its score is val_bpd, the negative ELBO at beta = 1 on the validation split
+    in bits per dimension; lower is better. Unpromising trials are pruned. Ctrl-C stops after the current epoch.
     """
     study_config = load_config(config)
     from hpo import open_tuning_session
-    from hpo.analysis.results import findings, next_step
+    from hpo.analysis.results import findings, next_command
     from hpo.report.study_page import try_to_write_report
     from hpo.workers.worker import TooManyFailures
 
@@ -48,16 +52,16 @@ def tune(
         device=device,
         from_study=from_study,
         fresh=fresh,
-        on_notice=say,
+        on_notice=print_lines,
     ) as session:
         study = session.opened
         try:
             interrupted = follow_trials(session)
         except TooManyFailures:
-            say(try_to_write_report(study))
+            print_lines(try_to_write_report(study))
             raise
-        say(*findings(study.study, session.context.config, session.ppca_bpd))
-        say(try_to_write_report(study), next_step(study.study, session.context.config, config))
+        print_lines(*findings(study.study, session.context.config, session.ppca_bpd))
+        print_lines(try_to_write_report(study), next_command(study.study, session.context.config, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)
 

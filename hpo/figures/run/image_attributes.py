@@ -1,4 +1,4 @@
-"""What a map of images is ordered by: plain attributes of the pictures, and how much of them neighbours share.
+"""Attributes that order a map of images (brightness, colour, layout), and how much of them neighbours share.
 
 Legend: N images; coordinates are (N, 2) float64.
 """
@@ -22,7 +22,7 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 @dataclass(frozen=True)
 class Order:
-    """What orders a map.
+    """Attributes that order a map, with their correlations.
 
     `correlations`: for each axis the attribute it follows most, and Pearson's r. `shared`: for each attribute the
     share of its variance that a point's nearest neighbours predict, the largest first. `class_accuracy`: how often
@@ -36,7 +36,7 @@ class Order:
 
 
 def order_of(coordinates: Floats, images: Pixels, labels: NDArray[np.int64]) -> Order:
-    """Measure on images (N, H, W, 3) and labels (N,) what their places on a map follow."""
+    """Measure which attributes of images (N, H, W, 3) and whether labels (N,) order their coordinates on a map."""
     found = attributes(images)
     nearest = nearest_neighbours(coordinates, min(N_NEIGHBOURS, len(coordinates) - 1))
     shared = [(name, _explained(values, values[nearest].mean(axis=1))) for name, values in found.items()]
@@ -50,7 +50,7 @@ def order_of(coordinates: Floats, images: Pixels, labels: NDArray[np.int64]) -> 
 
 
 def attributes(images: Pixels) -> dict[str, Floats]:
-    """Attributes of images (N, H, W, 3), each (N,), in units of 1 = full scale."""
+    """Compute attributes of images (N, H, W, 3), each (N,), in units of 1 = full scale."""
     unit = images.astype(np.float64) / 255
     luma = unit @ _LUMA
     red, green, blue = (unit[..., channel].mean(axis=(1, 2)) for channel in range(3))
@@ -67,7 +67,7 @@ def attributes(images: Pixels) -> dict[str, Floats]:
 
 
 def nearest_neighbours(coordinates: Floats, n_neighbours: int) -> NDArray[np.intp]:
-    """Indices (N, n_neighbours) of the points nearest to each, itself left out."""
+    """Return the indices (N, n_neighbours) of the nearest other points of each point."""
     squares = np.square(coordinates).sum(axis=1)
     distances = squares[:, None] + squares - 2 * coordinates @ coordinates.T
     np.fill_diagonal(distances, np.inf)
@@ -94,13 +94,13 @@ def _strongest(axis: Floats, found: dict[str, Floats]) -> tuple[str, float]:
 
 
 def _correlation(first: Floats, second: Floats) -> float:
-    """Pearson's r; 0 where one of them does not vary."""
+    """Pearson's r; 0 if one of the two does not vary."""
     spread = float(first.std() * second.std())
     return float(((first - first.mean()) * (second - second.mean())).mean()) / spread if spread > _LEAST_SPREAD else 0.0
 
 
 def _explained(values: Floats, predicted: Floats) -> float:
-    """Share of variance, from 0; 0 where there is none."""
+    """R², clipped at 0; 0 if the values do not vary."""
     variance = float(values.var())
     return max(0.0, 1 - float(np.square(values - predicted).mean()) / variance) if variance > _LEAST_SPREAD else 0.0
 

@@ -1,4 +1,4 @@
-"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+"""Figure of interpolations between real images and between prior draws.
 
 Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
 """
@@ -18,7 +18,7 @@ from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
 
 @dataclass(frozen=True, eq=False)
 class Interpolation:
-    """Between two real images: the two (2, H, W, 3), the decoded steps (T, H, W, 3), and what they are."""
+    """Interpolation between two real images: the images (2, H, W, 3), the decoded steps (T, H, W, 3), and a label."""
 
     label: str
     ends: Pixels
@@ -26,7 +26,7 @@ class Interpolation:
 
 
 def interpolation_sheet(real: Sequence[Interpolation], prior: Sequence[Pixels]) -> Sheet:
-    """Rows between real images, which stand apart at both ends; below, rows (T, H, W, 3) between prior draws."""
+    """Arrange rows between real images, which stand at both ends; below, rows (T, H, W, 3) between prior draws."""
     n_steps = len(real[0].steps)
     breaks = (1, n_steps + 1)
     steps = tuple(str(Fraction(index, n_steps - 1)) for index in range(n_steps))
@@ -49,6 +49,6 @@ def interpolation_sheet(real: Sequence[Interpolation], prior: Sequence[Pixels]) 
     )
 
 
-def interpolations(real: Sequence[Interpolation], prior: Sequence[Pixels], path: Path) -> None:
-    """Draw `interpolation_sheet`."""
+def draw_interpolations(real: Sequence[Interpolation], prior: Sequence[Pixels], path: Path) -> None:
+    """Draw `interpolation_sheet` into a picture file."""
     save_sheet(interpolation_sheet(real, prior), path)

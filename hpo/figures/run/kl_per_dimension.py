@@ -1,4 +1,4 @@
-"""The latent space in pictures: a map of posterior means by class and in images, and the KL of every dimension.
+"""Figure of the KL of each latent dimension.
 
 Legend: N points, images (N, H, W, 3) uint8.
 """
@@ -18,7 +18,7 @@ from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION, dress, new_figure, 
 
 @dataclass(frozen=True)
 class KlPerDimension:
-    """Dimensions by falling KL in nats, which of them are active, and their sum, the rate.
+    """Dimensions by decreasing KL in nats, with their activity, and their sum, the rate.
 
     `half_rank`: how many of the first carry half of it.
     """
@@ -31,7 +31,7 @@ class KlPerDimension:
 
 
 def kl_per_dimension_data(nats: Floats, variances: Floats) -> KlPerDimension:
-    """KL of each latent dimension (Z,), and the variance of its posterior mean over the images (Z,)."""
+    """Sort dimensions by KL (Z,); `variances` (Z,) of the posterior means over images tell which are active."""
     order = sorted(range(len(nats)), key=lambda dimension: -nats[dimension])
     ordered = tuple(float(nats[dimension]) for dimension in order)
     return KlPerDimension(
@@ -43,7 +43,7 @@ def kl_per_dimension_data(nats: Floats, variances: Floats) -> KlPerDimension:
     )
 
 
-def kl_per_dimension(data: KlPerDimension, path: Path) -> None:
+def draw_kl_per_dimension(data: KlPerDimension, path: Path) -> None:
     """Draw the KL of each dimension as a bar, the largest first; inactive ones in another colour and crossed."""
     n = len(data.nats)
     title = f"{sum(data.active)} of {n} latent dimensions are active; the rate is {data.rate_nats:.1f} nats per image"

@@ -1,4 +1,4 @@
-"""The latent space in pictures: a map of posterior means by class and in images, and the KL of every dimension.
+"""Figure of a map of posterior means: points by class, and the images themselves.
 
 Legend: N points, images (N, H, W, 3) uint8.
 """
@@ -26,7 +26,7 @@ ACTIVE_VARIANCE = 0.01
 _KL_X, _KL_Y = "latent dimensions, by falling KL", "KL to the prior (nats per image)"
 
 
-def latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
+def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     """Draw points by class and, on the same plane, the images (N, H, W, 3) themselves, every pixel a square."""
     tiles = mosaic(data, images)
     panel = len(tiles)
@@ -58,7 +58,7 @@ def latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
 
 
 def mosaic(data: LatentMap, images: Pixels) -> Pixels:
-    """The thumbnails in their cells on paper, RGB (S, S, 3)."""
+    """Place the thumbnails in their cells on a white square, RGB (S, S, 3)."""
     side = images.shape[1] * _SCALE
     cell = side + _CELL_GAP
     canvas = np.full((N_CELLS * cell, N_CELLS * cell, 3), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""A map of posterior means as data: points by class, images in a grid, and words on what was measured.
+"""Data of a map of posterior means: points by class, images in a grid, and a caption with what was measured.
 
 Legend: N points, images (N, H, W, 3) uint8, coordinates (N, 2), labels (N,).
 """
@@ -41,7 +41,7 @@ _FOLLOWS = 0.5
 
 @dataclass(frozen=True)
 class ClassPoints:
-    """The points (x, y) of one class and how they are marked."""
+    """Points (x, y) of one class, and their marker."""
 
     name: str
     colour: str
@@ -60,7 +60,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class LatentMap:
-    """What `latent_map` draws; `limits` are left, right, bottom, top of both panels."""
+    """Content of `draw_latent_map`; `limits` are left, right, bottom, top of both panels."""
 
     title: str
     caption: str
@@ -78,7 +78,7 @@ def latent_map_data(
     class_names: Sequence[str],
     explained: tuple[float, float] | None,
 ) -> LatentMap:
-    """A map of N >= 2 images. `explained`: the shares of variance of two principal components; None: t-SNE."""
+    """Build the map of N >= 2 images. `explained`: shares of variance of two principal components; None: t-SNE."""
     check_images(images)
     if not len(coordinates) == len(images) == len(labels) >= 2:
         raise ValueError(f"a map needs 2 points or more, but got {len(coordinates), len(images), len(labels)}")
@@ -107,7 +107,7 @@ def _limits(coordinates: Floats) -> tuple[float, float, float, float]:
 
 
 def _classes(coordinates: Floats, labels: NDArray[np.int64], class_names: Sequence[str]) -> tuple[ClassPoints, ...]:
-    """Classes in their order; of more than can be told apart, the commonest, and the rest as one."""
+    """Return classes in their order; of more than can be distinguished, the most frequent ones, and the rest as one."""
     present = sorted(Counter(labels.tolist()).items())
     shown = [label for label, _ in present]
     if len(shown) > len(LOOKS):
@@ -132,7 +132,7 @@ def _points(coordinates: Floats) -> tuple[tuple[float, float], ...]:
 
 
 def _thumbnails(coordinates: Floats, limits: tuple[float, float, float, float]) -> tuple[Thumbnail, ...]:
-    """In each cell of a grid the image nearest to its centre: none covers another."""
+    """Choose the image nearest to the centre of each cell of a grid, so that none covers another."""
     left, right, bottom, top = limits
     places = (coordinates - (left, top)) / ((right - left), (bottom - top)) * N_CELLS
     cells = np.clip(places.astype(int), 0, N_CELLS - 1)
@@ -153,7 +153,7 @@ def _title(n_points: int, order: Order, *, is_pca: bool) -> str:
 
 
 def _caption(order: Order, *, is_pca: bool) -> str:
-    """What the map is ordered by, in the numbers measured on it."""
+    """Describe the order of the map in the numbers measured on it."""
     sentences = [_about_classes(order)] if order.class_chance < 1 else []
     notable = [(name, share) for name, share in order.shared[:3] if share >= _NOTABLE]
     shared = ", ".join(f"{share:.0%} in {name}" for name, share in notable)

@@ -1,4 +1,4 @@
-"""One training run in curves: score, rate, squared error and learning rate over the epochs."""
+"""Figure of a training's curves: score, rate, squared error and learning rate over the epochs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity over the trained epochs; what the untrained model scored is told apart.
+    """One quantity over the trained epochs; the untrained model's value is kept apart.
 
     `digits` is the format in which its values are written, such as `.3f`.
     """
@@ -41,7 +41,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class LossCurves:
-    """What `loss_curves` draws; `best` and `last` are (epoch, validation bits/dim), `last` None if not finite."""
+    """Content of `draw_loss_curves`; `best` and `last` are (epoch, validation bits/dim), `last` None if not finite."""
 
     panels: tuple[Panel, ...]
     last_epoch: float
@@ -50,7 +50,7 @@ class LossCurves:
 
 
 def loss_curve_data(history: pd.DataFrame) -> LossCurves:
-    """The curves of a run's history (one row per report point, epoch 0 = untrained).
+    """Build the curves of a run's history (one row per report point, epoch 0 = untrained).
 
     The untrained row is no point of a curve: it scores so far from the rest that it would flatten them.
     """
@@ -70,7 +70,7 @@ def loss_curve_data(history: pd.DataFrame) -> LossCurves:
     )
 
 
-def loss_curves(history: pd.DataFrame, path: Path) -> None:
+def draw_loss_curves(history: pd.DataFrame, path: Path) -> None:
     """Draw score, rate, squared error and learning rate over the epochs."""
     data = loss_curve_data(history)
     figure = new_figure(_headline(data), width_in=13, height_in=8.4)
@@ -133,7 +133,7 @@ def _draw_panel(axes: Axes, panel: Panel, last_epoch: float) -> None:
 
 
 def panel_title(panel: Panel) -> str:
-    """What a panel shows, in a line."""
+    """Return the title of a panel: its quantity with first, highest and last value."""
     shown = panel.curves[-1]
     if not shown.values:
         return f"{panel.quantity}: no finite value"

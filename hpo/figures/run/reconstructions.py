@@ -1,4 +1,4 @@
-"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+"""Figure of validation images and their reconstructions.
 
 Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
 """
@@ -16,7 +16,7 @@ from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
 
 @dataclass(frozen=True, eq=False)
 class ReconstructionGroup:
-    """Originals (N, H, W, 3), their reconstructions, and what was chosen."""
+    """Originals (N, H, W, 3), their reconstructions, and the heading that says how they were chosen."""
 
     heading: str
     originals: Pixels
@@ -24,7 +24,7 @@ class ReconstructionGroup:
 
 
 def reconstruction_sheet(groups: Sequence[ReconstructionGroup], mean_mse: float) -> Sheet:
-    """Each group's originals above their reconstructions, the error of each below it.
+    """Arrange each group's originals above their reconstructions, with the error of each below it.
 
     `mean_mse` is the split's, pixels in [0, 1].
     """
@@ -47,6 +47,6 @@ def reconstruction_sheet(groups: Sequence[ReconstructionGroup], mean_mse: float)
     )
 
 
-def reconstructions(groups: Sequence[ReconstructionGroup], mean_mse: float, path: Path) -> None:
-    """Draw `reconstruction_sheet`."""
+def draw_reconstructions(groups: Sequence[ReconstructionGroup], mean_mse: float, path: Path) -> None:
+    """Draw `reconstruction_sheet` into a picture file."""
     save_sheet(reconstruction_sheet(groups, mean_mse), path)

@@ -1,4 +1,4 @@
-"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+"""Figure of samples: decoded prior draws beside draws of a mixture fitted to the codes.
 
 Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
 """
@@ -16,7 +16,7 @@ from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
 
 
 def sample_sheet(prior: Pixels, mixture: Pixels, n_components: int) -> Sheet:
-    """Images decoded from the prior (N, H, W, 3), and beside them as many from the mixture, in rows of 8 and 8."""
+    """Arrange images decoded from the prior (N, H, W, 3) beside as many from the mixture, in rows of 8 and 8."""
     check_images(prior)
     check_same_shape(prior, mixture, "mixture")
     rows = []
@@ -35,6 +35,6 @@ def sample_sheet(prior: Pixels, mixture: Pixels, n_components: int) -> Sheet:
     )
 
 
-def prior_samples(prior: Pixels, mixture: Pixels, n_components: int, path: Path) -> None:
-    """Draw `sample_sheet`."""
+def draw_samples(prior: Pixels, mixture: Pixels, n_components: int, path: Path) -> None:
+    """Draw `sample_sheet` into a picture file."""
     save_sheet(sample_sheet(prior, mixture, n_components), path)

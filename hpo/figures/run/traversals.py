@@ -1,4 +1,4 @@
-"""One trained model in pictures: what it reconstructs, samples, interpolates, and what single dimensions do.
+"""Figure of traversals: one latent dimension at a time moved along its axis.
 
 Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
 """
@@ -23,7 +23,7 @@ class Traversal:
 
 
 def traversal_sheet(original: Pixels, offsets: Sequence[float], traversals: Sequence[Traversal]) -> Sheet:
-    """The real image (1, H, W, 3) once; below, a row for each dimension, a column for each offset (prior sd)."""
+    """Arrange the real image (1, H, W, 3), then a row per dimension and a column per offset (prior std. deviations)."""
     columns = tuple("0" if offset == 0 else f"{offset:+g}".replace("-", "−") for offset in offsets)
     rows = [
         TileRow(one.images, f"z{one.dimension} · KL {one.kl_nats:.1f} nats", starts_group=index == 0)
@@ -41,6 +41,6 @@ def traversal_sheet(original: Pixels, offsets: Sequence[float], traversals: Sequ
     )
 
 
-def traversals(original: Pixels, offsets: Sequence[float], rows: Sequence[Traversal], path: Path) -> None:
-    """Draw `traversal_sheet`."""
+def draw_traversals(original: Pixels, offsets: Sequence[float], rows: Sequence[Traversal], path: Path) -> None:
+    """Draw `traversal_sheet` into a picture file."""
     save_sheet(traversal_sheet(original, offsets, rows), path)

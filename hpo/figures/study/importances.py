@@ -1,4 +1,4 @@
-"""A study in three figures: its scores in order, its learning curves, and which hyperparameters mattered."""
+"""Figure of hyperparameter importances."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.figures.style import BLUE, INK, dress, new_figure
 
 
-def importances(shares: dict[str, float], n_top: int, n_finished: int) -> Figure:
-    """Bars, the largest on top; shares add up to one."""
+def draw_importances(shares: dict[str, float], n_top: int, n_finished: int) -> Figure:
+    """Draw the shares as bars, the largest on top; shares add up to one."""
     names = sorted(shares, key=lambda name: shares[name])
     first = hyperparameter_label(names[-1])
     title = f"{first[0].upper()}{first[1:]} sets the best {n_top} of {n_finished} apart most"

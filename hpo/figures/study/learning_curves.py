@@ -1,4 +1,4 @@
-"""A study in three figures: its scores in order, its learning curves, and which hyperparameters mattered."""
+"""Figure of the learning curves of a study's trials."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from matplotlib.lines import Line2D
 from hpo.figures.study.trial_marks import BITS, FAULTY, MAX_VECTOR_LINES, cut_off
 from hpo.figures.study.trial_points import ceiling
 from hpo.figures.style import BLUE, INK, MUTED, ORANGE, SKY, VERMILLION, dress, legend_below, new_figure
-from hpo.search.best_trial import Best
+from hpo.search.best_trial import BestTrial
 
 
-def learning_curves(data: Learning) -> Figure:
-    """Every trial's score over its epochs; a cross ends those that were pruned."""
+def draw_learning_curves(data: Learning) -> Figure:
+    """Draw every trial's score over its epochs; a cross marks the end of a pruned trial."""
     figure = new_figure(_learning_headline(data), width_in=13, height_in=7.4)
     axes = figure.subplots()
     dress(axes, "lower is better; each trial from its first report", "epoch", BITS)
@@ -68,7 +68,7 @@ Curve = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Line:
-    """One trial's reports."""
+    """Reports of one trial."""
 
     number: int
     kind: str
@@ -78,15 +78,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Learning:
-    """Every trial's learning curve."""
+    """Learning curves of all trials."""
 
     lines: tuple[Line, ...]
-    best: Best | None
+    best: BestTrial | None
     ceiling: float | None
 
 
-def learning_data(trials: pd.DataFrame, curves: Mapping[int, Curve], best: Best | None) -> Learning:
-    """Every trial of the search that reported; the curves hold (epoch, score) by trial number.
+def learning_data(trials: pd.DataFrame, curves: Mapping[int, Curve], best: BestTrial | None) -> Learning:
+    """Collect the trials of the search that reported; `curves` hold (epoch, score) by trial number.
 
     One that another continues is drawn with that one.
     """

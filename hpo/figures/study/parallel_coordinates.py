@@ -1,4 +1,4 @@
-"""The search space in two figures: scores against each hyperparameter, and trials as lines over all of them."""
+"""Figure of trials as lines over all searched hyperparameters."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from matplotlib.lines import Line2D
 from hpo.figures.study.trial_marks import MAX_VECTOR_LINES, hyperparameter_label
 from hpo.figures.study.trial_points import SearchAxis, of_kind, with_finite_score
 from hpo.figures.style import FAINT, INK, MUTED, PAPER, legend_below, new_figure
-from hpo.search.best_trial import Best
+from hpo.search.best_trial import BestTrial
 
 # Dark is good, and its light end still shows on white paper.
 _COLOURS = colormaps["viridis"]
 _LIGHTEST = 0.88
 
 
-def parallel(data: Parallel) -> Figure:
-    """A line for each trial across all hyperparameters; finished ones coloured by their scores, dark is better."""
+def draw_parallel_coordinates(data: Parallel) -> Figure:
+    """Draw a line for each trial across all hyperparameters; finished ones coloured by their scores, dark is better."""
     figure = new_figure("Where the better trials run: dark lines", width_in=13, height_in=6.2)
     axes = figure.subplots()
     places, flat = np.arange(len(data.axes) + 1), len(data.finished) + len(data.pruned) > MAX_VECTOR_LINES
@@ -84,11 +84,11 @@ class Parallel:
     axes: tuple[SearchAxis, ...]
     finished: tuple[tuple[int, tuple[float, ...], float], ...]
     pruned: tuple[tuple[float, ...], ...]
-    best: Best | None
+    best: BestTrial | None
 
 
-def parallel_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: Best | None) -> Parallel:
-    """A line for each finished and each pruned trial."""
+def parallel_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: BestTrial | None) -> Parallel:
+    """Collect a line for each finished and each pruned trial."""
     finished, pruned = with_finite_score(of_kind(trials, "finished")), of_kind(trials, "pruned")
     lines = zip(finished["number"], _positions(finished, axes), finished["val_bpd"], strict=True)
     return Parallel(

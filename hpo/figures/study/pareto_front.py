@@ -1,4 +1,4 @@
-"""The Pareto front of a study with two objectives."""
+"""Figure of the Pareto front of a study with two objectives."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LOG_RATIO = 6
 _MAX_NUMBERED = 15
 
 
-def pareto_front(data: ParetoFront) -> Figure:
-    """Every finished trial's score against its second objective; the front as a step line, its trials numbered."""
+def draw_pareto_front(data: ParetoFront) -> Figure:
+    """Draw finished trials' scores against the second objective; the front as a step line, its trials numbered."""
     figure = new_figure(_headline(data), width_in=13, height_in=7.4)
     axes = figure.subplots()
     dress(axes, "finished trials; down and to the left is better", _with_unit(data.name), BITS)

@@ -1,4 +1,4 @@
-"""Distortion against rate: what each trial bought, and what the linear model gets for the same."""
+"""Figure of distortion against rate for all trials, with probabilistic PCA as the baseline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 
 from hpo.figures.study.trial_points import of_kind
 from hpo.figures.style import FAINT, INK, MUTED, PAPER, dress, legend_below, mark_values, new_figure
-from hpo.search.best_trial import Best
+from hpo.search.best_trial import BestTrial
 
 # Labelled on the linear model's curve.
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
@@ -44,13 +44,13 @@ class RateDistortionData:
 
     points: tuple[RatePoint, ...]
     linear: tuple[tuple[int, float, float], ...]
-    best: Best | None
+    best: BestTrial | None
 
 
 def rate_distortion_data(
-    trials: pd.DataFrame, linear: Sequence[tuple[int, float, float]], best: Best | None
+    trials: pd.DataFrame, linear: Sequence[tuple[int, float, float]], best: BestTrial | None
 ) -> RateDistortionData:
-    """Finished trials, and pruned ones as they were at their last report."""
+    """Collect finished trials, and pruned ones at their last report."""
     told = of_kind(trials, "finished", "pruned").dropna(subset=["rate_nats", "distortion_nats"])
     columns = (told[name] for name in ("number", "rate_nats", "distortion_nats", "beta", "latent_dim", "kind"))
     points = tuple(
@@ -61,8 +61,8 @@ def rate_distortion_data(
     return RateDistortionData(points, tuple(sorted(linear)), best)
 
 
-def rate_distortion(data: RateDistortionData) -> Figure:
-    """Each trial at its rate and distortion, coloured by beta, sized by latent dimension, pruned ones hollow."""
+def draw_rate_distortion(data: RateDistortionData) -> Figure:
+    """Draw each trial at its rate and distortion, coloured by beta, sized by latent dimension, pruned ones hollow."""
     figure = new_figure(_headline(data), width_in=13, height_in=8.6)
     axes = figure.subplots()
     dress(
@@ -109,7 +109,7 @@ def _draw_trials(axes: Axes, points: list[RatePoint], norm: Normalize | None, fi
 
 
 def _beta_scale(betas: list[float]) -> Normalize | None:
-    """Logarithmic where it can be; None where all are alike."""
+    """Return a colour scale, logarithmic if no beta is 0; None if all betas are equal."""
     low, high = min(betas), max(betas)
     if low == high:
         return None
@@ -122,12 +122,12 @@ def _colour(beta: float, norm: Normalize | None) -> tuple[float, float, float, f
 
 
 def _area(latent_dim: int) -> float:
-    """Of a marker, in square points: twice as wide at sixteen times the size."""
+    """Area of a marker in square points: twice as wide at sixteen times the latent dimension."""
     return 16 * math.sqrt(latent_dim)
 
 
 def _fit_to(axes: Axes, data: RateDistortionData) -> None:
-    """Show all trials; the linear model's curve goes on beyond them."""
+    """Limit the axes to the trials; the linear model's curve continues beyond them."""
     for points, set_limits in (
         ([point.rate_nats for point in data.points], axes.set_xlim),
         ([point.distortion_nats for point in data.points], axes.set_ylim),
@@ -160,7 +160,7 @@ def _draw_linear(axes: Axes, data: RateDistortionData) -> None:
 
 
 def _draw_scores(axes: Axes) -> None:
-    """Straight lines of equal score: what a nat of rate must save of distortion to be worth it."""
+    """Draw straight lines of equal score: the distortion that a nat of rate must save to be worth it."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for score in np.arange(2, 12, 0.1):
         total = (score - math.log2(255)) * _SCORE_NATS

@@ -1,4 +1,4 @@
-"""A study in three figures: its scores in order, its learning curves, and which hyperparameters mattered."""
+"""Figure of the scores of all trials in their order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from matplotlib.ticker import MaxNLocator
 from hpo.figures.study.trial_marks import BITS, FAULTY, cut_off, scatter
 from hpo.figures.study.trial_points import Points, ceiling, of_kind, trial_points
 from hpo.figures.style import BLUE, INK, MUTED, PAPER, VERMILLION, dress, legend_below, new_figure
-from hpo.search.best_trial import Best
+from hpo.search.best_trial import BestTrial
 
 
-def history(data: History) -> Figure:
-    """Every trial's score by number, the lowest so far as a step line, and a ring around the best."""
+def draw_score_history(data: History) -> Figure:
+    """Draw every trial's score by number, the lowest so far as a step line, and a ring around the best."""
     figure = new_figure(_history_headline(data), width_in=13, height_in=6.4)
     axes = figure.subplots()
     dress(axes, "lower is better", "trial", BITS)
@@ -46,8 +46,8 @@ def _draw_best_so_far(axes: Axes, data: History) -> None:
     axes.margins(y=0.12)
 
 
-def _ring(axes: Axes, best: Best) -> None:
-    """Around its own score, which need not be what it was chosen by."""
+def _ring(axes: Axes, best: BestTrial) -> None:
+    """Draw the ring around the best trial's own score, which may differ from the mean by which it was chosen."""
     place = (best.number, best.val_bpd)
     axes.plot(*place, "o", ms=14, mfc="none", mec=INK, mew=2, zorder=4, linestyle="", label=best.label)
     axes.annotate(
@@ -76,12 +76,12 @@ class History:
     pruned: Points
     faulty: Points
     best_so_far: tuple[tuple[int, float], ...]
-    best: Best | None
+    best: BestTrial | None
     ceiling: float | None
 
 
-def history_data(trials: pd.DataFrame, best: Best | None) -> History:
-    """Every trial's last score, and how the lowest finished one improved."""
+def history_data(trials: pd.DataFrame, best: BestTrial | None) -> History:
+    """Collect every trial's last score, and the improvements of the lowest finished one."""
     best_so_far: list[tuple[int, float]] = []
     finished = trial_points(of_kind(trials, "finished"), "number")
     for number, score in zip(finished.numbers, finished.scores, strict=True):

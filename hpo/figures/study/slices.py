@@ -1,4 +1,4 @@
-"""The search space in two figures: scores against each hyperparameter, and trials as lines over all of them."""
+"""Figure of scores against each searched hyperparameter."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from matplotlib.figure import Figure
 from hpo.figures.study.trial_marks import BITS, cut_off, hyperparameter_label, scatter
 from hpo.figures.study.trial_points import Points, SearchAxis, ceiling, of_kind, trial_points
 from hpo.figures.style import BLUE, INK, PAPER, VERMILLION, dress, legend_below, mark_values, new_figure
-from hpo.search.best_trial import Best
+from hpo.search.best_trial import BestTrial
 
 _MAX_COLUMNS = 3
 _FINISHED: dict[str, Any] = {"marker": "o", "s": 46, "color": BLUE, "edgecolors": PAPER, "zorder": 3}
 _PRUNED: dict[str, Any] = {"marker": "x", "s": 36, "color": VERMILLION, "alpha": 0.55, "zorder": 2}
 
 
-def slices(data: Slices) -> Figure:
-    """A panel for each hyperparameter: finished trials, pruned ones faintly, the best in a ring."""
+def draw_slices(data: Slices) -> Figure:
+    """Draw a panel for each hyperparameter: finished trials, pruned ones faintly, the best in a ring."""
     n_columns = min(_MAX_COLUMNS, len(data.panels)) if len(data.panels) != 4 else 2
     n_rows = math.ceil(len(data.panels) / n_columns)
     figure = new_figure(_headline(data), width_in=13, height_in=1.2 + 4.1 * n_rows)
@@ -60,7 +60,7 @@ def _scale(axes: Axes, axis: SearchAxis) -> None:
 
 
 def _draw_marks(axes: Axes, axis: SearchAxis, points: Points, ceiling: float | None, name: str, **look: Any) -> None:
-    """Trials at their values; those of one choice stand side by side, in their order."""
+    """Draw trials at their values; those of one choice side by side, in their order."""
     places = points.places
     if axis.choices:
         places = tuple(_choice_place(axis, place, number) for number, place in zip(points.numbers, places, strict=True))
@@ -68,11 +68,11 @@ def _draw_marks(axes: Axes, axis: SearchAxis, points: Points, ceiling: float | N
 
 
 def _choice_place(axis: SearchAxis, choice: Any, number: int) -> float:
-    """Around the choice's tick, each trial a golden section from the one before, so that few hide one another."""
+    """Return a position around the choice's tick, spread by the golden ratio, so that few trials hide one another."""
     return axis.choices.index(choice) + 0.3 * (2 * ((0.618 * number) % 1) - 1)
 
 
-def _ring_the_best(axes: Axes, axis: SearchAxis, finished: Points, best: Best | None) -> None:
+def _ring_the_best(axes: Axes, axis: SearchAxis, finished: Points, best: BestTrial | None) -> None:
     if best is None:
         return
     index = finished.numbers.index(best.number)
@@ -88,12 +88,12 @@ class Slices:
     """Scores against each searched hyperparameter: (axis, finished trials, pruned trials at their last report)."""
 
     panels: tuple[tuple[SearchAxis, Points, Points], ...]
-    best: Best | None
+    best: BestTrial | None
     ceiling: float | None
 
 
-def slice_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: Best | None) -> Slices:
-    """A panel for each hyperparameter."""
+def slice_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: BestTrial | None) -> Slices:
+    """Collect a panel for each hyperparameter."""
     finished, pruned = of_kind(trials, "finished"), of_kind(trials, "pruned")
     panels = tuple((axis, trial_points(finished, axis.name), trial_points(pruned, axis.name)) for axis in axes)
     return Slices(panels, best, ceiling(trial_points(of_kind(trials, "finished", "pruned"), "number").scores))

@@ -1,4 +1,4 @@
-"""A study in three figures: its scores in order, its learning curves, and which hyperparameters mattered."""
+"""Marks, labels and limits that the figures of a study share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from hpo.figures.study.trial_points import Points
+from model.config import SETTINGS
 
 BITS = "val_bpd, bits/dim"
 FAULTY = "diverged or failed"
@@ -15,18 +16,18 @@ MAX_VECTOR_LINES = 300
 
 
 def hyperparameter_label(name: str) -> str:
-    """A hyperparameter's name as people read it."""
-    return {"beta": "β", "latent_dim": "latent dimension"}.get(name, name.replace("_", " "))
+    """Return the label of a hyperparameter from model.config.SETTINGS; another name with spaces."""
+    return SETTINGS[name].label if name in SETTINGS else name.replace("_", " ")
 
 
 def cut_off(axes: Axes, ceiling: float | None) -> None:
-    """End the scores' axis at the ceiling, where there is one."""
+    """End the scores' axis at the ceiling, if there is one."""
     if ceiling is not None:
         axes.set_ylim(top=ceiling)
 
 
 def scatter(axes: Axes, points: Points, ceiling: float | None, name: str, **look: Any) -> None:
-    """Trials as marks; one above the ceiling is drawn on it, which its legend tells."""
+    """Draw trials as marks; those above the ceiling are drawn on it, and the legend counts them."""
     if not points.numbers:
         return
     heights = [score if ceiling is None else min(score, ceiling) for score in points.scores]

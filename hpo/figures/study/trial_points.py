@@ -1,4 +1,4 @@
-"""What the figures of a study show, as plain values: made from its trials, drawn elsewhere.
+"""Trials as plain points, and the axes of the search space, for the figures of a study.
 
 Trials come as a data frame with a row each: number, kind, val_bpd, epoch, rate_nats, distortion_nats, and a column for
 every hyperparameter. Scores are val_bpd, in bits per dimension; those that are not finite are left out.
@@ -26,7 +26,7 @@ class SearchAxis:
     choices: tuple[Any, ...] = ()
 
     def position(self, value: Any) -> float:
-        """Where a value lies between the ends of its range, from 0 to 1; choices stand evenly spaced."""
+        """Return the position of a value in its range, from 0 to 1; choices are evenly spaced."""
         if self.choices:
             return (self.choices.index(value) + 0.5) / len(self.choices)
         scale = math.log if self.log else float
@@ -35,7 +35,7 @@ class SearchAxis:
 
 @dataclass(frozen=True)
 class Points:
-    """Trials by number, each with a place and a score."""
+    """Trials by number, each with a position and a score."""
 
     numbers: tuple[int, ...]
     places: tuple[Any, ...]
@@ -43,7 +43,7 @@ class Points:
 
 
 def of_kind(trials: pd.DataFrame, *kinds: str) -> pd.DataFrame:
-    """The trials that stand in one of these ways."""
+    """Return the trials of these kinds."""
     return trials[trials["kind"].isin(kinds)]
 
 
@@ -62,7 +62,7 @@ def trial_points(trials: pd.DataFrame, places: str) -> Points:
 
 
 def ceiling(scores: Iterable[float]) -> float | None:
-    """Where to cut off a tail of bad scores: half as far again from the best as nine tenths of them reach."""
+    """Return the score at which a tail of bad scores is cut off: 1.5 times as far from the best as 90% reach."""
     values = np.array(list(scores))
     if len(values) == 0:
         return None

@@ -1,4 +1,4 @@
-"""The pages in a real browser, opened from disk: nothing loaded, nothing logged, everything shown and usable."""
+"""Pages of studies and runs in a real browser, opened from disk: they load nothing, log nothing, and can be used."""
 
 import json
 import shutil
@@ -22,39 +22,39 @@ KEYS = {"score": "rank", "β": "beta", "latent dimension": "latent", "trial numb
 
 
 @dataclass
-class Opened:
-    """A page, and what went wrong or left it."""
+class OpenedPage:
+    """A page in the browser, the messages and errors it logged, and the addresses it requested."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
 
-def open_page(browser: Browser, path: Path, width: int = 1200, **look: str) -> Opened:
-    page = browser.new_page(viewport={"width": width, "height": 800}, **look)  # type: ignore[arg-type]
-    opened = Opened(page)
-    page.on("console", lambda message: opened.complaints.append(message.text))
-    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+def open_page(browser: Browser, path: Path, width: int = 1200, **settings: str) -> OpenedPage:
+    page = browser.new_page(viewport={"width": width, "height": 800}, **settings)  # type: ignore[arg-type]
+    opened = OpenedPage(page)
+    page.on("console", lambda message: opened.messages.append(message.text))
+    page.on("pageerror", lambda error: opened.messages.append(str(error)))
     page.on("request", lambda request: opened.requests.append(request.url))
     page.goto(path.as_uri())
     return opened
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study's page with trials of every kind, at the top of a folder of its own."""
-    at_hand = synthetic.begin(tmp_path_factory.mktemp("report"))
-    synthetic.search(at_hand, 24)
-    synthetic.add(at_hand, 7.0, end="running")
-    synthetic.add(at_hand, end="failed: RuntimeError: no luck")
-    synthetic.keep_yardstick(at_hand)
-    write_report(at_hand)
-    return at_hand.paths.report
+def study_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a study with every kind of trial."""
+    study = synthetic.begin(tmp_path_factory.mktemp("report"))
+    synthetic.search(study, 24)
+    synthetic.add(study, 7.0, end="running")
+    synthetic.add(study, end="failed: RuntimeError: no luck")
+    synthetic.keep_yardstick(study)
+    write_report(study)
+    return study.paths.report
 
 
 @pytest.fixture(scope="module")
 def run_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The showcase's page, made from its files."""
+    """The page of the showcase."""
     paths = RunPaths(tmp_path_factory.mktemp("run") / "best")
     shutil.copytree(SHOWCASE, paths.folder)
     write_page(paths)
@@ -62,21 +62,21 @@ def run_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(chromium: Browser, report: Path) -> Iterator[Opened]:
-    """The study's page, which must have nothing to complain of whatever a test did with it."""
-    opened = open_page(chromium, report)
+def opened(chromium: Browser, study_page: Path) -> Iterator[OpenedPage]:
+    """The study's page, which must log nothing, whatever a test does with it."""
+    opened = open_page(chromium, study_page)
     yield opened
-    assert opened.complaints == []
+    assert opened.messages == []
     opened.page.close()
 
 
-@pytest.mark.parametrize("which", ["report", "run_page"])
+@pytest.mark.parametrize("name", ["study_page", "run_page"])
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
-def test_a_page_opens_from_disk_by_itself(
-    chromium: Browser, request: pytest.FixtureRequest, which: str, colours: str, width: int
+def test_page_opens_from_disk_and_fits_the_screen(
+    chromium: Browser, request: pytest.FixtureRequest, name: str, colours: str, width: int
 ) -> None:
-    path: Path = request.getfixturevalue(which)
+    path: Path = request.getfixturevalue(name)
     opened = open_page(chromium, path, width, color_scheme=colours)
     page = opened.page
     assert {url for url in opened.requests if not url.startswith("data:")} == {path.as_uri()}
@@ -85,39 +85,39 @@ def test_a_page_opens_from_disk_by_itself(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(json.loads(background.replace("rgb(", "[").replace(")", "]"))) < 300) == (colours == "dark")
-    assert opened.complaints == []
+    assert opened.messages == []
     page.close()
 
 
-@pytest.mark.parametrize("which", ["report", "run_page"])
-def test_a_page_may_not_reach_the_network(chromium: Browser, request: pytest.FixtureRequest, which: str) -> None:
-    opened = open_page(chromium, request.getfixturevalue(which))
+@pytest.mark.parametrize("name", ["study_page", "run_page"])
+def test_page_cannot_reach_the_network(chromium: Browser, request: pytest.FixtureRequest, name: str) -> None:
+    opened = open_page(chromium, request.getfixturevalue(name))
     refused = opened.page.evaluate("fetch('https://example.org/').then(() => 'reached', () => 'refused')")
     assert refused == "refused"
-    assert any("Content Security Policy" in complaint for complaint in opened.complaints)
+    assert any("Content Security Policy" in message for message in opened.messages)
     opened.page.close()
 
 
-@pytest.mark.parametrize("name", KEYS)
-def test_the_gallery_sorts_by_each_key_in_both_directions(opened: Opened, name: str) -> None:
+def test_the_gallery_sorts_by_each_key_in_both_directions(opened: OpenedPage) -> None:
     page, trials = opened.page, opened.page.locator("#trials")
-    button = page.get_by_role("group", name="Sort the trials").get_by_role("button", name=name)
-    values = f"list => [...list.children].map(item => item.dataset.{KEYS[name]}).filter(v => v !== '').map(Number)"
-    before = sorted(trials.evaluate(NUMBERS))
-    if name != "score":
+    for name, key in KEYS.items():
+        button = page.get_by_role("group", name="Sort the trials").get_by_role("button", name=name)
+        values = f"list => [...list.children].map(item => item.dataset.{key}).filter(v => v !== '').map(Number)"
+        # The page is sorted by score at first.
+        if name != "score":
+            button.click()
+        ascending = trials.evaluate(values)
+        expect(button).to_have_attribute("aria-pressed", "true")
         button.click()
-    ascending = trials.evaluate(values)
-    expect(button).to_have_attribute("aria-pressed", "true")
-    button.click()
-    descending = trials.evaluate(values)
-    assert ascending == sorted(ascending) and descending == sorted(descending, reverse=True)
-    assert len(set(ascending)) > 5
-    assert sorted(trials.evaluate(NUMBERS)) == before == list(range(26))
-    assert page.locator("[aria-pressed=true]").count() == 1
-    expect(page.get_by_role("status")).to_have_text(f"Sorted by {name}, descending")
+        descending = trials.evaluate(values)
+        assert ascending == sorted(ascending) and descending == sorted(descending, reverse=True)
+        assert len(set(ascending)) > 5
+        assert sorted(trials.evaluate(NUMBERS)) == list(range(26))
+        assert page.locator("[aria-pressed=true]").count() == 1
+        expect(page.get_by_role("status")).to_have_text(f"Sorted by {name}, descending")
 
 
-def test_the_best_trial_stands_first_and_what_did_not_finish_after_what_did(opened: Opened) -> None:
+def test_cards_start_with_the_best_trial_and_end_with_unfinished_ones(opened: OpenedPage) -> None:
     kinds = opened.page.locator("#trials .kind").all_inner_texts()
     first_words = [kind.split()[0] for kind in kinds]
     assert first_words[0] == "best"
@@ -128,7 +128,7 @@ def test_the_best_trial_stands_first_and_what_did_not_finish_after_what_did(open
     assert order == sorted(order)
 
 
-def test_a_trial_opens_by_mouse_to_its_pictures_and_facts(opened: Opened) -> None:
+def test_a_click_opens_a_trial_with_its_pictures_and_numbers(opened: OpenedPage) -> None:
     trial = opened.page.locator("#trials details").first
     expect(trial.locator(".opened")).not_to_be_visible()
     trial.locator("summary").click()
@@ -142,7 +142,7 @@ def test_a_trial_opens_by_mouse_to_its_pictures_and_facts(opened: Opened) -> Non
     expect(trial.locator(".opened")).not_to_be_visible()
 
 
-def test_a_trial_opens_by_keyboard_and_the_sorting_too(opened: Opened) -> None:
+def test_trials_are_sorted_and_opened_by_keyboard(opened: OpenedPage) -> None:
     page = opened.page
     page.get_by_role("button", name="trial number").focus()
     page.keyboard.press("Enter")
@@ -152,10 +152,10 @@ def test_a_trial_opens_by_keyboard_and_the_sorting_too(opened: Opened) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#trial-0")).to_have_attribute("open", "")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    assert outline == "solid", "where the focus is can be seen"
+    assert outline == "solid", "the focus is visible"
 
 
-def test_the_link_to_the_best_trial_opens_it(opened: Opened) -> None:
+def test_the_link_to_the_best_trial_opens_its_card(opened: OpenedPage) -> None:
     page = opened.page
     page.locator(".lead a").click()
     best = page.locator("#trials details[open]")
@@ -164,12 +164,10 @@ def test_the_link_to_the_best_trial_opens_it(opened: Opened) -> None:
     expect(best).to_be_in_viewport()
 
 
-def test_without_its_script_the_page_shows_and_opens_everything_but_sorts_nothing(
-    chromium: Browser, report: Path
-) -> None:
+def test_without_its_script_the_page_shows_everything_but_the_sorting(chromium: Browser, study_page: Path) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(report.as_uri())
+    page.goto(study_page.as_uri())
     assert not page.locator(".sorting").is_visible()
     assert page.locator("#trials details").count() == 26
     page.locator("#trials summary").first.click()
@@ -177,7 +175,7 @@ def test_without_its_script_the_page_shows_and_opens_everything_but_sorts_nothin
     context.close()
 
 
-def test_a_link_to_a_trials_file_shows_it(opened: Opened) -> None:
+def test_a_link_to_a_trials_file_opens_it(opened: OpenedPage) -> None:
     page = opened.page
     link = page.locator(".links a", has_text="reconstructions.png").first
     address = link.evaluate("link => link.href")
@@ -185,8 +183,8 @@ def test_a_link_to_a_trials_file_shows_it(opened: Opened) -> None:
     assert page.evaluate("document.images[0].naturalWidth") == 640
 
 
-def test_an_opened_trial_fits_a_phone(chromium: Browser, report: Path) -> None:
-    opened = open_page(chromium, report, width=360)
+def test_an_opened_trial_fits_a_phone(chromium: Browser, study_page: Path) -> None:
+    opened = open_page(chromium, study_page, width=360)
     opened.page.locator("#trials summary").first.click()
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 360
     assert opened.page.locator("#trials .pictures img").first.bounding_box()["width"] > 250  # type: ignore[index]

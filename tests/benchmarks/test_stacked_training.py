@@ -12,7 +12,8 @@ from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime, seeded_generator
 from model.training.batch_order import BatchOrder
-from model.training.training_loop import TrainState, train
+from model.training.train_state import TrainState
+from model.training.training_loop import train
 
 CONFIGS = [
     TrainConfig(beta=0.5, latent_dim=12, learning_rate=2e-3, batch_size=16, epochs=2, seed=3, schedule="cosine"),

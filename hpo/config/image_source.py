@@ -1,0 +1,104 @@
+"""Section `data:` of a study file: the one syntax that names images, also in `train --data`."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, GetJsonSchemaHandler, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from hpo.config.strict_model import ACROSS_KEYS, StrictModel
+from model.config import Source
+
+DATA_SETS = ("cifar10", "sample")
+# Source of all images of a folder: in records, and in the older form `{source: folder, root: /my/images}`.
+_FOLDER = "folder"
+_FORMS = {
+    "anyOf": [
+        *({"const": name} for name in DATA_SETS),
+        {"type": "string", "format": "path", "description": "Path of a folder of images."},
+    ]
+}
+
+
+class Data(StrictModel):
+    """Images to train on: a mapping of these keys, or only a source.
+
+    All forms become the same object. Images of a folder have the source "folder" and the folder as `root`.
+    """
+
+    source: Annotated[Source, WithJsonSchema(_FORMS)] = Field(
+        default="cifar10",
+        description="cifar10, sample (5,000 images, part of this repository) or the path of a folder of images.",
+    )
+    root: Path | None = Field(
+        default=None,
+        description="Folder that holds cifar-10-batches-py, for source cifar10; the variable CIFAR10_ROOT overrides "
+        "it. The folder of images, for source folder.",
+    )
+    fallback: bool = Field(default=True, description="Use the sample if CIFAR-10 cannot be downloaded.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _normalized(cls, data: Any, info: ValidationInfo) -> Any:
+        if isinstance(data, cls):
+            return data
+        if not isinstance(data, dict):
+            # Checked here, so that a fault is one of `data`, not of `data.source`.
+            data = {"source": _checked(data)}
+        source = data.get("source")
+        if source != _FOLDER and is_path(source) and data.get("root") is None:
+            # Strict mode takes text for a path from JSON alone.
+            return {**data, "source": _FOLDER, "root": str(source) if info.mode == "json" else Path(source)}
+        return data
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _named(cls, source: Any) -> Any:
+        if source == _FOLDER:
+            return source
+        if is_path(source):
+            raise PydanticCustomError("images", "must not be a path where root is given; leave out root")
+        return _checked(source)
+
+    @field_validator("root")
+    @classmethod
+    def _given_for_a_folder(cls, root: Path | None, info: ValidationInfo) -> Path | None:
+        if root is None and info.data.get("source") == _FOLDER:
+            raise PydanticCustomError(ACROSS_KEYS, "must name the folder of images where source is folder")
+        return root
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        mapping = handler.resolve_ref_schema(handler(core_schema))
+        return {"description": mapping["description"], "anyOf": [_FORMS, mapping]}
+
+
+def is_path(source: object) -> bool:
+    """Return True if a name of images is a path: it contains a separator, starts with . or ~, or exists.
+
+    cifar10 and sample name the data sets even if such a path exists; write ./sample for a folder of this name.
+    """
+    if isinstance(source, Path):
+        return True
+    if not isinstance(source, str) or source in DATA_SETS:
+        return False
+    return "/" in source or os.sep in source or source.startswith((".", "~")) or os.path.exists(source)
+
+
+def _checked(source: object) -> object:
+    """Return a source that names images.
+
+    Raises: PydanticCustomError: it does not; `nearest` in its context is the nearest name of a data set, if one is
+        near.
+    """
+    if source in DATA_SETS or is_path(source):
+        return source
+    nearest = difflib.get_close_matches(str(source).lower(), DATA_SETS, n=1)
+    raise PydanticCustomError(
+        "images",
+        "must be 'cifar10', 'sample' or the path of an existing folder of images",
+        {"nearest": nearest[0]} if nearest else None,
+    )

@@ -1,0 +1,153 @@
+"""Sections of a study file, except its images and hyperparameters."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from hpo.config.strict_model import ACROSS_KEYS, NonNegative, Positive, Seed, StrictModel
+from model.config import SETTINGS, Architecture
+
+
+class Model(StrictModel):
+    """Architecture of the VAE, which is the same in all trials."""
+
+    architecture: Architecture = Field(
+        default=SETTINGS["architecture"].default, description=SETTINGS["architecture"].description
+    )
+    channels: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
+        default=SETTINGS["channels"].default,
+        min_length=4,
+        max_length=4,
+        description=SETTINGS["channels"].description,
+    )
+    linear_path: bool = Field(default=SETTINGS["linear_path"].default, description=SETTINGS["linear_path"].description)
+
+
+class Training(StrictModel):
+    """Length of a trial, and the device and number format that it runs in."""
+
+    epochs: int = Field(default=6, ge=1, description="Length of a trial, in epochs.")
+    report_every: float = Field(
+        default=1.0,
+        ge=0.01,
+        le=1,
+        description="Epochs between two reports of val_bpd; a trial can be pruned, paused or stopped at each.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="Number format of the convolutions; auto is bfloat16 if the processor or GPU computes with it "
+        "natively, otherwise float32.",
+    )
+    device: str = Field(
+        default="auto", description="cpu, cuda, cuda:N, mps, or auto: the first available of CUDA, MPS and the CPU."
+    )
+    compile: bool = Field(
+        default=False, description="Compile the convolutions with torch.compile on CUDA; without effect elsewhere."
+    )
+
+
+class Budget(StrictModel):
+    """Number of trials and time; at least one of the two must be given."""
+
+    trials: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="Configurations that the study tries over all calls, including pruned ones; trials that continue "
+        "or confirm a configuration do not count.",
+    )
+    timeout_minutes: Positive | None = Field(
+        default=None, description="Duration of one call, in minutes; required if trials is null."
+    )
+
+    @field_validator("timeout_minutes")
+    @classmethod
+    def _bounded(cls, minutes: float | None, info: ValidationInfo) -> float | None:
+        if minutes is None and info.data.get("trials", 1) is None:
+            raise PydanticCustomError(ACROSS_KEYS, "must be a number where trials is null")
+        return minutes
+
+
+class Sampler(StrictModel):
+    """Algorithm that chooses the values of the next trial."""
+
+    name: Literal["curves", "tpe", "gp", "random"] = Field(
+        default="curves",
+        description="curves: a Gaussian process of learning curves, which also predicts the final score of paused "
+        "trials; tpe: the tree-structured Parzen estimator (Bergstra et al. 2011), also used instead of curves if "
+        "there are two objectives; gp: a Gaussian process with expected improvement; or random.",
+    )
+
+
+class Pruner(StrictModel):
+    """Algorithm that ends or pauses unpromising trials."""
+
+    name: Literal["halving", "median", "none"] = Field(
+        default="halving",
+        description="halving: pause a trial unless its score is among the best 1 in reduction_factor at its rung, and "
+        "continue it once it is and can still win (Li et al. 2020); median: stop a trial for good if its best score so "
+        "far is worse than the median of the others at the same point; or none, as if there are two objectives.",
+    )
+    startup_trials: int = Field(
+        default=3, ge=1, description="Trials that must have finished before the first is pruned; median only."
+    )
+    warmup_epochs: NonNegative = Field(
+        default=1.0, description="Epoch before which no trial is pruned; with halving, the first rung."
+    )
+    reduction_factor: int = Field(
+        default=3, ge=2, description="Each rung promotes the best 1 in this many trials; halving only."
+    )
+    rung_spacing: int = Field(
+        default=2, ge=2, description="Ratio of the epochs of a rung and of the rung before it; halving only."
+    )
+
+
+class Confirmation(StrictModel):
+    """Repetition of the best configurations with new seeds, after the search; their means decide which is the best."""
+
+    top: int = Field(
+        default=3, ge=0, description="Number of configurations to repeat; 0, as if there are two objectives: none."
+    )
+    seeds: int = Field(default=2, ge=1, description="New seeds for each of them.")
+
+
+Objective = Literal["val_bpd", "latent_dim", "seconds_per_epoch"]
+
+
+def _led_by_the_score(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
+    if len(set(objectives)) < len(objectives):
+        raise PydanticCustomError("objectives", "must not repeat a value")
+    if objectives[0] != "val_bpd":
+        raise PydanticCustomError("objectives", "must begin with val_bpd")
+    return objectives
+
+
+# Every objective is minimised.
+Objectives = Annotated[tuple[Objective, ...], Field(min_length=1, max_length=2), AfterValidator(_led_by_the_score)]
+
+
+def _tag(interval: object) -> str:
+    return "<word>" if isinstance(interval, str) else "<value>"
+
+
+Interval = int | Literal["log"]
+FrameInterval = Annotated[
+    Annotated[int, Field(ge=1), Tag("<value>")] | Annotated[Literal["log"], Tag("<word>")],
+    Discriminator(_tag),
+]
+FramesPerSecond = Annotated[float, Field(gt=0, le=60)]
+
+
+class Retrain(StrictModel):
+    """Final training of the best trial."""
+
+    epochs: int = Field(default=20, ge=1, description="Length of the training, in epochs.")
+    seed: Seed = Field(
+        default=1000, description="Seed of this training; another than the trial's, so that a lucky seed does not help."
+    )
+    importance_samples: int = Field(
+        default=64, ge=1, description="Samples per image of the importance-weighted bound on the test split."
+    )
+    reconstruction_interval: FrameInterval = Field(
+        default=1, description="Epochs between two frames of the animation, or log: logarithmically spaced."
+    )
+    fps: FramesPerSecond = Field(default=2.0, description="Frames per second of the animation.")

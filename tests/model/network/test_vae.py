@@ -1,0 +1,83 @@
+"""Two architectures of the VAE: their layers, initial weights, outputs and bounds."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from model.config import Architecture
+from model.data.images import ImageData
+from model.device import Runtime
+from model.network.vae import LOG_VARIANCE_BOUND, ConvVAE, compile_model
+from model.training.train_state import TrainState
+from model.training.training_loop import train
+from tests.model.conftest import SMALL
+
+
+def test_plain_is_the_tutorials_and_norm_free_has_no_normalisation() -> None:
+    plain, norm_free = (ConvVAE(8, SMALL.channels, architecture) for architecture in ("plain", "norm_free"))
+    assert plain.decoder.logistic and not norm_free.decoder.logistic
+    layers = [{type(layer) for layer in model.modules()} for model in (plain, norm_free)]
+    assert {nn.BatchNorm2d, nn.ReLU} <= layers[0] and nn.SiLU not in layers[0]
+    assert nn.SiLU in layers[1] and not layers[1] & {nn.BatchNorm2d, nn.ReLU}
+
+
+def test_untrained_norm_free_layers_keep_the_size_of_their_input() -> None:
+    torch.manual_seed(0)
+    model = ConvVAE(128)
+    x = torch.randn(64, 3, 32, 32)
+    # At the borders a kernel covers fewer than its sixteen pixels: each layer loses some of the size.
+    for trunk, image in ((model.encoder.trunk, x), (model.decoder.trunk, torch.randn(64, 256, 2, 2))):
+        for layer in trunk:
+            image = layer(image)
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                assert 0.3 < float(image.detach().std()) < 2.5
+
+
+def test_a_clamped_pixel_still_moves_to_its_target() -> None:
+    model = ConvVAE(8, SMALL.channels)
+    with torch.no_grad():
+        model.decoder.trunk[-1].bias.fill_(3.0)  # type: ignore[operator]
+    images = model.decoder(torch.randn(4, 8))
+    assert float(images.detach().max()) == 1.0
+    (images - 0.5).square().sum().backward()
+    bias = model.decoder.trunk[-1].bias
+    assert isinstance(bias, nn.Parameter) and bias.grad is not None
+    assert (bias.grad > 0).all(), "without a gradient the pixel would stay outside"
+
+
+@pytest.mark.parametrize("architecture", ["plain", "norm_free"])
+def test_binary_cross_entropy_has_a_logistic_output(
+    architecture: Architecture, data: ImageData, runtime: Runtime
+) -> None:
+    config = replace(SMALL, epochs=1, architecture=architecture, reconstruction="bce")
+    assert ConvVAE.from_config(config).decoder.logistic
+    (metrics,) = train(TrainState(config, runtime), data)
+    assert metrics.skipped_updates == 0
+
+
+def test_log_variance_is_softly_bounded() -> None:
+    model = ConvVAE(6, SMALL.channels, "plain")
+    with torch.no_grad():
+        model.encoder.log_variance.bias.fill_(1e6)
+    _, log_variance = model.encoder(torch.rand(2, 3, 32, 32))
+    assert float(log_variance.detach().max()) <= LOG_VARIANCE_BOUND
+
+
+@pytest.mark.parametrize("latent_dim", [1, 3, 200])
+@pytest.mark.parametrize("channels", [(32, 64, 128, 256), (4, 6, 8, 10)])
+def test_any_latent_dimension_and_width_gives_images(latent_dim: int, channels: tuple[int, ...]) -> None:
+    model = ConvVAE(latent_dim, channels).eval()
+    reconstruction, mean, log_variance = model(torch.rand(2, 3, 32, 32), torch.randn(2, latent_dim))
+    assert reconstruction.shape == (2, 3, 32, 32)
+    assert mean.shape == log_variance.shape == (2, latent_dim)
+    assert 0 <= float(reconstruction.detach().min()) <= float(reconstruction.detach().max()) <= 1
+
+
+def test_both_trunks_are_compiled_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda self, **_: compiled.append(self))
+    model = ConvVAE(3, (2, 3, 4, 5))
+    compile_model(model)
+    assert compiled == [model.encoder.trunk, model.decoder.trunk]

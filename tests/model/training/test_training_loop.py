@@ -1,0 +1,117 @@
+"""Training: repeatable, resumable to the last bit, and robust against values that are not finite."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.data.images import ImageData
+from model.device import Runtime
+from model.training.checkpoint import load_state, save_state
+from model.training.train_state import TrainState
+from model.training.training_loop import Diverged, score_validation, train
+from tests.model.conftest import SMALL, SmallRun, without_times
+
+
+def test_training_twice_gives_identical_metrics(data: ImageData, runtime: Runtime, small_run: SmallRun) -> None:
+    again = [without_times(metrics) for metrics in train(TrainState(SMALL, runtime), data)]
+    assert again == [without_times(metrics) for metrics in small_run.metrics]
+    assert len(again) == 3
+
+
+def test_another_seed_gives_other_metrics(data: ImageData, runtime: Runtime, small_run: SmallRun) -> None:
+    other = next(train(TrainState(replace(SMALL, seed=1), runtime), data))
+    assert other.val_bpd != small_run.metrics[0].val_bpd
+
+
+def test_training_improves_the_score_at_every_epoch(data: ImageData, runtime: Runtime, small_run: SmallRun) -> None:
+    _, untrained = score_validation(TrainState(SMALL, runtime), data)
+    scores = [untrained.bpd, *(metrics.val_bpd for metrics in small_run.metrics)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] < scores[0] - 0.2
+
+
+def test_a_run_resumed_from_any_checkpoint_ends_as_if_never_interrupted(
+    data: ImageData, runtime: Runtime, tmp_path: Path
+) -> None:
+    config = replace(SMALL, epochs=2, report_every=0.75, schedule="cosine", batch_size=48)
+    uninterrupted = [without_times(metrics) for metrics in train(TrainState(config, runtime), data)]
+    assert len(uninterrupted) == 3
+    state, history = TrainState(config, runtime), []
+    for n_reports, metrics in zip((1, 2), train(state, data), strict=False):
+        history.append(asdict(metrics))
+        save_state(tmp_path / f"{n_reports}.pt", state, history)
+    for n_reports in (1, 2):
+        resumed = load_state(tmp_path / f"{n_reports}.pt", config, runtime)
+        assert resumed.history == history[:n_reports]
+        assert [without_times(metrics) for metrics in train(resumed.state, data)] == uninterrupted[n_reports:]
+
+
+def test_a_non_finite_update_is_skipped_and_counted(data: ImageData, runtime: Runtime) -> None:
+    state = TrainState(replace(SMALL, epochs=1), runtime)
+    calls = iter(range(100))
+    state.model.encoder.mean.weight.register_hook(lambda grad: grad * float("nan") if next(calls) in (2, 5) else grad)
+    (metrics,) = train(state, data)
+    assert metrics.skipped_updates == state.skipped_updates == 2
+    assert all(torch.isfinite(parameter).all() for parameter in state.model.parameters())
+    steps = {float(entry["step"]) for entry in state.optimizer.state.values()}
+    assert steps == {10.0 - 2.0}
+
+
+def test_an_update_with_nan_images_does_not_change_the_batch_statistics(data: ImageData, runtime: Runtime) -> None:
+    state = TrainState(replace(SMALL, epochs=1, architecture="plain"), runtime)
+    calls = iter(range(100))
+    state.model.encoder.mean.register_forward_hook(
+        lambda _module, _inputs, output: output * float("nan") if next(calls) == 4 else output
+    )
+    (metrics,) = train(state, data)
+    assert metrics.skipped_updates == 1
+    assert all(torch.isfinite(buffer).all() for buffer in state.model.buffers())
+
+
+def test_a_run_that_keeps_diverging_ends_with_the_number_of_skipped_updates(data: ImageData, runtime: Runtime) -> None:
+    state = TrainState(SMALL, runtime)
+    state.model.encoder.mean.weight.register_hook(lambda grad: grad * float("inf"))
+    with pytest.raises(Diverged, match="10 of 10 updates"):
+        next(train(state, data))
+
+
+def test_a_score_that_is_not_finite_ends_the_run(data: ImageData, runtime: Runtime) -> None:
+    state = TrainState(replace(SMALL, architecture="plain"), runtime)
+    state.model.decoder.trunk[1].register_buffer("running_mean", torch.full((16,), float("nan")))
+    with pytest.raises(Diverged, match="score at epoch 1"):
+        next(train(state, data))
+
+
+def test_gradients_are_clipped_to_max_grad_norm(data: ImageData, runtime: Runtime) -> None:
+    free, clipped = (TrainState(replace(SMALL, epochs=1, max_grad_norm=norm), runtime) for norm in (1e9, 1e-3))
+    for state in (free, clipped):
+        next(train(state, data))
+    assert float(clipped.gradients.norm()) == pytest.approx(1e-3, rel=1e-4)
+    assert free.gradients.norm() > 1e-3
+
+
+def test_binary_cross_entropy_trains_differently_and_is_scored_the_same(
+    data: ImageData, runtime: Runtime, small_run: SmallRun
+) -> None:
+    *_, bce = train(TrainState(replace(SMALL, reconstruction="bce"), runtime), data)
+    assert bce.val_bpd != small_run.metrics[-1].val_bpd
+    assert 6 < bce.val_bpd < 9
+
+
+def test_reports_come_after_the_same_images_at_every_batch_size(data: ImageData, runtime: Runtime) -> None:
+    for batch_size in (32, 48, 100):
+        config = replace(SMALL, epochs=1, report_every=0.5, batch_size=batch_size)
+        images_seen = [metrics.images_seen for metrics in train(TrainState(config, runtime), data)]
+        for n_images, target in zip(images_seen, (160, 320), strict=True):
+            assert target <= n_images < target + batch_size
+
+
+def test_bfloat16_scores_within_five_hundredths_of_float32(
+    data: ImageData, runtime: Runtime, small_run: SmallRun
+) -> None:
+    exact = small_run.metrics[-1].val_bpd
+    *_, rounded = train(TrainState(SMALL, Runtime(runtime.device, "bfloat16")), data)
+    assert rounded.val_bpd == pytest.approx(exact, abs=0.05)
+    assert rounded.val_bpd != exact

@@ -1,0 +1,47 @@
+"""Gaussian process over learning curves."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from hpo.search.learning_curve_gp import LearningCurveGP, Scores
+
+RNG = np.random.default_rng(0)
+SCORES = Scores(RNG.random((12, 2)), RNG.choice([0.125, 0.25, 0.5, 1.0], 12), 6.5 + RNG.random(12))
+
+
+def test_standardization_keeps_the_order_of_scores_and_has_an_inverse() -> None:
+    gp = LearningCurveGP(Scores(np.array([[0.1], [0.5], [0.9]]), np.ones(3), np.array([6.5, 6.2, 8.0])))
+    scores = np.array([6.1, 6.2, 7.0, 9.0])
+    assert (np.diff(gp.standardize(scores)) > 0).all()
+    assert gp.unstandardize(gp.standardize(scores)) == pytest.approx(scores)
+
+
+def test_predictions_are_the_posterior_of_the_documented_kernel() -> None:
+    theta = np.log([0.4, 0.6, 0.8, 1.1, 0.9, 0.5, 0.1])
+    gp = LearningCurveGP(SCORES, torch.from_numpy(theta))
+    x_length_scales, t_length_scale = np.exp(theta[:2]), np.exp(theta[2])
+    sigma_c, sigma_o, sigma_p, sigma_n = np.exp(theta[3:])
+
+    def kernel(x: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
+        r = np.sqrt(5 * (((x[:, None] - x[None]) / x_length_scales) ** 2).sum(2))
+        k_x, k_t = (1 + r + r**2 / 3) * np.exp(-r), np.exp(-((t[:, None] - t[None]) ** 2) / (2 * t_length_scale**2))
+        return np.asarray(sigma_c**2 * k_t + sigma_o**2 * k_x + sigma_p**2 * k_x * k_t + 0.01)
+
+    new = RNG.random((3, 2))
+    k = kernel(np.vstack([SCORES.features, new]), np.concatenate([np.log2(SCORES.shares) / 3, np.zeros(3)]))
+    observed, cross = k[:12, :12] + sigma_n**2 * np.eye(12), k[12:, :12]
+    mean, deviation = gp.predict_final(new)
+    assert mean == pytest.approx(cross @ np.linalg.solve(observed, gp.standardize(SCORES.val_bpd)), abs=1e-3)
+    variance = np.diag(k[12:, 12:] - cross @ np.linalg.solve(observed, cross.T))
+    assert deviation == pytest.approx(np.sqrt(variance), abs=1e-3)
+
+
+def test_the_hyperparameters_are_a_maximum_of_the_posterior_density() -> None:
+    gp = LearningCurveGP(SCORES)
+    best, gradient = gp._negative_log_posterior(gp.hyperparameters.numpy())
+    for step in np.eye(7):
+        assert gp._negative_log_posterior(gp.hyperparameters.numpy() + 0.3 * step)[0] > best
+        assert gp._negative_log_posterior(gp.hyperparameters.numpy() - 0.3 * step)[0] > best
+    assert np.abs(gradient).max() < 0.05

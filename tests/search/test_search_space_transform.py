@@ -1,0 +1,31 @@
+"""Transformation between hyperparameter values and points of the unit cube."""
+
+import numpy as np
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hpo.search.search_space_transform import SearchSpaceTransform
+
+MIXED = SearchSpaceTransform(
+    {
+        "beta": FloatDistribution(0.1, 10.0, log=True),
+        "latent_dim": IntDistribution(16, 256, log=True),
+        "warmup_epochs": FloatDistribution(0.0, 2.0),
+        "batch_size": CategoricalDistribution((64, 16, 32)),
+        "schedule": CategoricalDistribution(("constant", "cosine")),
+    }
+)
+
+
+def test_values_become_a_point_of_the_unit_cube_and_back() -> None:
+    values = {"beta": 1.0, "latent_dim": 64, "warmup_epochs": 0.5, "batch_size": 32, "schedule": "cosine"}
+    features = MIXED.features(values)
+    # The middle of a log scale; 16 < 32 < 64, whatever their order in the file; words are one-hot.
+    assert features == pytest.approx([0.5, 0.5, 0.25, 0.5, 0.0, 1.0])
+    assert MIXED.values(features) == pytest.approx(values)
+
+
+def test_a_point_outside_of_the_cube_becomes_the_nearest_values() -> None:
+    assert MIXED.values(np.array([-1.0, 2.0, 1.0, 0.7, 0.9, 0.2])) == pytest.approx(
+        {"beta": 0.1, "latent_dim": 256, "warmup_epochs": 2.0, "batch_size": 32, "schedule": "constant"}
+    )

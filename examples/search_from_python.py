@@ -18,7 +18,7 @@ def main() -> None:
     study = hpo.tune(config, on_event=print, on_notice=print)
     found = hpo.study_results(study)
     assert found is not None, "a trial has finished"
-    print(f"Best: trial {found.best.number} with {found.best_bpd:.3f} bits/dim: {found.best.values}")
+    print(f"Best: trial {found.best.number} with {found.best.score:.3f} bits/dim: {dict(found.best.params)}")
     print(hpo.trials_frame(study)[["number", "beta", "latent_dim", "val_bpd"]])
 
     run = hpo.retrain(config, on_notice=print)

@@ -92,7 +92,7 @@ class TrainConfig:
     architecture: Architecture = field(
         default="norm_free",
         metadata=_described(
-            "norm_free: SiLU, weights that keep variances, a linear output; plain (the tutorial's): batch "
+            "norm_free: SiLU, initial weights that preserve variances, a linear output; plain (the tutorial's): batch "
             "normalisation, ReLU, a logistic output."
         ),
     )

@@ -43,7 +43,8 @@ class Training(StrictModel):
         default="auto", description="cpu, cuda, cuda:N, mps, or auto: the first available of CUDA, MPS and the CPU."
     )
     compile: bool = Field(
-        default=False, description="Compile the convolutions with torch.compile on CUDA; without effect elsewhere."
+        default=False,
+        description="Compile the convolutions with torch.compile, on CUDA only; on a CPU it gained nothing.",
     )
 
 
@@ -73,8 +74,8 @@ class Sampler(StrictModel):
     name: Literal["curves", "tpe", "gp", "random"] = Field(
         default="curves",
         description="curves: a Gaussian process of learning curves, which also predicts the final score of paused "
-        "trials; tpe: the tree-structured Parzen estimator (Bergstra et al. 2011), also used instead of curves if "
-        "there are two objectives; gp: a Gaussian process with expected improvement; or random.",
+        "trials; tpe: the tree-structured Parzen estimator (Bergstra et al. 2011), also used instead of curves with "
+        "two objectives; gp: a Gaussian process of finished trials, with expected improvement; or random.",
     )
 
 
@@ -85,10 +86,11 @@ class Pruner(StrictModel):
         default="halving",
         description="halving: pause a trial unless its score is among the best 1 in reduction_factor at its rung, and "
         "continue it once it is and can still win (Li et al. 2020); median: stop a trial for good if its best score so "
-        "far is worse than the median of the others at the same point; or none, as if there are two objectives.",
+        "far is worse than the median of the others at the same point; or none, which is always used with two "
+        "objectives.",
     )
     startup_trials: int = Field(
-        default=3, ge=1, description="Trials that must have finished before the first is pruned; median only."
+        default=3, ge=1, description="Number of finished trials before the first trial is pruned; median only."
     )
     warmup_epochs: NonNegative = Field(
         default=1.0, description="Epoch before which no trial is pruned; with halving, the first rung."
@@ -105,9 +107,11 @@ class Confirmation(StrictModel):
     """Repetition of the best configurations with new seeds, after the search; their means decide which is the best."""
 
     top: int = Field(
-        default=3, ge=0, description="Number of configurations to repeat; 0, as if there are two objectives: none."
+        default=3,
+        ge=0,
+        description="Number of best configurations to repeat; 0 for none, which always holds with two objectives.",
     )
-    seeds: int = Field(default=2, ge=1, description="New seeds for each of them.")
+    seeds: int = Field(default=2, ge=1, description="Number of new seeds for each of these configurations.")
 
 
 Objective = Literal["val_bpd", "latent_dim", "seconds_per_epoch"]
@@ -145,9 +149,12 @@ class Retrain(StrictModel):
         default=1000, description="Seed of this training; another than the trial's, so that a lucky seed does not help."
     )
     importance_samples: int = Field(
-        default=64, ge=1, description="Samples per image of the importance-weighted bound on the test split."
+        default=64,
+        ge=1,
+        description="Samples per image of the importance-weighted bound on the test split, tighter than the ELBO.",
     )
     reconstruction_interval: FrameInterval = Field(
-        default=1, description="Epochs between two frames of the animation, or log: logarithmically spaced."
+        default=1,
+        description="Epochs between two frames of the animation, or log: spaced logarithmically, dense at first.",
     )
     fps: FramesPerSecond = Field(default=2.0, description="Frames per second of the animation.")

@@ -87,7 +87,7 @@ def marker_sizes(latent_dims: Sequence[int]) -> list[float]:
 
 
 def score_window(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:
-    """Return the range from the best to the worst last score of trials without faults; first reports may be far above."""
+    """Return the range of last scores of trials without faults; first reports may be far above."""
     last = [trial.val_bpd for trial in trials if trial.kind in ("finished", "pruned")]
     if not last:
         return None

@@ -8,7 +8,7 @@ import pytest
 from optuna.artifacts import upload_artifact
 from optuna.trial import TrialState
 
-from hpo.analysis.status import described, status_of
+from hpo.analysis.status import status_lines, status_of
 from hpo.storage.artifacts import artifact_store
 from hpo.storage.checkpoints import clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
@@ -40,7 +40,7 @@ def place(paths: StudyPaths, data: ImageData, runtime: Runtime) -> TrialContext:
 def told(place: TrialContext) -> dict[str, list[str]]:
     """What is said, by the word that each line begins with."""
     lines: dict[str, list[str]] = {}
-    for line in described(status_of(place.study, CONFIG, place.paths), CONFIG, "small"):
+    for line in status_lines(status_of(place.study, CONFIG, place.paths), CONFIG, "small"):
         word, _, rest = line.partition(": ")
         lines.setdefault(word, []).append(rest)
     return lines
@@ -74,7 +74,7 @@ def test_the_best_is_the_confirmed_one_with_the_mean_of_its_new_seeds(tmp_path: 
     for number, scores in ((lucky, (6.8, 6.7)), (steady, (6.61, 6.63))):
         for score in scores:
             synthetic.add(at_hand, *[7.0] * 5, score, confirms=number)
-    line = described(status_of(at_hand.study, at_hand.config, at_hand.paths), at_hand.config, "small")[1]
+    line = status_lines(status_of(at_hand.study, at_hand.config, at_hand.paths), at_hand.config, "small")[1]
     epochs = at_hand.config.training.epochs
     assert line.startswith(
         f"best: trial {steady}, val_bpd 6.6000 after {epochs} epochs (confirmed with 2 new seeds: 6.6200): beta "
@@ -108,7 +108,7 @@ def test_a_running_trial_whose_end_was_written_before_its_worker_died_still_coun
         list(run_trials(place, 1, None))
     assert place.study.trials[0].user_attrs["end"] == "finished"
     status = status_of(place.study, CONFIG, place.paths)
-    assert (status.counts, [trial.number for trial in status.under_way]) == ({}, [0])
+    assert (status.counts, [trial.number for trial in status.running]) == ({}, [0])
 
 
 def test_failed_trials_a_retraining_under_way_and_a_call_at_work_are_told(

@@ -1,5 +1,7 @@
 """The study's page: correct text on the best trial in every state of a study."""
 
+from typing import Any
+
 import pytest
 from optuna.trial import TrialState
 
@@ -71,7 +73,8 @@ def test_page_compares_the_best_with_the_linear_model_of_its_size(
     begin: Begin, score: float, earlier_best: str | None, verdict: str
 ) -> None:
     opened = begin()
-    synthetic.add(opened, score, **({"earlier_best": earlier_best} if earlier_best else {}))
+    facts: dict[str, Any] = {"earlier_best": earlier_best} if earlier_best else {}
+    synthetic.add(opened, score, **facts)
     synthetic.keep_yardstick(opened)
     text = study_page(opened, with_captions=True).text
     assert text.count(verdict) == 1 and text.count(verdict[2:]) == 2

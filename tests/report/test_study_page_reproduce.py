@@ -79,7 +79,13 @@ def test_page_warns_of_a_commit_that_is_not_the_code_of_the_study(
 def test_page_gives_the_options_of_the_last_call_and_whether_it_repeats(
     begin: Begin, budget: dict[str, int], call: dict[str, int], command: str, is_repeatable: bool
 ) -> None:
-    calls = [{"trials": None, "timeout_minutes": None, "workers": 1, "device": "CPU, bfloat16"} | call] if call else []
+    unset: dict[str, str | int | None] = {
+        "trials": None,
+        "timeout_minutes": None,
+        "workers": 1,
+        "device": "CPU, bfloat16",
+    }
+    calls = [{**unset, **call}] if call else []
     opened = begin(file={"budget": budget} if budget else {}, calls=calls)
     synthetic.add(opened, 6.5)
     text = study_page(opened).text

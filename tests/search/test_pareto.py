@@ -17,7 +17,7 @@ from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
 from hpo.analysis.importances import find_importances
-from hpo.analysis.results import findings, next_step
+from hpo.analysis.results import findings, next_command
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import Objective, StudyConfig
 from hpo.config.search_space import distributions
@@ -27,8 +27,8 @@ from hpo.dashboard.study_overview import refresh
 from hpo.figures.study.pareto_front import draw_pareto_front
 from hpo.figures.style import as_svg
 from hpo.report.study_page import write_report
-from hpo.report.study_page_data import study_report
-from hpo.search.best_trial import best_trial
+from hpo.report.study_page_data import read_study_page
+from hpo.search.configurations import configurations_of
 from hpo.search.pareto import ParetoFront, ParetoTrial, objectives_notice, pareto_front_data, pareto_front_of
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.warm_start import find_warm_start
@@ -99,8 +99,8 @@ def test_every_trial_comes_to_its_end_and_is_judged_by_both(
         known = {"latent_dim": trial.params["latent_dim"], SECONDS: attributes["elapsed_s"] / attributes["epoch"]}
         assert list(trial.intermediate_values) == [1, 2, 3]
         assert trial.values == [trial.intermediate_values[3], known[second]]
-    best = best_trial(study)
-    assert best is not None and best.values[0] == min(trial.values[0] for trial in study.trials)
+    best = best_trial_of(configurations_of(study))
+    assert best is not None and best.val_bpd == min(trial.values[0] for trial in study.trials)
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -239,7 +239,7 @@ def test_the_summary_names_the_lowest_score_as_such_and_the_front(begin: Begin) 
     told = findings(at_hand.study, at_hand.config, {})
     assert told[0].startswith("Best by val_bpd: trial 1, val_bpd 6.5000")
     assert "On the Pareto front of val_bpd and latent_dim: trial 1 (6.5000, 64), trial 2 (6.9000, 16)" in told
-    assert "of lowest val_bpd; TRIAL=N for another of the front" in next_step(at_hand.study, at_hand.config, "small")
+    assert "of lowest val_bpd; TRIAL=N for another of the front" in next_command(at_hand.study, at_hand.config, "small")
 
 
 def test_the_page_shows_and_lists_the_front_and_says_why_nothing_is_pruned(begin: Begin) -> None:
@@ -279,7 +279,7 @@ def test_importances_are_those_of_the_score(begin: Begin, tmp_path: Path) -> Non
 
 def test_a_search_judged_by_seconds_is_not_said_to_repeat_itself(begin: Begin) -> None:
     by_size, by_time = begin("size"), begin("time", objectives=["val_bpd", "seconds_per_epoch"])
-    repeatable = [study_report(at_hand).recipe.is_repeatable for at_hand in (by_size, by_time)]
+    repeatable = [read_study_page(at_hand).recipe.is_repeatable for at_hand in (by_size, by_time)]
     assert repeatable == [True, False]
 
 

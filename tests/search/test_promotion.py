@@ -8,8 +8,7 @@ from optuna.trial import TrialState
 
 from hpo.analysis.trial_table import trial_row
 from hpo.config.schema import Confirmation, Pruner, Training
-from hpo.search.best_trial import best_trial
-from hpo.search.configurations import CONFIRMS, CONTINUES, configurations, configurations_of, is_first
+from hpo.search.configurations import CONFIRMS, CONTINUES, configurations_of, group_trials, is_first
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
@@ -55,7 +54,7 @@ def test_a_study_pauses_promotes_finishes_and_confirms_and_trains_no_epoch_twice
     events = list(run_trials(place, N_CONFIGURATIONS, None))
     trials = place.study.trials
     assert all(trial.state.is_finished() for trial in trials)
-    known = configurations(trials)
+    known = group_trials(trials)
     assert len(known) == N_CONFIGURATIONS == sum(map(is_first, trials))
     continued = [trial for trial in trials if CONTINUES in trial.user_attrs]
     assert continued, "somebody was promoted"
@@ -90,10 +89,10 @@ def test_a_promoted_trial_says_whose_course_it_goes_on_with_and_where(place: Tri
 @pytest.mark.usefixtures("undrawn")
 def test_the_confirmed_choice_has_new_seeds_and_none_of_them_is_pruned(place: TrialContext) -> None:
     list(run_trials(place, N_CONFIGURATIONS, None))
-    best = best_trial(place.study)
+    best = best_trial_of(configurations_of(place.study))
     assert best is not None
-    (one,) = (one for one in configurations_of(place.study) if one.last.number == best.number)
-    assert len(one.confirmed) == 2 and len({*one.confirmed, one.value}) == 3
+    (one,) = (one for one in configurations_of(place.study) if one.last_trial.number == best.number)
+    assert len(one.confirmation_scores) == 2 and len({*one.confirmation_scores, one.value}) == 3
     confirmations = [trial for trial in place.study.trials if trial.user_attrs.get(CONFIRMS) == one.number]
     assert [trial.state for trial in confirmations] == [TrialState.COMPLETE] * 2
 
@@ -134,7 +133,7 @@ def test_the_checkpoints_kept_are_of_the_best_and_of_those_that_can_go_on(place:
     list(run_trials(place, N_CONFIGURATIONS, None))
     kept = {path.name for path in place.paths.checkpoints.glob("*.pt")}
     known = configurations_of(place.study)
-    paused = {place.paths.checkpoint(one.last.number).name for one in known if one.is_paused}
+    paused = {place.paths.checkpoint(one.last_trial.number).name for one in known if one.is_paused}
     complete = [trial for trial in place.study.trials if trial.state == TrialState.COMPLETE]
     best = sorted(complete, key=lambda trial: (trial.value, trial.number))[:3]
     assert kept == paused | {place.paths.checkpoint(trial.number).name for trial in best}

@@ -111,7 +111,7 @@ def test_a_sampler_that_knows_other_trials_is_guided_from_the_first_suggestion_o
         values = []
         for seed in range(20):
             sampler = ConfigurationSampler(
-                "tpe", space, seed, n_startup_trials=10, n_reports=3, known=known.trials(space)
+                "tpe", space, seed, n_startup_trials=10, n_reports=3, other_trials=known.trials(space)
             )
             values.append(optuna.create_study(sampler=sampler).ask(space).params["x"])
         return values

@@ -101,7 +101,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_deadly(folder: Path, moment: tuple[str, str, int], *arguments: str) -> bool:
-    """Run with a kill at `moment` (see `kill_at_call.py`); return True if it came to that, False if the command ended."""
+    """Run with a kill at `moment` (see `kill_at_call.py`); return True if it was killed, False if it ended."""
     when, function, n_calls = moment
     done = run(folder, str(ROOT / "tests" / "tools" / "kill_at_call.py"), when, function, str(n_calls), *arguments)
     assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Takes the README's pictures of dashboard and report: `python -m tests.tools.screenshots STUDY` in the checkout's root.
+"""Takes the README's pictures of dashboard and report: `python -m tests.tools.screenshots STUDY`.
 
 Not a test: it looks at a real study, tuned on the full data, and writes into the showcase.
 """

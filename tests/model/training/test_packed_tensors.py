@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from model.network.vae import ConvVAE
-from model.training.packed_tensors import aligned, flat, pack
+from model.training.packed_tensors import flattened, pack, sorted_for_alignment
 
 
 def test_packed_tensors_keep_their_values_shapes_and_memory_format() -> None:
@@ -28,11 +28,11 @@ def test_what_is_done_to_the_pack_is_done_to_each_tensor_and_the_other_way_round
 def test_a_gradient_is_flattened_in_the_order_of_its_weight_whatever_its_own() -> None:
     weight = nn.Parameter(torch.randn(2, 3, 4, 4).contiguous(memory_format=torch.channels_last))
     gradient = weight.detach().clone(memory_format=torch.contiguous_format)
-    assert torch.equal(pack([weight]), flat(gradient))
+    assert torch.equal(pack([weight]), flattened(gradient))
 
 
 def test_aligned_weights_begin_at_a_cache_line_whatever_the_latent_size() -> None:
-    parameters = aligned(ConvVAE(81).parameters())
+    parameters = sorted_for_alignment(ConvVAE(81).parameters())
     pack(parameters)
     large = [parameter for parameter in parameters if parameter.numel() > 1000]
     assert len(large) > 8

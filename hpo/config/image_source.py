@@ -35,8 +35,8 @@ class Data(StrictModel):
     )
     root: Path | None = Field(
         default=None,
-        description="Folder that holds cifar-10-batches-py, for source cifar10; the variable CIFAR10_ROOT overrides "
-        "it. The folder of images, for source folder.",
+        description="For source cifar10 the folder that holds cifar-10-batches-py, which the variable CIFAR10_ROOT "
+        "overrides; for source folder the folder of images.",
     )
     fallback: bool = Field(default=True, description="Use the sample if CIFAR-10 cannot be downloaded.")
 

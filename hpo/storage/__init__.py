@@ -1,1 +1,1 @@
-"""What persists: paths, database, claims, checkpoints, artifacts, fingerprint and run record."""
+"""Persistence: paths, database, claims, checkpoints, artifacts, fingerprint and run record."""

@@ -49,11 +49,11 @@ def told(place: TrialContext) -> dict[str, list[str]]:
 def test_a_study_that_has_just_begun_has_nothing_to_tell_but_the_next_command(place: TrialContext) -> None:
     lines = told(place)
     assert lines[str(place.paths.folder)] == [
-        "0 of 6 trials over (none over), 0 under way, 1 waiting, on the bundled sample"
+        "0 of 6 trials ended, 0 running, 1 waiting, on the bundled sample"
     ]
     assert lines["best"] == ["no trial has finished yet"]
     assert lines["workers"] == ["none"]
-    assert lines["attention"] == ["nothing needs it"]
+    assert lines["attention"] == ["none"]
     assert lines["Next"] == ["make tune STUDY=small"]
 
 
@@ -87,14 +87,14 @@ def test_a_trial_with_a_living_worker_is_told_from_an_interrupted_one(place: Tri
         pass
     lines = told(place)
     assert lines["workers"] == ["1 alive: trial 0 after epoch 1"]
-    assert lines["attention"] == ["nothing needs it"]
+    assert lines["attention"] == ["none"]
     events.close()
     lines = told(place)
     assert lines["workers"] == ["none"]
-    assert lines["attention"] == ["trial 0 was interrupted; make tune STUDY=small goes on with it after epoch 1"]
+    assert lines["attention"] == ["trial 0 was interrupted; make tune STUDY=small resumes it after epoch 1"]
     place.paths.checkpoint(0).unlink()
     (line,) = told(place)["attention"]
-    assert line.endswith("goes on with it at its start")
+    assert line.endswith("starts it over")
 
 
 def test_a_running_trial_whose_end_was_written_before_its_worker_died_still_counts_as_under_way(
@@ -122,7 +122,7 @@ def test_failed_trials_a_retraining_under_way_and_a_call_at_work_are_told(
     state.touch()
     assert told(place)["attention"] == [
         "trial 0 failed: ZeroDivisionError: division by zero",
-        "a retraining was interrupted; make best-retrain STUDY=small goes on with it",
+        "a retraining was interrupted; make best-retrain STUDY=small resumes it",
     ]
     with hold_lock(place.paths.lock, "it"):
         lines = told(place)
@@ -147,7 +147,7 @@ def test_a_damaged_checkpoint_and_lost_artifacts_are_told(place: TrialContext) -
     )
     shutil.rmtree(place.paths.artifacts)
     interrupted, lost = told(place)["attention"]
-    assert interrupted == "trial 1 was interrupted; make tune STUDY=small goes on with it at its start"
+    assert interrupted == "trial 1 was interrupted; make tune STUDY=small starts it over"
     assert "1 of 1 files of the study are missing (file of the study)" in lost
 
 

@@ -41,7 +41,7 @@ def test_a_runtime_describes_itself() -> None:
 # What glibc says of itself: bytes in mappings of their own, and bytes that are free and kept.
 _ALLOCATE = """
 import ctypes, sys, torch
-from model.runtime import prepare_process
+from model.device import prepare_process
 class Info(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in (
         "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")]

@@ -28,6 +28,7 @@ from hpo.figures.study.pareto_front import draw_pareto_front
 from hpo.figures.style import as_svg
 from hpo.report.study_page import write_report
 from hpo.report.study_page_data import read_study_page
+from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import ParetoFront, ParetoTrial, objectives_notice, pareto_front_data, pareto_front_of
 from hpo.search.samplers import ConfigurationSampler
@@ -249,7 +250,7 @@ def test_the_page_shows_and_lists_the_front_and_says_why_nothing_is_pruned(begin
     assert "front" in [section["id"] for section in page.all("section")]
     assert "the best by val_bpd alone, one of 2 on the Pareto front" in page.text
     assert str(objectives_notice(at_hand.config)) in page.text
-    assert "Pruning is off in this study: every trial is trained to its end. It goes by val_bpd alone" in page.text
+    assert "Pruning is off in this study: every trial is trained to its end. Pruning compares val_bpd alone" in page.text
     assert page.text.count("on the front") >= 2
     assert "Trialval_bpdlatent dimension 16.500064 26.900016" in page.text
     links = {link["href"] for link in page.all("a") if link["href"].startswith("#")}

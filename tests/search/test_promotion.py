@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from hpo.analysis.trial_table import trial_row
 from hpo.config.schema import Confirmation, Pruner, Training
+from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import CONFIRMS, CONTINUES, configurations_of, group_trials, is_first
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.paths import StudyPaths

@@ -245,7 +245,10 @@ def test_a_study_of_another_program_is_left_alone(paths: StudyPaths) -> None:
 
 
 def test_one_process_at_a_time_works_on_a_study(paths: StudyPaths) -> None:
-    code = f"from pathlib import Path; from hpo.storage.file_locks import hold_lock\nwith hold_lock(Path({str(paths.lock)!r}), 'x'): pass"
+    code = (
+        f"from pathlib import Path; from hpo.storage.file_locks import hold_lock\n"
+        f"with hold_lock(Path({str(paths.lock)!r}), 'x'): pass"
+    )
     with hold_lock(paths.lock, "x"):
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert second.returncode != 0

@@ -21,12 +21,12 @@ _RULES = {
     "string_type": "must be text",
     "finite_number": "must be finite",
     "tuple_type": "must be a list",
-    "too_short": "must have at least {min_length} of them",
-    "too_long": "must have at most {max_length} of them",
+    "too_short": "must have {min_length} or more values",
+    "too_long": "must have {max_length} or fewer values",
     "string_too_long": "must have at most {max_length} characters",
     "model_type": "must be a mapping of keys",
-    "string_pattern_mismatch": "must be letters, digits, dots, dashes and underscores, and begin with one of the "
-    "first two",
+    "string_pattern_mismatch": "must be letters, digits, dots, dashes and underscores, and begin with a letter "
+    "or a digit",
 }
 
 
@@ -41,7 +41,7 @@ def describe_fault(path: Path, fault: ErrorDetails) -> str:
     location = f"{path}: {'.'.join(keys)}" if keys else f"{path}"
     if fault["type"] == "extra_forbidden":
         if keys[-1] in _keys_below(keys[:-1]):
-            return f"{location}: does not go with choices; give low and high, or choices"
+            return f"{location}: cannot be combined with choices; give low and high, or choices"
         return f"{location}: unknown key{_suggestion(keys)}"
     if fault["type"] == "missing":
         return f"{location}: is missing"

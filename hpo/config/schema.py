@@ -102,7 +102,7 @@ class StudyConfig(StrictModel):
     @classmethod
     def _something_is_searched(cls, hyperparameters: Hyperparameters) -> Hyperparameters:
         if not any(isinstance(entry, Range | Choices) for entry in hyperparameters.entries().values()):
-            raise PydanticCustomError(ACROSS_KEYS, "leaves nothing to search: give an entry a range or choices")
+            raise PydanticCustomError(ACROSS_KEYS, "must have something to search: give an entry a range or choices")
         return hyperparameters
 
     @field_validator("objectives")
@@ -111,7 +111,8 @@ class StudyConfig(StrictModel):
         hyperparameters = info.data.get("hyperparameters")
         if "latent_dim" in objectives and hyperparameters and "latent_dim" in hyperparameters.fixed():
             raise PydanticCustomError(
-                ACROSS_KEYS, "name latent_dim, which is fixed: give hyperparameters.latent_dim a range or choices"
+                ACROSS_KEYS,
+                "must not contain latent_dim, which is fixed: give hyperparameters.latent_dim a range or choices",
             )
         return objectives
 

@@ -1,7 +1,38 @@
 """Search space: from a study file to the configuration of a trial."""
 
+from pathlib import Path
+
+import optuna
+import pytest
+
 from hpo.config.schema import StudyConfig
-from hpo.config.search_space import trial_config
+from hpo.config.search_space import suggest, trial_config, tutorial_values
+from hpo.config.study_file import read_config
+from tests.config.study_file_texts import BUDGET, read
+
+SHIPPED = sorted((Path(__file__).resolve().parents[2] / "study_configs").glob("*.yaml"))
+
+
+def test_the_default_study_a_quick_one_and_one_for_a_gpu_are_shipped() -> None:
+    assert {"cifar10", "gpu", "quick"} <= {path.stem for path in SHIPPED}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_study_has_its_files_name_and_starts_with_the_tutorials_values(path: Path) -> None:
+    config = read_config(path)
+    assert config.name == path.stem
+    study = optuna.create_study()
+    study.enqueue_trial(tutorial_values(config.hyperparameters))
+    first = suggest(study.ask(), config.hyperparameters)
+    expected = {"beta": 1.0, "latent_dim": 128, "learning_rate": 1e-3, "batch_size": 64}
+    assert {name: first[name] for name in expected} == expected
+
+
+@pytest.mark.usefixtures("empty_checkout")
+def test_a_value_of_the_tutorial_outside_the_search_space_is_left_to_the_sampler() -> None:
+    space = "beta: {low: 2, high: 3}, latent_dim: {low: 16, high: 128}, batch_size: {choices: [32, 128]}"
+    hyperparameters = read(f"{BUDGET}hyperparameters: {{{space}}}").hyperparameters
+    assert tutorial_values(hyperparameters) == {"latent_dim": 128}
 
 
 def test_a_studys_model_section_reaches_its_trials() -> None:

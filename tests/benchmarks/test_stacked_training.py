@@ -1,4 +1,4 @@
-"""Models trained side by side are those that `model.train` trains."""
+"""Models that are trained side by side are the same as models that `model.train` trains one by one."""
 
 from dataclasses import replace
 
@@ -11,19 +11,19 @@ from benchmarks.search.stacked import Stack, train_stack
 from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime, seeded_generator
-from model.training.batch_order import BatchOrder
 from model.training.train_state import TrainState
 from model.training.training_loop import train
 
+SHARED = TrainConfig(batch_size=16, epochs=2, schedule="cosine", channels=(16, 16, 32, 32))
 CONFIGS = [
-    TrainConfig(beta=0.5, latent_dim=12, learning_rate=2e-3, batch_size=16, epochs=2, seed=3, schedule="cosine"),
-    TrainConfig(beta=2.0, latent_dim=5, learning_rate=4e-3, batch_size=16, epochs=2, seed=8, schedule="cosine"),
+    replace(SHARED, beta=0.5, latent_dim=12, learning_rate=2e-3, seed=3),
+    replace(SHARED, beta=2.0, latent_dim=5, learning_rate=4e-3, seed=8),
 ]
 
 
 @pytest.fixture
 def same_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each model's noise from the generator that `model.train` draws it from."""
+    """Each model draws its noise from the generator that `model.train` uses."""
     generators = [seeded_generator(config.seed, 1) for config in CONFIGS]
 
     def draw(stack: Stack) -> Tensor:
@@ -35,30 +35,23 @@ def same_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacked, "draw_noise", draw)
 
 
-def test_each_model_is_trained_as_alone(same_noise: None, data: ImageData) -> None:
-    runtime = Runtime(torch.device("cpu"), "float32")
+@pytest.mark.usefixtures("same_noise")
+def test_each_model_is_trained_as_alone(data: ImageData, runtime: Runtime) -> None:
     images = data.train.images, data.validation.images
     together = list(train_stack(CONFIGS, *images, runtime))
     for number, config in enumerate(CONFIGS):
         alone = list(train(TrainState(config, runtime), data))
         assert len(alone) == len(together) == 2
         for metrics, scores in zip(alone, together, strict=True):
-            of_model = scores[number]
-            assert of_model is not None
-            assert of_model.val_bpd == pytest.approx(metrics.val_bpd, abs=2e-4)
-            assert of_model.val_rate_nats == pytest.approx(metrics.val_rate_nats, rel=2e-3)
-            assert of_model.val_mse == pytest.approx(metrics.val_mse, rel=2e-3)
+            score = scores[number]
+            assert score is not None
+            assert score.val_bpd == pytest.approx(metrics.val_bpd, abs=2e-4)
+            assert score.val_rate_nats == pytest.approx(metrics.val_rate_nats, rel=2e-3)
+            assert score.val_mse == pytest.approx(metrics.val_mse, rel=2e-3)
 
 
-def test_a_model_that_diverges_ends_alone(data: ImageData) -> None:
-    wild = replace(CONFIGS[1], learning_rate=1e30)
-    runtime = Runtime(torch.device("cpu"), "float32")
-    *_, last = train_stack([CONFIGS[0], wild], data.train.images, data.validation.images, runtime)
+def test_a_model_that_diverges_ends_alone(data: ImageData, runtime: Runtime) -> None:
+    diverging = replace(CONFIGS[1], learning_rate=1e30)
+    *_, last = train_stack([CONFIGS[0], diverging], data.train.images, data.validation.images, runtime)
     assert last[0] is not None
     assert last[1] is None
-
-
-def test_batches_between_two_steps_are_those_of_each_step() -> None:
-    stream = BatchOrder(10, 4, 1, torch.device("cpu"))
-    each = torch.stack([stream.indices(step) for step in range(1, 9)])
-    assert torch.equal(BatchOrder(10, 4, 1, torch.device("cpu")).between(1, 9), each)

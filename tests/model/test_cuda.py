@@ -1,4 +1,4 @@
-"""What only a GPU can show: that an epoch's updates never wait for it, and that it learns what a CPU learns."""
+"""Training on a GPU: the CPU never waits for it, and the scores are those of a CPU."""
 
 from dataclasses import replace
 
@@ -20,24 +20,24 @@ def test_an_epoch_never_waits_for_the_gpu(data: ImageData) -> None:
     runtime = resolve("cuda")
     images = data.to(runtime.device).train.images
     state = TrainState(CONFIG, runtime)
-    stream = BatchOrder(len(images), CONFIG.batch_size, CONFIG.seed, images.device)
-    _update(state, images[stream.indices(0)], 1e-3)
+    order = BatchOrder(len(images), CONFIG.batch_size, CONFIG.seed, images.device)
+    _update(state, images[order.indices(0)], 1e-3)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        # Over the end of a permutation.
+        # Past the end of a permutation.
         for step in range(1, len(images) // CONFIG.batch_size + 2):
-            _update(state, images[stream.indices(step)], 1e-3)
+            _update(state, images[order.indices(step)], 1e-3)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert torch.isfinite(state.weights).all()
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_gpu_learns_what_a_cpu_learns(data: ImageData, compiled: bool) -> None:
+def test_a_gpu_reaches_the_score_of_a_cpu(data: ImageData, compiled: bool) -> None:
     if compiled and (reason := why_uncompiled(torch.device("cuda"))):
         pytest.skip(f"no compilation for this GPU: {reason}")
     on_gpu = replace(resolve("cuda", "float32"), compiled=compiled)
-    *_, theirs = train(TrainState(CONFIG, resolve("cpu", "float32")), data)
-    *_, ours = train(TrainState(CONFIG, on_gpu), data.to(on_gpu.device))
-    assert ours.val_bpd == pytest.approx(theirs.val_bpd, abs=0.05)
-    assert ours.skipped_updates == 0
+    *_, cpu = train(TrainState(CONFIG, resolve("cpu", "float32")), data)
+    *_, gpu = train(TrainState(CONFIG, on_gpu), data.to(on_gpu.device))
+    assert gpu.val_bpd == pytest.approx(cpu.val_bpd, abs=0.05)
+    assert gpu.skipped_updates == 0

@@ -1,4 +1,4 @@
-"""Convolutions from patches are PyTorch's own, up to bfloat16's rounding; in float32 they are PyTorch's own."""
+"""Strided convolutions equal PyTorch's: up to rounding in bfloat16, to the last bit in float32."""
 
 import pytest
 import torch
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from model.network.strided_convolution import DownConv, UpConv
 
 N_IMAGES = 6
-# Every layer of the model, and shapes that it does not have: (larger image's channels, smaller one's, its side), and
-# whose gradient it is.
+# Layers of the model, and shapes that it does not have: channels of the larger image and of the smaller one, side of
+# the smaller one, and the name of the function that computes the gradient.
 DOWN = [
     *((3, 32, 16, "Convolution"), (32, 64, 8, "Convolution"), (64, 128, 4, "_Down"), (128, 256, 2, "_Down")),
     *((5, 7, 4, "_Down"), (5, 7, 2, "_Down"), (4, 4, 1, "_Down")),
@@ -23,7 +23,7 @@ UP = [
         (9, 8, 8, True, "Convolution"),
     ),
 ]
-# bfloat16 keeps 8 bits: each number is off by up to 1/512, sums of many of them by less.
+# bfloat16 keeps 8 bits: the error of a number is at most 1/512 of it, that of a sum of many numbers is less.
 TOLERANCE = 0.006
 
 
@@ -35,66 +35,66 @@ def layer_and_image(n_large: int, n_small: int, side: int, up: bool, bias: bool 
     return layer.to(memory_format=torch.channels_last), image.requires_grad_()  # type: ignore[call-overload]
 
 
-def plain(layer: nn.Module, image: Tensor) -> Tensor:
+def pytorchs_output(layer: nn.Module, image: Tensor) -> Tensor:
     kind = nn.ConvTranspose2d if isinstance(layer, UpConv) else nn.Conv2d
     output: Tensor = kind.forward(layer, image)  # type: ignore[arg-type]
     return output
 
 
-def distance(ours: Tensor, theirs: Tensor) -> float:
-    return float(((ours - theirs).norm() / theirs.norm()).detach())
+def relative_error(output: Tensor, reference: Tensor) -> float:
+    return float(((output - reference).norm() / reference.norm()).detach())
 
 
-def check_alike(layer: nn.Module, image: Tensor, whose: str) -> None:
+def check_output_and_gradients(layer: nn.Module, image: Tensor, function: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        ours = layer(image)
-    assert type(ours.grad_fn).__name__.removesuffix("Backward0").removesuffix("Backward") == whose
-    theirs = plain(layer, image)
-    assert ours.dtype == torch.bfloat16 and ours.shape == theirs.shape
-    assert distance(ours, theirs) < TOLERANCE
-    slope = torch.randn(theirs.shape, generator=torch.Generator().manual_seed(1)).bfloat16()
+        output = layer(image)
+    assert type(output.grad_fn).__name__.removesuffix("Backward0").removesuffix("Backward") == function
+    reference = pytorchs_output(layer, image)
+    assert output.dtype == torch.bfloat16 and output.shape == reference.shape
+    assert relative_error(output, reference) < TOLERANCE
+    slope = torch.randn(reference.shape, generator=torch.Generator().manual_seed(1)).bfloat16()
     inputs = [image, *layer.parameters()]
-    gradients = torch.autograd.grad(ours, inputs, slope), torch.autograd.grad(theirs, inputs, slope.float())
-    for mine, other in zip(*gradients, strict=True):
-        assert mine.dtype == torch.float32 and mine.shape == other.shape
-        assert distance(mine, other) < TOLERANCE
+    gradients = torch.autograd.grad(output, inputs, slope), torch.autograd.grad(reference, inputs, slope.float())
+    for gradient, reference_gradient in zip(*gradients, strict=True):
+        assert gradient.dtype == torch.float32 and gradient.shape == reference_gradient.shape
+        assert relative_error(gradient, reference_gradient) < TOLERANCE
 
 
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize(("n_large", "n_small", "side", "whose"), DOWN)
+@pytest.mark.parametrize(("n_large", "n_small", "side", "function"), DOWN)
 def test_a_convolution_in_bfloat16_is_pytorchs_own_with_its_gradients(
-    n_large: int, n_small: int, side: int, whose: str, bias: bool
+    n_large: int, n_small: int, side: int, function: str, bias: bool
 ) -> None:
-    check_alike(*layer_and_image(n_large, n_small, side, up=False, bias=bias), whose)
+    check_output_and_gradients(*layer_and_image(n_large, n_small, side, up=False, bias=bias), function)
 
 
-@pytest.mark.parametrize(("n_large", "n_small", "side", "bias", "whose"), UP)
+@pytest.mark.parametrize(("n_large", "n_small", "side", "bias", "function"), UP)
 def test_a_transposed_convolution_in_bfloat16_is_pytorchs_own_with_its_gradients(
-    n_large: int, n_small: int, side: int, bias: bool, whose: str
+    n_large: int, n_small: int, side: int, bias: bool, function: str
 ) -> None:
-    check_alike(*layer_and_image(n_large, n_small, side, up=True, bias=bias), whose)
+    check_output_and_gradients(*layer_and_image(n_large, n_small, side, up=True, bias=bias), function)
 
 
 @pytest.mark.parametrize("up", [False, True])
-def test_in_float32_nothing_is_changed_to_the_last_bit(up: bool) -> None:
+def test_in_float32_the_output_is_pytorchs_to_the_last_bit(up: bool) -> None:
     layer, image = layer_and_image(64, 128, 2, up)
-    assert torch.equal(layer(image), plain(layer, image))
+    assert torch.equal(layer(image), pytorchs_output(layer, image))
 
 
-def test_an_output_size_that_is_asked_for_is_heeded() -> None:
+def test_a_transposed_convolution_has_the_output_size_of_its_argument() -> None:
     layer, image = layer_and_image(3, 8, 4, up=True, bias=True)
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(image, [9, 9]).shape[-2:] == (9, 9)
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (5, 5), (4, 8)])
-def test_images_of_other_shapes_are_convolved_all_the_same(shape: tuple[int, int]) -> None:
+def test_images_of_odd_and_unequal_sides_are_convolved_as_well(shape: tuple[int, int]) -> None:
     layer, image = DownConv(5, 7), torch.randn(2, 5, *shape)
     with torch.autocast("cpu", torch.bfloat16):
-        assert distance(layer(image), plain(layer, image)) < TOLERANCE
+        assert relative_error(layer(image), pytorchs_output(layer, image)) < TOLERANCE
 
 
-def test_another_low_precision_than_bfloat16_is_left_to_pytorch() -> None:
+def test_float16_is_computed_by_pytorch() -> None:
     layer, image = layer_and_image(64, 128, 4, up=False)
     with torch.autocast("cpu", torch.float16):
         assert layer(image).dtype == torch.float16

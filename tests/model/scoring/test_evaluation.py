@@ -1,11 +1,11 @@
-"""The score can be trusted: deterministic, independent of batch size, and without side effects."""
+"""Evaluation: deterministic, independent of batch size, and without side effects."""
 
 import pytest
 import torch
 
 from model.data.images import ImageData, to_unit
 from model.device import Runtime
-from model.network.vae import LOG_VARIANCE_BOUND, ConvVAE
+from model.network.vae import ConvVAE
 from model.scoring import elbo
 from model.scoring.evaluation import (
     active_units,
@@ -49,10 +49,10 @@ def test_distortion_is_that_of_sampled_latents(model: ConvVAE, data: ImageData, 
     means, _ = encode(model, data.validation.images, runtime)
     x = to_unit(data.validation.images)
     from_means = (decode(model, means, runtime).float() / 255 - x).square().mean()
-    assert abs(sampled - float(from_means)) > 1e-6, "an untrained posterior is wide: its samples reconstruct otherwise"
+    assert abs(sampled - float(from_means)) > 1e-6, "an untrained posterior is wide, so samples differ from means"
 
 
-def test_evaluation_leaves_mode_and_random_state_untouched(data: ImageData, runtime: Runtime) -> None:
+def test_evaluation_does_not_change_mode_or_random_state(data: ImageData, runtime: Runtime) -> None:
     model = ConvVAE(6, (8, 8, 8, 8), "plain").train()
     before = torch.get_rng_state()
     statistics = model.encoder.trunk[1].running_mean.clone()  # type: ignore[operator]
@@ -84,24 +84,7 @@ def test_calibrated_sigma_squared_is_the_mean_squared_error_of_training_images(
     assert sigma**2 == pytest.approx(evaluate(model, data.train.images, 1.0, runtime).mse, rel=0.01)
 
 
-def test_log_variance_is_softly_bounded(model: ConvVAE) -> None:
-    with torch.no_grad():
-        model.encoder.log_variance.bias.fill_(1e6)
-    _, log_variance = model.encoder(torch.rand(2, 3, 32, 32))
-    assert float(log_variance.detach().max()) <= LOG_VARIANCE_BOUND
-
-
-@pytest.mark.parametrize("latent_dim", [1, 3, 200])
-@pytest.mark.parametrize("channels", [(32, 64, 128, 256), (4, 6, 8, 10)])
-def test_any_latent_dimension_and_width_gives_images(latent_dim: int, channels: tuple[int, ...]) -> None:
-    model = ConvVAE(latent_dim, channels).eval()
-    reconstruction, mean, log_variance = model(torch.rand(2, 3, 32, 32), torch.randn(2, latent_dim))
-    assert reconstruction.shape == (2, 3, 32, 32)
-    assert mean.shape == log_variance.shape == (2, latent_dim)
-    assert 0 <= float(reconstruction.detach().min()) <= float(reconstruction.detach().max()) <= 1
-
-
-def test_active_units_are_those_whose_mean_moves() -> None:
+def test_active_units_are_those_whose_mean_varies() -> None:
     means = torch.zeros(100, 3)
     means[:, 1] = torch.linspace(-1, 1, 100)
     assert active_units(means) == 1

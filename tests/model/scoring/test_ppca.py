@@ -1,4 +1,4 @@
-"""The yardstick against scikit-learn."""
+"""Probabilistic PCA, compared with scikit-learn and with the posterior in matrices."""
 
 import numpy as np
 import pytest
@@ -13,27 +13,27 @@ LATENT_DIMS = [1, 4, 40]
 
 @pytest.fixture(scope="module")
 def noisy() -> torch.Tensor:
-    """Small images with noise in every direction, so that each size of the model has some left to explain."""
+    """700 images of 8x8 pixels with noise in every direction, so that every further dimension explains some of it."""
     images = blobs(700, 5).images[:, :, ::4, ::4]
     noise = torch.randint(0, 40, images.shape, generator=torch.Generator().manual_seed(6), dtype=torch.uint8)
     return images // 2 + noise
 
 
-# Of more images than their 192 dimensions, and of fewer.
+# More images than their 192 dimensions, and fewer.
 @pytest.mark.parametrize("n_images", [600, 100])
 @pytest.mark.parametrize("latent_dim", LATENT_DIMS)
 def test_score_agrees_with_scikit_learn(noisy: torch.Tensor, latent_dim: int, n_images: int) -> None:
     train, held_out = noisy[:n_images], noisy[600:]
-    ours = ppca.score(ppca.fit(train), held_out, [latent_dim])[latent_dim]
-    # bits_per_dimension's 3,072 dimensions stand on both sides.
-    # Dequantized as our score is: the bins' variance on the diagonal of the data's covariance and of the test's.
+    score = ppca.score(ppca.fit(train), held_out, [latent_dim])[latent_dim]
+    # bits_per_dimension's 3,072 dimensions are on both sides.
+    # Dequantized as the score is: the bins' variance on the diagonal of the data's covariance and of the test's.
     reference = PCA(n_components=latent_dim, svd_solver="covariance_eigh").fit(train.flatten(1).numpy() / 255.0)
     dequantization = np.eye(192) * elbo.DEQUANTIZATION_VARIANCE
     precision = np.linalg.inv(reference.get_covariance() * (n_images - 1) / n_images + dequantization)
     centred = held_out.flatten(1).numpy() / 255.0 - reference.mean_
     squares = (centred @ precision * centred).sum(1).mean() + elbo.DEQUANTIZATION_VARIANCE * np.trace(precision)
     nats = 0.5 * (192 * np.log(2 * np.pi) - np.linalg.slogdet(precision)[1] + squares)
-    assert ours == pytest.approx(elbo.bits_per_dimension(nats, 0.0), abs=1e-6)
+    assert score == pytest.approx(elbo.bits_per_dimension(nats, 0.0), abs=1e-6)
 
 
 def test_more_dimensions_explain_the_training_images_better(noisy: torch.Tensor) -> None:
@@ -68,15 +68,15 @@ def test_rate_is_the_divergence_of_the_exact_posterior_from_the_prior(
     posterior = torch.distributions.MultivariateNormal(means_NZ, precision_matrix=precision_ZZ)
     prior = torch.distributions.MultivariateNormal(torch.zeros_like(means_NZ[0]), torch.eye(latent_dim).double())
     by_image = torch.distributions.kl_divergence(posterior, prior).mean()
-    # The noise that spreads a level over its bin moves the posterior's mean as well.
-    moved = torch.linalg.solve(precision_ZZ, w_DZ.T / noise)
-    by_noise = 0.5 * elbo.DEQUANTIZATION_VARIANCE * moved.square().sum()
-    ours = ppca.rate_distortion(model, held_out, [latent_dim])[latent_dim]
-    assert ours.rate_nats == pytest.approx(float(by_image + by_noise), rel=1e-5)
+    # The dequantization noise moves the posterior's mean as well.
+    shift = torch.linalg.solve(precision_ZZ, w_DZ.T / noise)
+    by_noise = 0.5 * elbo.DEQUANTIZATION_VARIANCE * shift.square().sum()
+    result = ppca.rate_distortion(model, held_out, [latent_dim])[latent_dim]
+    assert result.rate_nats == pytest.approx(float(by_image + by_noise), rel=1e-5)
 
 
 def test_a_larger_model_has_more_rate_and_less_distortion(noisy: torch.Tensor) -> None:
     model = ppca.fit(noisy)
-    of = ppca.rate_distortion(model, noisy, LATENT_DIMS)
-    assert of[1].rate_nats < of[4].rate_nats < of[40].rate_nats
-    assert of[1].distortion_nats > of[4].distortion_nats > of[40].distortion_nats
+    results = ppca.rate_distortion(model, noisy, LATENT_DIMS)
+    assert results[1].rate_nats < results[4].rate_nats < results[40].rate_nats
+    assert results[1].distortion_nats > results[4].distortion_nats > results[40].distortion_nats

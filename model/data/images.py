@@ -15,7 +15,7 @@ from model.config import Source
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """One split: images (N, 3, 32, 32) uint8 in channels_last memory, labels (N,) int64."""
+    """Split of a data set: images (N, 3, 32, 32) uint8 in channels_last memory, labels (N,) int64."""
 
     images: Tensor
     labels: Tensor

@@ -1,1 +1,1 @@
-"""The convolutional VAE and its layers."""
+"""Convolutional VAE and its layers."""

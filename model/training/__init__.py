@@ -1,1 +1,1 @@
-"""Training loop, batch order, checkpoints and initial weights."""
+"""Training loop, training state, batch order, checkpoints and initial weights."""

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 def follow_trials(session: "TuningSession") -> bool:
     """Run the session's trials and show their events; return True if a user asked to stop."""
     from hpo.cli.live_table import LiveTable
-    from hpo.cli.plain_log import PlainLines
+    from hpo.cli.plain_log import PlainLog
     from hpo.cli.progress import progress_of
     from hpo.workers.signals import catch_stop_signals
 
     progress = progress_of(session)
-    screen = LiveTable(console, progress) if console.is_terminal else PlainLines(console, progress)
+    screen = LiveTable(console, progress) if console.is_terminal else PlainLog(console, progress)
     workers = session.start_workers()
 
     def stop() -> None:

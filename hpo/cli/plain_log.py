@@ -9,14 +9,14 @@ from hpo.cli.progress import Progress
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
 
 
-class PlainLines:
+class PlainLog:
     """One line for each event."""
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console = console
         self._progress = progress
 
-    def __enter__(self) -> "PlainLines":
+    def __enter__(self) -> "PlainLog":
         return self
 
     def __exit__(

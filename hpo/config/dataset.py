@@ -4,7 +4,7 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
-from hpo.config.schema import Data, StudyConfig
+from hpo.config.schema import SAMPLE_SUFFIX, Data, StudyConfig
 from model.config import TrainConfig
 from model.data.bundled_sample import load_sample
 from model.data.cifar10 import load_cifar10
@@ -14,8 +14,6 @@ from model.data.splits import DATA_FOLDER
 from model.errors import DataError, DownloadError
 
 ROOT_VARIABLE = "CIFAR10_ROOT"
-# Suffix of the name of a study that runs on the bundled sample because CIFAR-10 could not be downloaded.
-SAMPLE_SUFFIX = "-sample"
 _REMEDY = f"Set {ROOT_VARIABLE} or data.root to the folder that holds cifar-10-batches-py."
 
 

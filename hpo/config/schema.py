@@ -25,6 +25,7 @@ from hpo.config.strict_model import ACROSS_KEYS, Seed, StrictModel
 
 __all__ = [
     "RESERVED_NAMES",
+    "SAMPLE_SUFFIX",
     "SHOWCASE_NAME",
     "TRAIN_NAME",
     "Budget",
@@ -46,6 +47,8 @@ __all__ = [
 # Folders in results/ that hold other things than studies.
 TRAIN_NAME, SHOWCASE_NAME = "train", "showcase"
 RESERVED_NAMES = (TRAIN_NAME, SHOWCASE_NAME)
+# Suffix of the name of a study that runs on the bundled sample because CIFAR-10 could not be downloaded.
+SAMPLE_SUFFIX = "-sample"
 
 
 def _not_reserved(name: str) -> str:

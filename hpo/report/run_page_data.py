@@ -10,7 +10,7 @@ import yaml
 
 from hpo.analysis.earlier_best import earlier_best
 from hpo.analysis.run_metrics import RunMetrics, SplitScores, read_history, read_run_metrics
-from hpo.config.dataset import SAMPLE_SUFFIX
+from hpo.config.schema import SAMPLE_SUFFIX
 from hpo.report.embedded_pictures import Picture, embedded
 from hpo.storage.paths import TRAIN, RunPaths
 from model.config import SETTINGS, TrainConfig

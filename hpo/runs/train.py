@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpo.config.dataset import SAMPLE_SUFFIX, check_batch_size, fallback_notice, load_images
+from hpo.config.dataset import check_batch_size, fallback_notice, load_images
 from hpo.config.error_messages import broken_rule
 from hpo.config.hyperparameters import Hyperparameters
-from hpo.config.schema import Data, FittingHyperparameters, Model, Retrain
+from hpo.config.schema import SAMPLE_SUFFIX, Data, FittingHyperparameters, Model, Retrain
 from hpo.config.strict_model import ACROSS_KEYS, StrictModel
 from hpo.config.study_file import ConfigError
 from hpo.runs.training_run import RunEvent, TrainingRun, execute

@@ -10,7 +10,7 @@ import sqlalchemy
 from optuna.storages._rdb import models
 from optuna.study import Study
 
-from hpo.config.dataset import SAMPLE_SUFFIX
+from hpo.config.schema import SAMPLE_SUFFIX
 from hpo.storage.paths import StudyPaths
 from model.errors import UserError
 

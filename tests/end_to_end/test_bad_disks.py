@@ -217,7 +217,7 @@ def test_a_study_whose_database_is_gone_is_moved_aside_and_not_gone_on_with(gone
     assert "The earlier study was moved to results/small-" in output
     (moved,) = (folder / "results").glob("small-*")
     assert len(list((moved / paths.artifacts.name).iterdir())) == n_artifacts
-    assert "goes on after" not in output
+    assert "resumes after" not in output
     audit_the_end(folder, N_TRIALS)
 
 

@@ -119,7 +119,7 @@ def test_an_interrupted_search_says_what_it_leaves_and_the_next_call_goes_on(int
     assert "Stopping after the epoch under way" in interrupted
     # After the first report or the second: the signal may come before the process goes on from its line.
     (n_reports,) = re.findall(r"Trial 0 was interrupted after (\d) reports; the next call resumes it", interrupted)
-    assert f"trial 0 goes on after epoch {n_reports}" in tuned
+    assert f"trial 0 resumes after epoch {n_reports}" in tuned
 
 
 def test_the_forecast_comes_before_the_first_trial(interrupted: str) -> None:

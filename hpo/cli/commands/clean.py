@@ -7,7 +7,7 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
-from hpo.config.study_file import find_config, read_config
+from hpo.config.study_file import load_config
 from hpo.storage.checkpoints import N_BEST_KEPT
 
 
@@ -20,7 +20,7 @@ def clean(
 
     Results are kept, and so are the checkpoints of trials that can be resumed.
     """
-    study_config = read_config(find_config(config))
+    study_config = load_config(config)
     from hpo.storage import artifacts, checkpoints
     from hpo.storage.database import find_study
     from hpo.storage.file_locks import hold_lock

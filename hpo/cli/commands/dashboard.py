@@ -7,7 +7,7 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
-from hpo.config.study_file import find_config, read_config
+from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped.")
@@ -21,7 +21,7 @@ def dashboard(
     ] = 8080,
 ) -> None:
     """Browse a study in optuna-dashboard, also while it runs."""
-    study_config = read_config(find_config(config))
+    study_config = load_config(config)
     from hpo.dashboard import server
     from hpo.storage.artifacts import missing_artifacts_notice
     from hpo.storage.database import find_study

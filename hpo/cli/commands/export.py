@@ -25,8 +25,8 @@ def export(
     from hpo.storage.open_study import open_study
     from hpo.storage.paths import ExportPaths
 
-    at_hand = open_study(study)
-    target = ExportPaths(output) if output else at_hand.paths.export
-    n_trials, n_reports = write_tables(at_hand, target)
+    opened = open_study(study)
+    target = ExportPaths(output) if output else opened.paths.export
+    n_trials, n_reports = write_tables(opened, target)
     print_lines(f"{n_trials} trials and {n_reports} of their reports, each as CSV and Parquet, in {target.folder}")
     print_lines(f"Next: pandas.read_parquet({str(target.trials_parquet)!r}), or open {target.trials_csv}")

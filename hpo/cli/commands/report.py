@@ -14,6 +14,6 @@ def report(config: Config) -> None:
     from hpo.report.study_page import write_report
     from hpo.storage.open_study import open_study
 
-    at_hand = open_study(config)
-    write_report(at_hand)
-    print_lines(f"Next: open {at_hand.paths.report}")
+    opened = open_study(config)
+    write_report(opened)
+    print_lines(f"Next: open {opened.paths.report}")

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.follow_run import follow_run
 from hpo.cli.options import Config, Device
+from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped. Every finished epoch is kept; run the same command to continue.")

@@ -3,7 +3,7 @@
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
-from hpo.config.study_file import find_config, read_config
+from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped.")
@@ -13,7 +13,7 @@ def status(config: Config) -> None:
     It shows trials, the best trial, running workers, disk space and what needs attention. The command changes nothing
     and can be run at any time, also while the study runs.
     """
-    study_config = read_config(find_config(config))
+    study_config = load_config(config)
     from hpo.analysis.status import status_lines, status_of
     from hpo.storage.database import find_study
 

@@ -4,13 +4,12 @@ from typing import Annotated
 
 import typer
 
-from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device
 from hpo.config.schema import Budget
-from hpo.config.study_file import ConfigError
+from hpo.config.study_file import ConfigError, load_config
 
 
 @reports_errors("Stopped. Every report is kept; run the same command to continue.")
@@ -27,7 +26,8 @@ def tune(
         int, typer.Option(min=1, max=256, help="Worker processes, which share the study and the cores.")
     ] = 1,
     from_study: Annotated[
-        str | None, typer.Option(help="Start a new study with the best values of this study.", show_default=False)
+        str | None,
+        typer.Option(help="In a new study, try the best values of this other study first.", show_default=False),
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over; the earlier study is moved to another folder, never deleted.")

@@ -46,7 +46,7 @@ def publish(study: Study, best: RunPaths, folder: Path) -> None:
 
 
 def trials_table(study: Study) -> str:
-    """One row a trial, as CSV."""
+    """Return one row per trial, as CSV."""
     trials = study.get_trials(deepcopy=False)
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     text = io.StringIO()

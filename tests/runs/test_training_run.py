@@ -198,6 +198,12 @@ def made_once(data: ImageData, runtime: Runtime, tmp_path_factory: pytest.TempPa
     return paths
 
 
+def test_the_page_names_the_folder_in_which_the_finished_run_is(made_once: RunPaths) -> None:
+    page = made_once.page.read_text(encoding="utf-8")
+    assert f"folder = Path(&#34;{made_once.folder}&#34;)" in page and f"--output {made_once.folder}" in page
+    assert made_once.under_way.folder.name not in page
+
+
 @pytest.fixture
 def drawn(made_once: RunPaths, run: TrainingRun, final: RunPaths, monkeypatch: pytest.MonkeyPatch) -> RunPaths:
     """A copy of a finished run of a folder's images, which `redraw` is made to find again."""

@@ -1,6 +1,7 @@
 """Loads the images that a study names; the bundled sample replaces a CIFAR-10 that cannot be downloaded."""
 
 import os
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -85,17 +86,17 @@ def _load(named: Data) -> ImageData:
         return load_sample()
     if named.source == "folder":
         assert named.root is not None, "validated with the configuration"
-        return load_folder(_expanded(named.root))
+        return _load_from(named.root, "data", load_folder)
     for origin, root in ((ROOT_VARIABLE, os.environ.get(ROOT_VARIABLE)), ("data.root", named.root)):
         if root:
-            return _load_cifar10(_expanded(root), origin)
+            return _load_from(root, origin, load_cifar10)
     return load_cifar10(None)
 
 
-def _load_cifar10(root: Path, origin: str) -> ImageData:
-    """Load CIFAR-10 from a folder that the variable or key `origin` names."""
+def _load_from(root: str | Path, origin: str, load: Callable[[Path], ImageData]) -> ImageData:
+    """Load images from a folder that the variable or key `origin` names."""
     try:
-        return load_cifar10(root)
+        return load(_expanded(root))
     except DataError as error:
         raise DataError(f"{origin}: {error}") from None
 

@@ -76,7 +76,7 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
     try:
         data, reason = load_images(config.data)
     except DataError as error:
-        raise DataError(str(error).replace("data.root:", "--data:", 1)) from None
+        raise DataError(f"--{error}" if str(error).startswith("data: ") else str(error)) from None
     if reason:
         output = output.with_name(f"{output.name}{SAMPLE_SUFFIX}")
     values = config.model.model_dump() | config.hyperparameters.entries()

@@ -47,12 +47,11 @@ def read_folder(root: Path) -> tuple[Any, Any, tuple[str, ...]]:
     Raises: DataError: no such folder, fewer than MIN_IMAGES images, or corrupt ones (the message names the first five).
     """
     if not root.is_dir():
-        raise DataError(f"data.root: {root} is not a folder; name one that holds images")
+        raise DataError(f"{root} is not a folder; name one that holds images")
     paths = sorted(path for path in root.rglob("*") if _is_image(path.relative_to(root), path))
     if len(paths) < MIN_IMAGES:
         raise DataError(
-            f"data.root: {root} holds {len(paths)} images ({', '.join(sorted(IMAGE_SUFFIXES))}); "
-            f"at least {MIN_IMAGES} are needed"
+            f"{root} holds {len(paths)} images ({', '.join(sorted(IMAGE_SUFFIXES))}); at least {MIN_IMAGES} are needed"
         )
     classes = [_class_of(path.relative_to(root)) for path in paths]
     names = sorted(set(classes))

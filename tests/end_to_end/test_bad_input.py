@@ -185,6 +185,7 @@ OPTION_FAULTS = {
         ("train", "--data", "cifar-10"),
         ("--data: must be 'cifar10', 'sample' or the path of", "got 'cifar-10'; did you mean 'cifar10'?"),
     ),
+    "no-folder-of-images": (("train", "--data", "./nowhere"), ("--data: nowhere is not a folder",)),
     "decay-of-one": (("train", "--adam-beta2", "1"), ("--adam-beta2: must be < 1.0, got 1",)),
     "dashboard-without-a-study": (("dashboard", "mine"), ("results/mine", "run make tune STUDY=mine")),
 }
@@ -226,14 +227,14 @@ def test_a_folder_with_too_few_images_is_refused(command: str, n_images: int) ->
     for path in sorted(own_images().iterdir())[n_images:]:
         path.unlink()
     message = refusal(command, "mine")
-    assert f"data.root: images holds {n_images} images" in message
+    assert f"data: images holds {n_images} images" in message
     assert "at least 100 are needed" in message
 
 
 @pytest.mark.parametrize("command", ["tune", "retrain"])
 def test_an_absent_folder_is_refused(command: str) -> None:
     Path("images").unlink()
-    assert "data.root: images is not a folder" in refusal(command, "mine")
+    assert "data: images is not a folder" in refusal(command, "mine")
 
 
 def test_corrupt_images_are_named() -> None:
@@ -243,6 +244,7 @@ def test_corrupt_images_are_named() -> None:
         (folder / name).write_bytes(b"P6\n2W5 40\n255\n")
     message = refusal("tune", "mine")
     assert [name for name in names if f"images/{name} (" not in message] == []
+    assert message.startswith("data: cannot be read as images: ")
     assert message.endswith("fix or remove them")
 
 

@@ -10,7 +10,7 @@ from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReport
 
 
 class PlainLog:
-    """One line for each event."""
+    """Log with a line for each event."""
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console = console

@@ -36,7 +36,7 @@ class Range(StrictModel, Generic[T]):
 
 
 class Choices(StrictModel, Generic[T]):
-    """One of the listed values."""
+    """Any of the listed values."""
 
     choices: tuple[T, ...] = Field(min_length=1, description="Values to choose from, without low and high beside it.")
 

@@ -75,7 +75,7 @@ FittingHyperparameters = Annotated[Hyperparameters, AfterValidator(_scored_as_ga
 
 
 class StudyConfig(StrictModel):
-    """One study: images, model, search space, budget and algorithms."""
+    """Configuration of a study: images, model, search space, budget and algorithms."""
 
     name: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100), AfterValidator(_not_reserved)

@@ -1,32 +1,19 @@
-"""Interpolations, traversals and maps of the latent space, as arrays; the same at every call.
+"""Interpolations, traversals and mixture samples in the latent space, as arrays; the same at every call.
 
 Legend: N images, T steps, D dimensions chosen, Z latent.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
 from sklearn.mixture import GaussianMixture
 
 Floats = NDArray[np.float64]
 N_COMPONENTS = 10
-_MIXTURE_SEED, _TSNE_SEED = 5, 6
+_MIXTURE_SEED = 5
 # Keeps the covariance invertible where dimensions are unused or images few; a tenth of the scale of unused units.
 _LEAST_VARIANCE = 1e-4
-_PERPLEXITY, _TSNE_COMPONENTS, _TSNE_STEPS = 30.0, 50, 500
 # Two directions nearer than this, in radians, have no plane between them that rounding would not decide.
 _PARALLEL = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class PrincipalComponents:
-    """Coordinates (N, 2) and the share of variance that each of the two axes explains."""
-
-    coordinates: Floats
-    explained: tuple[float, float]
 
 
 def fit_mixture(means_NZ: Floats, n_components: int = N_COMPONENTS) -> GaussianMixture:
@@ -87,35 +74,6 @@ def traverse(mean_Z: Floats, dimensions: NDArray[np.intp], offsets: Floats) -> F
     for row, dimension in enumerate(dimensions):
         latents[row, :, dimension] += offsets
     return latents
-
-
-def principal_components(means_NZ: Floats, shown_NZ: Floats) -> PrincipalComponents:
-    """Return the coordinates of `shown_NZ` along the two principal components of `means_NZ`."""
-    n_components = min(2, *means_NZ.shape)
-    fitted = PCA(n_components, svd_solver="full").fit(means_NZ)
-    # A latent space of one dimension has one axis: the other is empty.
-    coordinates = np.zeros((len(shown_NZ), 2))
-    coordinates[:, :n_components] = fitted.transform(shown_NZ)
-    first, second = [*np.nan_to_num(fitted.explained_variance_ratio_), 0.0][:2]
-    return PrincipalComponents(coordinates, (float(first), float(second)))
-
-
-def tsne(means_NZ: Floats) -> Floats:
-    """Compute t-SNE coordinates (N, 2) of posterior means (van der Maaten & Hinton 2008), initialised by PCA.
-
-    50 principal components and 500 steps: on 3,000 means of 128 dimensions the divergence is 2.91 instead of
-    2.90 with all dimensions and 1,000 steps, in a quarter of the time.
-    """
-    components = PCA(min(_TSNE_COMPONENTS, *means_NZ.shape), svd_solver="full").fit_transform(means_NZ)
-    # A latent space of one dimension has no second component to begin from.
-    init = np.zeros((len(means_NZ), 2))
-    init[:, : components.shape[1]] = components[:, :2]
-    # The scale from which scikit-learn itself begins: a wide start tears groups apart.
-    init *= 1e-4 / max(float(init[:, 0].std()), 1e-12)
-    perplexity = min(_PERPLEXITY, (len(means_NZ) - 1) / 3)
-    fitted = TSNE(2, perplexity=perplexity, init=init, max_iter=_TSNE_STEPS, random_state=_TSNE_SEED)
-    coordinates: Floats = fitted.fit_transform(components).astype(np.float64)
-    return coordinates
 
 
 def _orthogonal_part(vector_Z: Floats, unit_Z: Floats) -> Floats:

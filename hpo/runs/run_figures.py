@@ -19,6 +19,7 @@ from hpo.figures.run import (
     reconstructions,
     samples,
     traversals,
+    tsne_and_pca,
 )
 from hpo.figures.run import kl_per_dimension as kl_figure
 from hpo.figures.run.latent_map_data import latent_map_data
@@ -181,8 +182,8 @@ def _draw_maps(data: ImageData, fitted: Tensor, means_NZ: Floats, paths: RunPath
     mapped = fitted[shown]
     images = as_pixels(data.train.images[mapped.to(data.train.images.device)])
     labels = data.train.labels[mapped].numpy()
-    pca = latent_space.principal_components(means_NZ, means_NZ[shown.numpy()])
-    places = latent_space.tsne(means_NZ[shown.numpy()])
+    pca = tsne_and_pca.principal_components(means_NZ, means_NZ[shown.numpy()])
+    places = tsne_and_pca.tsne(means_NZ[shown.numpy()])
     for coordinates, explained, path in (
         (pca.coordinates, pca.explained, paths.latent_pca),
         (places, None, paths.latent_tsne),

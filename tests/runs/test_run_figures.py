@@ -12,6 +12,7 @@ import pytest
 import torch
 from sklearn.mixture import GaussianMixture
 
+from hpo.figures.run import tsne_and_pca
 from hpo.runs import latent_space, run_figures
 from hpo.storage.paths import RunPaths
 from model.data.images import ImageData, as_pixels
@@ -118,22 +119,22 @@ def test_a_mixture_fits_fewer_images_than_dimensions_and_unused_dimensions() -> 
 
 def test_principal_components_explain_what_they_explain() -> None:
     means = np.random.default_rng(0).normal(size=(5000, 3)) * [3.0, 2.0, 1.0]
-    found = latent_space.principal_components(means, means[:10])
+    found = tsne_and_pca.principal_components(means, means[:10])
     assert found.explained == pytest.approx((9 / 14, 4 / 14), abs=0.02)
     assert np.abs(found.coordinates) == pytest.approx(np.abs(means[:10, :2]), abs=0.3)
 
 
 def test_a_latent_space_of_one_dimension_has_a_map() -> None:
     means = np.random.default_rng(0).normal(size=(40, 1))
-    found = latent_space.principal_components(means, means)
+    found = tsne_and_pca.principal_components(means, means)
     assert found.explained == pytest.approx((1.0, 0.0))
     assert (found.coordinates[:, 1] == 0).all()
-    assert latent_space.tsne(means).shape == (40, 2)
+    assert tsne_and_pca.tsne(means).shape == (40, 2)
 
 
 def test_tsne_is_the_same_every_time_and_keeps_clusters() -> None:
     means = np.random.default_rng(0).normal(size=(80, 6)) + 30 * (np.arange(80) % 2)[:, None]
-    first, second = latent_space.tsne(means), latent_space.tsne(means)
+    first, second = tsne_and_pca.tsne(means), tsne_and_pca.tsne(means)
     assert np.array_equal(first, second)
     centres = np.stack([first[::2].mean(axis=0), first[1::2].mean(axis=0)])
     nearest = np.linalg.norm(first[:, None] - centres, axis=-1).argmin(axis=1)

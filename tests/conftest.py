@@ -1,7 +1,9 @@
-"""Shared by the tests: small data of known structure, and a machine set for exact comparison."""
+"""Fixtures of all tests: small images of known structure, a small study, and a device with exact results."""
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -9,6 +11,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from model.data.images import ImageData, LabelledImages
 from model.device import Runtime
+
+if TYPE_CHECKING:
+    from hpo.workers.trial_context import TrialContext
 
 LONG_TIMEOUT_S = 900
 
@@ -38,14 +43,32 @@ def data() -> ImageData:
 
 
 @pytest.fixture(scope="session")
+def few_images() -> ImageData:
+    """64 training, 16 validation and 16 test images, for tests that need a training but no learning."""
+    return ImageData(
+        "folder", tuple(f"blob {n}" for n in range(10)), blobs(64, 0), blobs(16, 1), blobs(16, 2), digest="few blobs"
+    )
+
+
+@pytest.fixture(scope="session")
 def runtime() -> Runtime:
     """CPU and float32, where results are the same to the last bit."""
     return Runtime(torch.device("cpu"), "float32")
 
 
 @pytest.fixture
+def context(tmp_path: Path, few_images: ImageData, runtime: Runtime) -> "TrialContext":
+    """Context of a new small study, see tests/tools/small_study.py."""
+    # Imported only here: tests of the model need no Optuna.
+    from hpo.storage.paths import StudyPaths
+    from tests.tools.small_study import create_context
+
+    return create_context(StudyPaths(tmp_path / "results" / "small"), few_images, runtime)
+
+
+@pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials end without their pictures, which take half a second per trial."""
+    """Leave out the pictures of trials, which take a second per trial."""
     monkeypatch.setattr("hpo.workers.trial_results.draw_trial", lambda *_: [])
 
 
@@ -59,14 +82,14 @@ CHROMIUM_FLAGS = [
 
 
 def chromium_path() -> str | None:
-    """Where the system's Chromium is, under one of its names."""
+    """Return the path of the system's Chromium; None if there is none."""
     found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
     return found[0] if found else None
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, headless, and patience for a machine that does other things as well."""
+    """The system's Chromium, headless, with timeouts for a busy machine."""
     found = chromium_path()
     if not found:
         pytest.skip("no Chromium was found (Debian, Ubuntu: sudo apt install chromium)")

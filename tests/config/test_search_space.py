@@ -5,8 +5,9 @@ from pathlib import Path
 import optuna
 import pytest
 
+from hpo.config.hyperparameters import Choices, Range
 from hpo.config.schema import StudyConfig
-from hpo.config.search_space import suggest, trial_config, tutorial_values
+from hpo.config.search_space import at_edge, suggest, trial_config, tutorial_values
 from hpo.config.study_file import read_config
 from tests.config.study_file_texts import BUDGET, read
 
@@ -46,3 +47,22 @@ def test_a_studys_model_section_reaches_its_trials() -> None:
     )
     config = trial_config(study, {"beta": 1.0}, 0)
     assert (config.architecture, config.linear_path) == ("plain", True)
+
+
+def test_seeds_of_trials_differ_within_a_study_and_between_studies() -> None:
+    space = {"beta": {"low": 0.5, "high": 2.0}}
+    study = StudyConfig.model_validate({"name": "s", "hyperparameters": space, "budget": {"trials": 1}})
+    seeds = [
+        trial_config(study.model_copy(update={"seed": seed}), {"beta": 1.0}, number).seed
+        for seed in (0, 1)
+        for number in range(50)
+    ]
+    assert len(set(seeds)) == 100
+
+
+def test_only_values_near_an_end_of_their_range_are_at_the_edge() -> None:
+    beta, size = Range[float](low=0.1, high=10.0, log=True), Range[int](low=16, high=256, log=True)
+    assert at_edge(beta, 9.9) and at_edge(beta, 0.1) and not at_edge(beta, 1.0)
+    assert at_edge(size, 256) and not at_edge(size, 200)
+    choices = Choices[int](choices=(2, 4, 128))
+    assert at_edge(choices, 128) and not at_edge(choices, 4)

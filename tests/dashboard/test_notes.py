@@ -1,7 +1,5 @@
 """Notes in the dashboard: their content, and that text of a user is never lost."""
 
-from pathlib import Path
-
 import optuna
 import pytest
 from optuna_dashboard import get_note, save_note
@@ -12,12 +10,8 @@ from hpo.config.schema import Pruner
 from hpo.dashboard import notes
 from hpo.dashboard.notes import SCORE, study_note, trial_note
 from hpo.storage import artifacts
-from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.worker import run_trials
-from model.data.images import ImageData
-from model.device import Runtime
-from tests.storage.test_create_study import begin, place_of
 
 
 def row(kind: Kind, end: str, *, reported: bool = True) -> TrialRow:
@@ -120,13 +114,9 @@ def test_a_note_that_a_kill_cut_short_is_replaced() -> None:
     assert get_note(study).count("### mine") == 1
 
 
-def test_note_of_a_trial_links_to_the_picture_at_the_dashboards_address(
-    tmp_path: Path, data: ImageData, runtime: Runtime
-) -> None:
-    paths = StudyPaths(tmp_path / "results" / "small")
-    context: TrialContext = place_of(paths, begin(paths, data), data, runtime)
+def test_note_of_a_trial_links_to_the_picture_at_the_dashboards_address(context: TrialContext) -> None:
     list(run_trials(context, 1, None))
     trial = optuna.trial.Trial(context.study, context.study.trials[0]._trial_id)
-    picture = artifacts.artifact_files(context.study.trials[0], context.study, paths)["reconstructions.png"]
+    picture = artifacts.artifact_files(context.study.trials[0], context.study, context.paths)["reconstructions.png"]
     assert f"]({get_artifact_path(trial, picture.name)})" in get_note(trial)
     assert f"| val_bpd | {context.study.trials[0].value:.4f} bits/dim; lower is better |" in get_note(trial)

@@ -1,8 +1,7 @@
-"""Trials under a worker: how they end, who has them, and what happens to one whose worker died."""
+"""Trials of a worker: how they end, which worker runs them, and how a trial of a dead worker is resumed."""
 
 import weakref
 from collections.abc import Generator, Iterator
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -14,406 +13,326 @@ from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
 from hpo.storage.claims import interrupted_trials, mark_claims_as_parent_died
 from hpo.storage.database import StudyError, open_storage
-from hpo.storage.paths import StudyPaths
 from hpo.workers.crash_retries import CRASHES
+from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
 from hpo.workers.worker import FailureStreak, run_trials
 from model.data.images import ImageData
-from model.device import Runtime
 from model.training.train_state import TrainState
 from model.training.training_loop import EpochMetrics
-from tests.storage.test_create_study import begin, begun, place_of
+from tests.tools.small_study import CONFIG, run_until, running
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-
-@pytest.fixture
-def paths(tmp_path: Path) -> StudyPaths:
-    return StudyPaths(tmp_path / "results" / "small")
+EPOCHS = CONFIG.training.epochs
 
 
-def test_a_diverged_trial_is_ranked_last_and_never_best(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    list(run_trials(place, 1, None))
-    monkeypatch.setattr("model.training.training_loop.MAX_SKIPPED_SHARE", -1.0)
-    (ending,) = [event for event in run_trials(place, 2, None) if isinstance(event, TrialEnded)]
-    assert ending.state == TrialState.PRUNED
-    assert ending.end.startswith("diverged: ")
-    diverged = study.trials[1]
-    assert diverged.user_attrs["end"] == ending.end
-    assert diverged.constraints == {"finite": 1.0}
-    best = best_trial_of(configurations_of(study))
-    assert best is not None and best.number == study.best_trial.number == 0
+class Killed(BaseException):
+    """Ends a worker at once."""
 
 
-def failed_allocation() -> RuntimeError:
-    """What PyTorch raises where the CPU's memory does not suffice."""
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(10**15)
-    return caught.value
-
-
-OUT_OF_MEMORY = {
-    "CUDA": torch.OutOfMemoryError("CUDA out of memory. Tried 1 GiB"),
-    "Python": MemoryError(),
-    "CPU": failed_allocation(),
-    "MPS": RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
-    "cuBLAS": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-}
-
-
-@pytest.mark.parametrize("error", OUT_OF_MEMORY.values(), ids=OUT_OF_MEMORY.keys())
-def test_a_trial_out_of_memory_ends_as_infeasible_and_the_search_goes_on(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    with monkeypatch.context() as patched:
-        patched.setattr("hpo.workers.objective.train", lambda *_: (_ for _ in ()).throw(error))
-        list(run_trials(place, 1, None))
-    list(run_trials(place, 2, None))
-    assert [trial.state for trial in study.trials] == [TrialState.PRUNED, TrialState.COMPLETE]
-    assert study.trials[0].user_attrs["end"].startswith("out of memory")
-    assert study.trials[0].constraints == {"finite": 1.0}
-
-
-def test_the_memory_of_a_trial_that_ran_out_of_it_is_released(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = place_of(paths, begin(paths, data), data, runtime)
-    states: list[weakref.ref[TrainState]] = []
-
-    def exhausting(state: TrainState, _: ImageData) -> Iterator[EpochMetrics]:
-        states.append(weakref.ref(state))
-        raise MemoryError
-        yield
-
-    monkeypatch.setattr("hpo.workers.objective.train", exhausting)
-    events = run_trials(place, 1, None)
-    while not isinstance(next(events), TrialEnded):
-        pass
-    assert len(states) == 1 and states[0]() is None
-    events.close()
-
-
-def test_a_fault_before_training_fails_its_trial_and_never_returns(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    for function in ("suggest", "TrialFrameRecorder", "trial_attributes"):
-        with monkeypatch.context() as patched:
-            patched.setattr(f"hpo.workers.objective.{function}", broken)
-            list(run_trials(place, len(study.trials) + (function != "suggest"), None))
-        # Between them one that works: three failures in a row would stop the study.
-        list(run_trials(place, len(study.trials) + 1, None))
-    ends = [trial.user_attrs["end"] for trial in study.trials if trial.state == TrialState.FAIL]
-    assert ends == ["failed: AssertionError: a bug"] * 3
-    assert not begun(study)
-
-
-def test_a_trial_that_another_program_ends_under_its_worker_is_let_go(
-    paths: StudyPaths, data: ImageData, runtime: Runtime
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    events = run_trials(place, 2, None)
-    while not isinstance(next(events), TrialReported):
-        pass
-    study.tell(0, state=TrialState.FAIL)
-    endings = [event for event in events if isinstance(event, TrialEnded)]
-    assert endings[0] == TrialEnded(0, TrialState.FAIL, "failed: ended from outside", None)
-    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
-    assert "traceback" not in study.trials[0].user_attrs and not paths.errors.exists()
-
-
-def test_a_study_deleted_under_its_worker_is_told(paths: StudyPaths, data: ImageData, runtime: Runtime) -> None:
-    study = begin(paths, data)
-    events = run_trials(place_of(paths, study, data, runtime), 2, None)
-    while not isinstance(next(events), TrialReported):
-        pass
-    optuna.delete_study(study_name="small", storage=open_storage(paths))
-    with pytest.raises(StudyError, match="was deleted while trials ran"):
-        list(events)
-
-
-def test_a_worker_that_dies_with_its_leader_is_not_held_against_its_trial(
-    paths: StudyPaths, data: ImageData, runtime: Runtime
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    for _ in range(4):
-        events = run_trials(place, 2, None)
-        while not isinstance(next(events), TrialStarted):
-            pass
-        abandon(events, paths, 0)
-        mark_claims_as_parent_died(paths)
-    list(run_trials(place, 1, None))
-    assert study.trials[0].state == TrialState.COMPLETE and CRASHES not in study.trials[0].user_attrs
-
-
-def test_failures_are_counted_over_all_workers(paths: StudyPaths) -> None:
-    streak = FailureStreak(paths)
-    ends = [TrialState.FAIL, TrialState.FAIL, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL]
-    for number, state in enumerate(ends):
-        streak.count(TrialEnded(number, state, "failed: a bug", None))
-    with pytest.raises(StudyError, match="3 trials failed in a row"):
-        streak.count(TrialEnded(5, TrialState.FAIL, "failed: a bug", None))
-
-
-def test_a_fault_of_ours_fails_its_trial_alone_and_keeps_the_traceback(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    with monkeypatch.context() as patched:
-        patched.setattr("hpo.workers.objective.train", broken)
-        list(run_trials(place, 1, None))
-    list(run_trials(place, 2, None))
-    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
-    assert study.trials[0].user_attrs["end"] == "failed: AssertionError: a bug"
-    assert "in broken" in study.trials[0].user_attrs["traceback"]
-    assert study.trials[0].user_attrs["traceback"] in paths.errors.read_text()
-    assert paths.errors.read_text().startswith("trial 0\n")
-    assert not begun(study)
+def kill_worker(*_: object) -> None:
+    raise Killed
 
 
 def broken(*_: object) -> Iterator[EpochMetrics]:
     raise AssertionError("a bug")
 
 
-def test_three_failures_in_a_row_stop_the_study(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+def run_to(events: Generator[TrialEvent], kind: type[TrialEvent]) -> TrialEvent:
+    """Run to the next event of this kind and return it."""
+    return next(event for event in events if isinstance(event, kind))
+
+
+def abandon(events: Generator[TrialEvent], context: TrialContext) -> None:
+    """Leave trial 0 as a killed worker does: its claim stays behind."""
+    events.close()
+    context.paths.claim(0).touch()
+
+
+# Ends
+
+
+def test_a_diverged_trial_is_ranked_last_and_is_never_the_best(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = begin(paths, data)
+    list(run_trials(context, 1, None))
+    monkeypatch.setattr("model.training.training_loop.MAX_SKIPPED_SHARE", -1.0)
+    (ended,) = [event for event in run_trials(context, 2, None) if isinstance(event, TrialEnded)]
+    assert ended.state == TrialState.PRUNED
+    assert ended.end.startswith("diverged: ")
+    diverged = context.study.trials[1]
+    assert diverged.user_attrs["end"] == ended.end
+    assert diverged.constraints == {"finite": 1.0}
+    best = best_trial_of(configurations_of(context.study))
+    assert best is not None and best.number == context.study.best_trial.number == 0
+
+
+def failed_allocation() -> RuntimeError:
+    """Return the error that PyTorch raises if there is too little CPU memory."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(10**15)
+    return caught.value
+
+
+def test_a_trial_out_of_memory_ends_as_infeasible_and_the_search_continues(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = (
+        torch.OutOfMemoryError("CUDA out of memory. Tried 1 GiB"),
+        MemoryError(),
+        failed_allocation(),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    )
+    remaining = iter(errors)
+
+    def fail(*_: object) -> Iterator[EpochMetrics]:
+        raise next(remaining)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hpo.workers.objective.train", fail)
+        list(run_trials(context, len(errors), None))
+    list(run_trials(context, len(errors) + 1, None))
+    *failed, last = context.study.trials
+    assert len(failed) == len(errors) and last.state == TrialState.COMPLETE
+    for trial in failed:
+        assert trial.state == TrialState.PRUNED
+        assert trial.user_attrs["end"].startswith("out of memory")
+        assert trial.constraints == {"finite": 1.0}
+
+
+def test_the_memory_of_a_trial_that_ran_out_of_it_is_released(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states: list[weakref.ref[TrainState]] = []
+
+    def exhaust(state: TrainState, _: ImageData) -> Iterator[EpochMetrics]:
+        states.append(weakref.ref(state))
+        raise MemoryError
+        yield
+
+    monkeypatch.setattr("hpo.workers.objective.train", exhaust)
+    events = run_trials(context, 1, None)
+    run_to(events, TrialEnded)
+    assert len(states) == 1 and states[0]() is None
+    events.close()
+
+
+@pytest.mark.parametrize("function", ["suggest", "TrialFrameRecorder", "train", "trial_attributes"])
+def test_an_unforeseen_error_fails_only_its_trial_and_its_traceback_is_kept(
+    function: str, context: TrialContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(f"hpo.workers.objective.{function}", broken)
+        list(run_trials(context, 1, None))
+    list(run_trials(context, 2, None))
+    failed, last = context.study.trials
+    assert (failed.state, last.state) == (TrialState.FAIL, TrialState.COMPLETE)
+    assert failed.user_attrs["end"] == "failed: AssertionError: a bug"
+    assert "in broken" in failed.user_attrs["traceback"]
+    log = context.paths.errors.read_text()
+    assert log.startswith("trial 0\n") and failed.user_attrs["traceback"] in log
+
+
+def test_three_failures_in_a_row_stop_the_study(context: TrialContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hpo.workers.objective.train", broken)
     with pytest.raises(StudyError, match=r"3 trials failed in a row.*a bug.*errors\.log"):
-        list(run_trials(place_of(paths, study, data, runtime), 9, None))
-    assert [trial.state for trial in study.trials] == [TrialState.FAIL] * 3
+        list(run_trials(context, 9, None))
+    assert [trial.state for trial in context.study.trials] == [TrialState.FAIL] * 3
 
 
-def abandon(work_under_way: Generator[TrialEvent], paths: StudyPaths, trial_number: int) -> None:
-    """Leave a trial as a killed worker does: its claim stays behind."""
-    work_under_way.close()
-    paths.claim(trial_number).touch()
+def test_a_trial_that_did_not_fail_ends_a_streak_of_failures(context: TrialContext) -> None:
+    streak = FailureStreak(context.paths)
+    states = [TrialState.FAIL, TrialState.FAIL, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL]
+    for number, state in enumerate(states):
+        streak.count(TrialEnded(number, state, "failed: a bug", None))
+    with pytest.raises(StudyError, match="3 trials failed in a row"):
+        streak.count(TrialEnded(5, TrialState.FAIL, "failed: a bug", None))
 
 
-def test_a_trial_whose_worker_keeps_dying_at_one_point_is_taken_up_twice_and_then_fails(
-    paths: StudyPaths, data: ImageData, runtime: Runtime
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
+def test_a_trial_that_another_program_ends_is_left_as_it_is(context: TrialContext) -> None:
+    events = run_trials(context, 2, None)
+    run_to(events, TrialReported)
+    context.study.tell(0, state=TrialState.FAIL)
+    assert run_to(events, TrialEnded) == TrialEnded(0, TrialState.FAIL, "failed: ended from outside", None)
+    list(events)
+    assert [trial.state for trial in context.study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert "traceback" not in context.study.trials[0].user_attrs and not context.paths.errors.exists()
+
+
+def test_a_study_that_is_deleted_while_a_trial_runs_stops_the_worker(context: TrialContext) -> None:
+    events = run_trials(context, 2, None)
+    run_to(events, TrialReported)
+    optuna.delete_study(study_name="small", storage=open_storage(context.paths))
+    with pytest.raises(StudyError, match="was deleted while trials ran"):
+        list(events)
+
+
+# Dead workers
+
+
+def test_a_trial_whose_worker_dies_three_times_after_the_same_report_fails(context: TrialContext) -> None:
     for _ in range(3):
-        events = run_trials(place, 2, None)
-        while not isinstance(next(events), TrialStarted):
-            pass
-        abandon(events, paths, 0)
-    last = list(run_trials(place, 1, None))
+        events = run_trials(context, 2, None)
+        run_to(events, TrialStarted)
+        abandon(events, context)
+    last = list(run_trials(context, 1, None))
     assert [type(event) for event in last] == [TrialStarted, TrialEnded]
-    assert study.trials[0].state == TrialState.FAIL
-    assert study.trials[0].user_attrs["end"] == "failed: its worker died 3 times after report 0"
+    assert context.study.trials[0].state == TrialState.FAIL
+    assert context.study.trials[0].user_attrs["end"] == "failed: its worker died 3 times after report 0"
 
 
-class Death(BaseException):
-    """Ends a worker at once."""
-
-
-def die(*_: object) -> None:
-    raise Death
-
-
-def test_a_trained_trial_whose_worker_keeps_dying_over_its_pictures_does_without_them(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    monkeypatch.setattr("hpo.workers.objective.draw_and_annotate", die)
-    for _ in range(3):
-        with pytest.raises(Death):
-            list(run_trials(place, 1, None))
-        paths.claim(0).touch()
-    *_, notice, ending = run_trials(place, 1, None)
-    assert isinstance(notice, Notice) and "without pictures" in notice.text
-    assert isinstance(ending, TrialEnded) and ending.state == TrialState.COMPLETE
-    assert study.trials[0].value == study.trials[0].intermediate_values[place.config.training.epochs]
-
-
-def test_a_trained_trial_that_kills_even_without_its_pictures_fails_in_the_end(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    with monkeypatch.context() as patched:
-        patched.setattr("hpo.workers.objective.trial_attributes", die)
-        for _ in range(5):
-            with pytest.raises(Death):
-                list(run_trials(place, 1, None))
-            paths.claim(0).touch()
-    list(run_trials(place, 1, None))
-    assert study.trials[0].state == TrialState.FAIL
-    assert (
-        study.trials[0].user_attrs["end"]
-        == f"failed: its worker died 5 times after report {place.config.training.epochs}"
-    )
-
-
-def test_a_trial_that_comes_further_each_time_may_be_taken_up_as_often_as_it_takes(
-    paths: StudyPaths, data: ImageData, runtime: Runtime
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
+def test_a_trial_with_a_new_report_before_each_crash_is_resumed_again(context: TrialContext) -> None:
     for _ in range(2):
-        events = run_trials(place, 2, None)
-        next(events)
-        abandon(events, paths, 0)
-        events = run_trials(place, 2, None)
-        while not isinstance(next(events), TrialReported):
-            pass
-        abandon(events, paths, 0)
-    list(run_trials(place, 1, None))
-    assert study.trials[0].state == TrialState.COMPLETE
+        for kind in (TrialStarted, TrialReported):
+            events = run_trials(context, 2, None)
+            run_to(events, kind)
+            abandon(events, context)
+    list(run_trials(context, 1, None))
+    assert context.study.trials[0].state == TrialState.COMPLETE
 
 
-def test_what_a_killed_worker_was_writing_goes_when_its_trial_is_taken_up(
-    paths: StudyPaths, data: ImageData, runtime: Runtime
+def test_a_worker_that_dies_with_its_parent_process_does_not_count_as_a_crash(context: TrialContext) -> None:
+    for _ in range(4):
+        events = run_trials(context, 2, None)
+        run_to(events, TrialStarted)
+        abandon(events, context)
+        mark_claims_as_parent_died(context.paths)
+    list(run_trials(context, 1, None))
+    assert context.study.trials[0].state == TrialState.COMPLETE
+    assert CRASHES not in context.study.trials[0].user_attrs
+
+
+def test_a_trained_trial_whose_worker_dies_repeatedly_ends_without_its_pictures(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    events = run_trials(place, 1, None)
-    while not isinstance(next(events), TrialReported):
-        pass
-    abandon(events, paths, 0)
-    checkpoint = paths.checkpoint(0)
-    unfinished = [checkpoint.with_name(f".{checkpoint.stem}.{pid}.pt") for pid in (1, 22)]
-    of_another = checkpoint.with_name(".trial_0001.333.pt")
-    for path in (*unfinished, of_another):
+    monkeypatch.setattr("hpo.workers.objective.draw_and_annotate", kill_worker)
+    for _ in range(3):
+        with pytest.raises(Killed):
+            list(run_trials(context, 1, None))
+        context.paths.claim(0).touch()
+    *_, notice, ended = run_trials(context, 1, None)
+    assert isinstance(notice, Notice) and "without pictures" in notice.text
+    assert isinstance(ended, TrialEnded) and ended.state == TrialState.COMPLETE
+    assert context.study.trials[0].value == context.study.trials[0].intermediate_values[EPOCHS]
+
+
+def test_a_trained_trial_whose_worker_dies_even_without_pictures_fails_at_last(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("hpo.workers.objective.trial_attributes", kill_worker)
+        for _ in range(5):
+            with pytest.raises(Killed):
+                list(run_trials(context, 1, None))
+            context.paths.claim(0).touch()
+    list(run_trials(context, 1, None))
+    assert context.study.trials[0].state == TrialState.FAIL
+    assert context.study.trials[0].user_attrs["end"] == f"failed: its worker died 5 times after report {EPOCHS}"
+
+
+def test_partial_files_of_a_killed_worker_are_removed_when_its_trial_is_resumed(context: TrialContext) -> None:
+    events = run_trials(context, 1, None)
+    run_to(events, TrialReported)
+    abandon(events, context)
+    checkpoint = context.paths.checkpoint(0)
+    partial = [checkpoint.with_name(f".{checkpoint.stem}.{pid}.pt") for pid in (1, 22)]
+    of_another_trial = checkpoint.with_name(".trial_0001.333.pt")
+    for path in (*partial, of_another_trial):
         path.write_bytes(b"half")
-    list(run_trials(place, 1, None))
-    assert study.trials[0].state == TrialState.COMPLETE
-    assert not any(path.exists() for path in unfinished)
-    assert of_another.exists(), "whoever has that trial may be writing it"
+    list(run_trials(context, 1, None))
+    assert context.study.trials[0].state == TrialState.COMPLETE
+    assert not any(path.exists() for path in partial)
+    assert of_another_trial.exists(), "the worker of that trial may be writing it"
 
 
-def test_a_trial_that_a_living_worker_holds_is_left_to_it(paths: StudyPaths, data: ImageData, runtime: Runtime) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    first, second = run_trials(place, None, None), run_trials(place, None, None)
+def test_a_damaged_checkpoint_restarts_its_trial_with_a_notice(context: TrialContext) -> None:
+    run_until(context, TrialReported)
+    context.paths.checkpoint(0).write_bytes(b"torn")
+    events = list(run_trials(context, 1, None))
+    assert any(isinstance(event, Notice) and "starting over" in event.text for event in events)
+    assert context.study.trials[0].state == TrialState.COMPLETE
+    assert len(context.study.trials[0].intermediate_values) == EPOCHS
+
+
+# Several workers
+
+
+def test_a_trial_of_a_live_worker_is_not_taken_by_another(context: TrialContext) -> None:
+    first, second = run_trials(context, None, None), run_trials(context, None, None)
     numbers = [event.number for event in (next(first), next(second)) if isinstance(event, TrialStarted)]
     assert numbers == [0, 1]
-    assert interrupted_trials(study, paths) == []
+    assert interrupted_trials(context.study, context.paths) == []
     first.close()
-    assert interrupted_trials(study, paths) == [0]
-    third = run_trials(place, None, None)
-    assert isinstance(taken := next(third), TrialStarted) and taken.number == 0
+    assert interrupted_trials(context.study, context.paths) == [0]
+    third = run_trials(context, None, None)
+    assert isinstance(started := next(third), TrialStarted) and started.number == 0
     second.close()
     third.close()
 
 
-def test_a_worker_with_nothing_left_to_begin_waits_for_the_others_and_takes_over_from_one_that_dies(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_without_a_trial_waits_for_the_others_and_resumes_the_trial_of_one_that_dies(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    other = run_trials(place, 1, None)
+    other = run_trials(context, 1, None)
     next(other)
     naps: list[float] = []
 
     def sleep(seconds: float) -> None:
         naps.append(seconds)
         if len(naps) == 2:
-            abandon(other, paths, 0)
+            abandon(other, context)
 
     monkeypatch.setattr("hpo.workers.worker.time.sleep", sleep)
-    events = list(run_trials(place, 1, None))
-    assert isinstance(events[-1], TrialEnded) and events[-1].number == 0
-    assert len(study.trials) == 1
+    *_, last = run_trials(context, 1, None)
+    assert isinstance(last, TrialEnded) and last.number == 0
+    assert len(context.study.trials) == 1 and not running(context.study)
 
 
-def test_a_trial_that_ends_while_another_worker_counts_is_counted_once(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+def test_a_trial_that_ends_while_another_worker_reads_the_study_is_counted_once(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    other = run_trials(place, 1, None)
+    other = run_trials(context, 1, None)
     next(other)
-    read = optuna.Study.get_trials
+    get_trials = optuna.Study.get_trials
 
-    def read_and_then_end(*args: Any, **kwargs: Any) -> list[FrozenTrial]:
-        trials = read(*args, **kwargs)
+    def end_after_reading(*args: Any, **kwargs: Any) -> list[FrozenTrial]:
+        trials = get_trials(*args, **kwargs)
         patched.undo()
-        assert any(isinstance(event, TrialEnded) for event in other)
+        run_to(other, TrialEnded)
         return trials
 
     with monkeypatch.context() as patched:
-        patched.setattr(optuna.Study, "get_trials", read_and_then_end)
-        assert list(run_trials(place, 1, None)) == []
-    assert len(study.trials) == 1
+        patched.setattr(optuna.Study, "get_trials", end_after_reading)
+        assert list(run_trials(context, 1, None)) == []
+    assert len(context.study.trials) == 1
 
 
-def test_only_checkpoints_of_the_best_and_of_what_can_go_on_are_kept(
-    paths: StudyPaths, data: ImageData, runtime: Runtime
+# Deadlines
+
+
+def test_a_deadline_interrupts_a_trial_between_reports_but_not_after_its_last(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = begin(paths, data)
-    study.pruner = optuna.pruners.NopPruner()
-    place = place_of(paths, study, data, runtime)
-    events = run_trials(place, 7, None)
-    for event in events:
-        if isinstance(event, TrialReported) and event.number == 6:
-            break
-    events.close()
-    ranked = sorted((t for t in study.trials if t.state == TrialState.COMPLETE), key=lambda trial: trial.value or 0)
-    assert len(ranked) > 3, "or there is nothing to let go of"
-    kept = {paths.checkpoint(trial.number) for trial in ranked[:3]} | {paths.checkpoint(6)}
-    assert set(paths.checkpoints.glob("*.pt")) == kept
-
-
-def test_a_deadline_pauses_a_trial_between_reports_but_not_after_its_last(
-    paths: StudyPaths, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
     clock = [0.0]
     monkeypatch.setattr("hpo.workers.worker.time.monotonic", lambda: clock[0])
-    for first_late in (1, place.config.training.epochs):
+    for first_late in (1, EPOCHS):
         clock[0] = 0.0
-        for event in run_trials(place, None, 5.0):
+        for event in run_trials(context, None, 5.0):
             clock[0] += 9.0 * (isinstance(event, TrialReported) and event.metrics.epoch >= first_late)
-        assert len(study.trials[0].intermediate_values) == first_late
-    assert study.trials[0].state == TrialState.COMPLETE, "past the deadline at its last report, and ended all the same"
-    assert len(study.trials) == 1
+        assert len(context.study.trials[0].intermediate_values) == first_late
+    assert context.study.trials[0].state == TrialState.COMPLETE, "the deadline passed at its last report"
+    assert len(context.study.trials) == 1
 
 
 @pytest.mark.parametrize(("deadline", "n_reports"), [(5.0, 1), (7.0, 2)])
-def test_of_two_report_points_the_one_nearer_to_the_deadline_is_the_last(
-    paths: StudyPaths,
-    data: ImageData,
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
-    deadline: float,
-    n_reports: int,
+def test_a_trial_stops_at_the_report_nearest_to_the_deadline(
+    deadline: float, n_reports: int, context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = begin(paths, data)
     clock = [0.0]
     monkeypatch.setattr("hpo.workers.worker.time.monotonic", lambda: clock[0])
-    for event in run_trials(place_of(paths, study, data, runtime), None, deadline):
-        # Every four seconds a report.
+    for event in run_trials(context, None, deadline):
+        # One report every four seconds.
         clock[0] += 4.0 * isinstance(event, TrialReported)
-    assert len(study.trials[0].intermediate_values) == n_reports
-
-
-def test_a_damaged_checkpoint_sends_its_trial_back_to_the_start_and_says_so(
-    paths: StudyPaths, data: ImageData, runtime: Runtime
-) -> None:
-    study = begin(paths, data)
-    place = place_of(paths, study, data, runtime)
-    for event in run_trials(place, 1, None):
-        if isinstance(event, TrialReported):
-            break
-    paths.checkpoint(0).write_bytes(b"torn")
-    events = list(run_trials(place, 1, None))
-    assert any(isinstance(event, Notice) and "starting over" in event.text for event in events)
-    assert study.trials[0].state == TrialState.COMPLETE
-    assert len(study.trials[0].intermediate_values) == 3
+    assert len(context.study.trials[0].intermediate_values) == n_reports

@@ -1,4 +1,4 @@
-"""Workers: how GPUs and cores are dealt, as far as a machine without a GPU can tell, and how one leaves."""
+"""Worker processes: their devices, and how they exit on signals."""
 
 import os
 import signal
@@ -13,82 +13,86 @@ import torch
 
 from hpo.config.schema import Data
 from hpo.search.scheduler import Plan
+from hpo.storage.claims import PARENT_DIED
 from hpo.storage.paths import StudyPaths
 from hpo.workers.worker_pool import assigned_runtime
 from hpo.workers.worker_process import WorkerTask, worker_main
 from model.device import Runtime
-from tests.storage.test_create_study import CONFIG
+from tests.tools.small_study import CONFIG
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def devices(monkeypatch: pytest.MonkeyPatch, asked: str, n_workers: int) -> list[str]:
+def assigned_devices(monkeypatch: pytest.MonkeyPatch, device: str, n_workers: int) -> list[str]:
+    """Return the device of every worker on a machine with two GPUs."""
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    runtime = Runtime(torch.device(asked), "bfloat16", compiled=True)
-    shares = [assigned_runtime(runtime, index) for index in range(n_workers)]
-    assert all((share.precision, share.compiled) == ("bfloat16", True) for share in shares)
-    return [str(share.device) for share in shares]
+    runtime = Runtime(torch.device(device), "bfloat16", compiled=True)
+    assigned = [assigned_runtime(runtime, index) for index in range(n_workers)]
+    assert all((worker.precision, worker.compiled) == ("bfloat16", True) for worker in assigned)
+    return [str(worker.device) for worker in assigned]
 
 
-def test_gpus_are_dealt_round_robin(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert devices(monkeypatch, "cuda", 5) == ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]
+def test_gpus_are_assigned_round_robin(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert assigned_devices(monkeypatch, "cuda", 5) == ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]
 
 
-@pytest.mark.parametrize("asked", ["cuda:1", "cpu"])
-def test_a_device_that_was_named_is_every_workers(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert devices(monkeypatch, asked, 3) == [asked] * 3
+@pytest.mark.parametrize("device", ["cuda:1", "cpu"])
+def test_every_worker_uses_a_device_that_was_named(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert assigned_devices(monkeypatch, device, 3) == [device] * 3
 
 
-def leave_me() -> None:
+def send_sigterm_to_this_process() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def work_asked_to_leave(link: Connection, job: WorkerTask, at_work: bool) -> None:
-    """A worker that is asked to leave when it has left, and maybe before."""
-    if at_work:
-        pytest.MonkeyPatch().setattr("hpo.workers.worker_process.silence_optuna", leave_me)
-    worker_main(link, job, job.runtime, n_threads=1)
-    leave_me()
+def run_worker_with_sigterm(link: Connection, task: WorkerTask, while_it_works: bool) -> None:
+    """Run a worker that gets SIGTERM after its end, and before if `while_it_works`."""
+    if while_it_works:
+        pytest.MonkeyPatch().setattr("hpo.workers.worker_process.silence_optuna", send_sigterm_to_this_process)
+    worker_main(link, task, task.runtime, n_threads=1)
+    send_sigterm_to_this_process()
 
 
-@pytest.mark.parametrize("at_work", [True, False])
-def test_a_worker_that_is_asked_to_leave_in_its_last_moments_ends_quietly(
-    at_work: bool, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("while_it_works", [True, False])
+def test_a_worker_exits_on_sigterm_without_a_message(
+    while_it_works: bool,
+    runtime: Runtime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     claim = StudyPaths.of(CONFIG.name).claim(0)
     claim.parent.mkdir(parents=True)
     claim.touch()
     context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    job = WorkerTask(CONFIG, Data(), runtime, n_total=1, deadline=None, plan=Plan())
-    worker = context.Process(target=work_asked_to_leave, args=(theirs, job, at_work), daemon=True)
+    parent_end, worker_end = context.Pipe()
+    task = WorkerTask(CONFIG, Data(), runtime, n_total=1, deadline=None, plan=Plan())
+    worker = context.Process(target=run_worker_with_sigterm, args=(worker_end, task, while_it_works), daemon=True)
     worker.start()
-    theirs.close()
+    worker_end.close()
     worker.join(120)
     assert worker.exitcode == 0
     assert capfd.readouterr() == ("", "")
-    if at_work:
+    if while_it_works:
         with pytest.raises(EOFError):
-            ours.recv()
-        assert "leader" in claim.read_text(), (
-            "not its trial's fault, should it be just about to take or to let go of one"
-        )
+            parent_end.recv()
+        assert claim.read_text() == PARENT_DIED, "a claim that stays behind does not count as a crash of its trial"
     else:
-        assert "was removed" in str(ours.recv().error)
+        assert "was removed" in str(parent_end.recv().error)
 
 
-def test_ctrl_c_after_the_last_word_of_the_program_is_not_answered_by_a_traceback() -> None:
-    """As when somebody presses it a third time."""
+def test_ctrl_c_while_the_program_exits_prints_no_traceback() -> None:
+    """A third Ctrl-C may come that late."""
     program = """
 import atexit, os, runpy, signal, sys
-# A job in the background inherits that it is ignored.
+# A background job inherits that SIGINT is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 atexit.register(os.kill, os.getpid(), signal.SIGINT)
 sys.argv[1:] = ["unknown"]
 runpy.run_module("hpo", run_name="__main__")
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert "No such command 'unknown'" in done.stderr
-    assert "KeyboardInterrupt" not in done.stderr
+    completed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert completed.returncode == 2
+    assert "No such command 'unknown'" in completed.stderr
+    assert "KeyboardInterrupt" not in completed.stderr

@@ -1,0 +1,57 @@
+"""Settings that must not change when a study is resumed, and studies of older versions."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from hpo.config.schema import Budget, Pruner, Training
+from hpo.storage.database import FINGERPRINT, StudyError
+from hpo.storage.fingerprint import check_unchanged, fingerprint
+from hpo.workers.trial_context import TrialContext
+from tests.tools.small_study import CONFIG, SPACE
+
+CHANGES: list[tuple[dict[str, object], str]] = [
+    ({"seed": 1}, "seed was 0, is now 1"),
+    ({"training": Training(epochs=4)}, "training.epochs was 3, is now 4"),
+    ({"training": Training(epochs=3, report_every=0.5)}, "training.report_every"),
+    ({"objectives": ("val_bpd", "latent_dim")}, 'objectives was ["val_bpd"], is now ["val_bpd", "latent_dim"]'),
+    ({"hyperparameters": SPACE.model_copy(update={"batch_size": 64})}, "hyperparameters.batch_size was 32"),
+    ({"hyperparameters": SPACE.model_copy(update={"beta": 1.0})}, "hyperparameters.beta"),
+    ({"hyperparameters": SPACE.model_copy(update={"reconstruction": "bce"})}, "hyperparameters.reconstruction"),
+    ({"model": CONFIG.model.model_copy(update={"channels": (1, 2, 3, 4)})}, "model"),
+]
+
+
+def test_a_changed_setting_is_refused_with_the_remedy(context: TrialContext) -> None:
+    check_unchanged(context.study, fingerprint(CONFIG, context.data), context.paths)
+    for change, named in CHANGES:
+        changed = fingerprint(CONFIG.model_copy(update=change), context.data)
+        with pytest.raises(StudyError, match=r"created with different settings.*--fresh") as refusal:
+            check_unchanged(context.study, changed, context.paths)
+        assert named in str(refusal.value)
+
+
+def test_other_images_are_refused(context: TrialContext) -> None:
+    other = replace(context.data, source="sample", digest="others")
+    with pytest.raises(StudyError, match=r"data\.digest was .*; data\.source was \"folder\", is now \"sample\""):
+        check_unchanged(context.study, fingerprint(CONFIG, other), context.paths)
+
+
+def test_budget_and_pruner_may_change(context: TrialContext) -> None:
+    changed = CONFIG.model_copy(update={"budget": Budget(trials=99), "pruner": Pruner(name="none")})
+    check_unchanged(context.study, fingerprint(changed, context.data), context.paths)
+
+
+def test_a_study_that_is_older_than_a_setting_continues_with_the_settings_first_value(context: TrialContext) -> None:
+    first = fingerprint(CONFIG, context.data)
+    del first["hyperparameters.adam_beta2"], first["objectives"]
+    first["model"] = json.dumps({"channels": json.loads(first["model"])["channels"]})
+    context.study.set_user_attr(FINGERPRINT, first)
+    with pytest.raises(StudyError, match=r'adam_beta2 was 0.999, is now 0.98; model was {"architecture":"plain"'):
+        check_unchanged(context.study, fingerprint(CONFIG, context.data), context.paths)
+    as_then = {
+        "model": CONFIG.model.model_copy(update={"architecture": "plain"}),
+        "hyperparameters": SPACE.model_copy(update={"adam_beta2": 0.999}),
+    }
+    check_unchanged(context.study, fingerprint(CONFIG.model_copy(update=as_then), context.data), context.paths)

@@ -34,7 +34,7 @@ _EXECUTE = "sqlalchemy.engine.default.DefaultDialect.do_execute"
 _COMMIT = "sqlalchemy.engine.default.DefaultDialect.do_commit"
 # When a function is called for the n-th time; see `kill_at_call.py`.
 MOMENTS_OF_TUNE = [
-    ("before", "hpo.workers.tuning_session.create_study", 1),
+    ("before", "hpo.workers.study_setup.create_study", 1),
     ("before", "optuna.create_study", 1),
     ("after", "optuna.create_study", 1),
     ("after", "optuna.study.Study.set_user_attr", 2),
@@ -70,7 +70,7 @@ MOMENTS_OF_RETRAINING = [
     ("before", "hpo.runs.training_run.score", 1),
     ("before", "hpo.runs.run_figures.loss_curves.draw_loss_curves", 1),
     ("before", "hpo.runs.training_run.write_animations", 1),
-    ("before", "hpo.runs.retrain._write_down", 1),
+    ("before", "hpo.runs.retrain._set_attributes", 1),
 ]
 MOMENTS_OF_A_SINGLE_RUN = [
     ("after", "model.training.training_loop._update", 8),

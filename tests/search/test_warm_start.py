@@ -1,11 +1,11 @@
-"""A new study that begins with what another has found."""
+"""Warm start: a new study takes the best values and the comparable trials of another one."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.trial import TrialState, create_trial
 
 from hpo.config.hyperparameters import Range
 from hpo.config.machine import PreparedStudy
@@ -21,122 +21,122 @@ from hpo.workers.study_setup import plan_warm_start
 from tests.tools import synthetic
 
 
-@pytest.fixture
-def other(tmp_path: Path) -> OpenStudy:
-    """Five finished trials, the fourth the best, and one that was pruned."""
-    at_hand = synthetic.begin(tmp_path, "other")
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def other(root: Path) -> OpenStudy:
+    """Five finished trials, the fourth of which is the best, a pruned one, and one that ended without values."""
+    opened = synthetic.begin(root, "other")
     for score, size in ((6.9, 64), (6.8, 65), (6.7, 66), (6.6, 200), (6.75, 68)):
-        synthetic.add(at_hand, *[7.0] * 5, score, values={"latent_dim": size})
-    synthetic.add(at_hand, 7.2, 7.1, end="pruned at epoch 1: 7.1 against the median 7.0", values={"latent_dim": 20})
-    return at_hand
+        synthetic.add(opened, *[7.0] * 5, score, values={"latent_dim": size})
+    synthetic.add(opened, 7.2, 7.1, end="pruned at epoch 1: 7.1 against the median 7.0", values={"latent_dim": 20})
+    opened.study.add_trial(create_trial(state=TrialState.FAIL))
+    return opened
 
 
-def identity_of(at_hand: OpenStudy) -> dict[str, str]:
-    identity: dict[str, str] = at_hand.study.user_attrs["identity"]
-    return identity
+def fingerprint_of(opened: OpenStudy) -> dict[str, str]:
+    fingerprint: dict[str, str] = opened.study.user_attrs["identity"]
+    return fingerprint
 
 
-def warm_start(config: StudyConfig, identity: dict[str, str], other: OpenStudy) -> WarmStart:
+def warm_start(config: StudyConfig, fingerprint: dict[str, str], other: OpenStudy) -> WarmStart:
     return find_warm_start(
-        config, other.study, other.config, is_comparable=are_comparable(identity, identity_of(other))
+        config, other.study, other.config, is_comparable=are_comparable(fingerprint, fingerprint_of(other))
     )
 
 
-def with_sizes_below(config: StudyConfig, high: int) -> StudyConfig:
+def with_latent_dim_up_to(config: StudyConfig, high: int) -> StudyConfig:
     space = config.hyperparameters.model_copy(update={"latent_dim": Range[int](low=16, high=high, log=True)})
     return config.model_copy(update={"hyperparameters": space})
 
 
-def test_a_study_alike_takes_the_three_best_and_all_trials(other: OpenStudy) -> None:
-    found = warm_start(other.config, identity_of(other), other)
-    assert [values["latent_dim"] for values in found.best] == [200, 66, 68]
-    known = found.trials(distributions(other.config.hyperparameters))
-    assert [trial.params["latent_dim"] for trial in known] == [64, 65, 66, 200, 68, 20]
-    assert [trial.state.name for trial in known] == ["COMPLETE"] * 5 + ["PRUNED"]
-    assert known[3].value == 6.6 and known[5].intermediate_values == {1: 7.2, 2: 7.1}
-    assert found.described().endswith("the sampler knows its 6 configurations.")
+def enqueued_sizes(study: optuna.Study) -> list[int]:
+    """Return the latent dimensions of the waiting trials."""
+    waiting = study.get_trials(states=(TrialState.WAITING,))
+    return [trial.system_attrs["fixed_params"]["latent_dim"] for trial in waiting]
 
 
-def test_what_the_new_ranges_do_not_admit_is_left_out_and_trials_that_do_not_compare_are_not_known(
-    other: OpenStudy,
-) -> None:
-    narrower = with_sizes_below(other.config, 100)
-    changed = identity_of(other) | {"hyperparameters.latent_dim": "another"}
-    found = warm_start(narrower, changed, other)
-    assert [values["latent_dim"] for values in found.best] == [66, 68, 65]
-    assert found.known == []
+def test_a_comparable_study_gives_its_three_best_values_and_all_trials_that_have_values(other: OpenStudy) -> None:
+    start = warm_start(other.config, fingerprint_of(other), other)
+    assert [values["latent_dim"] for values in start.best] == [200, 66, 68]
+    trials = start.trials(distributions(other.config.hyperparameters))
+    assert [trial.params["latent_dim"] for trial in trials] == [64, 65, 66, 200, 68, 20]
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 5 + ["PRUNED"]
+    assert trials[3].value == 6.6 and trials[5].intermediate_values == {1: 7.2, 2: 7.1}
+    assert start.described().endswith("the sampler knows its 6 configurations.")
+
+
+def test_values_outside_of_the_new_ranges_are_left_out_and_so_are_trials_that_do_not_compare(other: OpenStudy) -> None:
+    changed = fingerprint_of(other) | {"hyperparameters.latent_dim": "another"}
+    start = warm_start(with_latent_dim_up_to(other.config, 100), changed, other)
+    assert [values["latent_dim"] for values in start.best] == [66, 68, 65]
+    assert start.known == []
     with pytest.raises(WarmStartError, match="no finished trial's values lie in this study's ranges"):
-        warm_start(with_sizes_below(other.config, 17), changed, other)
-
-
-def test_a_trial_that_was_ended_before_it_had_its_values_is_left_out(other: OpenStudy) -> None:
-    other.study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
-    found = warm_start(other.config, identity_of(other), other)
-    assert len(found.trials(distributions(other.config.hyperparameters))) == 6
+        warm_start(with_latent_dim_up_to(other.config, 17), changed, other)
 
 
 def test_a_study_without_a_finished_trial_has_nothing_to_give(tmp_path: Path) -> None:
     empty = synthetic.begin(tmp_path, "empty")
     with pytest.raises(WarmStartError, match="no trial has finished there"):
-        warm_start(empty.config, identity_of(empty), empty)
+        warm_start(empty.config, fingerprint_of(empty), empty)
 
 
-def test_the_best_are_tried_after_the_tutorials_values_once_each_also_after_a_kill(
+def test_the_best_values_are_tried_once_each_after_the_tutorials_also_after_a_kill(
     other: OpenStudy, tmp_path: Path
 ) -> None:
-    found = warm_start(other.config, identity_of(other), other)
-    new = synthetic.begin(tmp_path, "new", **{WARM_START: found.as_attribute()})
-    attach_sampler_and_pruner(new.study, new.config)
-    queued = [trial.system_attrs["fixed_params"]["latent_dim"] for trial in new.study.trials]
-    assert queued == [128, 200, 66, 68]
-    attach_sampler_and_pruner(new.study, new.config)
-    assert len(new.study.trials) == 4
-    few = synthetic.begin(tmp_path, "few", **{WARM_START: found.as_attribute()})
-    attach_sampler_and_pruner(few.study, few.config, 2)
-    assert len(few.study.trials) == 2, "no more than are asked for"
-    few.study.add_trial(optuna.trial.create_trial(value=7.0, user_attrs={CONFIRMS: 0}))
-    attach_sampler_and_pruner(few.study, few.config, 3)
-    waiting = [trial for trial in few.study.trials if trial.state == optuna.trial.TrialState.WAITING]
-    assert [trial.system_attrs["fixed_params"]["latent_dim"] for trial in waiting] == [128, 200, 66]
-    killed = synthetic.begin(tmp_path, "killed", **{WARM_START: found.as_attribute()})
+    attribute = warm_start(other.config, fingerprint_of(other), other).as_attribute()
+    new = synthetic.begin(tmp_path, "new", **{WARM_START: attribute})
+    for _ in range(2):
+        attach_sampler_and_pruner(new.study, new.config)
+        assert enqueued_sizes(new.study) == [128, 200, 66, 68]
+    killed = synthetic.begin(tmp_path, "killed", **{WARM_START: attribute})
     killed.study.enqueue_trial({"latent_dim": 128})
     attach_sampler_and_pruner(killed.study, killed.config)
-    assert [trial.system_attrs["fixed_params"]["latent_dim"] for trial in killed.study.trials] == queued
+    assert enqueued_sizes(killed.study) == [128, 200, 66, 68]
 
 
-def test_a_sampler_that_knows_other_trials_is_guided_from_the_first_suggestion_on() -> None:
+def test_no_more_of_the_best_values_are_tried_than_the_study_may_have_configurations(
+    other: OpenStudy, tmp_path: Path
+) -> None:
+    attribute = warm_start(other.config, fingerprint_of(other), other).as_attribute()
+    few = synthetic.begin(tmp_path, "few", **{WARM_START: attribute})
+    attach_sampler_and_pruner(few.study, few.config, 2)
+    assert enqueued_sizes(few.study) == [128, 200]
+    few.study.add_trial(create_trial(value=7.0, user_attrs={CONFIRMS: 0}))
+    attach_sampler_and_pruner(few.study, few.config, 3)
+    assert enqueued_sizes(few.study) == [128, 200, 66], "a trial that confirms another is no configuration"
+
+
+def test_a_sampler_with_trials_of_another_study_is_guided_from_the_first_suggestion_on() -> None:
     space: dict[str, BaseDistribution] = {"x": FloatDistribution(0.0, 1.0)}
 
-    def suggested(known: WarmStart) -> list[float]:
-        values = []
-        for seed in range(20):
-            sampler = ConfigurationSampler(
-                "tpe", space, seed, n_startup_trials=10, n_reports=3, other_trials=known.trials(space)
-            )
-            values.append(optuna.create_study(sampler=sampler).ask(space).params["x"])
-        return values
+    def first_suggestions(start: WarmStart) -> list[float]:
+        trials = start.trials(space)
+        samplers = (ConfigurationSampler("tpe", space, seed, 10, 3, trials) for seed in range(20))
+        return [optuna.create_study(sampler=sampler).ask(space).params["x"] for sampler in samplers]
 
-    trials = [
+    known = [
         {"state": "COMPLETE", "values": [abs(x - 0.9)], "params": {"x": x}, "scores": [], "constraints": {}}
         for x in (n / 30 for n in range(31))
     ]
-    blind, guided = suggested(WarmStart("none", [], [])), suggested(WarmStart("other", [], trials))
+    blind, guided = (first_suggestions(WarmStart("other", [], trials)) for trials in ([], known))
     assert sum(abs(x - 0.9) for x in guided) < 0.5 * sum(abs(x - 0.9) for x in blind)
 
 
-def test_a_study_is_not_moved_aside_for_a_start_that_cannot_be_had(
-    other: OpenStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_study_is_not_moved_aside_for_an_impossible_warm_start(
+    other: OpenStudy, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty = synthetic.begin(tmp_path, "empty")
-    new = synthetic.begin(tmp_path, "new")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hpo.workers.study_setup.fingerprint", lambda *_: identity_of(other))
-    prepared = PreparedStudy(other.config, None, None, ())  # type: ignore[arg-type]
-    mine = replace(prepared, config=new.config)
+    empty, existing = synthetic.begin(root, "empty"), synthetic.begin(root, "existing")
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("hpo.workers.study_setup.fingerprint", lambda *_: fingerprint_of(other))
+    prepared = PreparedStudy(existing.config, None, None, ())  # type: ignore[arg-type]
     with pytest.raises(WarmStartError, match="--from-study empty: no trial has finished there"):
-        plan_warm_start(mine, empty.config_name, fresh=True)
+        plan_warm_start(prepared, empty.config_name, fresh=True)
     with pytest.raises(StudyError, match="was created without it"):
-        plan_warm_start(mine, "other", fresh=False)
-    assert new.paths.folder.exists()
-    planned = plan_warm_start(mine, "other", fresh=True)
+        plan_warm_start(prepared, "other", fresh=False)
+    assert existing.paths.folder.exists()
+    planned = plan_warm_start(prepared, "other", fresh=True)
     assert planned is not None and "study other" in planned.described()

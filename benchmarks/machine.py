@@ -11,7 +11,7 @@ from model.device import Runtime
 
 def find_machine(device: str) -> tuple[Runtime, Path]:
     """The runtime, and the folder of CIFAR-10, fetched where it is missing; exits with one line where either is not."""
-    from hpo.config.dataset import ROOT_VARIABLE, cifar10_root, load_images
+    from hpo.config.dataset_with_fallback import ROOT_VARIABLE, cifar10_root, load_images
     from hpo.config.schema import Data
     from model.device import resolve
     from model.errors import DataError, DeviceError, UserError

@@ -127,7 +127,7 @@ def main(
 def _search(minutes: float, folder: Path, root: Path) -> None:
     """Tune in `folder`, with the CIFAR-10 of `root`."""
     from hpo.cli.app import app
-    from hpo.config.dataset import ROOT_VARIABLE
+    from hpo.config.dataset_with_fallback import ROOT_VARIABLE
 
     # Absolute, since it is looked for from another folder.
     os.environ[ROOT_VARIABLE] = str(root)

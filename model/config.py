@@ -130,21 +130,6 @@ class TrainConfig:
         """
         return math.ceil(self.epoch_at(report) * n_train / self.batch_size)
 
-    def learning_rate_at(self, step: int, n_train: int) -> float:
-        """Return the learning rate of update `step`, which counts from 0, of T updates, W of them warm-up.
-
-        learning_rate * (step + 1) / W                                  during the warm-up, step < W
-        learning_rate                                                   then, if the schedule is constant
-        learning_rate * (1 + cos(pi * (step - W) / max(1, T - W))) / 2  then, if it is cosine (Loshchilov & Hutter 2017)
-        """
-        total = self.step_at(self.n_reports, n_train)
-        n_warmup = min(total, math.ceil(self.warmup_epochs * n_train / self.batch_size))
-        if step < n_warmup:
-            return self.learning_rate * (step + 1) / n_warmup
-        if self.schedule == "constant":
-            return self.learning_rate
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - n_warmup) / max(1, total - n_warmup)))
-
 
 @dataclass(frozen=True)
 class Setting:

@@ -23,6 +23,7 @@ from model.scoring import elbo
 from model.scoring.evaluation import BATCH_SIZE, CALIBRATION_SEED, N_CALIBRATION, NOISE_SEED
 from model.training.batch_order import BatchOrder
 from model.training.initialization import untrained_model
+from model.training.learning_rate_schedule import learning_rate_at
 from model.training.training_loop import MAX_SKIPPED_SHARE
 
 _ADAM_BETA1, _ADAM_EPSILON = 0.9, 1e-8
@@ -148,7 +149,7 @@ class _Updater:
         config, n = self.stack.configs[0], last - first
         orders = [stream.between(first, last) for stream in self.streams]
         self.order[:n] = torch.stack(orders, 1).to(self.device)
-        factors = [config.learning_rate_at(step, len(self.images)) for step in range(first, last)]
+        factors = [learning_rate_at(config, step, len(self.images)) for step in range(first, last)]
         self.factors[:n] = torch.tensor(factors, device=self.device) / config.learning_rate
         self.position.zero_()
         for _ in range(n):

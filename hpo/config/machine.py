@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from hpo.config.dataset import load_data
+from hpo.config.dataset_with_fallback import load_data
 from hpo.config.schema import StudyConfig
 from model.data.images import ImageData
 from model.device import Runtime, resolve, why_uncompiled

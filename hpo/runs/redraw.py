@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hpo.config.dataset import load_images
+from hpo.config.dataset_with_fallback import load_images
 from hpo.config.schema import Data
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import write_animations

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpo.config.dataset import check_batch_size, fallback_notice, load_images
+from hpo.config.dataset_with_fallback import check_batch_size, fallback_notice, load_images
 from hpo.config.error_messages import broken_rule
 from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import SAMPLE_SUFFIX, Data, FittingHyperparameters, Model, Retrain

@@ -13,7 +13,7 @@ from types import FrameType
 import torch
 from optuna.exceptions import StorageInternalError
 
-from hpo.config.dataset import load_images
+from hpo.config.dataset_with_fallback import load_images
 from hpo.config.schema import Data, StudyConfig
 from hpo.search.scheduler import Plan
 from hpo.storage.claims import mark_claims_as_parent_died

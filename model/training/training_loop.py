@@ -18,6 +18,7 @@ from model.errors import UserError
 from model.scoring import elbo
 from model.scoring.evaluation import Evaluation, calibrate_sigma, evaluate
 from model.training.batch_order import BatchOrder
+from model.training.learning_rate_schedule import learning_rate_at
 from model.training.packed_tensors import flattened
 from model.training.train_state import TrainState
 
@@ -111,7 +112,7 @@ def _train_until(state: TrainState, images: Tensor, last_step: int) -> _Training
     # Squared error, rate, gradient norm, finite updates: read once at the end, so that the device never waits.
     sums = torch.zeros(4, device=images.device)
     for step in range(state.step, last_step):
-        learning_rate = config.learning_rate_at(step, len(images))
+        learning_rate = learning_rate_at(config, step, len(images))
         sums += _update(state, images[order.indices(step)], learning_rate)
     squared_error, rate, grad_norm, n_finite = sums.tolist()
     seconds = time.perf_counter() - started
@@ -182,7 +183,7 @@ def _metrics(
         val_distortion_nats=validation.distortion_nats,
         val_mse=validation.mse,
         sigma=sigma,
-        learning_rate=state.config.learning_rate_at(state.step - 1, n_train),
+        learning_rate=learning_rate_at(state.config, state.step - 1, n_train),
         grad_norm=means.grad_norm,
         skipped_updates=state.skipped_updates,
         images_per_second=means.images_per_second,

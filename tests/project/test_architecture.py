@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ OURS = sorted(SOURCES)
 SETUP_SCRIPT = (ROOT / "scripts" / "setup_venv.py").read_text()
 
 
+@cache
 def imports_of(source: str) -> set[str]:
     """Everything imported anywhere in it, by full dotted name: `from a import b` is `a.b`."""
     found: set[str] = set()
@@ -51,6 +53,7 @@ def imports_of(source: str) -> set[str]:
     return found
 
 
+@cache
 def modules_imported(source: str) -> set[str]:
     """Those of the project's own modules that it imports."""
     names = imports_of(source)
@@ -169,6 +172,7 @@ def test_only_the_search_space_asks_a_trial_for_values() -> None:
     assert guilty == {"hpo.config.search_space"}
 
 
+@cache
 def result_files() -> set[str]:
     """File and folder names that the modules of hpo/storage/paths hold in full, without a number in them."""
     modules = ("hpo.storage.paths.run_paths", "hpo.storage.paths.study_paths")

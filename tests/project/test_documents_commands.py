@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from hpo.cli.app import app
-from hpo.config.dataset import ROOT_VARIABLE
+from hpo.config.dataset_with_fallback import ROOT_VARIABLE
 from hpo.config.study_file import find_config
 from hpo.storage.paths import SHOWCASE
 from hpo.storage.run_record import read_record

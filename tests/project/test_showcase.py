@@ -86,9 +86,9 @@ def test_the_page_tells_the_search_and_the_retraining(study: optuna.Study) -> No
 def test_what_was_retrained_must_be_the_study_s_choice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at_hand = synthetic.begin(tmp_path, "small")
+    at_hand = synthetic.create(tmp_path, "small")
     for score in (6.9, 6.8):
-        synthetic.add(at_hand, *[7.0] * 5, score)
+        synthetic.add_trial(at_hand, *[7.0] * 5, score)
     monkeypatch.chdir(tmp_path)
     at_hand.paths.best.folder.mkdir()
     at_hand.paths.best.metrics_json.write_text(json.dumps(METRICS | {"trial": 0}))
@@ -99,7 +99,7 @@ def test_what_was_retrained_must_be_the_study_s_choice(
 
 
 def test_without_a_retrained_model_one_line_says_what_to_do(tmp_path: Path) -> None:
-    synthetic.begin(tmp_path, "small")
+    synthetic.create(tmp_path, "small")
     command = [sys.executable, "-m", "scripts.make_showcase", "small"]
     settings: dict[str, Any] = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(ROOT)}, "text": True}
     done = subprocess.run(command, capture_output=True, **settings)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hpo.config import dataset
+from hpo.config import dataset_with_fallback
 from hpo.config.schema import StudyConfig
 from model.data.images import ImageData
 from model.errors import DataError, DownloadError
@@ -28,7 +28,7 @@ def sample(data: ImageData, monkeypatch: pytest.MonkeyPatch) -> ImageData:
     """Small images in place of the bundled sample, and no CIFAR10_ROOT."""
     monkeypatch.delenv("CIFAR10_ROOT", raising=False)
     sample = replace(data, source="sample")
-    monkeypatch.setattr(dataset, "load_sample", lambda: sample)
+    monkeypatch.setattr(dataset_with_fallback, "load_sample", lambda: sample)
     return sample
 
 
@@ -41,7 +41,7 @@ def roots(monkeypatch: pytest.MonkeyPatch, sample: ImageData) -> list[Path | Non
         roots.append(root)
         return sample
 
-    monkeypatch.setattr(dataset, "load_cifar10", record)
+    monkeypatch.setattr(dataset_with_fallback, "load_cifar10", record)
     return roots
 
 
@@ -52,12 +52,12 @@ def offline(monkeypatch: pytest.MonkeyPatch, sample: ImageData) -> None:
     def fail(_root: Path | None) -> ImageData:
         raise DownloadError("CIFAR-10 could not be downloaded (offline)")
 
-    monkeypatch.setattr(dataset, "load_cifar10", fail)
+    monkeypatch.setattr(dataset_with_fallback, "load_cifar10", fail)
 
 
 def test_the_variable_overrides_the_file(roots: list[Path | None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIFAR10_ROOT", "/from/the/variable")
-    dataset.load_data(study(source="cifar10", root=Path("/from/the/file")))
+    dataset_with_fallback.load_data(study(source="cifar10", root=Path("/from/the/file")))
     assert roots == [Path("/from/the/variable")]
 
 
@@ -67,8 +67,8 @@ def test_an_empty_variable_counts_as_unset(
 ) -> None:
     if value is not None:
         monkeypatch.setenv("CIFAR10_ROOT", value)
-    dataset.load_data(study(source="cifar10", root=Path("/from/the/file")))
-    dataset.load_data(study(source="cifar10"))
+    dataset_with_fallback.load_data(study(source="cifar10", root=Path("/from/the/file")))
+    dataset_with_fallback.load_data(study(source="cifar10"))
     assert roots == [Path("/from/the/file"), None]
 
 
@@ -76,7 +76,7 @@ def test_a_tilde_in_a_named_folder_is_the_home_folder(
     roots: list[Path | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    dataset.load_data(study(source="cifar10", root=Path("~/data")))
+    dataset_with_fallback.load_data(study(source="cifar10", root=Path("~/data")))
     assert roots == [Path("/home/me/data")]
 
 
@@ -84,13 +84,13 @@ def test_the_variable_does_not_turn_another_source_into_cifar10(
     roots: list[Path | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CIFAR10_ROOT", "/from/the/variable")
-    assert dataset.load_data(study(source="sample"))[1].source == "sample"
+    assert dataset_with_fallback.load_data(study(source="sample"))[1].source == "sample"
     assert roots == []
 
 
 @pytest.mark.usefixtures("offline")
 def test_after_a_failed_download_the_sample_is_used_under_another_study_name(sample: ImageData) -> None:
-    config, images, notice = dataset.load_data(study(source="cifar10"))
+    config, images, notice = dataset_with_fallback.load_data(study(source="cifar10"))
     assert config.name == "mine-sample"
     assert images is sample
     assert notice is not None
@@ -102,7 +102,7 @@ def test_after_a_failed_download_the_sample_is_used_under_another_study_name(sam
 @pytest.mark.usefixtures("offline")
 def test_without_fallback_a_failed_download_is_an_error() -> None:
     with pytest.raises(DataError) as refusal:
-        dataset.load_data(study(source="cifar10", fallback=False))
+        dataset_with_fallback.load_data(study(source="cifar10", fallback=False))
     assert "data.fallback is false" in str(refusal.value)
     assert "Set CIFAR10_ROOT or data.root" in str(refusal.value)
 
@@ -110,17 +110,17 @@ def test_without_fallback_a_failed_download_is_an_error() -> None:
 @pytest.mark.usefixtures("sample")
 def test_a_named_folder_never_falls_back_to_the_sample(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no folder cifar-10-batches-py"):
-        dataset.load_data(study(source="cifar10", root=tmp_path))
+        dataset_with_fallback.load_data(study(source="cifar10", root=tmp_path))
 
 
 @pytest.mark.usefixtures("offline")
 def test_a_study_of_the_sample_keeps_its_name_and_gives_no_notice(sample: ImageData) -> None:
-    config, images, notice = dataset.load_data(study(source="sample"))
+    config, images, notice = dataset_with_fallback.load_data(study(source="sample"))
     assert (config.name, images, notice) == ("mine", sample, None)
 
 
 def test_a_batch_larger_than_the_training_images_is_refused(monkeypatch: pytest.MonkeyPatch, data: ImageData) -> None:
-    monkeypatch.setattr(dataset, "load_folder", lambda _: data)
+    monkeypatch.setattr(dataset_with_fallback, "load_folder", lambda _: data)
     config, n_train = study(source="folder", root=Path("images")), len(data.train)
     fitting, too_large = (
         config.model_copy(
@@ -128,6 +128,6 @@ def test_a_batch_larger_than_the_training_images_is_refused(monkeypatch: pytest.
         )
         for batch_size in (n_train, n_train + 1)
     )
-    assert dataset.load_data(fitting)[1].source == "folder"
+    assert dataset_with_fallback.load_data(fitting)[1].source == "folder"
     with pytest.raises(DataError, match=r"^hyperparameters.batch_size: must be at most 320\b.*, got 321$"):
-        dataset.load_data(too_large)
+        dataset_with_fallback.load_data(too_large)

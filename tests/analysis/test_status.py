@@ -55,11 +55,11 @@ def test_trials_are_counted_by_how_they_ended_and_the_best_is_named(context: Tri
 
 
 def test_the_best_is_the_confirmed_one_with_the_mean_of_its_new_seeds(tmp_path: Path) -> None:
-    opened = synthetic.begin(tmp_path, "confirmed")
-    lucky, steady = (synthetic.add(opened, *[7.0] * 5, score) for score in (6.5, 6.6))
+    opened = synthetic.create(tmp_path, "confirmed")
+    lucky, steady = (synthetic.add_trial(opened, *[7.0] * 5, score) for score in (6.5, 6.6))
     for number, scores in ((lucky, (6.8, 6.7)), (steady, (6.61, 6.63))):
         for score in scores:
-            synthetic.add(opened, *[7.0] * 5, score, confirms=number)
+            synthetic.add_trial(opened, *[7.0] * 5, score, confirms=number)
     line = status_lines(status_of(opened.study, opened.config, opened.paths), opened.config, "small")[1]
     epochs = opened.config.training.epochs
     assert line.startswith(

@@ -246,9 +246,9 @@ def test_slices_render_at_any_number_of_hyperparameters(n_axes: int) -> None:
 
 
 def test_a_whole_search_renders_from_its_database(tmp_path: Path) -> None:
-    at_hand = synthetic.begin(tmp_path)
-    synthetic.search(at_hand, 30, pictures=False)
-    synthetic.keep_yardstick(at_hand)
+    at_hand = synthetic.create(tmp_path)
+    synthetic.add_search(at_hand, 30, pictures=False)
+    synthetic.write_ppca_baseline(at_hand)
     trials, axes = trials_frame(trial_rows(at_hand.study, at_hand.config), at_hand.config), axes_of(at_hand.config)
     curves = {row.number: row.curve for row in trial_rows(at_hand.study, at_hand.config)}
     curve = ppca_baseline_of(at_hand.study, at_hand.paths).curve

@@ -31,7 +31,7 @@ Begin = Callable[..., OpenStudy]
 @pytest.fixture
 def begin(tmp_path: Path) -> Begin:
     """Function that creates an empty study in the test's folder."""
-    return lambda **settings: synthetic.begin(tmp_path, **settings)
+    return lambda **settings: synthetic.create(tmp_path, **settings)
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def add_retrained_model(opened: OpenStudy, **metrics: Any) -> None:
 @pytest.fixture(scope="package")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> OpenStudy:
     """A study with every kind of trial, and its page with all figures."""
-    opened = synthetic.begin(tmp_path_factory.mktemp("whole"))
-    synthetic.search(opened, 25)
-    synthetic.keep_yardstick(opened)
+    opened = synthetic.create(tmp_path_factory.mktemp("whole"))
+    synthetic.add_search(opened, 25)
+    synthetic.write_ppca_baseline(opened)
     add_retrained_model(opened, **RETRAINED)
     write_report(opened)
     return opened

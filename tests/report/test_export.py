@@ -26,11 +26,11 @@ METRICS = """epoch,images_seen,train_bpd,val_bpd,val_mse,skipped_updates,elapsed
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> OpenStudy:
     """A finished trial with its table, a pruned one without, one that failed at once, one under way."""
-    opened = synthetic.begin(tmp_path_factory.mktemp("export"))
-    synthetic.add(opened, 7.5, 7.25, values={"beta": 0.5}, files={"metrics.csv": METRICS.encode()})
-    synthetic.add(opened, 7.75, end="pruned at epoch 0.5", values={"latent_dim": 32, "batch_size": 256})
-    synthetic.add(opened, end="failed: ValueError: so it is")
-    synthetic.add(opened, 7.0, end="running")
+    opened = synthetic.create(tmp_path_factory.mktemp("export"))
+    synthetic.add_trial(opened, 7.5, 7.25, values={"beta": 0.5}, files={"metrics.csv": METRICS.encode()})
+    synthetic.add_trial(opened, 7.75, end="pruned at epoch 0.5", values={"latent_dim": 32, "batch_size": 256})
+    synthetic.add_trial(opened, end="failed: ValueError: so it is")
+    synthetic.add_trial(opened, 7.0, end="running")
     return opened
 
 
@@ -111,7 +111,7 @@ def test_a_lost_table_leaves_the_reports_of_the_trial(opened: OpenStudy, tmp_pat
 
 
 def test_a_study_without_trials_has_tables_without_rows(tmp_path: Path) -> None:
-    opened = synthetic.begin(tmp_path)
+    opened = synthetic.create(tmp_path)
     assert write_tables(opened, opened.paths.export) == (0, 0)
     assert len(pd.read_parquet(opened.paths.export.trials_parquet)) == 0
     assert "val_bpd" in pd.read_csv(opened.paths.export.epochs_csv)

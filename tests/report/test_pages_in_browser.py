@@ -43,11 +43,11 @@ def open_page(browser: Browser, path: Path, width: int = 1200, **settings: str) 
 @pytest.fixture(scope="module")
 def study_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a study with every kind of trial."""
-    study = synthetic.begin(tmp_path_factory.mktemp("report"))
-    synthetic.search(study, 24)
-    synthetic.add(study, 7.0, end="running")
-    synthetic.add(study, end="failed: RuntimeError: no luck")
-    synthetic.keep_yardstick(study)
+    study = synthetic.create(tmp_path_factory.mktemp("report"))
+    synthetic.add_search(study, 24)
+    synthetic.add_trial(study, 7.0, end="running")
+    synthetic.add_trial(study, end="failed: RuntimeError: no luck")
+    synthetic.write_ppca_baseline(study)
     write_report(study)
     return study.paths.report
 

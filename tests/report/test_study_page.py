@@ -19,8 +19,8 @@ SAMPLE = {"source": "sample", "n_train": 4500, "n_val": 500, "n_test": 1000}
 
 def test_page_starts_with_the_best_trial_its_values_and_their_ranges(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 7.0, 6.75)
-    synthetic.add(opened, 7.0, 6.5, values={"beta": 0.301, "latent_dim": 32})
+    synthetic.add_trial(opened, 7.0, 6.75)
+    synthetic.add_trial(opened, 7.0, 6.5, values={"beta": 0.301, "latent_dim": 32})
     page = study_page(opened)
     assert "The best of 2 trials scores 6.500 bits per dimension" in page.text
     assert "Trial 1, trained for 1 epoch with β 0.301, latent dimension 32, learning rate 0.001, batch" in page.text
@@ -37,7 +37,7 @@ def test_page_starts_with_the_best_trial_its_values_and_their_ranges(begin: Begi
 def test_page_gives_the_spread_among_the_best_and_what_it_does_not_mean(begin: Begin) -> None:
     opened = begin()
     for score in (6.5, 6.5049, 6.51, 6.52):
-        synthetic.add(opened, score)
+        synthetic.add_trial(opened, score)
     text = study_page(opened).text
     assert "3 of 4 finished trials are within 0.01 of the best, from 6.5000 to 6.5100." in text
     assert "with one seed" in text and "may be luck" in text
@@ -46,14 +46,14 @@ def test_page_gives_the_spread_among_the_best_and_what_it_does_not_mean(begin: B
 def test_page_compares_a_best_trial_far_ahead_with_the_second_best(begin: Begin) -> None:
     opened = begin()
     for score in (6.5, 6.75):
-        synthetic.add(opened, score)
+        synthetic.add_trial(opened, score)
     text = study_page(opened).text
     assert "No other finished trial is within 0.01 of the best: of 2, the next one scores 6.7500." in text
 
 
 def test_page_compares_a_single_finished_trial_with_nothing(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 6.5)
+    synthetic.add_trial(opened, 6.5)
     text = study_page(opened).text
     assert "The only trial scores 6.500 bits per dimension" in text
     assert "One trial has finished, so there is nothing to compare it with yet." in text
@@ -74,8 +74,8 @@ def test_page_compares_the_best_with_the_linear_model_of_its_size(
 ) -> None:
     opened = begin()
     facts: dict[str, Any] = {"earlier_best": earlier_best} if earlier_best else {}
-    synthetic.add(opened, score, **facts)
-    synthetic.keep_yardstick(opened)
+    synthetic.add_trial(opened, score, **facts)
+    synthetic.write_ppca_baseline(opened)
     text = study_page(opened, with_captions=True).text
     assert text.count(verdict) == 1 and text.count(verdict[2:]) == 2
     assert "The black line is probabilistic PCA" in text
@@ -86,7 +86,7 @@ def test_page_compares_the_best_with_the_linear_model_of_its_size(
 )
 def test_page_says_that_a_baseline_is_missing(begin: Begin, content: str | None) -> None:
     opened = begin()
-    synthetic.add(opened, 6.5)
+    synthetic.add_trial(opened, 6.5)
     if content is not None:
         opened.paths.ppca_baseline.write_text(content)
     assert read_study_page(opened).ppca_baseline == PpcaBaseline("", {}, {})
@@ -103,8 +103,8 @@ def test_page_uses_a_baseline_of_an_older_version_without_rates(begin: Begin) ->
 
 def test_page_compares_the_best_with_the_tutorials_values(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 6.75)
-    synthetic.add(opened, 6.5)
+    synthetic.add_trial(opened, 6.75)
+    synthetic.add_trial(opened, 6.5)
     text = study_page(opened).text
     assert "First trial: the tutorial’s values 6.750 ✓ beaten by 0.250" in text
     assert (
@@ -115,8 +115,8 @@ def test_page_compares_the_best_with_the_tutorials_values(begin: Begin) -> None:
 
 def test_page_says_that_no_later_trial_has_beaten_the_first(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 6.5)
-    synthetic.add(opened, 6.75)
+    synthetic.add_trial(opened, 6.5)
+    synthetic.add_trial(opened, 6.75)
     text = study_page(opened).text
     assert (
         "The best is the first trial, which had the tutorial’s values of all searched hyperparameters: no later" in text
@@ -125,8 +125,8 @@ def test_page_says_that_no_later_trial_has_beaten_the_first(begin: Begin) -> Non
 
 def test_page_says_that_the_first_trial_did_not_finish(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, end="diverged: not finite")
-    synthetic.add(opened, 6.75)
+    synthetic.add_trial(opened, end="diverged: not finite")
+    synthetic.add_trial(opened, 6.75)
     text = study_page(opened).text
     assert "tutorial’s values of all searched hyperparameters, did not finish (diverged: not finite)." in text
 
@@ -134,8 +134,8 @@ def test_page_says_that_the_first_trial_did_not_finish(begin: Begin) -> None:
 def test_page_does_not_name_the_tutorial_if_a_range_excludes_its_value(begin: Begin) -> None:
     space = synthetic.FILE["hyperparameters"] | {"beta": {"low": 2.0, "high": 3.0}}
     opened = begin(file={"hyperparameters": space})
-    synthetic.add(opened, 6.75, values={"beta": 2.5})
-    synthetic.add(opened, 6.5, values={"beta": 2.6})
+    synthetic.add_trial(opened, 6.75, values={"beta": 2.5})
+    synthetic.add_trial(opened, 6.5, values={"beta": 2.6})
     text = study_page(opened).text
     assert "The first trial scored 6.7500; the best is better by 0.250." in text
     assert "which had the tutorial’s values" not in text
@@ -143,30 +143,30 @@ def test_page_does_not_name_the_tutorial_if_a_range_excludes_its_value(begin: Be
 
 def test_page_warns_of_an_earlier_epoch_that_was_better(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 6.5, earlier_best="6.4000 at epoch 2")
+    synthetic.add_trial(opened, 6.5, earlier_best="6.4000 at epoch 2")
     assert "An earlier epoch was better: 6.4000 at epoch 2." in study_page(opened).text
 
 
 def test_page_compares_the_retrained_model_with_its_trial_and_links_to_its_page(begin: Begin) -> None:
     opened = begin()
     for score in (6.75, 6.5):
-        synthetic.add(opened, score)
+        synthetic.add_trial(opened, score)
     add_retrained_model(opened, **RETRAINED)
     page = study_page(opened)
     assert "Chosen at 3 epochs, retrained at 20: trial 1 went from 6.5000 to 6.2500" in page.text
     assert "it reaches 6.3000, the linear model 6.4000. Page of the retrained model" in page.text
     assert "../best/index.html" in [link["href"] for link in page.all("a")]
     assert "This is not the best trial" not in page.text
-    synthetic.add(opened, 6.25)
+    synthetic.add_trial(opened, 6.25)
     assert "This is not the best trial, which is 2: make best-retrain STUDY=small" in study_page(opened).text
 
 
 def test_page_shows_the_confirmed_trial_and_names_the_luckier_one(begin: Begin) -> None:
     opened = begin(file={"confirmation": {"top": 2, "seeds": 1}})
-    synthetic.add(opened, *[7.3] * 5, 6.6)
-    synthetic.add(opened, *[7.3] * 5, 6.7)
-    synthetic.add(opened, *[7.3] * 5, 6.9, confirms=0)
-    synthetic.add(opened, *[7.3] * 5, 6.75, confirms=1)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.6)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.7)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.9, confirms=0)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.75, confirms=1)
     text = study_page(opened).text
     assert "The best of 4 trials scores 6.700" in text
     assert "Trained again with 1 new seed, the best scored 6.7500 on average." in text
@@ -184,8 +184,8 @@ def test_page_of_a_study_without_trials_names_the_command_that_starts_one(begin:
 
 def test_page_of_a_study_without_a_finished_trial_counts_its_trials_and_draws_what_it_can(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 7.0, end="running")
-    synthetic.add(opened, 7.5, end="pruned at epoch 0.5")
+    synthetic.add_trial(opened, 7.0, end="running")
+    synthetic.add_trial(opened, 7.5, end="pruned at epoch 0.5")
     page = study_page(opened)
     assert "No trial has finished yet" in page.text
     assert "2 trials have started: 1 pruned, 1 under way, 0 ended" in page.text
@@ -200,7 +200,7 @@ def test_page_of_a_study_without_a_finished_trial_counts_its_trials_and_draws_wh
 def test_page_of_a_study_whose_every_trial_failed_names_the_log(begin: Begin, n_trials: int, headline: str) -> None:
     opened = begin()
     for _ in range(n_trials):
-        synthetic.add(opened, end="failed: RuntimeError: no luck")
+        synthetic.add_trial(opened, end="failed: RuntimeError: no luck")
     text = study_page(opened).text
     assert headline in text and "errors.log" in text and "failed: RuntimeError: no luck" in text
 
@@ -215,7 +215,7 @@ def test_page_of_a_study_whose_every_trial_failed_names_the_log(begin: Begin, n_
 )
 def test_page_explains_the_pruner(begin: Begin, pruner: str, explanation: str) -> None:
     opened = begin(file={"pruner": {"name": pruner}})
-    synthetic.add(opened, 7.0, 6.5)
+    synthetic.add_trial(opened, 7.0, 6.5)
     assert explanation in study_page(opened, with_captions=True).text
 
 
@@ -223,7 +223,7 @@ def test_page_explains_the_pruner(begin: Begin, pruner: str, explanation: str) -
 def test_page_explains_importances_or_why_there_are_none(begin: Begin, n_finished: int) -> None:
     opened = begin()
     for number in range(n_finished):
-        synthetic.add(opened, 6.5 + number, values={"beta": 0.5 + number / 10, "latent_dim": 16 + number})
+        synthetic.add_trial(opened, 6.5 + number, values={"beta": 0.5 + number / 10, "latent_dim": 16 + number})
     text = study_page(opened, with_captions=True).text
     few, enough = "Importances are left out: 9 trials have finished", "Evaluator: PED-ANOVA (Watanabe et al. 2023"
     assert ((few in text), (enough in text)) == (n_finished < 10, n_finished >= 10)
@@ -237,7 +237,7 @@ def test_page_explains_importances_or_why_there_are_none(begin: Begin, n_finishe
 
 def test_page_counts_a_trial_with_incomplete_attributes_as_under_way(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 6.5)
+    synthetic.add_trial(opened, 6.5)
     trial = opened.study.ask()
     trial.report(6.4, 1)
     trial.set_user_attr("end", "finished")
@@ -247,7 +247,7 @@ def test_page_counts_a_trial_with_incomplete_attributes_as_under_way(begin: Begi
 
 def test_page_counts_a_trial_that_another_program_ended_as_failed(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 6.5)
+    synthetic.add_trial(opened, 6.5)
     for state, value in ((TrialState.FAIL, None), (TrialState.COMPLETE, 1.0)):
         opened.study.tell(opened.study.ask(), value, state=state)
     page = read_study_page(opened)

@@ -64,8 +64,8 @@ def test_page_has_headings_landmarks_sections_and_links_that_resolve(whole: Open
 
 def test_hostile_text_stays_text(begin: Begin) -> None:
     opened = begin(git_commit=HOSTILE, precision=HOSTILE)
-    synthetic.add(opened, 6.5, files={f"{HOSTILE.replace('/', '')}.gif": b"GIF89a"})
-    synthetic.add(opened, end=f"failed: {HOSTILE}")
+    synthetic.add_trial(opened, 6.5, files={f"{HOSTILE.replace('/', '')}.gif": b"GIF89a"})
+    synthetic.add_trial(opened, end=f"failed: {HOSTILE}")
     page = study_page(dataclasses.replace(opened, config_name=HOSTILE))
     assert page.text.count(HOSTILE) >= 4
     assert len(page.all("script")) == 1
@@ -75,8 +75,8 @@ def test_hostile_text_stays_text(begin: Begin) -> None:
 @pytest.mark.slow
 def test_page_of_two_hundred_trials_is_below_ten_megabytes_and_written_in_seconds(begin: Begin) -> None:
     opened = begin()
-    synthetic.search(opened, 200)
-    synthetic.keep_yardstick(opened)
+    synthetic.add_search(opened, 200)
+    synthetic.write_ppca_baseline(opened)
     started = time.process_time()
     write_report(opened)
     assert time.process_time() - started < 30, "seconds of a slow core"
@@ -99,7 +99,7 @@ def test_writing_an_unchanged_study_again_gives_the_same_page(whole: OpenStudy) 
 @pytest.mark.usefixtures("without_figures")
 def test_a_page_that_cannot_be_written_is_one_line_and_does_not_fail_the_search(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, 6.5)
+    synthetic.add_trial(opened, 6.5)
     opened.paths.report.parent.write_text("a file where the folder should be")
     line = try_to_write_report(opened)
     assert "could not be written (File exists)" in line and "make report STUDY=small" in line
@@ -122,7 +122,7 @@ def test_an_unforeseen_error_of_the_page_is_one_line_and_a_traceback_in_the_log(
 def test_command_writes_the_page_and_names_the_file_to_open(
     begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    synthetic.add(begin(), 6.5)
+    synthetic.add_trial(begin(), 6.5)
     monkeypatch.chdir(tmp_path)
     report_command("study_configs/small.yaml")
     assert capsys.readouterr().out == "Next: open results/small/report/index.html\n"
@@ -146,7 +146,7 @@ def test_command_without_a_study_exits_with_one_message(
 def test_a_study_whose_file_has_changed_is_refused(
     begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synthetic.add(begin(), 6.5)
+    synthetic.add_trial(begin(), 6.5)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "study_configs/small.yaml"
     path.write_text(path.read_text().replace("epochs: 3", "epochs: 4"))

@@ -18,9 +18,9 @@ SAMPLE = {"source": "sample", "n_train": 4500, "n_val": 500, "n_test": 1000}
 
 def test_page_adds_up_the_cost_of_all_trials(begin: Begin) -> None:
     opened = begin()
-    synthetic.add(opened, *[6.5] * 6)
-    synthetic.add(opened, *[7.5] * 2, end="pruned at epoch 1")
-    synthetic.add(opened, 7.0, end="running")
+    synthetic.add_trial(opened, *[6.5] * 6)
+    synthetic.add_trial(opened, *[7.5] * 2, end="pruned at epoch 1")
+    synthetic.add_trial(opened, 7.0, end="running")
     cost = read_study_page(opened).cost
     assert (cost.n_ended, cost.n_finished, cost.n_pruned, cost.n_faulty, cost.n_running) == (2, 1, 1, 0, 1)
     assert (cost.epochs_trained, cost.epochs_saved, cost.saved_share) == (4.5, 2.0, 2 / 6)
@@ -43,7 +43,7 @@ def test_settings_on_the_page_are_the_studys_file(whole: OpenStudy, tmp_path: Pa
 def test_page_of_a_study_that_fell_back_to_the_sample_names_the_sample_and_warns(
     begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synthetic.add(begin(name="small-sample", data=SAMPLE), 6.5)
+    synthetic.add_trial(begin(name="small-sample", data=SAMPLE), 6.5)
     (tmp_path / "study_configs/small-sample.yaml").rename(tmp_path / "study_configs/small.yaml")
     monkeypatch.chdir(tmp_path)
     opened = open_study("small")
@@ -61,7 +61,7 @@ def test_page_warns_of_a_commit_that_is_not_the_code_of_the_study(
     begin: Begin, commit: str | None, warning: str
 ) -> None:
     opened = begin(git_commit=commit)
-    synthetic.add(opened, 6.5)
+    synthetic.add_trial(opened, 6.5)
     text = study_page(opened).text
     assert warning in text
     assert ("git checkout abc make tune" in text) == (commit is not None)
@@ -87,7 +87,7 @@ def test_page_gives_the_options_of_the_last_call_and_whether_it_repeats(
     }
     calls = [{**unset, **call}] if call else []
     opened = begin(file={"budget": budget} if budget else {}, calls=calls)
-    synthetic.add(opened, 6.5)
+    synthetic.add_trial(opened, 6.5)
     text = study_page(opened).text
     assert command in text and ("TRIALS=" in text) == ("TRIALS=" in command)
     assert ("give the same trials" in text, "does not repeat exactly" in text) == (is_repeatable, not is_repeatable)

@@ -28,7 +28,7 @@ Begin = Callable[[str], OpenStudy]
 @pytest.fixture
 def begin(tmp_path: Path) -> Begin:
     """Create a synthetic study with two objectives."""
-    return lambda name: synthetic.begin(tmp_path, name, {"objectives": ["val_bpd", "latent_dim"]})
+    return lambda name: synthetic.create(tmp_path, name, {"objectives": ["val_bpd", "latent_dim"]})
 
 
 def numbers(trials: tuple[ParetoTrial, ...]) -> list[int]:
@@ -91,7 +91,7 @@ def test_any_front_is_drawn_repeatably_and_small(front: ParetoFront) -> None:
 
 def test_every_sampler_accepts_two_objectives_and_pruned_trials_of_other_programs(begin: Begin) -> None:
     opened = begin("two")
-    synthetic.search(opened, 4, pictures=False)
+    synthetic.add_search(opened, 4, pictures=False)
     space = distributions(opened.config.hyperparameters)
     trial = opened.study.ask(space)
     trial.storage.set_trial_intermediate_value(trial._trial_id, 1, 7.0)
@@ -119,8 +119,8 @@ def test_a_search_with_a_second_objective_finds_smaller_codes_than_one_for_the_s
 
 def test_importances_are_those_of_the_score(begin: Begin, tmp_path: Path) -> None:
     importances = []
-    for opened in (begin("two"), synthetic.begin(tmp_path, "one")):
-        synthetic.search(opened, 20, pictures=False)
+    for opened in (begin("two"), synthetic.create(tmp_path, "one")):
+        synthetic.add_search(opened, 20, pictures=False)
         n_finished = sum(row.kind == "finished" for row in trial_rows(opened.study, opened.config))
         importances.append(find_importances(opened.study, n_finished))
     assert importances[0] is not None and importances[0] == importances[1]
@@ -129,9 +129,9 @@ def test_importances_are_those_of_the_score(begin: Begin, tmp_path: Path) -> Non
 def test_a_warm_start_takes_values_from_any_study_and_trials_from_one_with_the_same_objectives(
     begin: Begin, tmp_path: Path
 ) -> None:
-    studies = (synthetic.begin(tmp_path, "one"), begin("two"))
+    studies = (synthetic.create(tmp_path, "one"), begin("two"))
     for opened in studies:
-        synthetic.search(opened, 8, pictures=False)
+        synthetic.add_search(opened, 8, pictures=False)
     for source in studies:
         for target in studies:
             warm_start = find_warm_start(target.config, source.study, source.config, is_comparable=source is target)

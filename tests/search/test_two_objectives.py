@@ -62,8 +62,8 @@ def open_context(tmp_path_factory: pytest.TempPathFactory, few_images: ImageData
         study = existing_study("small", paths)
         if study is None:
             identity = fingerprint(config, few_images)
-            attributes = {"startup_trials": 2, "identity": identity, "data": synthetic.FACTS["data"]}
-            study = create_study(config, paths, synthetic.FACTS | attributes)
+            attributes = {"startup_trials": 2, "identity": identity, "data": synthetic.ATTRIBUTES["data"]}
+            study = create_study(config, paths, synthetic.ATTRIBUTES | attributes)
         attach_sampler_and_pruner(study, config)
         return TrialContext(config, paths, study, few_images, runtime)
 
@@ -83,7 +83,7 @@ def searched(open_context: Open) -> TrialContext:
 @pytest.fixture
 def begin(tmp_path: Path) -> Begin:
     """Create a synthetic study with two objectives, by default val_bpd and latent_dim."""
-    return lambda name="small", **more: synthetic.begin(
+    return lambda name="small", **more: synthetic.create(
         tmp_path, name, {"objectives": ["val_bpd", "latent_dim"]} | more
     )
 
@@ -156,7 +156,7 @@ def four_trials(begin: Begin) -> OpenStudy:
     """Four trials, the second and third of which are on the front: (6.5, 64) and (6.9, 16)."""
     opened = begin()
     for score, size in ((6.8, 128), (6.5, 64), (6.9, 16), (6.95, 20)):
-        synthetic.add(opened, 7.5, 7.4, 7.3, 7.2, 7.1, score, values={"latent_dim": size})
+        synthetic.add_trial(opened, 7.5, 7.4, 7.3, 7.2, 7.1, score, values={"latent_dim": size})
     return opened
 
 
@@ -190,9 +190,9 @@ def test_the_page_shows_and_lists_the_front_and_explains_why_nothing_is_pruned(f
 
 
 def test_the_page_of_one_objective_or_without_a_finished_trial_has_no_front(begin: Begin, tmp_path: Path) -> None:
-    empty, single = begin(), synthetic.begin(tmp_path, "single")
-    synthetic.add(empty, 7.0, end="diverged: half of the updates were not finite")
-    synthetic.add(single, 7.0, 6.9)
+    empty, single = begin(), synthetic.create(tmp_path, "single")
+    synthetic.add_trial(empty, 7.0, end="diverged: half of the updates were not finite")
+    synthetic.add_trial(single, 7.0, 6.9)
     for opened in (empty, single):
         assert "front" not in [section["id"] for section in page_of(opened).all("section")]
     assert objectives_notice(single.config) is None

@@ -29,10 +29,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def other(root: Path) -> OpenStudy:
     """Five finished trials, the fourth of which is the best, a pruned one, and one that ended without values."""
-    opened = synthetic.begin(root, "other")
+    opened = synthetic.create(root, "other")
     for score, size in ((6.9, 64), (6.8, 65), (6.7, 66), (6.6, 200), (6.75, 68)):
-        synthetic.add(opened, *[7.0] * 5, score, values={"latent_dim": size})
-    synthetic.add(opened, 7.2, 7.1, end="pruned at epoch 1: 7.1 against the median 7.0", values={"latent_dim": 20})
+        synthetic.add_trial(opened, *[7.0] * 5, score, values={"latent_dim": size})
+    synthetic.add_trial(
+        opened, 7.2, 7.1, end="pruned at epoch 1: 7.1 against the median 7.0", values={"latent_dim": 20}
+    )
     opened.study.add_trial(create_trial(state=TrialState.FAIL))
     return opened
 
@@ -79,7 +81,7 @@ def test_values_outside_of_the_new_ranges_are_left_out_and_so_are_trials_that_do
 
 
 def test_a_study_without_a_finished_trial_has_nothing_to_give(tmp_path: Path) -> None:
-    empty = synthetic.begin(tmp_path, "empty")
+    empty = synthetic.create(tmp_path, "empty")
     with pytest.raises(WarmStartError, match="no trial has finished there"):
         warm_start(empty.config, fingerprint_of(empty), empty)
 
@@ -88,11 +90,11 @@ def test_the_best_values_are_tried_once_each_after_the_tutorials_also_after_a_ki
     other: OpenStudy, tmp_path: Path
 ) -> None:
     attribute = warm_start(other.config, fingerprint_of(other), other).as_attribute()
-    new = synthetic.begin(tmp_path, "new", **{WARM_START: attribute})
+    new = synthetic.create(tmp_path, "new", **{WARM_START: attribute})
     for _ in range(2):
         attach_sampler_and_pruner(new.study, new.config)
         assert enqueued_sizes(new.study) == [128, 200, 66, 68]
-    killed = synthetic.begin(tmp_path, "killed", **{WARM_START: attribute})
+    killed = synthetic.create(tmp_path, "killed", **{WARM_START: attribute})
     killed.study.enqueue_trial({"latent_dim": 128})
     attach_sampler_and_pruner(killed.study, killed.config)
     assert enqueued_sizes(killed.study) == [128, 200, 66, 68]
@@ -102,7 +104,7 @@ def test_no_more_of_the_best_values_are_tried_than_the_study_may_have_configurat
     other: OpenStudy, tmp_path: Path
 ) -> None:
     attribute = warm_start(other.config, fingerprint_of(other), other).as_attribute()
-    few = synthetic.begin(tmp_path, "few", **{WARM_START: attribute})
+    few = synthetic.create(tmp_path, "few", **{WARM_START: attribute})
     attach_sampler_and_pruner(few.study, few.config, 2)
     assert enqueued_sizes(few.study) == [128, 200]
     few.study.add_trial(create_trial(value=7.0, user_attrs={CONFIRMS: 0}))
@@ -129,7 +131,7 @@ def test_a_sampler_with_trials_of_another_study_is_guided_from_the_first_suggest
 def test_a_study_is_not_moved_aside_for_an_impossible_warm_start(
     other: OpenStudy, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty, existing = synthetic.begin(root, "empty"), synthetic.begin(root, "existing")
+    empty, existing = synthetic.create(root, "empty"), synthetic.create(root, "existing")
     monkeypatch.chdir(root)
     monkeypatch.setattr("hpo.workers.study_setup.fingerprint", lambda *_: fingerprint_of(other))
     prepared = PreparedStudy(existing.config, None, None, ())  # type: ignore[arg-type]

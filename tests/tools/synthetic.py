@@ -1,4 +1,4 @@
-"""Studies that look like searched ones, made in a moment: no model is trained."""
+"""Synthetic studies that look like real searches, without any training."""
 
 import datetime
 import functools
@@ -22,6 +22,7 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
 from hpo.config.study_file import read_config
 from hpo.storage.create_study import create_study
+from hpo.storage.database import FINGERPRINT
 from hpo.storage.fingerprint import settings_fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
@@ -40,7 +41,7 @@ FILE: dict[str, Any] = {
     "budget": {"trials": 200},
 }
 TUTORIAL = {"beta": 1.0, "latent_dim": 128, "learning_rate": 1e-3, "batch_size": 64}
-FACTS = {
+ATTRIBUTES = {
     "startup_trials": 10,
     "precision": "float32",
     "data": {"source": "cifar10", "n_train": 45000, "n_val": 5000, "n_test": 10000},
@@ -48,60 +49,66 @@ FACTS = {
     "git_commit": "0123456789abcdef0123456789abcdef01234567",
 }
 STATES = {"finished": TrialState.COMPLETE, "failed": TrialState.FAIL, "running": TrialState.RUNNING}
-BEGAN = datetime.datetime(2026, 1, 2, 3, 4, 5)
+STARTED = datetime.datetime(2026, 1, 2, 3, 4, 5)
 
 
-def begin(folder: Path, name: str = "small", file: dict[str, Any] | None = None, **facts: Any) -> OpenStudy:
-    """An empty study below `folder`/results, its file in `folder`/study_configs; commands find it from `folder`."""
+def create(folder: Path, name: str = "small", file: dict[str, Any] | None = None, **attributes: Any) -> OpenStudy:
+    """Create an empty study in `folder`/results, with its file in `folder`/study_configs; commands run in `folder`.
+
+    `file` replaces keys of FILE, `attributes` replaces attributes of the study.
+    """
     path = folder / "study_configs" / f"{name}.yaml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(yaml.safe_dump(FILE | (file or {})))
     config = read_config(path)
     paths = StudyPaths(folder / "results" / name)
     images = {"data.source": '"cifar10"', "data.digest": '"d1ge57"'}
-    study = create_study(config, paths, FACTS | facts | {"identity": images | settings_fingerprint(config)})
+    fingerprint = {FINGERPRINT: images | settings_fingerprint(config)}
+    study = create_study(config, paths, ATTRIBUTES | attributes | fingerprint)
     return OpenStudy(study, config_as_run(config, study), paths, name)
 
 
-def add(
-    at_hand: OpenStudy,
+def add_trial(
+    opened: OpenStudy,
     *scores: float,
     end: str = "finished",
     files: dict[str, bytes] | None = None,
     values: dict[str, Any] | None = None,
-    **facts: Any,
+    **more_attributes: Any,
 ) -> int:
-    """Add a trial that reported these scores and ended so; return its number. `files` become its artifacts."""
-    number = len(at_hand.study.get_trials(deepcopy=False))
+    """Add a trial with these scores, `end` and hyperparameters, and with `files` as artifacts; return its number."""
+    number = len(opened.study.get_trials(deepcopy=False))
     kind = end.partition(":")[0]
     state = STATES.get(kind, TrialState.PRUNED)
-    params = {name: value for name, value in (TUTORIAL | (values or {})).items() if name in _searched(at_hand.config)}
-    attributes = ({} if kind == "running" else {"end": end} | (_measured(scores, params) if scores else {})) | facts
+    params = {name: value for name, value in (TUTORIAL | (values or {})).items() if name in _searched(opened.config)}
+    attributes = (
+        {} if kind == "running" else {"end": end} | (_metrics(scores, params) if scores else {})
+    ) | more_attributes
     trial = create_trial(
         state=state,
-        values=_objectives(at_hand.config, scores[-1], params, attributes) if state == TrialState.COMPLETE else None,
+        values=_objectives(opened.config, scores[-1], params, attributes) if state == TrialState.COMPLETE else None,
         params=params,
-        distributions={name: distribution(entry) for name, entry in _searched(at_hand.config).items()},
+        distributions={name: distribution(entry) for name, entry in _searched(opened.config).items()},
         intermediate_values=dict(enumerate(scores, start=1)),
         user_attrs=attributes,
-        system_attrs=_kept(at_hand.paths, files or {}),
+        system_attrs=_store(opened.paths, files or {}),
     )
-    trial.datetime_start = BEGAN + datetime.timedelta(minutes=2 * number)
+    trial.datetime_start = STARTED + datetime.timedelta(minutes=2 * number)
     trial.datetime_complete = trial.datetime_start + datetime.timedelta(seconds=90) if kind != "running" else None
-    at_hand.study.add_trial(trial)
+    opened.study.add_trial(trial)
     return number
 
 
 def distribution(entry: Any) -> BaseDistribution:
-    """Optuna's for a searched hyperparameter."""
+    """Return Optuna's distribution of a searched hyperparameter."""
     if isinstance(entry, Choices):
         return CategoricalDistribution(entry.choices)
     kind = IntDistribution if isinstance(entry.low, int) else FloatDistribution
     return kind(entry.low, entry.high, log=entry.log)
 
 
-def search(at_hand: OpenStudy, n_trials: int, seed: int = 0, pictures: bool = True) -> None:
-    """Add trials as a search would: the tutorial's first, half of them pruned, one diverged."""
+def add_search(opened: OpenStudy, n_trials: int, seed: int = 0, pictures: bool = True) -> None:
+    """Add trials as a search does: first the tutorial's, half of them pruned, one diverged."""
     rng = random.Random(seed)
     for number in range(n_trials):
         values = TUTORIAL if number == 0 else _draw(rng)
@@ -111,12 +118,12 @@ def search(at_hand: OpenStudy, n_trials: int, seed: int = 0, pictures: bool = Tr
             n_reports, end = 1, "diverged: half of the updates were not finite"
         scores = [_score(values, report / 2) + rng.gauss(0, 0.01) for report in range(1, n_reports + 1)]
         files = {"reconstructions.png": tiles(number % 8), "samples.png": tiles(8), "learning_curve.png": plot()}
-        add(at_hand, *scores, end=end, values=values, files=files if pictures else {})
+        add_trial(opened, *scores, end=end, values=values, files=files if pictures else {})
 
 
 @functools.cache
 def tiles(seed: int) -> bytes:
-    """A picture of five by four blurred tiles, as a trial's reconstructions are."""
+    """Return a PNG of five by four blurred tiles, like a trial's reconstructions."""
     noise = np.random.default_rng(seed).integers(0, 255, (16, 20, 3), dtype=np.uint8)
     image = Image.fromarray(noise).resize((640, 512), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(3))
     return png(image)
@@ -124,7 +131,7 @@ def tiles(seed: int) -> bytes:
 
 @functools.cache
 def plot() -> bytes:
-    """A plain picture of a plot's size."""
+    """Return a white PNG of the size of a plot."""
     return png(Image.new("RGB", (1300, 840), "white"))
 
 
@@ -148,17 +155,17 @@ def _draw(rng: random.Random) -> dict[str, Any]:
 
 
 def _score(values: dict[str, float], epoch: float) -> float:
-    """Lowest near beta 1, many dimensions and a learning rate of 1e-3."""
-    off: float = (
+    """Return a score that is lowest near beta 1, many dimensions and a learning rate of 1e-3."""
+    excess: float = (
         0.15 * math.log(values["beta"]) ** 2
         + 0.1 * math.log(values["learning_rate"] / 1e-3) ** 2
         + 0.07 * math.log(256 / values["latent_dim"]) ** 1.5
         + 0.03 * abs(math.log2(values["batch_size"] / 64))
     )
-    return 6.6 + off + 0.5 * math.exp(-epoch)
+    return 6.6 + excess + 0.5 * math.exp(-epoch)
 
 
-def _measured(scores: tuple[float, ...], params: dict[str, Any]) -> dict[str, Any]:
+def _metrics(scores: tuple[float, ...], params: dict[str, Any]) -> dict[str, Any]:
     rate = 90 * math.log(params.get("latent_dim", 128)) / 3 / params.get("beta", 1.0) ** 0.5
     nats = (scores[-1] - math.log2(255)) * 3072 * math.log(2)
     mse = math.exp(2 * (nats - rate) / 3072 - 1) / (2 * math.pi)
@@ -173,13 +180,17 @@ def _measured(scores: tuple[float, ...], params: dict[str, Any]) -> dict[str, An
     }
 
 
-def _objectives(config: StudyConfig, score: float, params: dict[str, Any], facts: dict[str, Any]) -> list[float]:
-    second = {"latent_dim": params.get("latent_dim"), "seconds_per_epoch": facts["elapsed_s"] / facts["epoch"]}
-    return [float(({"val_bpd": score} | second)[name]) for name in config.objectives]
+def _objectives(config: StudyConfig, score: float, params: dict[str, Any], attributes: dict[str, Any]) -> list[float]:
+    values = {
+        "val_bpd": score,
+        "latent_dim": params.get("latent_dim"),
+        "seconds_per_epoch": attributes["elapsed_s"] / attributes["epoch"],
+    }
+    return [float(values[name]) for name in config.objectives]
 
 
-def _kept(paths: StudyPaths, files: dict[str, bytes]) -> dict[str, str]:
-    """Put files where artifacts lie; return the attributes by which Optuna knows them."""
+def _store(paths: StudyPaths, files: dict[str, bytes]) -> dict[str, str]:
+    """Store files as artifacts; return the attributes that describe them to Optuna."""
     attributes = {}
     for name, content in files.items():
         artifact_id = str(uuid.uuid4())
@@ -190,15 +201,15 @@ def _kept(paths: StudyPaths, files: dict[str, bytes]) -> dict[str, str]:
     return attributes
 
 
-def keep_yardstick(at_hand: OpenStudy) -> None:
-    """Write probabilistic PCA's scores as `tune` leaves them."""
+def write_ppca_baseline(opened: OpenStudy) -> None:
+    """Write the scores of probabilistic PCA as `tune` does."""
     sizes = range(1, 257)
     bpd = {str(size): 7.6 - 0.28 * math.log(size) for size in sizes}
     rates = {str(size): 60 * math.log(1 + size / 2) for size in sizes}
     distortions = {size: (score - math.log2(255)) * 3072 * math.log(2) - rates[size] for size, score in bpd.items()}
     parts = {"bpd": bpd, "rate_nats": rates, "distortion_nats": distortions}
-    kept = {"digest": "d1ge57" + "0" * 58} | {f"validation_{name}": values for name, values in parts.items()}
-    at_hand.paths.ppca_baseline.write_text(json.dumps(kept))
+    contents = {"digest": "d1ge57" + "0" * 58} | {f"validation_{name}": values for name, values in parts.items()}
+    opened.paths.ppca_baseline.write_text(json.dumps(contents))
 
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.config.schema import StudyConfig
+from hpo.config.schema import StudyConfig, Training
 from hpo.search.configurations import CONFIRMS, CONTINUES, RESTARTED, end_of, is_pruned
 
 # Kind of a trial: the first words of its `end` attribute, and `running` before its end. `continued`: pruned, and
@@ -64,20 +64,12 @@ def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
 def trial_row(
     trial: FrozenTrial, config: StudyConfig, trials: Sequence[FrozenTrial], end: str | None = None
 ) -> TrialRow:
-    """Return the row of a trial.
-
-    Args:
-        trial: one of the study's trials.
-        config: the study's file.
-        trials: all trials of the study.
-        end: `end` attribute of a trial that is about to end; by default the trial's own.
-    """
-    training, end = config.training, end or end_of(trial)
+    """Return the row of one of a study's `trials`; `end` is the `end` attribute of a trial that is about to end."""
+    end = end or end_of(trial)
     # A killed worker may have written some of the attributes; of a running trial they are ignored.
     attributes = {} if end == "running" else trial.user_attrs
     values = config.hyperparameters.fixed() | trial.params
-    epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
-    curve = tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
+    curve = _curve(trial, config.training)
     continues, confirms = trial.user_attrs.get(CONTINUES), trial.user_attrs.get(CONFIRMS)
     successors = [other.number for other in trials if other.user_attrs.get(CONTINUES) == trial.number]
     before = trials[continues].user_attrs if continues is not None and RESTARTED not in trial.user_attrs else {}
@@ -107,6 +99,12 @@ def trial_row(
         own_elapsed_s=None if elapsed_s is None else elapsed_s - before.get("elapsed_s", 0.0),
         objectives=tuple(trial.values or ()) if end == "finished" else (),
     )
+
+
+def _curve(trial: FrozenTrial, training: Training) -> tuple[tuple[float, float], ...]:
+    """Return (epoch, val_bpd) of every report."""
+    epochs = [min(round(step * training.report_every, 6), float(training.epochs)) for step in trial.intermediate_values]
+    return tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
 
 
 def _kind(end: str, is_continued: bool, is_confirmation: bool) -> Kind:

@@ -6,6 +6,7 @@ from optuna.study import Study
 from optuna.trial import Trial
 from optuna_dashboard import get_note, save_note
 
+from hpo.analysis.formatting import format_value
 from hpo.analysis.trial_table import TrialRow
 from hpo.config.schema import Pruner
 
@@ -56,7 +57,7 @@ def trial_note(row: TrialRow, pruner: Pruner, picture: str | None) -> str:
         f"![Originals above, their reconstructions below, after epoch {row.epoch:g}]({picture})" if picture else "",
         explanation,
         _table("result", _results(row)),
-        _table("hyperparameter", {name: _format_value(value) for name, value in row.values.items()}),
+        _table("hyperparameter", {name: format_value(value, n_digits=4) for name, value in row.values.items()}),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -127,7 +128,3 @@ def _table(heading: str, rows: dict[str, str]) -> str:
 
 def _sentence(end: str) -> str:
     return f"{end[:1].upper()}{end[1:].rstrip('.')}."
-
-
-def _format_value(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

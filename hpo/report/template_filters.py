@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hpo.analysis.ppca_baseline import ppca_verdict
-from model.config import SETTINGS
+from hpo.figures.study.trial_marks import hyperparameter_label
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple MPS)"}
@@ -61,11 +61,6 @@ def literal(value: object) -> str:
 def device_name(device_type: str) -> str:
     """Return the name of a device type for readers: `GPU (CUDA)` for `cuda`."""
     return _DEVICES.get(device_type, device_type)
-
-
-def hyperparameter_label(name: str) -> str:
-    """Return the label of a hyperparameter, or of another objective: `β` for `beta`."""
-    return SETTINGS[name].label if name in SETTINGS else name.replace("_", " ")
 
 
 def read_template_file(name: str) -> str:

@@ -27,7 +27,7 @@ CONSTRAINT = "finite"
 
 @dataclass
 class Configuration:
-    """One choice of hyperparameters, the trials that train it in their order, and the trials that confirm it."""
+    """A choice of hyperparameters, the trials that train it in their order, and the trials that confirm it."""
 
     trials: list[FrozenTrial]
     confirmations: list[FrozenTrial] = field(default_factory=list)

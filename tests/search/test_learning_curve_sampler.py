@@ -106,8 +106,8 @@ def test_nothing_is_predicted_without_a_score() -> None:
 
 def test_the_curves_of_another_study_count_like_the_study_s_own() -> None:
     configurations = paused(12, n_epochs=2, n_finished=4)
-    known = [_to_plain_values(as_single_trial(configuration)) for configuration in configurations]
-    warm = ConfigurationSampler("curves", SPACE, 0, 10, N_EPOCHS, WarmStart("other", [], known).trials(SPACE))
+    plain_trials = [_to_plain_values(as_single_trial(configuration)) for configuration in configurations]
+    warm = ConfigurationSampler("curves", SPACE, 0, 10, N_EPOCHS, WarmStart("other", [], plain_trials).trials(SPACE))
     new = make_configuration(12, sobol_values(13)[12], list(true_curve(sobol_values(13)[12])[:1]), "pruned")
     all_at_once = make_sampler().predict_final_scores([*configurations, new])
     assert warm.predict_final_scores([new])[12] == pytest.approx(all_at_once[12])
@@ -175,11 +175,11 @@ def test_a_good_configuration_is_found_sooner_than_by_chance() -> None:
     values = sobol_values(3)
     for number in range(3, 16):
         configurations = [
-            make_configuration(index, known, list(true_curve(known)[:3]), "pruned")
-            for index, known in enumerate(values)
+            make_configuration(index, tried, list(true_curve(tried)[:3]), "pruned")
+            for index, tried in enumerate(values)
         ]
         values.append(make_sampler().propose(configurations, number))
-    best = min(true_curve(known)[-1] for known in values)
+    best = min(true_curve(tried)[-1] for tried in values)
     by_chance = sorted(true_curve(drawn)[-1] for drawn in sobol_values(256))
     # Better than the best 2%, where sixteen random draws come in one of four searches.
     assert best < by_chance[256 // 50]

@@ -25,9 +25,9 @@ from tests.tools.fault_injection import (
     finish,
     kill,
     make_images,
-    outcome,
     paths_in,
     refuse,
+    results_of,
     start,
 )
 
@@ -89,7 +89,7 @@ def test_a_search_on_a_full_disk_says_so_in_one_line_and_goes_on_once_there_is_r
     audit(disk)
     finish(disk, "tune", "small")
     audit_the_end(disk, N_TRIALS)
-    assert outcome(disk) == outcome(reference)
+    assert results_of(disk) == results_of(reference)
 
 
 @pytest.mark.parametrize("free_kb", [100, 400, 900])
@@ -129,7 +129,7 @@ def test_a_limit_on_the_size_of_files_is_told_as_a_full_disk_is(folder: Path, re
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
     assert os.strerror(errno.EFBIG) in done.stderr or "disk" in done.stderr
     finish(folder, "tune", "small")
-    assert outcome(folder) == outcome(reference)
+    assert results_of(folder) == results_of(reference)
 
 
 @pytest.mark.parametrize("command", ["tune", "retrain"])
@@ -159,7 +159,7 @@ def test_a_torn_checkpoint_begins_its_trial_anew_and_says_so(contents: bytes, fo
     output = finish(folder, "tune", "small")
     assert "trial_0000.pt: " in output and "starting over" in output
     audit_the_end(folder, N_TRIALS)
-    assert outcome(folder) == outcome(reference)
+    assert results_of(folder) == results_of(reference)
 
 
 def test_a_checkpoint_cut_short_begins_its_trial_anew(folder: Path, reference: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_checkpoint_cut_short_begins_its_trial_anew(folder: Path, reference: P
     path = paths_in(folder).checkpoint(0)
     path.write_bytes(path.read_bytes()[:-1000])
     assert "starting over" in finish(folder, "tune", "small")
-    assert outcome(folder) == outcome(reference)
+    assert results_of(folder) == results_of(reference)
 
 
 class Malice:
@@ -190,7 +190,7 @@ def test_a_malicious_checkpoint_runs_nothing(as_zip: bool, folder: Path, tmp_pat
     trace.unlink(missing_ok=True)
     assert "starting over" in finish(folder, "tune", "small")
     assert not trace.exists()
-    assert outcome(folder) == outcome(reference)
+    assert results_of(folder) == results_of(reference)
 
 
 def test_a_malicious_model_runs_nothing(folder: Path, tmp_path: Path) -> None:

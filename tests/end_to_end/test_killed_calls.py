@@ -21,10 +21,10 @@ from tests.tools.fault_injection import (
     kill,
     load,
     make_images,
-    outcome,
     paths_in,
-    reports_told,
-    run_deadly,
+    printed_reports,
+    results_of,
+    run_with_kill,
     start,
 )
 
@@ -118,8 +118,8 @@ def reference(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def audit_as_if_undisturbed(folder: Path, reference: Path) -> None:
     audit_the_end(folder, N_TRIALS)
-    assert outcome(folder) == outcome(reference)
-    told = reports_told(folder)
+    assert results_of(folder) == results_of(reference)
+    told = printed_reports(folder)
     assert len(told) == len(set(told)), "an epoch was reported twice"
 
 
@@ -154,7 +154,7 @@ def test_a_search_killed_at_random_statements_and_writes_ends_as_if_it_had_not(
     while n_kills < N_RANDOM:
         place, latest = chance.choice(RANDOM_PLACES)
         moment = (chance.choice(["before", "after"]), place, chance.randint(1, latest))
-        if not run_deadly(folder, moment, "tune", "small"):
+        if not run_with_kill(folder, moment, "tune", "small"):
             break
         n_kills += 1
         audit(folder)

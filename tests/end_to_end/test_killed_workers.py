@@ -16,7 +16,16 @@ from hpo.storage.create_study import silence_optuna
 from hpo.storage.database import create_database, open_storage
 from hpo.storage.file_locks import wait_for_lock
 from hpo.storage.paths import StudyPaths
-from tests.tools.fault_injection import audit, audit_the_end, checkout, finish, load, make_images, start, undisturbed
+from tests.tools.fault_injection import (
+    audit,
+    audit_the_end,
+    checkout,
+    finish,
+    load,
+    make_images,
+    start,
+    uninterrupted_scores,
+)
 
 pytestmark = pytest.mark.faults
 
@@ -66,7 +75,7 @@ def audit_against_the_reference(folder: Path) -> None:
     """Every trial is there, and reported to the last bit what its values give when trained in one go."""
     audit_the_end(folder, N_TRIALS)
     trials = load(folder).trials
-    for trial, reports in zip(trials, undisturbed(folder, trials), strict=True):
+    for trial, reports in zip(trials, uninterrupted_scores(folder, trials), strict=True):
         assert list(trial.intermediate_values.values()) == reports
 
 

@@ -28,8 +28,8 @@ from tests.tools.fault_injection import (
     kill,
     load,
     make_images,
-    outcome,
-    undisturbed,
+    results_of,
+    uninterrupted_scores,
 )
 from tests.tools.small_study import CONFIG, create_context, reopen, running
 
@@ -181,9 +181,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the same study without a kill."""
+    """Run the same study without a kill, and check it against the reference."""
     folder = checkout(tmp_path_factory.mktemp("whole") / "checkout", images, HALVING_STUDY)
     finish(folder, *TUNE)
+    audit_against_the_reference(folder)
     return folder
 
 
@@ -192,7 +193,7 @@ def audit_against_the_reference(folder: Path) -> None:
     trials = load(folder).trials
     assert sum(map(is_first, trials)) == N_CONFIGURATIONS
     audit_the_end(folder, len(trials))
-    for trial, reports in zip(trials, undisturbed(folder, trials), strict=True):
+    for trial, reports in zip(trials, uninterrupted_scores(folder, trials), strict=True):
         assert list(trial.intermediate_values.values()) == reports
 
 
@@ -205,8 +206,8 @@ def test_a_study_killed_during_a_promotion_ends_as_if_never_killed(
     kill(folder, moment, *TUNE)
     audit(folder)
     finish(folder, *TUNE)
-    assert outcome(folder) == outcome(whole)
-    audit_against_the_reference(folder)
+    assert results_of(folder) == results_of(whole)
+    audit_the_end(folder, len(load(whole).trials))
 
 
 @pytest.mark.faults

@@ -115,7 +115,7 @@ def test_every_trial_is_trained_to_the_end_and_judged_by_both_objectives(
 
 
 def test_an_interrupted_search_ends_like_one_that_was_not(searched: TrialContext, open_context: Open) -> None:
-    def outcome(context: TrialContext) -> list[tuple[object, ...]]:
+    def results_of(context: TrialContext) -> list[tuple[object, ...]]:
         return [(t.number, t.state, t.params, t.values, t.intermediate_values) for t in context.study.trials]
 
     for n_events in (1, 2, 1, 6, None):
@@ -125,7 +125,7 @@ def test_an_interrupted_search_ends_like_one_that_was_not(searched: TrialContext
             if index == n_events:
                 break
         events.close()
-    assert outcome(context) == outcome(searched)
+    assert results_of(context) == results_of(searched)
 
 
 def test_a_diverged_trial_is_infeasible_and_on_no_front(open_context: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A small checkout to break: run in it, kill in it, and audit what is left."""
+"""A small checkout for tests of faults: run commands in it, kill them, and audit what they leave."""
 
 import os
 import re
@@ -47,7 +47,7 @@ retrain: {{epochs: 3, importance_samples: 2}}
 
 
 def make_images(folder: Path) -> Path:
-    """100 images: 80 to train on."""
+    """Write 100 images, 80 of which are training images; return the folder."""
     pixels = np.random.default_rng(0).integers(0, 256, (100, 32, 32, 3), dtype=np.uint8)
     for index, image in enumerate(pixels):
         Image.fromarray(image).save(folder / f"{index:03d}.png")
@@ -55,7 +55,7 @@ def make_images(folder: Path) -> Path:
 
 
 def checkout(folder: Path, images: Path, study: str = STUDY) -> Path:
-    """A folder to run in: a study's file and images."""
+    """Create a folder in which commands can run: the file of a study, and a link to its images."""
     (folder / "study_configs").mkdir(parents=True)
     (folder / "study_configs" / "small.yaml").write_text(study)
     (folder / "images").symlink_to(images)
@@ -71,28 +71,30 @@ def environment() -> dict[str, str]:
 
 
 def keep_output(folder: Path, output: str) -> None:
+    """Append a command's output to the log of the checkout."""
     with (folder / "output.log").open("a") as log:
         log.write(output)
 
 
-def reports_told(folder: Path) -> list[tuple[str, str]]:
-    """(trial, epoch) of every report, in the order in which all calls so far told of them."""
+def printed_reports(folder: Path) -> list[tuple[str, str]]:
+    """Return (trial, epoch) of every report that the calls so far have printed, in their order."""
     lines = (folder / "output.log").read_text().splitlines()
-    # A signal that comes while a line is being printed has the terminal print it again, to the last digit of its speed.
-    once = [line for before, line in pairwise(["", *lines]) if line != before]
-    matches = [re.match(r"trial (\d+): epoch ([\d.]+)/", line) for line in once]
+    # A line is printed twice, identically, if a signal arrives while it is being printed.
+    distinct = [line for previous, line in pairwise(["", *lines]) if line != previous]
+    matches = [re.match(r"trial (\d+): epoch ([\d.]+)/", line) for line in distinct]
     return [(match[1], match[2]) for match in matches if match]
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command line as a process of its own, both its outputs in one pipe."""
+    """Start the command line as a process, with stdout and stderr in one pipe."""
     settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    # A group of its own, which can be signalled as a terminal does.
+    # In a process group of its own, which can be signalled as a terminal does it.
     settings |= {"start_new_session": True, "cwd": folder, "env": environment()}
     return subprocess.Popen([sys.executable, "-m", "hpo", *arguments], **settings)
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments in the checkout."""
     done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment(), capture_output=True, text=True, timeout=600
     )
@@ -100,7 +102,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def run_deadly(folder: Path, moment: tuple[str, str, int], *arguments: str) -> bool:
+def run_with_kill(folder: Path, moment: tuple[str, str, int], *arguments: str) -> bool:
     """Run with a kill at `moment` (see `kill_at_call.py`); return True if it was killed, False if it ended."""
     when, function, n_calls = moment
     done = run(folder, str(ROOT / "tests" / "tools" / "kill_at_call.py"), when, function, str(n_calls), *arguments)
@@ -109,17 +111,19 @@ def run_deadly(folder: Path, moment: tuple[str, str, int], *arguments: str) -> b
 
 
 def kill(folder: Path, moment: tuple[str, str, int], *arguments: str) -> None:
-    assert run_deadly(folder, moment, *arguments), f"{moment} was never reached"
+    """Run a command and kill it at `moment`."""
+    assert run_with_kill(folder, moment, *arguments), f"{moment} was never reached"
 
 
 def finish(folder: Path, *arguments: str) -> str:
+    """Run a command to its end, without an error; return its output."""
     done = run(folder, "-m", "hpo", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def refuse(folder: Path, *arguments: str) -> str:
-    """The one line in which the command says what the user can mend."""
+    """Run a command that fails by a fault which the user can fix; return its message."""
     done = run(folder, "-m", "hpo", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line]
@@ -128,11 +132,12 @@ def refuse(folder: Path, *arguments: str) -> str:
 
 
 def load(folder: Path) -> optuna.Study:
+    """Open the study with plain Optuna."""
     return optuna.load_study(study_name="small", storage=f"sqlite:///{paths_in(folder).database}")
 
 
-def outcome(folder: Path) -> list[tuple[Any, ...]]:
-    """All that a study found; timings, and that a worker died, left out."""
+def results_of(folder: Path) -> list[tuple[Any, ...]]:
+    """Return the results of all trials, without timings and crashes."""
     return [
         (t.number, t.state, t.params, t.value, t.intermediate_values, t.user_attrs["end"], t.user_attrs["sigma"])
         for t in load(folder).trials
@@ -140,7 +145,7 @@ def outcome(folder: Path) -> list[tuple[Any, ...]]:
 
 
 def audit(folder: Path) -> list[FrozenTrial]:
-    """Check what must hold at any moment, also right after a kill; return the study's trials."""
+    """Check the invariants that hold at any moment, also right after a kill; return the study's trials."""
     paths = paths_in(folder)
     if not paths.database.exists():
         return []
@@ -154,25 +159,25 @@ def audit(folder: Path) -> list[FrozenTrial]:
     assert [trial.number for trial in trials] == list(range(len(trials)))
     for trial in trials:
         steps = list(trial.intermediate_values)
-        assert steps == list(range(1, len(steps) + 1)), "an epoch was left out"
+        assert steps == list(range(1, len(steps) + 1)), "an epoch is missing"
     return trials
 
 
 def audit_the_end(folder: Path, n_trials: int) -> None:
-    """The same once a study has all its trials: none is left running, held, or half-written."""
+    """Check the invariants of a study that has all its trials: no trial, claim or partial file is left."""
     paths, trials = paths_in(folder), audit(folder)
     assert len(trials) == n_trials
-    given_up = [trial for trial in trials if trial.user_attrs["end"].startswith("failed: its worker died 3 times")]
-    assert all(trial in given_up or trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)
+    failed = [trial for trial in trials if trial.user_attrs["end"].startswith("failed: its worker died 3 times")]
+    assert all(trial in failed or trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)
     assert not any(has_worker(paths, number) for number in range(n_trials))
     assert {path.name for path in paths.claims.iterdir()} == {paths.claiming_lock.name, paths.overview_lock.name}
     assert not any(path.name.startswith(".") for path in paths.checkpoints.iterdir())
     for trial in trials:
-        assert trial in given_up or trial.value == trial.intermediate_values[len(trial.intermediate_values)]
+        assert trial in failed or trial.value == trial.intermediate_values[len(trial.intermediate_values)]
 
 
-def undisturbed(folder: Path, trials: list[FrozenTrial]) -> Iterator[list[float]]:
-    """For each trial, what it reports when its values are trained in one go, with the seed that it has."""
+def uninterrupted_scores(folder: Path, trials: list[FrozenTrial]) -> Iterator[list[float]]:
+    """Yield, for each trial, its scores when its values are trained without interruption and with its seed."""
     config = read_config(folder / "study_configs" / "small.yaml")
     data = load_folder(folder / "images")
     n_threads = torch.get_num_threads()

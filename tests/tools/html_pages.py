@@ -1,4 +1,4 @@
-"""What the tests of every page need: one read as a browser would, and a name that means ill."""
+"""HTML pages in tests: a parser that checks them, and a name that tries to inject code."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ HOSTILE = "<script>alert('x')</script>\" onload=\"alert(1) {{ 7 * 7 }} & $(rm)"
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, text without styles, and the ids that are open or given twice."""
+    """Tags of a page with their attributes, and its text without styles and scripts."""
 
     def __init__(self, source: str) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Runs the command line and kills its own process around the n-th call of a function.
+"""Command line that kills its own process before or after the n-th call of a function.
 
-`kill_at_call.py before|after FUNCTION N ARGUMENT ...`, FUNCTION by its dotted name where it is looked up.
+`kill_at_call.py before|after FUNCTION N ARGUMENT ...`, FUNCTION is the dotted name by which it is looked up.
 """
 
 import functools
@@ -16,8 +16,8 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def deadly(function: Callable[..., Any], when: str, n_calls: int) -> Callable[..., Any]:
-    """The function, until its n-th call."""
+def killing(function: Callable[..., Any], when: str, n_calls: int) -> Callable[..., Any]:
+    """Wrap a function so that its n-th call kills this process."""
     calls = iter(range(1, n_calls + 1))
 
     @functools.wraps(function)
@@ -36,10 +36,10 @@ def deadly(function: Callable[..., Any], when: str, n_calls: int) -> Callable[..
 def main() -> None:
     when, dotted, n_calls, *arguments = sys.argv[1:]
     owner_name, _, name = dotted.rpartition(".")
-    # Modules that are imported late must be there to be patched.
+    # The command line imports these modules late; they must be imported before they are patched.
     __import__("hpo.workers.tuning_session"), __import__("hpo.runs.retrain"), __import__("hpo.workers.worker_pool")
     owner = pkgutil.resolve_name(owner_name)
-    setattr(owner, name, deadly(getattr(owner, name), when, int(n_calls)))
+    setattr(owner, name, killing(getattr(owner, name), when, int(n_calls)))
     from hpo.cli.app import app
 
     app(arguments)

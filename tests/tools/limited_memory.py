@@ -1,4 +1,4 @@
-"""Runs the command line with little memory left for its trials."""
+"""Command line that leaves little memory for its trials."""
 
 import resource
 import sys
@@ -12,6 +12,7 @@ LEFT_BYTES = 350_000_000
 
 
 def limited(*arguments: Any) -> worker_pool.Workers:
+    """Limit the memory of this process, then start the workers."""
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + LEFT_BYTES, in_use + LEFT_BYTES))
     return start_workers(*arguments)

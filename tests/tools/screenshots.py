@@ -1,6 +1,6 @@
 """Takes the README's pictures of dashboard and report: `python -m tests.tools.screenshots STUDY`.
 
-Not a test: it looks at a real study, tuned on the full data, and writes into the showcase.
+Not a test: it opens a real study, tuned on the full data, and writes into the showcase.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A table of learning curves of known structure, in place of the real one."""
+"""Synthetic table of learning curves with a known structure."""
 
 from itertools import product
 from typing import Any
@@ -19,12 +19,12 @@ SPACE: Space = {
     "learning_rate": FloatDistribution(3e-4, 1e-2, log=True),
     "batch_size": CategoricalDistribution(BATCH_SIZES),
 }
-# Bits per dimension, of one seed; 0.6 of it squared shared by all epochs of a run.
+# Standard deviation among seeds, in bits/dim; the share 0.6 of its variance is common to all epochs of a run.
 NOISE, SHARED = 0.005, 0.6
 
 
 def configurations(n_configurations: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Quasi-random values in SPACE."""
+    """Return quasi-random values in SPACE."""
     points = qmc.Sobol(d=4, rng=seed).random_base2(8)[:n_configurations]
     return [
         {
@@ -38,7 +38,7 @@ def configurations(n_configurations: int, seed: int = 0) -> list[dict[str, Any]]
 
 
 def true_curve(values: dict[str, Any]) -> NDArray[np.float64]:
-    """val_bpd without noise: a bowl at the end, reached by a power law; what learns fast is not what ends best."""
+    """Return val_bpd without noise: a power law to a quadratic final score; the fastest is not the best at last."""
     beta, latent_dim, rate, size = np.log(
         [values["beta"], values["latent_dim"] / 180, values["learning_rate"] / 2e-3, values["batch_size"] / 32]
     )
@@ -49,22 +49,22 @@ def true_curve(values: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def true_seconds(values: dict[str, Any]) -> float:
-    """Of an epoch."""
+    """Return the seconds of an epoch."""
     return float(3 * (values["batch_size"] / 32) ** -0.3 * (values["latent_dim"] / 128) ** 0.2)
 
 
 def timings() -> list[Timing]:
-    """An epoch of every batch size with three latent sizes."""
+    """Return the seconds of an epoch for every batch size and three latent dimensions."""
     sizes = product(BATCH_SIZES, (32, 128, 512))
     return [Timing(size, dim, true_seconds({"batch_size": size, "latent_dim": dim})) for size, dim in sizes]
 
 
 def table(n_configurations: int) -> list[Curve]:
-    """All with seed 0, the first quarter with three seeds."""
+    """Return curves of all configurations with seed 0, and of the first quarter with three seeds."""
     generator = np.random.default_rng(0)
     seeds = {index: (0, 1, 2) if 4 * index < n_configurations else (0,) for index in range(n_configurations)}
-    found = configurations(n_configurations)
-    return [_curve(index, seed, found[index], generator) for index in seeds for seed in seeds[index]]
+    values = configurations(n_configurations)
+    return [_curve(index, seed, values[index], generator) for index in seeds for seed in seeds[index]]
 
 
 def _curve(index: int, seed: int, values: dict[str, Any], generator: np.random.Generator) -> Curve:

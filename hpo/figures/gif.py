@@ -15,7 +15,7 @@ import numpy as np
 
 from hpo.figures.style import Pixels
 
-# Frames that the palette is computed from: those of a whole run give no better one.
+# The palette is computed from so many frames over the whole run: all of them give no better one.
 _N_PALETTE_FRAMES = 12
 # GIF counts in 1/100 s, and browsers slow anything under 2/100 s down to 1/10 s.
 _SHORTEST_DELAY = 2
@@ -33,7 +33,7 @@ def encoded_gif(frames: Sequence[Pixels], fps: float, hold_seconds: float) -> by
     chosen = [frames[index] for index in evenly_spaced(len(frames), min(len(frames), _N_PALETTE_FRAMES))]
     with TemporaryDirectory() as folder:
         palette = Path(folder) / "palette.png"
-        # In a call of its own: in one call, ffmpeg would keep all frames in memory until it knows the palette.
+        # In a call of its own: in one call ffmpeg keeps every frame in memory until it knows the palette, 1.9 MB each.
         palette.write_bytes(_run_ffmpeg(chosen, delay, ["-vf", "palettegen", "-c:v", "png", "-f", "image2pipe"]))
         # Undithered: dither doubles the file and makes soft tiles look noisy.
         options = ["-i", str(palette), "-filter_complex", "paletteuse=dither=none", "-fps_mode", "passthrough"]
@@ -46,7 +46,7 @@ def evenly_spaced(n: int, n_kept: int) -> list[int]:
 
 
 def _run_ffmpeg(frames: Sequence[Pixels], delay: int, options: Sequence[str]) -> bytes:
-    """Return what ffmpeg makes of the frames, `delay` hundredths of a second apart."""
+    """Return the output of ffmpeg for the frames, which are `delay` hundredths of a second apart."""
     height, width, _ = frames[0].shape
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"100/{delay}", "-i", "pipe:0"]
     finished = subprocess.run(

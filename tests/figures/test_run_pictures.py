@@ -308,6 +308,17 @@ def test_a_failed_drawing_leaves_the_earlier_picture_whole(tmp_path: Path, monke
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"earlier"]
 
 
+def test_a_gif_that_ffmpeg_cannot_encode_leaves_the_earlier_one_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "film.gif"
+    path.write_bytes(b"earlier")
+    monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", lambda: "false")
+    with pytest.raises(OSError, match=r"ffmpeg could not encode a GIF \(exit status 1\)"):
+        animation.write_gif(film(), path, fps=4)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"earlier"]
+
+
 @pytest.mark.parametrize("write", [animation.write_gif, animation.write_mp4])
 def test_unfit_frames_are_refused_before_anything_is_written(write: object, tmp_path: Path) -> None:
     even, odd = np.zeros((4, 6, 3), np.uint8), np.zeros((5, 6, 3), np.uint8)

@@ -24,6 +24,10 @@ NEWER_PYTHON = "make PYTHON=/path/to/python3.12 tune"
 PROBE = """import sys
 sees_packages = any(path.startswith(sys.prefix + "/") for path in sys.path)
 sys.exit(sys.prefix == sys.base_prefix or not sees_packages or sys.version_info < (3, 11))"""
+# Errors of pip and uv.
+NO_SPACE = "No space left on device|Disk quota exceeded"
+NO_CONNECTION = "(Connection|Resolution|Timeout|Proxy|SSL|Protocol|Reset)Error|error sending request|network timeout"
+NO_BUILD = "No matching distribution|No solution found"
 say = functools.partial(print, file=sys.stderr, flush=True)
 
 
@@ -131,19 +135,17 @@ def run(command: "list[str]", lock: int) -> None:
             say(line.decode(errors="replace").rstrip())
     if process.returncode == 0:
         return
-    if re.search("No space left on device|Disk quota exceeded", errors) or shutil.disk_usage(VENV).free < 1e7:
+    if re.search(NO_SPACE, errors) or shutil.disk_usage(VENV).free < 1e7:
         raise SetupError(disk_full())
     if process.returncode < 0:
         raise SetupError(f"{command[0]} was killed (signal {-process.returncode}): run the same command again")
     os.remove(RECORD)  # A failed installation leaves .venv as usable as before.
-    if re.search(
-        r"(Connection|Resolution|Timeout|Proxy|SSL|Protocol|Reset)Error|error sending request|network timeout", errors
-    ):
+    if re.search(NO_CONNECTION, errors):
         raise SetupError(
             "no connection to the package index: connect to the internet (behind a proxy: set HTTPS_PROXY), "
             "then run the same command again; what was downloaded is kept"
         )
-    if re.search("No matching distribution|No solution found", errors):
+    if re.search(NO_BUILD, errors):
         platform = " ".join(os.uname()[::4])
         raise SetupError(
             f"no build of a package in {command[-1]} (named above) for this Python on {platform}: "

@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,9 +95,10 @@ class Checkout:
     def make(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return run(self.command(*arguments), self.root, **variables)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start make in a process group of its own, its errors in a pipe."""
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Run make in a process group of its own, its errors in a pipe; kill what is left of it at the end."""
+        with subprocess.Popen(
             self.command(*arguments),
             cwd=self.root,
             env=environment(),
@@ -102,7 +106,12 @@ class Checkout:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def calls(self) -> list[str]:
         """Return the calls of the stubs since the last `calls`: "venv", or the requirements file to install."""

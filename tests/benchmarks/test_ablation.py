@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import pytest
@@ -153,30 +152,3 @@ def test_the_page_is_what_its_results_make(monkeypatch: pytest.MonkeyPatch, tmp_
     page.write_page()
     assert (tmp_path / "page.md").read_text() == (FOLDER / "ABLATION.md").read_text()
     assert results.RUNS.exists() and (tmp_path / "figure.png").stat().st_size > 10_000
-
-
-def readme_table(first_cell: str) -> list[list[str]]:
-    """The rows below the first line of README.md that begins with this cell."""
-    lines = (FOLDER.parent / "README.md").read_text().splitlines()
-    start = next(index for index, line in enumerate(lines) if line.startswith(f"| {first_cell} |"))
-    return [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in takewhile(lambda line: line.startswith("|"), lines[start:])
-    ]
-
-
-def test_the_readme_tells_the_way_as_it_was_measured() -> None:
-    measured = [[one.row.name, f"{mean(one.val_bpd):.2f}"] for one in page.measured() if one.row.part == "way"]
-    assert [row.name for row in WAY] == [name for name, _ in measured]
-    assert readme_table(WAY[0].name) == measured
-
-
-def test_the_readme_tells_the_test_scores_as_they_were_measured() -> None:
-    runs = {run["row"]: run for run in read(results.RUNS)}
-    head, _, *rows = readme_table("latent dimensions")
-    sizes = head[1:]
-    assert rows == [
-        ["probabilistic PCA", *(f"{runs[f'ours, d = {d}']['ppca_test_bpd']:.2f}" for d in sizes)],
-        ["default", *(f"{runs[f'ours, d = {d}']['test_bpd']:.2f}" for d in sizes)],
-        ["with the linear path", *(f"{runs[f'linear path, d = {d}']['test_bpd']:.2f}" for d in sizes)],
-    ]

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -116,7 +115,7 @@ def study_of(folder: Path) -> optuna.Study:
 
 
 def test_an_interrupted_search_says_what_it_leaves_and_the_next_call_goes_on(interrupted: str, tuned: str) -> None:
-    assert "Stopping after the epoch under way" in interrupted
+    assert "Stopping after the current epoch" in interrupted
     # After the first report or the second: the signal may come before the process goes on from its line.
     (n_reports,) = re.findall(r"Trial 0 was interrupted after (\d) reports; the next call resumes it", interrupted)
     assert f"trial 0 resumes after epoch {n_reports}" in tuned
@@ -149,12 +148,10 @@ def test_the_summary_names_best_first_trial_yardstick_prunings_and_next_command(
 
 
 def test_a_finished_study_trains_nothing_and_repeats_its_summary(folder: Path, tuned: str) -> None:
-    started = time.monotonic()
     again = run(folder, "tune", "small")
     assert again.returncode == 0
     assert again.stdout.splitlines()[0].startswith("Best: trial")
     assert "epoch 1/" not in again.stdout
-    assert time.monotonic() - started < 60
 
 
 def test_each_call_leaves_the_study_on_a_page_and_says_where(folder: Path, interrupted: str, tuned: str) -> None:

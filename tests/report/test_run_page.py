@@ -14,10 +14,11 @@ import yaml
 from PIL import Image
 
 from hpo.analysis.run_metrics import SplitScores, read_run_metrics
+from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.report.embedded_pictures import Picture, embedded
 from hpo.report.run_page import write_page
 from hpo.report.run_page_data import read_run_page
-from hpo.report.template_filters import duration, fixed, hyperparameter_label
+from hpo.report.template_filters import duration, fixed
 from hpo.storage.paths import SHOWCASE, TRAIN, RunPaths, StudyPaths
 from model.config import TrainConfig
 from model.network.vae import ConvVAE

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import r2_score
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from hpo.figures.style import Pixels
 
@@ -37,14 +39,19 @@ class Order:
 
 def order_of(coordinates: Floats, images: Pixels, labels: NDArray[np.int64]) -> Order:
     """Measure which attributes of images (N, H, W, 3) and whether labels (N,) order their coordinates on a map."""
-    found = attributes(images)
-    nearest = nearest_neighbours(coordinates, min(N_NEIGHBOURS, len(coordinates) - 1))
-    shared = [(name, _explained(values, values[nearest].mean(axis=1))) for name, values in found.items()]
-    first, second = (_strongest(axis, found) for axis in coordinates.T)
+    values = attributes(images)
+    n_neighbours = min(N_NEIGHBOURS, len(coordinates) - 1)
+    # Without an argument, scikit-learn predicts each point from its neighbours and leaves out the point itself.
+    regressor = KNeighborsRegressor(n_neighbours).fit(coordinates, np.stack(list(values.values()), axis=1))
+    shared = [
+        (name, _explained(values[name], predicted))
+        for name, predicted in zip(values, regressor.predict(None).T, strict=True)
+    ]
+    first, second = (_strongest(axis, values) for axis in coordinates.T)
     return Order(
         correlations=(first, second),
-        shared=tuple(sorted(shared, key=lambda one: -one[1])),
-        class_accuracy=_vote_accuracy(labels, labels[nearest]),
+        shared=tuple(sorted(shared, key=lambda entry: -entry[1])),
+        class_accuracy=float(KNeighborsClassifier(n_neighbours).fit(coordinates, labels).score(None, labels)),
         class_chance=float(np.bincount(labels).max() / len(labels)),
     )
 
@@ -66,14 +73,6 @@ def attributes(images: Pixels) -> dict[str, Floats]:
     }
 
 
-def nearest_neighbours(coordinates: Floats, n_neighbours: int) -> NDArray[np.intp]:
-    """Return the indices (N, n_neighbours) of the nearest other points of each point."""
-    squares = np.square(coordinates).sum(axis=1)
-    distances = squares[:, None] + squares - 2 * coordinates @ coordinates.T
-    np.fill_diagonal(distances, np.inf)
-    return np.argpartition(distances, n_neighbours - 1, axis=1)[:, :n_neighbours]
-
-
 def _mean(luma: Floats) -> Floats:
     means: Floats = luma.mean(axis=(1, 2))
     return means
@@ -87,10 +86,10 @@ def _middle_against_border(luma: Floats) -> Floats:
     return difference
 
 
-def _strongest(axis: Floats, found: dict[str, Floats]) -> tuple[str, float]:
-    correlations = {name: _correlation(axis, values) for name, values in found.items()}
-    name = max(correlations, key=lambda one: abs(correlations[one]))
-    return name, correlations[name]
+def _strongest(axis: Floats, values: dict[str, Floats]) -> tuple[str, float]:
+    """Return the attribute of strongest correlation with a map's axis, and that correlation."""
+    correlations = {name: _correlation(axis, attribute) for name, attribute in values.items()}
+    return max(correlations.items(), key=lambda entry: abs(entry[1]))
 
 
 def _correlation(first: Floats, second: Floats) -> float:
@@ -101,10 +100,4 @@ def _correlation(first: Floats, second: Floats) -> float:
 
 def _explained(values: Floats, predicted: Floats) -> float:
     """R², clipped at 0; 0 if the values do not vary."""
-    variance = float(values.var())
-    return max(0.0, 1 - float(np.square(values - predicted).mean()) / variance) if variance > _LEAST_SPREAD else 0.0
-
-
-def _vote_accuracy(labels: NDArray[np.int64], neighbours: NDArray[np.int64]) -> float:
-    votes = (neighbours[:, :, None] == np.arange(labels.max() + 1)).sum(axis=1)
-    return float((votes.argmax(axis=1) == labels).mean())
+    return max(0.0, float(r2_score(values, predicted))) if float(values.var()) > _LEAST_SPREAD else 0.0

@@ -83,18 +83,18 @@ CHROMIUM_FLAGS = [
 
 def chromium_path() -> str | None:
     """Return the path of the system's Chromium; None if there is none."""
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    return found[0] if found else None
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, headless, with timeouts for a busy machine."""
-    found = chromium_path()
-    if not found:
+    executable = chromium_path()
+    if not executable:
         pytest.skip("no Chromium was found (Debian, Ubuntu: sudo apt install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_FLAGS, timeout=180_000)
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS, timeout=180_000)
         expect.set_options(timeout=60_000)
         yield browser
         browser.close()

@@ -36,7 +36,7 @@ class OverviewRefresher:
         self._refreshed = -math.inf
 
     def refresh_if_due(self) -> str | None:
-        """Refresh if the last time is REFRESH_S seconds ago; return a message if a fault of ours prevented it."""
+        """Refresh if the last time is REFRESH_S seconds ago; return a message if an unforeseen error prevented it."""
         if time.monotonic() - self._refreshed < REFRESH_S:
             return None
         message = self.refresh()
@@ -44,7 +44,7 @@ class OverviewRefresher:
         return message
 
     def refresh(self) -> str | None:
-        """Refresh now; return a message if a fault of ours prevented it."""
+        """Refresh now; return a message if an unforeseen error prevented it."""
         return try_to_refresh(self._study, self._config, self._paths)
 
 
@@ -101,7 +101,7 @@ def iso_scores(scores: list[float]) -> list[IsoScore]:
 
 
 def try_to_refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> str | None:
-    """Refresh as a by-product of other work; return a message if a fault of ours prevented it."""
+    """Refresh as a by-product of other work; return a message if an unforeseen error prevented it."""
     return attempt(
         lambda: refresh(study, config, paths),
         subject="the study's overview in the dashboard",

@@ -153,8 +153,9 @@ def _describe_pruning(config: StudyConfig, halving: Halving | None, gain: str) -
 def _last_trainings(config: StudyConfig) -> str:
     """Describe the trainings of the reserved time."""
     confirmation = config.confirmation
-    seeds = f"{confirmation.seeds} new seeds" if confirmation.seeds > 1 else "a new seed"
     if not confirmation.top:
         return "train the best to the end"
+    seeds = f"{confirmation.seeds} new seeds" if confirmation.seeds > 1 else "a new seed"
+    best, each = (f"the best {confirmation.top}", " each") if confirmation.top > 1 else ("the best", "")
     to_the_end = "to the end and " if config.pruner.name == "halving" else ""
-    return f"train the best {confirmation.top} {to_the_end}again with {seeds} each"
+    return f"train {best} {to_the_end}again with {seeds}{each}"

@@ -1,4 +1,4 @@
-"""One trial: suggest values, train, report, prune. A generator: the caller may stop between two events."""
+"""Objective of one trial: suggest values, train, report, prune. A generator: the caller may stop between two events."""
 
 import traceback
 from collections.abc import Generator, Iterator

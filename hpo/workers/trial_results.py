@@ -62,7 +62,7 @@ def draw_and_annotate(
 ) -> str | None:
     """Draw a trial whose attributes are stored, upload the pictures as artifacts, and write its note.
 
-    Returns: a message if that failed by a fault of ours, else None: a trial is worth more than its pictures.
+    Returns: a message after an unforeseen error, else None: a trial is worth more than its pictures.
     """
 
     def run() -> None:

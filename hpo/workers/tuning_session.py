@@ -1,4 +1,4 @@
-"""One call of `tune`: check everything, open or create the study, run its trials."""
+"""Session of one call of `tune`: check everything, open or create the study, run its trials."""
 
 import contextlib
 from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ _STOP_TIMEOUT_S = 10.0
 
 
 class Workers(Protocol):
-    """One worker or several."""
+    """Workers of one call: this process, or a pool."""
 
     def events(self) -> Generator[TrialEvent]:
         """Run trials and yield their events, until no work is left or `stop` was called."""
@@ -136,15 +136,15 @@ class WorkerPool:
 
     def _start(self, index: int, n_workers: int) -> _WorkerHandle:
         context = get_context("spawn")
-        ours, theirs = context.Pipe()
+        parent_end, worker_end = context.Pipe()
         n_threads = max(1, torch.get_num_threads() // n_workers)
         runtime = assigned_runtime(self._task.runtime, index)
         # As a daemon it does not outlive this process.
-        process = context.Process(target=worker_main, args=(theirs, self._task, runtime, n_threads), daemon=True)
+        process = context.Process(target=worker_main, args=(worker_end, self._task, runtime, n_threads), daemon=True)
         with ignored_signal(signal.SIGINT):
             process.start()
-        theirs.close()
-        return _WorkerHandle(index, process, ours)
+        worker_end.close()
+        return _WorkerHandle(index, process, parent_end)
 
     def _stop_all(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""One worker process of a pool: run trials and send their events to the parent process."""
+"""Worker process of a pool: run trials and send their events to the parent process."""
 
 import contextlib
 import os
@@ -93,7 +93,7 @@ def _sigterm_handler(paths: StudyPaths) -> Callable[[int, FrameType | None], Non
 def _failure_message(error: Exception, paths: StudyPaths) -> str:
     if is_out_of_memory(error):
         return f"a worker ran out of memory before its first trial ({error}); use fewer workers"
-    return f"a worker failed by a fault of ours ({type(error).__name__}: {error}); please report {paths.errors}"
+    return f"a worker failed by a bug in this program ({type(error).__name__}: {error}); please report {paths.errors}"
 
 
 def _exit_with_parent(paths: StudyPaths) -> None:

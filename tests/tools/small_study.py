@@ -1,5 +1,6 @@
 """A small study whose trials are really trained, in a fraction of a second each."""
 
+from collections.abc import Generator
 from dataclasses import replace
 
 import optuna
@@ -65,6 +66,17 @@ def run_until(context: TrialContext, kind: type[TrialEvent], n_events: int = 1, 
         if n_events == 0:
             break
     events.close()
+
+
+def run_to(events: Generator[TrialEvent], kind: type[TrialEvent]) -> TrialEvent:
+    """Run to the next event of this kind and return it."""
+    return next(event for event in events if isinstance(event, kind))
+
+
+def abandon(events: Generator[TrialEvent], context: TrialContext) -> None:
+    """Leave trial 0 as a killed worker does: its claim stays behind."""
+    events.close()
+    context.paths.claim(0).touch()
 
 
 def running(study: optuna.Study) -> list[FrozenTrial]:

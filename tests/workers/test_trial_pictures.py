@@ -3,10 +3,8 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import optuna
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
@@ -15,8 +13,6 @@ from PIL import Image, ImageSequence
 
 from hpo.config.schema import Pruner
 from hpo.search.pruners import make_pruner
-from hpo.storage.artifacts import artifact_files
-from hpo.storage.claims import interrupted_trials
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEvent, TrialReported, TrialStarted
@@ -25,9 +21,8 @@ from model.data.images import ImageData
 from model.device import Runtime
 from model.training.training_loop import EpochMetrics
 from tests.tools.small_study import CONFIG, POOR_VALUES, create_context, reopen, run_until
+from tests.workers.trial_files import PICTURES, TABLE_AND_CURVE, files, n_frames
 
-PICTURES = {"reconstructions.png", "samples.png", "reconstruction_progress.gif"}
-TABLE_AND_CURVE = {"learning_curve.png", "metrics.csv"}
 EPOCHS = CONFIG.training.epochs
 FINISHED, PRUNED, DIVERGED = range(3)
 
@@ -44,32 +39,6 @@ def ended(few_images: ImageData, runtime: Runtime, tmp_path_factory: pytest.Temp
         patched.setattr("model.training.training_loop.MAX_SKIPPED_SHARE", -1.0)
         list(run_trials(context, 3, None))
     return context
-
-
-@pytest.fixture
-def plain_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write a file in place of the learning curve, whose figure takes half a second."""
-
-    def write(_: pd.DataFrame, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"picture" * 100)
-
-    monkeypatch.setattr("hpo.workers.trial_pictures.draw_loss_curves", write)
-
-
-def files(context: TrialContext, number: int = 0) -> dict[str, Path]:
-    return artifact_files(context.study.trials[number], context.study, context.paths)
-
-
-def known_to_optuna(context: TrialContext) -> list[str]:
-    """Return the file names of the first trial's artifacts as Optuna lists them, repetitions included."""
-    artifacts = optuna.artifacts.get_all_artifact_meta(context.study.trials[0], storage=context.study._storage)
-    return sorted(artifact.filename for artifact in artifacts)
-
-
-def n_frames(gif: Path) -> int:
-    with Image.open(gif) as animation:
-        return int(animation.n_frames)  # type: ignore[attr-defined]
 
 
 def mean_difference(first: Image.Image, second: Image.Image) -> float:
@@ -137,9 +106,6 @@ def test_a_trial_whose_worker_died_too_often_shows_its_last_report(context: Tria
     assert n_frames(files(context)["reconstruction_progress.gif"]) == 2
 
 
-# Interruptions
-
-
 @pytest.mark.usefixtures("plain_curves")
 def test_an_interrupted_trial_has_the_same_pictures_as_one_that_was_not(
     context: TrialContext, ended: TrialContext
@@ -150,77 +116,6 @@ def test_an_interrupted_trial_has_the_same_pictures_as_one_that_was_not(
     list(run_trials(context, 1, None))
     for name in PICTURES:
         assert files(context)[name].read_bytes() == files(ended, FINISHED)[name].read_bytes()
-
-
-@pytest.mark.usefixtures("plain_curves")
-def test_frames_after_the_checkpoint_are_replaced(context: TrialContext) -> None:
-    run_until(context, TrialReported)
-    trial_paths = context.paths.trial(0)
-    np.save(trial_paths.frame(2), np.zeros_like(np.load(trial_paths.frame(1))))
-    list(run_trials(context, 1, None))
-    assert n_frames(files(context)["reconstruction_progress.gif"]) == EPOCHS + 1
-    with Image.open(files(context)["reconstruction_progress.gif"]) as animation:
-        animation.seek(2)
-        assert np.asarray(animation.convert("L"))[300:400, 400:600].std() > 0, "not the black frame"
-
-
-def test_a_damaged_checkpoint_restarts_the_frames(context: TrialContext) -> None:
-    run_until(context, TrialReported, 2)
-    context.paths.checkpoint(0).write_bytes(b"torn")
-    run_until(context, TrialReported)
-    frames = sorted(path.name for path in context.paths.trial(0).folder.iterdir())
-    assert frames == ["frame_00000.npy", "frame_00001.npy"]
-
-
-def killed(*_: object, **__: object) -> None:
-    raise KeyboardInterrupt
-
-
-@pytest.mark.usefixtures("plain_curves")
-def test_a_kill_between_upload_and_end_duplicates_no_artifact(
-    context: TrialContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(context.study, "tell", killed)
-        list(run_trials(context, 1, None))
-    uploaded = files(context)
-    assert uploaded.keys() == PICTURES | TABLE_AND_CURVE
-    list(run_trials(context, 1, None))
-    assert context.study.trials[0].state == TrialState.COMPLETE
-    assert files(context) == uploaded
-    assert set(context.paths.artifacts.iterdir()) == set(uploaded.values())
-    assert known_to_optuna(context) == sorted(uploaded)
-
-
-@pytest.mark.usefixtures("plain_curves")
-def test_a_kill_during_an_upload_leaves_no_partial_file(context: TrialContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    def copy_a_part(source: BinaryIO, target: BinaryIO) -> None:
-        target.write(source.read(100))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("hpo.storage.artifacts.shutil.copyfileobj", copy_a_part)
-        list(run_trials(context, 1, None))
-    assert list(context.paths.artifacts.iterdir()) == []
-    list(run_trials(context, 1, None))
-    assert known_to_optuna(context) == sorted(PICTURES | TABLE_AND_CURVE)
-    assert all(path.stat().st_size > 100 for path in files(context).values())
-
-
-@pytest.mark.usefixtures("plain_curves")
-def test_a_trial_whose_pictures_met_a_full_disk_can_be_resumed(
-    context: TrialContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
-        patched.setattr("hpo.workers.trial_pictures.save_pixels", full)
-        list(run_trials(context, 1, None))
-    assert interrupted_trials(context.study, context.paths) == [0]
-    list(run_trials(context, 1, None))
-    assert context.study.trials[0].state == TrialState.COMPLETE
-    assert files(context).keys() == PICTURES | TABLE_AND_CURVE
 
 
 # By-products

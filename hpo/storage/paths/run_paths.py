@@ -89,7 +89,7 @@ class RunPaths(_TrainingPaths):
 
     @property
     def page(self) -> Path:
-        """One HTML page with every result of the run."""
+        """HTML page with every result of the run."""
         return self.folder / "index.html"
 
     @property
@@ -104,7 +104,7 @@ class RunPaths(_TrainingPaths):
 
     @property
     def traversals(self) -> Path:
-        """One image while the latent dimensions of highest KL vary, each alone."""
+        """Traversals: one image while the latent dimensions of highest KL vary, each alone."""
         return self.folder / "traversals.png"
 
     @property

@@ -102,20 +102,20 @@ class ExportPaths:
 
     @property
     def trials_csv(self) -> Path:
-        """One row per trial."""
+        """Table with one row per trial."""
         return self.folder / "trials.csv"
 
     @property
     def trials_parquet(self) -> Path:
-        """The same rows as a data frame."""
+        """The same table as a data frame."""
         return self.folder / "trials.parquet"
 
     @property
     def epochs_csv(self) -> Path:
-        """One row per report of a trial."""
+        """Table with one row per report of a trial."""
         return self.folder / "epochs.csv"
 
     @property
     def epochs_parquet(self) -> Path:
-        """The same rows as a data frame."""
+        """The same table as a data frame."""
         return self.folder / "epochs.parquet"

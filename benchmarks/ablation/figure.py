@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from benchmarks.ablation.page import Measured
-from hpo.figures.style import CYCLE, INK, dress, new_figure, save_figure
+from hpo.figures.style import CYCLE, INK, new_figure, save_figure, style_axes
 
 
 def draw(rows: Sequence[Measured], path: Path) -> None:
@@ -16,8 +16,8 @@ def draw(rows: Sequence[Measured], path: Path) -> None:
     panels = figure.subplots(1, 2, sharey=True)
     lines = [one for one in rows if one.row.part in ("way", "longer")]
     points = [one for one in rows if one.row.part in ("change", "linear")]
-    dress(panels[0], "", "images seen, thousands", "val_bpd, bits per dimension")
-    dress(panels[1], "", "seconds of training", "")
+    style_axes(panels[0], "", "images seen, thousands", "val_bpd, bits per dimension")
+    style_axes(panels[1], "", "seconds of training", "")
     handles = [_draw_line(panels, one, index) for index, one in enumerate(lines)]
     for one in points:
         panels[1].plot(one.seconds, one.curve[-1][1], "o", ms=3.5, mfc="none", mec=INK, mew=0.8)

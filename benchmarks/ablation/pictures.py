@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.machine import find_machine
 from benchmarks.tables import RESULTS
-from hpo.figures.style import Pixels
+from hpo.figures.arrays import Pixels
 from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
 from hpo.runs.latent_space import fit_mixture, mixture_samples
 from hpo.storage.paths import RESULTS as RUNS

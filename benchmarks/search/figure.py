@@ -12,7 +12,7 @@ from benchmarks.search.replays import HORIZON
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import quartiles, regrets
 from benchmarks.search.surrogate import TOLERANCE
-from hpo.figures.style import BLACK, CYCLE, MUTED, dress, mark_values, new_figure, save_figure
+from hpo.figures.style import BLACK, CYCLE, MUTED, mark_values, new_figure, save_figure, style_axes
 
 
 def medians(traces: Mapping[str, Sequence[Trace]], unit_s: float) -> tuple[Array, dict[str, Array]]:
@@ -25,7 +25,7 @@ def draw(traces: Mapping[str, Sequence[Trace]], unit_s: float, path: Path) -> No
     """One worker's; the band is from the first to the third quartile of repetitions."""
     figure = new_figure("How far from the best known: medians and quartiles of repetitions", 10.5, 6.4)
     axes = figure.subplots()
-    dress(axes, "", "compute, full-length trainings of the mean configuration", "regret, bits per dimension")
+    style_axes(axes, "", "compute, full-length trainings of the mean configuration", "regret, bits per dimension")
     axes.set_xscale("log")
     times_T, lines = medians(traces, unit_s)
     for index, (name, quartiles_3T) in enumerate(lines.items()):

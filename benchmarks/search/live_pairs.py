@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.jsonl import read
 from benchmarks.search.methods import OURS
 from benchmarks.tables import RESULTS
-from hpo.figures.style import BLACK, CYCLE, dress, new_figure, save_figure
+from hpo.figures.style import BLACK, CYCLE, new_figure, save_figure, style_axes
 
 LIVE = RESULTS / "search_live.jsonl"
 _OTHER = "tpe_median"
@@ -49,7 +49,7 @@ def draw_live(searches: Sequence[Search], path: Path) -> None:
     """Best val_bpd so far against minutes, one kind of line for each pair."""
     figure = new_figure("Side by side, each on one core: the best val_bpd so far", 9, 5.2)
     axes = figure.subplots()
-    dress(axes, "", "minutes since the command", "val_bpd, bits per dimension")
+    style_axes(axes, "", "minutes since the command", "val_bpd, bits per dimension")
     colors = {OURS: BLACK, _OTHER: next(color for color in CYCLE if color != BLACK)}
     for search in searches:
         end, last = search.best[-1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 _SMALLEST, _LARGEST = 8.0, 30.0
-# So many finished trials tell where the interesting ones lie.
+# So many finished trials show where the interesting ones lie.
 _ENOUGH = 3
 
 
@@ -28,7 +28,7 @@ class PlottedTrial:
 
 
 @dataclass(frozen=True)
-class PcaPoint:
+class PpcaPoint:
     """Probabilistic PCA with one latent dimension."""
 
     latent_dim: int
@@ -46,10 +46,10 @@ class IsoScore:
 
 
 @dataclass(frozen=True)
-class Spending:
-    """Trials in the order of their numbers: (compute spent until it ended, its score).
+class ScoreAgainstCompute:
+    """Compute spent until each trial ended, in the order of the trials.
 
-    `best` is the lowest score of finished ones so far.
+    `best` are points (compute spent, lowest score of finished trials so far) at which that score changed, and the end.
     """
 
     unit: str
@@ -61,23 +61,23 @@ class Spending:
 class BetaScale:
     """Position of each beta on the colour bar, and the bar's ticks with their labels."""
 
-    places: tuple[float, ...]
+    positions: tuple[float, ...]
     ticks: tuple[float, ...]
     labels: tuple[str, ...]
 
 
-def spending(trials: Sequence[PlottedTrial]) -> Spending:
+def score_against_compute_data(trials: Sequence[PlottedTrial]) -> ScoreAgainstCompute:
     """Sum up the compute after each trial, in minutes or hours of training, with the best finished score so far."""
     total = sum(trial.seconds for trial in trials)
     unit, seconds = ("hours", 3600.0) if total >= 2 * 3600 else ("minutes", 60.0)
     spent = tuple(accumulate(trial.seconds / seconds for trial in trials))
     best: list[tuple[float, float]] = []
-    for at, trial in zip(spent, trials, strict=True):
+    for compute, trial in zip(spent, trials, strict=True):
         if trial.kind == "finished" and (not best or trial.val_bpd < best[-1][1]):
-            best.append((at, trial.val_bpd))
+            best.append((compute, trial.val_bpd))
     if best:
         best.append((spent[-1], best[-1][1]))
-    return Spending(unit, spent, tuple(best))
+    return ScoreAgainstCompute(unit, spent, tuple(best))
 
 
 def marker_sizes(latent_dims: Sequence[int]) -> list[float]:
@@ -86,7 +86,7 @@ def marker_sizes(latent_dims: Sequence[int]) -> list[float]:
     return [round(max(_SMALLEST, _LARGEST * math.sqrt(size / largest)), 1) for size in latent_dims]
 
 
-def score_window(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:
+def score_range(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:
     """Return the range of last scores of trials without faults; first reports may be far above."""
     last = [trial.val_bpd for trial in trials if trial.kind in ("finished", "pruned")]
     if not last:
@@ -99,24 +99,25 @@ def score_window(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:
 def beta_scale(betas: Sequence[float]) -> BetaScale:
     """Return a log scale, linear if a beta is 0; five ticks from smallest to largest, or one if all are equal."""
     is_linear = min(betas, default=1.0) == 0
-    places = [beta if is_linear else math.log10(beta) for beta in betas]
-    low, high = min(places, default=0.0), max(places, default=0.0)
+    positions = [beta if is_linear else math.log10(beta) for beta in betas]
+    low, high = min(positions, default=0.0), max(positions, default=0.0)
     ticks = [round(low + step * (high - low) / 4, 4) for step in range(5)] if high > low else [round(low, 4)]
-    return BetaScale(tuple(places), tuple(ticks), tuple(f"{tick if is_linear else 10**tick:.2g}" for tick in ticks))
+    labels = tuple(f"{tick if is_linear else 10**tick:.2g}" for tick in ticks)
+    return BetaScale(tuple(positions), tuple(ticks), labels)
 
 
-def rate_distortion_window(
-    trials: Sequence[PlottedTrial], linear: Sequence[PcaPoint]
+def rate_distortion_ranges(
+    trials: Sequence[PlottedTrial], ppca: Sequence[PpcaPoint]
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return ranges of rate and distortion that hold the finished trials (all trials if few finished) and pPCA nearby.
 
-    Trials that were stopped early may lie far off.
+    Trials that were stopped early may be far away.
     """
     finished = [trial for trial in trials if trial.kind == "finished"]
     shown = finished if len(finished) >= _ENOUGH else trials
     rates = _with_margin([trial.rate_nats for trial in shown])
-    beneath = [one.distortion_nats for one in linear if rates[0] <= one.rate_nats <= rates[1]]
-    return rates, _with_margin([*(trial.distortion_nats for trial in shown), *beneath])
+    ppca_distortions = [point.distortion_nats for point in ppca if rates[0] <= point.rate_nats <= rates[1]]
+    return rates, _with_margin([*(trial.distortion_nats for trial in shown), *ppca_distortions])
 
 
 def _with_margin(values: Sequence[float]) -> tuple[float, float]:

@@ -9,39 +9,39 @@ import plotly.graph_objects as go
 
 from hpo.dashboard.plotly_data import (
     IsoScore,
-    PcaPoint,
     PlottedTrial,
+    PpcaPoint,
     beta_scale,
     marker_sizes,
-    rate_distortion_window,
-    score_window,
-    spending,
+    rate_distortion_ranges,
+    score_against_compute_data,
+    score_range,
 )
 from hpo.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, PAPER, VERMILLION
 from hpo.search.best_trial import BestTrial
 from hpo.search.pareto import ParetoFront
 
-# Lines beneath what counts: darker than the grid, lighter than the rest.
+# Colour of secondary lines: darker than the grid, lighter than the rest.
 _QUIET = "#A3ACB5"
 
 
-def rate_distortion(
-    trials: Sequence[PlottedTrial], linear: Sequence[PcaPoint], iso_scores: Sequence[IsoScore]
+def draw_interactive_rate_distortion(
+    trials: Sequence[PlottedTrial], ppca: Sequence[PpcaPoint], iso_scores: Sequence[IsoScore]
 ) -> go.Figure:
     """Plot distortion against rate of every trial, above pPCA of every latent dimension and lines of equal score."""
     figure = _figure("Rate and distortion: lower left is better", "rate (nats an image)", "distortion (nats an image)")
-    x_range, y_range = rate_distortion_window(trials, linear)
+    x_range, y_range = rate_distortion_ranges(trials, ppca)
     for iso in iso_scores:
         _draw_iso_score(figure, iso, x_range)
-    if linear:
-        _draw_linear(figure, linear)
+    if ppca:
+        _draw_ppca(figure, ppca)
     figure.add_trace(_trial_cloud(trials))
     figure.update_xaxes(range=list(x_range))
     figure.update_yaxes(range=list(y_range))
     return figure
 
 
-def learning_curves(trials: Sequence[PlottedTrial], best: BestTrial | None) -> go.Figure:
+def draw_interactive_learning_curves(trials: Sequence[PlottedTrial], best: BestTrial | None) -> go.Figure:
     """Plot every trial's score over its epochs; crosses mark pruned trials."""
     figure = _figure("Learning curves, and where the pruner stopped (lower is better)", "epoch", "val_bpd (bits/dim)")
     groups = {
@@ -55,17 +55,17 @@ def learning_curves(trials: Sequence[PlottedTrial], best: BestTrial | None) -> g
     if best:
         marked = [trial for trial in trials if trial.number == best.number]
         figure.add_trace(_lines(best.label, marked, INK, 3.5))
-    stops = [trial for trial in trials if trial.kind == "pruned"]
-    if stops:
-        at = [trial.curve[-1] for trial in stops]
-        figure.add_trace(_points("stopped by the pruner", at, stops, symbol="x", colour=VERMILLION))
-    _look_at_scores(figure, trials)
+    pruned = [trial for trial in trials if trial.kind == "pruned"]
+    if pruned:
+        last_reports = [trial.curve[-1] for trial in pruned]
+        figure.add_trace(_points("stopped by the pruner", last_reports, pruned, symbol="x", colour=VERMILLION))
+    _limit_to_scores(figure, trials)
     return figure
 
 
-def score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
+def draw_score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
     """Plot every trial's last score against all training until its end, and the best so far as a step line."""
-    data = spending(trials)
+    data = score_against_compute_data(trials)
     title = "What the search has cost and brought (lower is better)"
     figure = _figure(title, f"{data.unit} of training, all trials so far", "val_bpd (bits/dim)")
     if data.best:
@@ -79,17 +79,17 @@ def score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
         "confirmation": ("circle-open", BLUE),
     }
     for kind in dict.fromkeys(trial.kind for trial in trials):
-        chosen = [(at, trial) for at, trial in zip(data.spent, trials, strict=True) if trial.kind == kind]
+        chosen = [(compute, trial) for compute, trial in zip(data.spent, trials, strict=True) if trial.kind == kind]
         symbol, colour = shapes.get(kind, ("diamond", ORANGE))
-        points = [(at, trial.val_bpd) for at, trial in chosen]
+        points = [(compute, trial.val_bpd) for compute, trial in chosen]
         figure.add_trace(_points(kind, points, [trial for _, trial in chosen], symbol=symbol, colour=colour))
-    _look_at_scores(figure, trials)
+    _limit_to_scores(figure, trials)
     return figure
 
 
-def pareto_front(data: ParetoFront, trials: Sequence[PlottedTrial]) -> go.Figure:
+def draw_interactive_pareto_front(data: ParetoFront, trials: Sequence[PlottedTrial]) -> go.Figure:
     """Plot finished trials' scores against the second objective; a step line joins the front."""
-    told = {trial.number: _hover(trial) for trial in trials}
+    hover_texts = {trial.number: _hover(trial) for trial in trials}
     name = data.name.replace("_", " ").replace("latent dim", "latent dimension")
     figure = _figure(f"Pareto front of val_bpd and {data.name}: lower left is better", name, "val_bpd (bits/dim)")
     line = {"color": BLUE, "width": 2, "shape": "hv"}
@@ -97,8 +97,10 @@ def pareto_front(data: ParetoFront, trials: Sequence[PlottedTrial]) -> go.Figure
         (data.beaten, "beaten by a trial of the front", {"mode": "markers", "marker": {"color": _QUIET, "size": 9}}),
         (data.front[::-1], "on the front", {"mode": "lines+markers", "line": line, "marker": {"size": 12}}),
     ):
-        hover = [f"{told.get(one.number, f'trial {one.number}')}<br>{name} {one.second:.4g}" for one in group]
-        x, y = [round(one.second, 4) for one in group], [round(one.val_bpd, 5) for one in group]
+        hover = [
+            f"{hover_texts.get(trial.number, f'trial {trial.number}')}<br>{name} {trial.second:.4g}" for trial in group
+        ]
+        x, y = [round(trial.second, 4) for trial in group], [round(trial.val_bpd, 5) for trial in group]
         figure.add_trace(go.Scatter(x=x, y=y, text=hover, hovertemplate="%{text}<extra></extra>", name=legend, **look))
     return figure
 
@@ -132,7 +134,7 @@ def _trial_cloud(trials: Sequence[PlottedTrial]) -> go.Scatter:
     scale = beta_scale([trial.beta for trial in trials])
     marker: dict[str, Any] = {
         "size": marker_sizes([trial.latent_dim for trial in trials]),
-        "color": [round(place, 4) for place in scale.places],
+        "color": [round(position, 4) for position in scale.positions],
         "colorscale": "Viridis",
         "line": {"color": PAPER, "width": 1},
         "symbol": ["x" if trial.kind == "pruned" else "circle" for trial in trials],
@@ -149,15 +151,15 @@ def _trial_cloud(trials: Sequence[PlottedTrial]) -> go.Scatter:
     )
 
 
-def _draw_linear(figure: go.Figure, linear: Sequence[PcaPoint]) -> None:
+def _draw_ppca(figure: go.Figure, ppca: Sequence[PpcaPoint]) -> None:
     figure.add_trace(
         go.Scatter(
-            x=[round(one.rate_nats, 2) for one in linear],
-            y=[round(one.distortion_nats, 2) for one in linear],
+            x=[round(point.rate_nats, 2) for point in ppca],
+            y=[round(point.distortion_nats, 2) for point in ppca],
             mode="lines+markers",
             line={"color": MUTED, "width": 1.5},
             marker={"color": MUTED, "size": 4},
-            customdata=[[one.latent_dim, round(one.bpd, 4)] for one in linear],
+            customdata=[[point.latent_dim, round(point.bpd, 4)] for point in ppca],
             hovertemplate="pPCA, %{customdata[0]} dimensions<br>val_bpd %{customdata[1]:.4f}<extra></extra>",
             name="probabilistic PCA, a point for each latent size",
         )
@@ -216,6 +218,6 @@ def _points(
     )
 
 
-def _look_at_scores(figure: go.Figure, trials: Sequence[PlottedTrial]) -> None:
-    if window := score_window(trials):
-        figure.update_yaxes(range=list(window))
+def _limit_to_scores(figure: go.Figure, trials: Sequence[PlottedTrial]) -> None:
+    if limits := score_range(trials):
+        figure.update_yaxes(range=list(limits))

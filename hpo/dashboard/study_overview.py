@@ -11,8 +11,13 @@ from hpo.analysis.results import findings
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.dashboard import notes
-from hpo.dashboard.plotly_data import IsoScore, PcaPoint, PlottedTrial
-from hpo.dashboard.plotly_figures import learning_curves, pareto_front, rate_distortion, score_against_compute
+from hpo.dashboard.plotly_data import IsoScore, PlottedTrial, PpcaPoint
+from hpo.dashboard.plotly_figures import (
+    draw_interactive_learning_curves,
+    draw_interactive_pareto_front,
+    draw_interactive_rate_distortion,
+    draw_score_against_compute,
+)
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import objectives_notice, pareto_front_of
@@ -59,13 +64,17 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
             shown = [trial for trial in trials if trial.kind in ("finished", "pruned")] or trials
             searched = [trial for trial in trials if trial.kind not in ("continued", "confirmation")]
             for figure_id, figure in {
-                "rate-distortion": rate_distortion(shown, linear, iso_scores([trial.val_bpd for trial in shown])),
-                "learning-curves": learning_curves(searched, best_trial_of(configurations_of(study))),
-                "score-against-compute": score_against_compute(trials),
+                "rate-distortion": draw_interactive_rate_distortion(
+                    shown, linear, iso_scores([trial.val_bpd for trial in shown])
+                ),
+                "learning-curves": draw_interactive_learning_curves(searched, best_trial_of(configurations_of(study))),
+                "score-against-compute": draw_score_against_compute(trials),
             }.items():
                 save_plotly_graph_object(study, figure, graph_object_id=figure_id)
         if front:
-            save_plotly_graph_object(study, pareto_front(front, trials), graph_object_id="pareto-front")
+            save_plotly_graph_object(
+                study, draw_interactive_pareto_front(front, trials), graph_object_id="pareto-front"
+            )
         results = findings(study, config, baseline.bpd if baseline else {})
         animation = artifacts.dashboard_url(study, study, paths.best.animation_gif.name)
         note = notes.study_note(config.name, results, study.user_attrs, animation, objectives_notice(config))
@@ -85,10 +94,10 @@ def plotted_trials(rows: list[TrialRow]) -> list[PlottedTrial]:
     return [trial for row in rows if (trial := _plotted_trial(row))]
 
 
-def ppca_points(baseline: PpcaBaseline | None) -> list[PcaPoint]:
+def ppca_points(baseline: PpcaBaseline | None) -> list[PpcaPoint]:
     """Return probabilistic PCA's rate, distortion and score at each latent dimension; empty if they are not known."""
     curve = baseline.curve if baseline else {}
-    return [PcaPoint(d, point.rate_nats, point.distortion_nats, point.bpd) for d, point in sorted(curve.items())]
+    return [PpcaPoint(d, point.rate_nats, point.distortion_nats, point.bpd) for d, point in sorted(curve.items())]
 
 
 def iso_scores(scores: list[float]) -> list[IsoScore]:

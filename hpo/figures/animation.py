@@ -15,16 +15,16 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image
 
+from hpo.figures.arrays import Pixels
 from hpo.figures.gif import encoded_gif, evenly_spaced
-from hpo.figures.style import Pixels
 from hpo.figures.tile_rows import paired_rows, plain_rows
-from hpo.figures.tile_sheet import sheet
+from hpo.figures.tile_sheet import draw_sheet
 from model.atomic_files import replacing
 
-# Fewer frames than this no longer show a course: rather make the picture smaller.
+# Fewer frames no longer show the progress: halve the width and height instead.
 _FEWEST_FRAMES = 24
 _SMALLEST_MAX_BYTES = 20_000
-# Colours are converted as BT.709 and marked so: without the mark players guess, and guess differently.
+# Colours are converted as BT.709 and marked as such: without the mark, players guess, and not all the same.
 _COLOURS = "scale=out_color_matrix=bt709:out_range=tv,setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
 
 
@@ -39,7 +39,7 @@ class WrittenGif:
 
 
 def caption(epoch: float, n_epochs: int, val_bpd: float | None) -> str:
-    """`epoch 3 of 20 · validation 6.61 bits/dim`; epoch 0 is untrained, None no score."""
+    """Return `epoch 3 of 20 · validation 6.61 bits/dim`; epoch 0 is the untrained model, None means no score."""
     parts = [f"epoch {epoch:g} of {n_epochs}"]
     if epoch == 0:
         parts.append("untrained")
@@ -48,7 +48,7 @@ def caption(epoch: float, n_epochs: int, val_bpd: float | None) -> str:
     return " · ".join(parts)
 
 
-def reconstruction_frame(
+def draw_reconstruction_frame(
     originals: Pixels,
     reconstructed: Pixels,
     *,
@@ -60,18 +60,18 @@ def reconstruction_frame(
 ) -> Pixels:
     """Draw one frame: originals (N, H, W, 3) on top, their reconstructions below, the epoch beneath.
 
-    `scale` screen pixels a pixel.
+    `scale`: width of one pixel of an image, in pixels of the frame.
     """
     rows = paired_rows(originals, reconstructed, columns)
-    return sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
+    return draw_sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
 
 
-def samples_frame(
+def draw_samples_frame(
     samples: Pixels, *, epoch: float, n_epochs: int, val_bpd: float | None, columns: int = 10, scale: int = 3
 ) -> Pixels:
     """Draw one frame: images (N, H, W, 3) decoded from the same prior draws, the epoch beneath."""
     rows = plain_rows(samples, columns)
-    return sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
+    return draw_sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
 
 
 def write_gif(
@@ -89,9 +89,9 @@ def write_gif(
     kept, shrink = list(frames), 1
     encoded = encoded_gif(kept, fps, hold_seconds)
     while len(encoded) > max_bytes:
-        fitting = int(0.97 * len(kept) * max_bytes / len(encoded))
-        if fitting >= min(_FEWEST_FRAMES, len(kept)):
-            kept = [kept[index] for index in evenly_spaced(len(kept), fitting)]
+        n_fitting = int(0.97 * len(kept) * max_bytes / len(encoded))
+        if n_fitting >= min(_FEWEST_FRAMES, len(kept)):
+            kept = [kept[index] for index in evenly_spaced(len(kept), n_fitting)]
         else:
             kept, shrink = [_halved(frame) for frame in kept], shrink * 2
         encoded = encoded_gif(kept, fps, hold_seconds)
@@ -103,10 +103,10 @@ def write_gif(
 def write_mp4(frames: Sequence[Pixels], path: Path, *, fps: float, hold_seconds: float = 2.0) -> None:
     """Write H.264 in yuv420p, which every browser plays; the last frame is repeated for `hold_seconds`.
 
-    Raises: ValueError: no frames, or unequal or odd shapes; OSError: the film could not be written whole.
+    Raises: ValueError: no frames, or unequal or odd shapes; OSError: the video is incomplete.
     """
     _check_frames(frames, fps)
-    shown = [*frames, *[frames[-1]] * (max(1, round(hold_seconds * fps)) - 1)]
+    all_frames = [*frames, *[frames[-1]] * (max(1, round(hold_seconds * fps)) - 1)]
     with replacing(path) as temporary:
         writer = imageio.get_writer(
             temporary,
@@ -121,19 +121,19 @@ def write_mp4(frames: Sequence[Pixels], path: Path, *, fps: float, hold_seconds:
             output_params=["-crf", "16", "-movflags", "+faststart", "-vf", _COLOURS],
         )
         with writer:
-            for frame in shown:
+            for frame in all_frames:
                 writer.append_data(frame)
-        _check_video(temporary, path, len(shown))
+        _check_video(temporary, path, len(all_frames))
 
 
 def _check_video(written: Path, path: Path, n_frames: int) -> None:
     """Raise OSError if the video is incomplete: imageio ignores ffmpeg's exit status, also on a full disk."""
     try:
-        n_found, _ = imageio_ffmpeg.count_frames_and_secs(str(written))
+        n_written, _ = imageio_ffmpeg.count_frames_and_secs(str(written))
     except RuntimeError as error:
-        raise OSError(f"{path}: ffmpeg left no readable film; is the disk full?") from error
-    if n_found != n_frames:
-        raise OSError(f"{path}: ffmpeg wrote {n_found} of {n_frames} frames; is the disk full?")
+        raise OSError(f"{path}: ffmpeg left no readable video; is the disk full?") from error
+    if n_written != n_frames:
+        raise OSError(f"{path}: ffmpeg wrote {n_written} of {n_frames} frames; is the disk full?")
 
 
 def _check_frames(frames: Sequence[Pixels], fps: float) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import imageio_ffmpeg
 import numpy as np
 
-from hpo.figures.style import Pixels
+from hpo.figures.arrays import Pixels
 
 # The palette is computed from so many frames over the whole run: all of them give no better one.
 _N_PALETTE_FRAMES = 12

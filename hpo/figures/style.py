@@ -1,7 +1,4 @@
-"""Style of every figure: colours, type and panels; saving; and the check of image arrays.
-
-Legend: N images, H W pixels of one image, 3 colour channels (RGB, uint8, never stretched in contrast).
-"""
+"""Style of every figure: colours, type and panels; and saving, atomically."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -18,12 +14,11 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from numpy.typing import NDArray
 from PIL import Image
 
+from hpo.figures.arrays import Pixels
 from model.atomic_files import replacing
 
-Pixels = NDArray[np.uint8]
 # Okabe & Ito 2008, "Color Universal Design": distinguishable with every common colour blindness.
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
@@ -40,7 +35,7 @@ def new_figure(title: str, width_in: float, height_in: float) -> Figure:
     return figure
 
 
-def dress(axes: Axes, title: str, x_label: str, y_label: str) -> None:
+def style_axes(axes: Axes, title: str, x_label: str, y_label: str) -> None:
     """Give a panel its title, its axis labels (with units) and a quiet frame."""
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=10)
     axes.set_xlabel(x_label, fontsize=12, color=MUTED)
@@ -54,14 +49,14 @@ def dress(axes: Axes, title: str, x_label: str, y_label: str) -> None:
 
 
 def mark_values(axis: Axis, low: float, high: float, log: bool) -> None:
-    """Mark a logarithmic axis at few round values in plain notation; leave others alone."""
+    """Mark a logarithmic axis at few round values in plain notation; leave a linear axis unchanged."""
     if not log:
         return
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    # From close to sparse.
-    steps = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
-    choices = ([factor * 10.0**power for power in powers for factor in factors] for factors in steps)
-    inside = [[mark for mark in marks if low * 0.999 <= mark <= high * 1.001] for marks in choices]
+    # From dense to sparse.
+    mantissas = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+    candidates = ([factor * 10.0**power for power in powers for factor in factors] for factors in mantissas)
+    inside = [[mark for mark in marks if low * 0.999 <= mark <= high * 1.001] for marks in candidates]
     # The numbers of more than five would run into each other.
     axis.set_major_locator(FixedLocator(next((marks for marks in inside if len(marks) <= 5), inside[-1])))
     axis.set_minor_locator(NullLocator())
@@ -91,12 +86,3 @@ def save_pixels(pixels: Pixels, path: Path) -> None:
     """Write an (H, W, 3) array as a picture file, atomically."""
     with replacing(path) as temporary:
         Image.fromarray(pixels).save(temporary)
-
-
-def check_images(images: Pixels) -> None:
-    """Check an array of images.
-
-    Raises: ValueError: images are not uint8 of shape (N, H, W, 3) with N >= 1.
-    """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or len(images) == 0:
-        raise ValueError(f"images must be uint8 of shape (N, H, W, 3), but got {images.dtype} {images.shape}")

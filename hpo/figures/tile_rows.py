@@ -1,16 +1,14 @@
 """Rows of image tiles that several pictures share.
 
-Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+Legend: N images, H W pixels of one image, 3 colour channels; every array of images is uint8.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from hpo.figures.style import Pixels, check_images
+from hpo.figures.arrays import Pixels, check_images, check_same_shape
 from hpo.figures.tile_sheet import TileRow
-
-_COLUMNS = 10
 
 
 def paired_rows(originals: Pixels, reconstructed: Pixels, columns: int) -> list[TileRow]:
@@ -34,11 +32,4 @@ def plain_rows(images: Pixels, columns: int) -> list[TileRow]:
 def mse_per_image(originals: Pixels, reconstructed: Pixels) -> list[float]:
     """Compute the mean squared error of each image as shown, pixels in [0, 1], length N."""
     difference = (originals.astype(np.float64) - reconstructed) / 255
-    return [float(one) for one in np.square(difference).mean(axis=(1, 2, 3))]
-
-
-def check_same_shape(first: Pixels, second: Pixels, name: str) -> None:
-    if first.shape != second.shape or second.dtype != first.dtype:
-        raise ValueError(
-            f"{name} must be uint8 {first.shape} like the originals, but got {second.dtype} {second.shape}"
-        )
+    return [float(error) for error in np.square(difference).mean(axis=(1, 2, 3))]

@@ -15,13 +15,14 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from hpo.figures.style import BLUE, FAINT, INK, MUTED, PAPER, Pixels, save_pixels
+from hpo.figures.arrays import Pixels
+from hpo.figures.style import BLUE, FAINT, INK, MUTED, PAPER, save_pixels
 
 _MARGIN, _LABEL_SIZE, _TITLE_SIZE, _CAPTION_SIZE = 28, 23, 28, 24
 _HEADING_SIZE, _HEADING_HEIGHT = 23, 40
 _TILE_TEXT_SIZE, _TILE_TEXT_HEIGHT = 21, 30
 _NOTE_SIZE, _NOTE_HEIGHT = 23, 32
-# Room for the longest caption: frames of one film must not differ in width because their captions do.
+# Room for the longest caption: all frames of an animation must have one width, however long their captions are.
 _LEAST_TEXT_WIDTH = 720
 
 
@@ -46,9 +47,9 @@ class TileRow:
         """Return True if every pixel and every text is equal."""
         if not isinstance(other, TileRow):
             return NotImplemented
-        words = [field.name for field in fields(self) if field.name != "images"]
-        alike = all(getattr(self, name) == getattr(other, name) for name in words)
-        return alike and np.array_equal(self.images, other.images)
+        texts = [field.name for field in fields(self) if field.name != "images"]
+        same_texts = all(getattr(self, name) == getattr(other, name) for name in texts)
+        return same_texts and np.array_equal(self.images, other.images)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class _Placed:
+class _PositionedRow:
     """Vertical position of a row in pixels: headings from `top`, images from `tiles`, everything above `bottom`."""
 
     row: TileRow
@@ -71,12 +72,12 @@ class _Placed:
     bottom: int
 
 
-def save_sheet(shown: Sheet, path: Path) -> None:
+def save_sheet(sheet: Sheet, path: Path) -> None:
     """Draw the sheet into a picture file."""
-    save_pixels(sheet(shown.rows, shown.scale, title=shown.title, note=shown.note), path)
+    save_pixels(draw_sheet(sheet.rows, sheet.scale, title=sheet.title, note=sheet.note), path)
 
 
-def sheet(
+def draw_sheet(
     rows: Sequence[TileRow],
     scale: int,
     *,
@@ -91,15 +92,15 @@ def sheet(
     animation (caption, bar) lies below the tiles: a GIF then stores no unchanged row twice.
     """
     left = _MARGIN + max(_label_width(row.label) for row in rows)
-    placed = list(_placed(rows, scale, start=_MARGIN + (_TITLE_SIZE + 22 if title else 0)))
-    bottom = placed[-1].bottom
+    positioned = list(_positioned(rows, scale, start=_MARGIN + (_TITLE_SIZE + 22 if title else 0)))
+    bottom = positioned[-1].bottom
     right = left + max(_LEAST_TEXT_WIDTH if title or caption else 0, *(_row_width(row, scale) for row in rows))
-    lines = wrapped(note, right - _MARGIN)
-    written = (18 + _CAPTION_SIZE if caption else 0) + (18 + _NOTE_HEIGHT * len(lines) if lines else 0)
-    height = bottom + written + (18 if progress is not None else 0) + _MARGIN
+    lines = wrapped_lines(note, right - _MARGIN)
+    text_height = (18 + _CAPTION_SIZE if caption else 0) + (18 + _NOTE_HEIGHT * len(lines) if lines else 0)
+    height = bottom + text_height + (18 if progress is not None else 0) + _MARGIN
     canvas = Image.new("RGB", _even(right + _MARGIN, height), PAPER)
     draw = ImageDraw.Draw(canvas)
-    for row in placed:
+    for row in positioned:
         _draw_row(canvas, draw, row, left, scale)
     _write_line(draw, title, (_MARGIN, _MARGIN), right - _MARGIN, _TITLE_SIZE, bold=True)
     _write_line(draw, caption, (left, bottom + 18), right - left, _CAPTION_SIZE)
@@ -110,7 +111,7 @@ def sheet(
     return np.asarray(canvas)
 
 
-def strip(images: Pixels, scale: int, gap: int) -> Pixels:
+def joined_tiles(images: Pixels, scale: int, gap: int) -> Pixels:
     """Join images (N, H, W, 3) side by side, each pixel a square of `scale`, with `gap` white pixels between."""
     enlarged = images.repeat(scale, axis=1).repeat(scale, axis=2)
     spaced = np.pad(enlarged, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
@@ -118,7 +119,7 @@ def strip(images: Pixels, scale: int, gap: int) -> Pixels:
     return joined[:, : joined.shape[1] - gap]
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrapped_lines(text: str, width: int) -> list[str]:
     """Split text into lines that fit `width` pixels in the font of notes."""
     lines: list[str] = []
     for word in text.split():
@@ -130,13 +131,13 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def _placed(rows: Sequence[TileRow], scale: int, start: int) -> Iterator[_Placed]:
+def _positioned(rows: Sequence[TileRow], scale: int, start: int) -> Iterator[_PositionedRow]:
     gap, bottom = 2 * scale, start
     for index, row in enumerate(rows):
         top = bottom + (0 if index == 0 else 4 * gap if row.starts_group else gap)
         tiles = top + (_HEADING_HEIGHT if row.headings else 0) + (_TILE_TEXT_HEIGHT if row.above else 0)
         bottom = tiles + row.images.shape[1] * scale + (_TILE_TEXT_HEIGHT if row.below else 0)
-        yield _Placed(row, top, tiles, bottom)
+        yield _PositionedRow(row, top, tiles, bottom)
 
 
 def _column(row: TileRow, scale: int, column: int) -> int:
@@ -148,32 +149,32 @@ def _column(row: TileRow, scale: int, column: int) -> int:
 def _row_width(row: TileRow, scale: int) -> int:
     tiles = _column(row, scale, row.first_column + len(row.images) - 1) + int(row.images.shape[2]) * scale
     font = _font(_HEADING_SIZE, bold=True)
-    return max(tiles, *(_column(row, scale, at) + round(font.getlength(text)) for at, text in row.headings), 0)
+    return max(tiles, *(_column(row, scale, column) + round(font.getlength(text)) for column, text in row.headings), 0)
 
 
-def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, placed: _Placed, left: int, scale: int) -> None:
-    row, height, width = placed.row, *(side * scale for side in placed.row.images.shape[1:3])
+def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, position: _PositionedRow, left: int, scale: int) -> None:
+    row, height, width = position.row, *(side * scale for side in position.row.images.shape[1:3])
     first, end = row.first_column, row.first_column + len(row.images)
-    for begin, stop in pairwise([first, *(one for one in row.breaks if first < one < end), end]):
-        joined = strip(row.images[begin - first : stop - first], scale, 2 * scale)
-        canvas.paste(Image.fromarray(joined), (left + _column(row, scale, begin), placed.tiles))
-    draw.text((_MARGIN, placed.tiles + height // 2), row.label, MUTED, _font(_LABEL_SIZE), anchor="lm")
+    for start, stop in pairwise([first, *(column for column in row.breaks if first < column < end), end]):
+        joined = joined_tiles(row.images[start - first : stop - first], scale, 2 * scale)
+        canvas.paste(Image.fromarray(joined), (left + _column(row, scale, start), position.tiles))
+    draw.text((_MARGIN, position.tiles + height // 2), row.label, MUTED, _font(_LABEL_SIZE), anchor="lm")
     for column, text in row.headings:
         draw.text(
-            (left + _column(row, scale, column), placed.top), text, INK, _font(_HEADING_SIZE, bold=True), anchor="la"
+            (left + _column(row, scale, column), position.top), text, INK, _font(_HEADING_SIZE, bold=True), anchor="la"
         )
-    for texts, y, anchor in ((row.above, placed.tiles - 5, "md"), (row.below, placed.tiles + height + 5, "ma")):
+    for texts, y, anchor in ((row.above, position.tiles - 5, "md"), (row.below, position.tiles + height + 5, "ma")):
         for index, text in enumerate(texts):
             middle = left + _column(row, scale, first + index) + width // 2
             draw.text((middle, y), text, MUTED, _font(_TILE_TEXT_SIZE), anchor=anchor)
 
 
 def _write_line(
-    draw: ImageDraw.ImageDraw, text: str, at: tuple[int, int], width: int, size: int, *, bold: bool = False
+    draw: ImageDraw.ImageDraw, text: str, position: tuple[int, int], width: int, size: int, *, bold: bool = False
 ) -> None:
     """Write one line of text, in smaller type if it does not fit the width."""
-    fitting = (one for one in range(size, 10, -1) if _font(one, bold=bold).getlength(text) <= width)
-    draw.text(at, text, INK, _font(next(fitting, 10), bold=bold), anchor="la")
+    fitting = (smaller for smaller in range(size, 10, -1) if _font(smaller, bold=bold).getlength(text) <= width)
+    draw.text(position, text, INK, _font(next(fitting, 10), bold=bold), anchor="la")
 
 
 def _draw_bar(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], progress: float) -> None:

@@ -54,17 +54,17 @@ def axes_of(config: StudyConfig) -> tuple[SearchAxis, ...]:
 
 def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | None) -> _Drawings:
     curves = {row.number: row.curve for row in page.rows}
-    learning = learning_curves.learning_data(trials, curves, best)
-    history = score_history.history_data(trials, best)
-    linear = [
+    learning = learning_curves.learning_curves_data(trials, curves, best)
+    history = score_history.score_history_data(trials, best)
+    ppca = [
         (latent_dim, point.rate_nats, point.distortion_nats)
         for latent_dim, point in sorted(page.ppca_baseline.curve.items())
     ]
-    rates = rate_distortion.rate_distortion_data(trials, linear, best)
+    rates = rate_distortion.rate_distortion_data(trials, ppca, best)
     drawings: _Drawings = {}
     if history.finished.numbers or history.pruned.numbers or history.faulty.numbers:
         drawings["history"] = lambda: score_history.draw_score_history(history)
-    if learning.lines:
+    if learning.curves:
         drawings["learning_curves"] = lambda: learning_curves.draw_learning_curves(learning)
     if rates.points:
         drawings["rate_distortion"] = lambda: rate_distortion.draw_rate_distortion(rates)
@@ -73,10 +73,10 @@ def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | Non
 
 def _search_space_drawings(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: BestTrial | None) -> _Drawings:
     """Compare values of the hyperparameters; that takes two finished trials."""
-    lines = parallel_coordinates.parallel_data(trials, axes, best)
+    lines = parallel_coordinates.parallel_coordinates_data(trials, axes, best)
     if len(lines.finished) < 2:
         return {}
-    panels = slices.slice_data(trials, axes, best)
+    panels = slices.slices_data(trials, axes, best)
     drawings: _Drawings = {"slices": lambda: slices.draw_slices(panels)}
     # With one hyperparameter, parallel coordinates would show the same as its slice.
     if len(axes) > 1:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from hpo.config.schema import Interval
-from hpo.figures.animation import reconstruction_frame, samples_frame, write_gif, write_mp4
+from hpo.figures.animation import draw_reconstruction_frame, draw_samples_frame, write_gif, write_mp4
 from hpo.figures.style import save_pixels
 from hpo.storage.paths import RunPaths
 from model.data.images import LabelledImages, as_pixels
@@ -14,7 +14,7 @@ from model.fixed_inputs import N_IMAGES, fixed_images, prior_draws
 from model.scoring.evaluation import decode, reconstruct
 from model.training.train_state import TrainState
 
-# Frames of a run whose frames are spaced logarithmically, about.
+# Approximate number of frames if they are spaced logarithmically.
 N_LOG_FRAMES = 40
 
 
@@ -33,10 +33,10 @@ class FrameRecorder:
         n_epochs = state.config.epochs
         reconstructed = reconstruct(state.model, self._images, state.runtime)
         pairs = (as_pixels(self._images), as_pixels(reconstructed))
-        frame = reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
+        frame = draw_reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
         save_pixels(frame, self._paths.frame(epoch))
         samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
-        frame = samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
+        frame = draw_samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
         save_pixels(frame, self._paths.samples_frame(epoch))
 
 
@@ -51,11 +51,11 @@ def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:
 
 def write_animations(paths: RunPaths, fps: float) -> list[str]:
     """Write GIF and MP4 of both animations from the saved frames; return a notice per GIF that leaves frames out."""
-    films = (
+    animations = (
         (paths.frames, paths.animation_gif, paths.animation_mp4),
         (paths.samples_frames, paths.samples_gif, paths.samples_mp4),
     )
-    return [notice for film in films if (notice := _write_animation(*film, fps))]
+    return [notice for animation in animations if (notice := _write_animation(*animation, fps))]
 
 
 def _write_animation(folder: Path, gif: Path, mp4: Path, fps: float) -> str | None:

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
-Floats = NDArray[np.float64]
+from hpo.figures.arrays import Floats
+
 N_COMPONENTS = 10
 _MIXTURE_SEED = 5
-# Keeps the covariance invertible where dimensions are unused or images few; a tenth of the scale of unused units.
+# Keeps the covariance invertible if dimensions are unused or images few; a tenth of the scale of unused units.
 _LEAST_VARIANCE = 1e-4
-# Two directions nearer than this, in radians, have no plane between them that rounding would not decide.
+# For two directions closer than this, in radians, the plane between them would be decided by rounding.
 _PARALLEL = 1e-9
 
 
@@ -40,31 +41,35 @@ def mixture_samples(mixture: GaussianMixture, n_samples: int) -> Floats:
     return shuffled
 
 
-def linear(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
+def linear_interpolation(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
     """Return evenly spaced points (T, Z) of the straight line, both ends exact."""
     t = np.linspace(0, 1, n_steps)[:, None]
     return (1 - t) * start_Z + t * end_Z
 
 
-def spherical(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
+def spherical_interpolation(start_Z: Floats, end_Z: Floats, n_steps: int) -> Floats:
     """Return points (T, Z) whose direction turns at constant speed and whose norm changes linearly.
 
-    For vectors of equal norm this is Shoemake's slerp (1985). Opposite directions: by way of the axis that is
-    most at right angles to them, as no plane is singled out.
+    With unit vectors u, v of the ends and the angle ω between them, the direction at t in [0, 1] is
+    cos(tω) u + sin(tω) w, where w is the unit vector orthogonal to u in the plane of u and v. For vectors of equal
+    norm this is Shoemake's slerp (1985). Opposite directions: w lies closest to the axis that is most orthogonal to u.
     Raises: ValueError: one of them is the zero vector, which has no direction.
     """
+    # Not scipy.spatial.geometric_slerp: it refuses vectors of one dimension and warns about opposite ones, and in a
+    # latent space of one dimension every second pair is opposite.
     norms = (float(np.linalg.norm(start_Z)), float(np.linalg.norm(end_Z)))
     if min(norms) == 0:
         raise ValueError(f"start and end must not be zero, but got norms {norms}")
-    towards, target = start_Z / norms[0], end_Z / norms[1]
-    cosine = float(towards @ target)
-    aside = _orthogonal_part(target, towards)
-    if np.linalg.norm(aside) < _PARALLEL:
-        aside = np.zeros_like(aside) if cosine > 0 else _any_orthogonal_part(towards)
-    angle = float(np.arctan2(np.linalg.norm(_orthogonal_part(target, towards)), cosine))
-    aside = aside / max(float(np.linalg.norm(aside)), _PARALLEL)
+    start, end = start_Z / norms[0], end_Z / norms[1]
+    cosine = float(start @ end)
+    orthogonal = _orthogonal_part(end, start)
+    sine = float(np.linalg.norm(orthogonal))
+    if sine < _PARALLEL:
+        orthogonal = np.zeros_like(orthogonal) if cosine > 0 else _any_orthogonal(start)
+    orthogonal = orthogonal / max(float(np.linalg.norm(orthogonal)), _PARALLEL)
     t = np.linspace(0, 1, n_steps)[:, None]
-    directions = np.cos(t * angle) * towards + np.sin(t * angle) * aside
+    angle = float(np.arctan2(sine, cosine))
+    directions = np.cos(t * angle) * start + np.sin(t * angle) * orthogonal
     return ((1 - t) * norms[0] + t * norms[1]) * directions
 
 
@@ -81,7 +86,8 @@ def _orthogonal_part(vector_Z: Floats, unit_Z: Floats) -> Floats:
     return vector_Z - (vector_Z @ unit_Z) * unit_Z
 
 
-def _any_orthogonal_part(unit_Z: Floats) -> Floats:
+def _any_orthogonal(unit_Z: Floats) -> Floats:
+    """Return a vector orthogonal to a unit vector, not normalised: the axis on which it is smallest, projected."""
     axis = np.zeros_like(unit_Z)
     axis[int(np.abs(unit_Z).argmin())] = 1.0
     return _orthogonal_part(axis, unit_Z)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hpo.figures.arrays import Floats, Pixels
 from hpo.figures.run import (
     interpolations,
     latent_map,
@@ -23,9 +24,7 @@ from hpo.figures.run import (
 )
 from hpo.figures.run import kl_per_dimension as kl_figure
 from hpo.figures.run.latent_map_data import latent_map_data
-from hpo.figures.style import Pixels
 from hpo.runs import latent_space
-from hpo.runs.latent_space import Floats
 from hpo.storage.paths import RunPaths
 from model.data.images import ImageData, LabelledImages, as_pixels
 from model.device import Runtime, seeded_generator
@@ -35,11 +34,11 @@ from model.scoring import elbo
 from model.scoring.evaluation import decode, encode, reconstruct
 
 N_FIXED, N_EXTREMES, N_SAMPLES = 20, 10, 64
-N_WAYS, N_PRIOR_WAYS, N_STEPS = 5, 3, 9
+N_INTERPOLATIONS, N_PRIOR_INTERPOLATIONS, N_STEPS = 5, 3, 9
 N_TRAVERSED = 12
 N_FITTED, N_MAPPED = 10_000, 3_000
 OFFSETS = np.linspace(-3, 3, 7)
-_SAMPLES_SEED, _WAYS_SEED = 4, 7
+_SAMPLES_SEED, _INTERPOLATIONS_SEED = 4, 7
 
 
 @dataclass(frozen=True)
@@ -68,18 +67,18 @@ def posterior_means(model: ConvVAE, images: Tensor, runtime: Runtime) -> Floats:
     return means
 
 
-def decoded(model: ConvVAE, latents: Floats, runtime: Runtime) -> Pixels:
+def decode_latents(model: ConvVAE, latents: Floats, runtime: Runtime) -> Pixels:
     """Decode latent vectors (..., Z) to images: uint8 (..., 32, 32, 3)."""
     flat = torch.from_numpy(latents.reshape(-1, latents.shape[-1])).float()
     images = as_pixels(decode(model, flat, runtime))
     return images.reshape(*latents.shape[:-1], *images.shape[1:])
 
 
-def squared_errors(images: Tensor, reconstructed: Tensor) -> Floats:
+def squared_error_per_image(images: Tensor, reconstructed: Tensor) -> Floats:
     """Compute the mean squared error of each pair of uint8 images (N, 3, 32, 32), pixels in [0, 1], shape (N,)."""
     errors = [
-        (one.cpu().double() - other).div(255).square().flatten(1).mean(1)
-        for one, other in zip(images.split(500), reconstructed.split(500), strict=True)
+        (originals.cpu().double() - reconstructions).div(255).square().flatten(1).mean(1)
+        for originals, reconstructions in zip(images.split(500), reconstructed.split(500), strict=True)
     ]
     return torch.cat(errors).numpy()
 
@@ -105,17 +104,18 @@ def highest(values: Floats, n: int) -> NDArray[np.intp]:
 def most_faithful(model: ConvVAE, split: LabelledImages, means_NZ: Floats, runtime: Runtime) -> int:
     """Return the position in its split of the fixed image that is reconstructed with the least error.
 
-    Mid-tones come out best, and leave a traversal room both ways: in black and white parts it would show nothing.
+    Images of medium brightness have the least error. They leave room for a traversal in both directions; in black and
+    white parts it would show nothing.
     """
     fixed = fixed_positions(split, min(N_FIXED, len(split)))
     reconstructed = decode(model, torch.from_numpy(means_NZ[fixed.numpy()]).float(), runtime)
-    errors = squared_errors(split.images[fixed.to(split.images.device)], reconstructed)
+    errors = squared_error_per_image(split.images[fixed.to(split.images.device)], reconstructed)
     return int(fixed[extremes(errors, 1).best[0]])
 
 
 def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtime, paths: RunPaths) -> None:
     reconstructed = reconstruct(model, split.images, runtime)
-    errors = squared_errors(split.images, reconstructed)
+    errors = squared_error_per_image(split.images, reconstructed)
     ends = extremes(errors, N_EXTREMES)
     fixed = fixed_positions(split, min(N_FIXED, len(split))).tolist()
     headings = {
@@ -136,28 +136,32 @@ def _draw_samples(model: ConvVAE, means_NZ: Floats, runtime: Runtime, paths: Run
     prior = torch.randn(N_SAMPLES, model.latent_dim, generator=seeded_generator(_SAMPLES_SEED)).double().numpy()
     mixture = latent_space.fit_mixture(means_NZ)
     fitted = latent_space.mixture_samples(mixture, N_SAMPLES)
-    sides = [decoded(model, side, runtime) for side in (prior, fitted)]
+    sides = [decode_latents(model, side, runtime) for side in (prior, fitted)]
     samples.draw_samples(sides[0], sides[1], int(mixture.n_components), paths.samples)
 
 
 def _draw_interpolations(model: ConvVAE, data: ImageData, runtime: Runtime, paths: RunPaths) -> None:
-    chosen = fixed_positions(data.validation, 2 * N_WAYS)
+    n = N_INTERPOLATIONS
+    chosen = fixed_positions(data.validation, 2 * n)
     images = data.validation.images[chosen.to(runtime.device)]
     means, pixels = posterior_means(model, images, runtime), as_pixels(images)
     names = [data.class_names[int(label)] for label in data.validation.labels[chosen]]
-    ways = [
+    real = [
         interpolations.Interpolation(
             f"{names[start]} → {names[end]}",
             pixels[[start, end]],
-            decoded(model, latent_space.linear(means[start], means[end], N_STEPS), runtime),
+            decode_latents(model, latent_space.linear_interpolation(means[start], means[end], N_STEPS), runtime),
         )
-        # Halfway round: never two images of one class where there are two classes of a size.
-        for start, end in zip(range(N_WAYS), range(N_WAYS, 2 * N_WAYS), strict=True)
+        # Half of the chosen images apart: with two classes of equal size, no pair is of one class.
+        for start, end in zip(range(n), range(n, 2 * n), strict=True)
     ]
-    generator = seeded_generator(_WAYS_SEED)
-    draws = torch.randn(N_PRIOR_WAYS, 2, model.latent_dim, generator=generator).double().numpy()
-    prior = [decoded(model, latent_space.spherical(start, end, N_STEPS), runtime) for start, end in draws]
-    interpolations.draw_interpolations(ways, prior, paths.interpolations)
+    generator = seeded_generator(_INTERPOLATIONS_SEED)
+    draws = torch.randn(N_PRIOR_INTERPOLATIONS, 2, model.latent_dim, generator=generator).double().numpy()
+    prior = [
+        decode_latents(model, latent_space.spherical_interpolation(start, end, N_STEPS), runtime)
+        for start, end in draws
+    ]
+    interpolations.draw_interpolations(real, prior, paths.interpolations)
 
 
 def _draw_dimensions(model: ConvVAE, split: LabelledImages, runtime: Runtime, paths: RunPaths) -> None:
@@ -167,7 +171,7 @@ def _draw_dimensions(model: ConvVAE, split: LabelledImages, runtime: Runtime, pa
     kl_figure.draw_kl_per_dimension(data, paths.kl_per_dimension)
     chosen = most_faithful(model, split, means_NZ, runtime)
     dimensions = highest(kl, N_TRAVERSED)
-    images = decoded(model, latent_space.traverse(means_NZ[chosen], dimensions, OFFSETS), runtime)
+    images = decode_latents(model, latent_space.traverse(means_NZ[chosen], dimensions, OFFSETS), runtime)
     rows = [
         traversals.Traversal(int(dimension), float(kl[dimension]), row)
         for dimension, row in zip(dimensions, images, strict=True)
@@ -183,10 +187,10 @@ def _draw_maps(data: ImageData, fitted: Tensor, means_NZ: Floats, paths: RunPath
     images = as_pixels(data.train.images[mapped.to(data.train.images.device)])
     labels = data.train.labels[mapped].numpy()
     pca = tsne_and_pca.principal_components(means_NZ, means_NZ[shown.numpy()])
-    places = tsne_and_pca.tsne(means_NZ[shown.numpy()])
+    tsne = tsne_and_pca.tsne_coordinates(means_NZ[shown.numpy()])
     for coordinates, explained, path in (
         (pca.coordinates, pca.explained, paths.latent_pca),
-        (places, None, paths.latent_tsne),
+        (tsne, None, paths.latent_tsne),
     ):
         latent_map.draw_latent_map(
             latent_map_data(coordinates, images, labels, data.class_names, explained), images, path

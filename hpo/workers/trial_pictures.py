@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hpo.figures.animation import reconstruction_frame, samples_frame, write_gif
+from hpo.figures.animation import draw_reconstruction_frame, draw_samples_frame, write_gif
+from hpo.figures.arrays import Pixels
 from hpo.figures.gif import evenly_spaced
 from hpo.figures.run.loss_curves import draw_loss_curves
-from hpo.figures.style import Pixels, save_pixels
+from hpo.figures.style import save_pixels
 from hpo.storage.paths import TrialPaths
 from model.atomic_files import replacing
 from model.config import TrainConfig
@@ -104,7 +105,7 @@ def _draw_frames(
 def _reconstruction_sheet(
     originals: Pixels, frame: TrialFrame, config: TrainConfig, history: list[dict[str, float]]
 ) -> Pixels:
-    return reconstruction_frame(
+    return draw_reconstruction_frame(
         originals,
         frame.reconstructed,
         epoch=config.epoch_at(frame.report),
@@ -116,7 +117,7 @@ def _reconstruction_sheet(
 
 
 def _samples_sheet(frame: TrialFrame, config: TrainConfig, history: list[dict[str, float]]) -> Pixels:
-    return samples_frame(
+    return draw_samples_frame(
         frame.samples,
         epoch=config.epoch_at(frame.report),
         n_epochs=config.epochs,

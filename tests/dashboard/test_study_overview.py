@@ -12,7 +12,7 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from hpo.analysis.ppca_baseline import PpcaBaseline
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import Budget
-from hpo.dashboard.plotly_data import PcaPoint
+from hpo.dashboard.plotly_data import PpcaPoint
 from hpo.dashboard.study_overview import attach_run, iso_scores, plotted_trials, ppca_points, refresh
 from hpo.storage import artifacts
 from hpo.workers.trial_context import TrialContext
@@ -37,7 +37,7 @@ def test_iso_score_lines_are_at_round_scores_and_hold_rate_and_distortion_of_tha
 def test_the_ppca_curve_is_sorted_by_dimension_and_empty_without_rates() -> None:
     curve = {2: RateDistortion(5.0, -10.0), 1: RateDistortion(3.0, -6.0)}
     points = ppca_points(PpcaBaseline("", {d: point.bpd for d, point in curve.items()}, curve))
-    assert points == [PcaPoint(d, curve[d].rate_nats, curve[d].distortion_nats, curve[d].bpd) for d in (1, 2)]
+    assert points == [PpcaPoint(d, curve[d].rate_nats, curve[d].distortion_nats, curve[d].bpd) for d in (1, 2)]
     assert ppca_points(None) == []
 
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from hpo.analysis.importances import find_importances
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.search_space import distributions
-from hpo.dashboard.plotly_figures import pareto_front as draw_interactive_front
+from hpo.dashboard.plotly_figures import draw_interactive_pareto_front
 from hpo.figures.study.pareto_front import draw_pareto_front
 from hpo.figures.style import as_svg
 from hpo.search.pareto import ParetoFront, ParetoTrial, pareto_front_data
@@ -65,7 +65,7 @@ def test_both_figures_show_the_front_as_a_line_and_the_other_trials_apart() -> N
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([8, 128], [7.0, 6.4])  # type: ignore[arg-type]
     assert {text.get_text() for text in axes.texts} == {"0", "3"}
     assert axes.get_xlabel() == "latent dimension"
-    beaten, best = draw_interactive_front(front, ()).data
+    beaten, best = draw_interactive_pareto_front(front, ()).data
     assert (list(best.x), list(best.y), best.line.shape) == ([8, 128], [7.0, 6.4], "hv")
     assert list(beaten.x) == [130] and "trial 2" in beaten.text[0]
 
@@ -83,7 +83,7 @@ def test_both_figures_show_the_front_as_a_line_and_the_other_trials_apart() -> N
 )
 def test_any_front_is_drawn_repeatably_and_small(front: ParetoFront) -> None:
     assert as_svg(draw_pareto_front(front)) == as_svg(draw_pareto_front(front))
-    assert len(draw_interactive_front(front, ()).to_json()) < 5000
+    assert len(draw_interactive_pareto_front(front, ()).to_json()) < 5000
 
 
 # Samplers, importances and warm starts

@@ -12,23 +12,22 @@ from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from hpo.figures.style import Pixels
+from hpo.figures.arrays import Floats, Pixels
 
-Floats = NDArray[np.float64]
 N_NEIGHBOURS = 15
-# Anything that varies less than this does so by rounding alone.
+# A smaller spread is due to rounding alone.
 _LEAST_SPREAD = 1e-12
-# Rec. 709: how bright red, green and blue look.
+# Rec. 709: brightness of red, green and blue.
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
 @dataclass(frozen=True)
-class Order:
+class MapOrder:
     """Attributes that order a map, with their correlations.
 
     `correlations`: for each axis the attribute it follows most, and Pearson's r. `shared`: for each attribute the
-    share of its variance that a point's nearest neighbours predict, the largest first. `class_accuracy`: how often
-    they guess its class; `class_chance`: how often the commonest class is right.
+    share of its variance that a point's nearest neighbours predict, the largest first. `class_accuracy`: share of
+    points whose neighbours predict their class; `class_chance`: share of the most frequent class.
     """
 
     correlations: tuple[tuple[str, float], tuple[str, float]]
@@ -37,7 +36,7 @@ class Order:
     class_chance: float
 
 
-def order_of(coordinates: Floats, images: Pixels, labels: NDArray[np.int64]) -> Order:
+def map_order(coordinates: Floats, images: Pixels, labels: NDArray[np.int64]) -> MapOrder:
     """Measure which attributes of images (N, H, W, 3) and whether labels (N,) order their coordinates on a map."""
     values = attributes(images)
     n_neighbours = min(N_NEIGHBOURS, len(coordinates) - 1)
@@ -48,7 +47,7 @@ def order_of(coordinates: Floats, images: Pixels, labels: NDArray[np.int64]) -> 
         for name, predicted in zip(values, regressor.predict(None).T, strict=True)
     ]
     first, second = (_strongest(axis, values) for axis in coordinates.T)
-    return Order(
+    return MapOrder(
         correlations=(first, second),
         shared=tuple(sorted(shared, key=lambda entry: -entry[1])),
         class_accuracy=float(KNeighborsClassifier(n_neighbours).fit(coordinates, labels).score(None, labels)),

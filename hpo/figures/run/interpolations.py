@@ -1,6 +1,6 @@
 """Figure of interpolations between real images and between prior draws.
 
-Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+Legend: T steps, H W pixels, 3 colour channels; every array of images is uint8.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpo.figures.style import Pixels
+from hpo.figures.arrays import Pixels
 from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
 
 
@@ -25,12 +25,14 @@ class Interpolation:
     steps: Pixels
 
 
-def interpolation_sheet(real: Sequence[Interpolation], prior: Sequence[Pixels]) -> Sheet:
+def interpolations_data(real: Sequence[Interpolation], prior: Sequence[Pixels]) -> Sheet:
     """Arrange rows between real images, which stand at both ends; below, rows (T, H, W, 3) between prior draws."""
     n_steps = len(real[0].steps)
     breaks = (1, n_steps + 1)
     steps = tuple(str(Fraction(index, n_steps - 1)) for index in range(n_steps))
-    rows = [TileRow(np.concatenate([way.ends[:1], way.steps, way.ends[1:]]), way.label, breaks=breaks) for way in real]
+    rows = [
+        TileRow(np.concatenate([pair.ends[:1], pair.steps, pair.ends[1:]]), pair.label, breaks=breaks) for pair in real
+    ]
     rows[0] = replace(
         rows[0],
         headings=((0, "Linear, between the encodings of two real images (0 and 1: their reconstructions)"),),
@@ -50,5 +52,5 @@ def interpolation_sheet(real: Sequence[Interpolation], prior: Sequence[Pixels]) 
 
 
 def draw_interpolations(real: Sequence[Interpolation], prior: Sequence[Pixels], path: Path) -> None:
-    """Draw `interpolation_sheet` into a picture file."""
-    save_sheet(interpolation_sheet(real, prior), path)
+    """Draw `interpolations_data` into a picture file."""
+    save_sheet(interpolations_data(real, prior), path)

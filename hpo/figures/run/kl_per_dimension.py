@@ -11,16 +11,18 @@ from pathlib import Path
 
 from matplotlib.ticker import MaxNLocator
 
-from hpo.figures.run.image_attributes import Floats
-from hpo.figures.run.latent_map import _KL_X, _KL_Y, ACTIVE_VARIANCE
-from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION, dress, new_figure, save_figure
+from hpo.figures.arrays import Floats
+from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION, new_figure, save_figure, style_axes
+
+# Burda et al. 2016: a unit whose posterior mean varies less than this over the images is unused.
+_ACTIVE_VARIANCE = 0.01
 
 
 @dataclass(frozen=True)
 class KlPerDimension:
     """Dimensions by decreasing KL in nats, with their activity, and their sum, the rate.
 
-    `half_rank`: how many of the first carry half of it.
+    `half_rank`: number of first dimensions that carry half of it.
     """
 
     dimensions: tuple[int, ...]
@@ -37,7 +39,7 @@ def kl_per_dimension_data(nats: Floats, variances: Floats) -> KlPerDimension:
     return KlPerDimension(
         dimensions=tuple(order),
         nats=ordered,
-        active=tuple(bool(variances[dimension] > ACTIVE_VARIANCE) for dimension in order),
+        active=tuple(bool(variances[dimension] > _ACTIVE_VARIANCE) for dimension in order),
         rate_nats=sum(ordered),
         half_rank=sum(total < sum(ordered) / 2 for total in accumulate(ordered)) + 1,
     )
@@ -49,8 +51,10 @@ def draw_kl_per_dimension(data: KlPerDimension, path: Path) -> None:
     title = f"{sum(data.active)} of {n} latent dimensions are active; the rate is {data.rate_nats:.1f} nats per image"
     figure = new_figure(title, width_in=13, height_in=6.4)
     axes = figure.subplots()
-    rule = f"its posterior mean varies by more than {ACTIVE_VARIANCE:g} over the images (Burda et al. 2016)"
-    active, inactive = ([rank for rank, on in enumerate(data.active, 1) if on == kind] for kind in (True, False))
+    rule = f"its posterior mean varies by more than {_ACTIVE_VARIANCE:g} over the images (Burda et al. 2016)"
+    active, inactive = (
+        [rank for rank, is_active in enumerate(data.active, 1) if is_active == kind] for kind in (True, False)
+    )
     axes.bar(active, [data.nats[rank - 1] for rank in active], width=0.85, color=BLUE, label=f"active: {rule}")
     if inactive:
         heights = [data.nats[rank - 1] for rank in inactive]
@@ -59,11 +63,12 @@ def draw_kl_per_dimension(data: KlPerDimension, path: Path) -> None:
         axes.plot(inactive, heights, "x", color=VERMILLION, ms=6, mew=1.8, clip_on=False, label="inactive", zorder=4)
     axes.axvline(data.half_rank + 0.5, color=INK, ls=":", lw=1.8)
     subject = "dimension carries" if data.half_rank == 1 else f"{data.half_rank} dimensions carry"
-    dress(axes, f"The first {subject} half of the rate (left of the dotted line)", _KL_X, _KL_Y)
+    panel_title = f"The first {subject} half of the rate (left of the dotted line)"
+    style_axes(axes, panel_title, "latent dimensions, by falling KL", "KL to the prior (nats per image)")
     axes.set_xlim(0, n + 1)
-    # Clear of the crosses on the axis.
+    # Labels below the crosses on the axis.
     axes.tick_params(axis="x", pad=8)
-    # Room for the legend above the bars, also where all are of one height.
+    # Room for the legend above the bars, also if all bars have one height.
     axes.set_ylim(0, 1.2 * max(*data.nats, 1e-3))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.legend(loc="upper right", fontsize=12, edgecolor="none", labelcolor=INK)

@@ -8,22 +8,22 @@ from __future__ import annotations
 import textwrap
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from hpo.figures.arrays import Pixels
 from hpo.figures.run.latent_map_data import N_CELLS, LatentMap
-from hpo.figures.style import DPI, INK, MUTED, PAPER, Pixels, dress, new_figure, save_figure
-from hpo.figures.tile_sheet import strip
+from hpo.figures.style import DPI, INK, MUTED, PAPER, new_figure, save_figure, style_axes
+from hpo.figures.tile_sheet import joined_tiles
 
 _SCALE, _CELL_GAP = 2, 2
-# Pixels: around and between the two panels, above them (titles), from them down to legend and caption, and a line.
+# Pixels: margins around and between the two panels and above them (titles); from the panels down to legend and
+# caption; height of a line.
 _MARGIN, _LEFT, _BETWEEN, _RIGHT, _ABOVE = 30, 130, 60, 40, 140
 _TO_LEGEND, _TO_CAPTION, _LINE = 80, 220, 36
 _CAPTION_CHARACTERS = 170
-# Burda et al. 2016: a unit whose posterior mean varies less than this over the images is unused.
-ACTIVE_VARIANCE = 0.01
-_KL_X, _KL_Y = "latent dimensions, by falling KL", "KL to the prior (nats per image)"
 
 
 def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
@@ -40,9 +40,9 @@ def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     points, pictures = (
         figure.add_axes((left / width, below / height, panel / width, panel / height)) for left in lefts
     )
-    n_points = sum(len(one.points) for one in data.classes)
-    dress(points, f"Each point one of {n_points:,} images, by class", *data.axis_labels)
-    dress(pictures, f"The same plane, with {len(data.thumbnails)} of the images", data.axis_labels[0], "")
+    n_points = sum(len(group.points) for group in data.classes)
+    style_axes(points, f"Each point one of {n_points:,} images, by class", *data.axis_labels)
+    style_axes(pictures, f"The same plane, with {len(data.thumbnails)} of the images", data.axis_labels[0], "")
     for axes in (points, pictures):
         axes.set(xlim=data.limits[:2], ylim=data.limits[2:])
         if not data.has_ticks:
@@ -50,10 +50,10 @@ def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     pictures.grid(False)
     pictures.set_yticks([])
     _draw_points(points, data, legend_y=-_TO_LEGEND / panel)
-    # Straight onto the canvas: an image drawn into axes would be resampled.
+    # Directly onto the canvas: an image drawn into axes would be resampled.
     figure.figimage(tiles, lefts[1], below, origin="upper", zorder=3)
-    at = (_MARGIN / width, (below - _TO_CAPTION) / height)
-    figure.text(*at, "\n".join(lines), fontsize=12, color=INK, va="top", linespacing=1.4)
+    position = (_MARGIN / width, (below - _TO_CAPTION) / height)
+    figure.text(*position, "\n".join(lines), fontsize=12, color=INK, va="top", linespacing=1.4)
     save_figure(figure, path)
 
 
@@ -62,20 +62,23 @@ def mosaic(data: LatentMap, images: Pixels) -> Pixels:
     side = images.shape[1] * _SCALE
     cell = side + _CELL_GAP
     canvas = np.full((N_CELLS * cell, N_CELLS * cell, 3), 255, np.uint8)
-    for one in data.thumbnails:
-        top, left = one.row * cell + _CELL_GAP // 2, one.column * cell + _CELL_GAP // 2
-        canvas[top : top + side, left : left + side] = strip(images[one.index : one.index + 1], _SCALE, 0)
+    for thumbnail in data.thumbnails:
+        top, left = (index * cell + _CELL_GAP // 2 for index in (thumbnail.row, thumbnail.column))
+        canvas[top : top + side, left : left + side] = joined_tiles(
+            images[thumbnail.index : thumbnail.index + 1], _SCALE, 0
+        )
     return canvas
 
 
 def _draw_points(axes: Axes, data: LatentMap, legend_y: float) -> None:
-    # In ten rounds, or the last class would lie on top of all others.
-    for part, one in product(range(10), data.classes):
-        x, y = np.array(one.points[part::10]).reshape(-1, 2).T
-        axes.scatter(x, y, s=16, c=one.colour, marker=one.marker, alpha=0.5, linewidths=0)
-    for one in data.classes:
-        x, y = np.array(one.points).mean(axis=0)
-        axes.scatter(x, y, s=200, c=one.colour, marker=one.marker, ec=PAPER, linewidths=1.6, label=one.name, zorder=4)
+    # A tenth of each class at a time, or the last class would cover all others.
+    for part, group in product(range(10), data.classes):
+        x, y = np.array(group.points[part::10]).reshape(-1, 2).T
+        axes.scatter(x, y, s=16, c=group.colour, marker=group.marker, alpha=0.5, linewidths=0)
+    for group in data.classes:
+        x, y = np.array(group.points).mean(axis=0)
+        look: dict[str, Any] = {"c": group.colour, "marker": group.marker, "ec": PAPER, "linewidths": 1.6}
+        axes.scatter(x, y, s=200, label=group.name, zorder=4, **look)
     legend = axes.legend(
         title="large markers: the mean of a class",
         loc="upper center",

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.figures.run.image_attributes import N_NEIGHBOURS, Floats, Order, order_of
-from hpo.figures.style import BLACK, BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILLION, Pixels, check_images
+from hpo.figures.arrays import Floats, Pixels, check_images
+from hpo.figures.run.image_attributes import N_NEIGHBOURS, MapOrder, map_order
+from hpo.figures.style import BLACK, BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILLION
 
-# No two classes share both: where a colour returns, its shape is far from the first.
+# Each class has its own pair: a colour that is used again has a very different marker.
 LOOKS = (
     (BLUE, "o"),
     (VERMILLION, "s"),
@@ -31,11 +32,11 @@ LOOKS = (
 _OTHERS = (MUTED, "h")
 _LONGEST_NAME = 13
 N_CELLS = 16
-# Below: the map is not called sorted by class; above the second: it is. Accuracy beyond chance, 1 = always right.
+# Accuracy beyond chance, 1 = always right, below which a map "hardly" and above which it fully separates the classes.
 _HARDLY, _MOSTLY = 0.35, 0.7
-# Shares of variance below this are not worth a word.
+# Smaller shares of variance are not mentioned.
 _NOTABLE = 0.2
-# A weaker correlation than this is not called following.
+# With a weaker correlation, an axis does not "follow" an attribute.
 _FOLLOWS = 0.5
 
 
@@ -82,12 +83,12 @@ def latent_map_data(
     check_images(images)
     if not len(coordinates) == len(images) == len(labels) >= 2:
         raise ValueError(f"a map needs 2 points or more, but got {len(coordinates), len(images), len(labels)}")
-    order = order_of(coordinates, images, labels)
+    order = map_order(coordinates, images, labels)
     if explained:
-        # The sign of a principal component means nothing: turned so that each axis rises with what it follows.
+        # The sign of a principal component is arbitrary: here each axis rises with the attribute that it follows.
         coordinates = coordinates * [-1.0 if r < 0 else 1.0 for _, r in order.correlations]
     limits = _limits(coordinates)
-    names = [f"PC {one + 1} · {share:.0%} of the variance" for one, share in enumerate(explained or ())]
+    names = [f"PC {n} · {share:.0%} of the variance" for n, share in enumerate(explained or (), 1)]
     return LatentMap(
         title=_title(len(images), order, is_pca=explained is not None),
         caption=_caption(order, is_pca=explained is not None),
@@ -111,8 +112,8 @@ def _classes(coordinates: Floats, labels: NDArray[np.int64], class_names: Sequen
     present = sorted(Counter(labels.tolist()).items())
     shown = [label for label, _ in present]
     if len(shown) > len(LOOKS):
-        commonest = sorted(present, key=lambda one: -one[1])[: len(LOOKS)]
-        shown = sorted(label for label, _ in commonest)
+        most_frequent = sorted(present, key=lambda entry: -entry[1])[: len(LOOKS)]
+        shown = sorted(label for label, _ in most_frequent)
     groups = [
         ClassPoints(_short(class_names[label]), *look, _points(coordinates[labels == label]))
         for label, look in zip(shown, LOOKS, strict=False)
@@ -134,16 +135,16 @@ def _points(coordinates: Floats) -> tuple[tuple[float, float], ...]:
 def _thumbnails(coordinates: Floats, limits: tuple[float, float, float, float]) -> tuple[Thumbnail, ...]:
     """Choose the image nearest to the centre of each cell of a grid, so that none covers another."""
     left, right, bottom, top = limits
-    places = (coordinates - (left, top)) / ((right - left), (bottom - top)) * N_CELLS
-    cells = np.clip(places.astype(int), 0, N_CELLS - 1)
-    nearest_first = np.square(places - cells - 0.5).sum(axis=1).argsort(kind="stable")
+    grid_positions = (coordinates - (left, top)) / ((right - left), (bottom - top)) * N_CELLS
+    cells = np.clip(grid_positions.astype(int), 0, N_CELLS - 1)
+    nearest_first = np.square(grid_positions - cells - 0.5).sum(axis=1).argsort(kind="stable")
     chosen: dict[tuple[int, int], int] = {}
     for index in nearest_first:
         chosen.setdefault((int(cells[index, 0]), int(cells[index, 1])), int(index))
     return tuple(Thumbnail(index, column, row) for (column, row), index in sorted(chosen.items()))
 
 
-def _title(n_points: int, order: Order, *, is_pca: bool) -> str:
+def _title(n_points: int, order: MapOrder, *, is_pca: bool) -> str:
     method = f"{'PCA' if is_pca else 't-SNE'} of {n_points:,} posterior means"
     attribute, correlation = order.correlations[0]
     if is_pca and abs(correlation) >= _FOLLOWS:
@@ -152,7 +153,7 @@ def _title(n_points: int, order: Order, *, is_pca: bool) -> str:
     return f"{method}: neighbours share {order.shared[0][0]}{contrast}"
 
 
-def _caption(order: Order, *, is_pca: bool) -> str:
+def _caption(order: MapOrder, *, is_pca: bool) -> str:
     """Describe the order of the map in the numbers measured on it."""
     sentences = [_about_classes(order)] if order.class_chance < 1 else []
     notable = [(name, share) for name, share in order.shared[:3] if share >= _NOTABLE]
@@ -169,7 +170,7 @@ def _caption(order: Order, *, is_pca: bool) -> str:
     return " ".join(sentences)
 
 
-def _about_classes(order: Order) -> str:
+def _about_classes(order: MapOrder) -> str:
     skill = _skill(order)
     verdict = "hardly separates" if skill < _HARDLY else "partly separates" if skill < _MOSTLY else "separates"
     return (
@@ -179,6 +180,6 @@ def _about_classes(order: Order) -> str:
     )
 
 
-def _skill(order: Order) -> float:
+def _skill(order: MapOrder) -> float:
     """Accuracy beyond chance: 0 = none, 1 = always right."""
     return (order.class_accuracy - order.class_chance) / max(1 - order.class_chance, 1e-9)

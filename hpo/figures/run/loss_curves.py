@@ -10,14 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from hpo.figures.style import BLUE, INK, PAPER, VERMILLION, dress, new_figure, save_figure
+from hpo.figures.style import BLUE, INK, PAPER, VERMILLION, new_figure, save_figure, style_axes
 
 _RATE = "learning rate"
 _LINES = {"train": (VERMILLION, "--"), "validation": (BLUE, "-"), _RATE: (INK, "-")}
 
 
 @dataclass(frozen=True)
-class Curve:
+class MetricCurve:
     """Points (epoch, value) of one quantity; values that are not finite are left out."""
 
     name: str
@@ -35,7 +35,7 @@ class Panel:
     quantity: str
     unit: str
     digits: str
-    curves: tuple[Curve, ...]
+    curves: tuple[MetricCurve, ...]
     untrained: float | None
 
 
@@ -49,10 +49,10 @@ class LossCurves:
     last: tuple[float, float] | None
 
 
-def loss_curve_data(history: pd.DataFrame) -> LossCurves:
+def loss_curves_data(history: pd.DataFrame) -> LossCurves:
     """Build the curves of a run's history (one row per report point, epoch 0 = untrained).
 
-    The untrained row is no point of a curve: it scores so far from the rest that it would flatten them.
+    The untrained row is not part of a curve: its values are so far from the others that the curves would look flat.
     """
     score = _curve(history, "validation", "val_bpd")
     points = list(zip(score.epochs, score.values, strict=True))
@@ -72,7 +72,7 @@ def loss_curve_data(history: pd.DataFrame) -> LossCurves:
 
 def draw_loss_curves(history: pd.DataFrame, path: Path) -> None:
     """Draw score, rate, squared error and learning rate over the epochs."""
-    data = loss_curve_data(history)
+    data = loss_curves_data(history)
     figure = new_figure(_headline(data), width_in=13, height_in=8.4)
     grid = figure.subplots(2, 2)
     for axes, panel in zip(grid.flat, data.panels, strict=True):
@@ -84,20 +84,20 @@ def draw_loss_curves(history: pd.DataFrame, path: Path) -> None:
     save_figure(figure, path)
 
 
-def _curve(history: pd.DataFrame, name: str, column: str) -> Curve:
+def _curve(history: pd.DataFrame, name: str, column: str) -> MetricCurve:
     trained = history[history["epoch"] > 0]
     points = [
         (float(epoch), float(value))
         for epoch, value in zip(trained["epoch"], trained[column], strict=True)
         if math.isfinite(value)
     ]
-    return Curve(name, tuple(epoch for epoch, _ in points), tuple(value for _, value in points))
+    return MetricCurve(name, tuple(epoch for epoch, _ in points), tuple(value for _, value in points))
 
 
 def _panel(history: pd.DataFrame, quantity: str, unit: str, digits: str, metric: str) -> Panel:
     curves = (_curve(history, "train", f"train_{metric}"), _curve(history, "validation", f"val_{metric}"))
-    before = [float(value) for value in history.loc[history["epoch"] == 0, f"val_{metric}"]]
-    untrained = before[0] if before and math.isfinite(before[0]) else None
+    untrained_values = [float(value) for value in history.loc[history["epoch"] == 0, f"val_{metric}"]]
+    untrained = untrained_values[0] if untrained_values and math.isfinite(untrained_values[0]) else None
     return Panel(quantity, unit, digits, curves, untrained)
 
 
@@ -116,17 +116,17 @@ def _headline(data: LossCurves) -> str:
 def _draw_panel(axes: Axes, panel: Panel, last_epoch: float) -> None:
     for curve in panel.curves:
         colour, line = _LINES[curve.name]
-        # Beyond some thirty points the dots merge into a thick line; one lone point needs its dot.
+        # With more than thirty points the dots merge into a thick line; a single point needs its dot.
         dot = "o" if len(curve.values) <= 30 else ""
         label = curve.name if curve.values else f"{curve.name}: no finite value"
         axes.plot(curve.epochs, curve.values, line, marker=dot, color=colour, lw=2, ms=4, label=label)
     if panel.untrained is not None:
         axes.plot([], [], " ", label=f"untrained: {panel.untrained:{panel.digits}} (not drawn)")
-    dress(axes, panel_title(panel), "epoch", panel.unit)
+    style_axes(axes, panel_title(panel), "epoch", panel.unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlim(0, max(last_epoch, 1) * 1.03)
     if panel.curves[0].name == _RATE:
-        # A constant rate would else be drawn with a scale of its own rounding.
+        # Otherwise a constant rate would be drawn on a scale of its rounding errors.
         axes.set_ylim(bottom=0)
     if not any(curve.values for curve in panel.curves):
         axes.set_yticks([])
@@ -134,17 +134,17 @@ def _draw_panel(axes: Axes, panel: Panel, last_epoch: float) -> None:
 
 def panel_title(panel: Panel) -> str:
     """Return the title of a panel: its quantity with first, highest and last value."""
-    shown = panel.curves[-1]
-    if not shown.values:
+    curve = panel.curves[-1]
+    if not curve.values:
         return f"{panel.quantity}: no finite value"
-    first, peak, last = (f"{value:{panel.digits}}" for value in (shown.values[0], max(shown.values), shown.values[-1]))
-    if len(shown.values) == 1:
+    first, peak, last = (f"{value:{panel.digits}}" for value in (curve.values[0], max(curve.values), curve.values[-1]))
+    if len(curve.values) == 1:
         return f"{panel.quantity}: {last}"
-    if shown.name == _RATE:
-        # What a cosine leaves of it is not worth its ten zeros.
-        ended = last if shown.values[-1] > 1e-3 * max(shown.values) else "0"
-        return f"{panel.quantity}: at most {peak}, {ended} at the end"
-    return f"{panel.quantity}: {shown.name} from {first} to {last}"
+    if curve.name == _RATE:
+        # A cosine ends at a tiny rate: shown as 0 rather than with ten decimals.
+        final = last if curve.values[-1] > 1e-3 * max(curve.values) else "0"
+        return f"{panel.quantity}: at most {peak}, {final} at the end"
+    return f"{panel.quantity}: {curve.name} from {first} to {last}"
 
 
 def _mark_score(axes: Axes, data: LossCurves) -> None:

@@ -1,6 +1,6 @@
 """Figure of validation images and their reconstructions.
 
-Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+Legend: N images, H W pixels, 3 colour channels; every array of images is uint8.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpo.figures.style import Pixels
-from hpo.figures.tile_rows import _COLUMNS, mse_per_image, paired_rows
+from hpo.figures.arrays import Pixels
+from hpo.figures.tile_rows import mse_per_image, paired_rows
 from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
+
+_COLUMNS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,10 +25,10 @@ class ReconstructionGroup:
     reconstructed: Pixels
 
 
-def reconstruction_sheet(groups: Sequence[ReconstructionGroup], mean_mse: float) -> Sheet:
+def reconstructions_data(groups: Sequence[ReconstructionGroup], mean_mse: float) -> Sheet:
     """Arrange each group's originals above their reconstructions, with the error of each below it.
 
-    `mean_mse` is the split's, pixels in [0, 1].
+    `mean_mse`: mean squared error over the whole split, pixels in [0, 1].
     """
     rows: list[TileRow] = []
     for group in groups:
@@ -48,5 +50,5 @@ def reconstruction_sheet(groups: Sequence[ReconstructionGroup], mean_mse: float)
 
 
 def draw_reconstructions(groups: Sequence[ReconstructionGroup], mean_mse: float, path: Path) -> None:
-    """Draw `reconstruction_sheet` into a picture file."""
-    save_sheet(reconstruction_sheet(groups, mean_mse), path)
+    """Draw `reconstructions_data` into a picture file."""
+    save_sheet(reconstructions_data(groups, mean_mse), path)

@@ -1,6 +1,6 @@
 """Figure of samples: decoded prior draws beside draws of a mixture fitted to the codes.
 
-Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+Legend: N images, H W pixels, 3 colour channels; every array of images is uint8.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hpo.figures.style import Pixels, check_images
-from hpo.figures.tile_rows import check_same_shape
+from hpo.figures.arrays import Pixels, check_images, check_same_shape
 from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
 
 
-def sample_sheet(prior: Pixels, mixture: Pixels, n_components: int) -> Sheet:
-    """Arrange images decoded from the prior (N, H, W, 3) beside as many from the mixture, in rows of 8 and 8."""
+def samples_data(prior: Pixels, mixture: Pixels, n_components: int) -> Sheet:
+    """Arrange images decoded from the prior (N, H, W, 3) beside as many from the mixture, 8 of each in a row."""
     check_images(prior)
     check_same_shape(prior, mixture, "mixture")
     rows = []
@@ -36,5 +35,5 @@ def sample_sheet(prior: Pixels, mixture: Pixels, n_components: int) -> Sheet:
 
 
 def draw_samples(prior: Pixels, mixture: Pixels, n_components: int, path: Path) -> None:
-    """Draw `sample_sheet` into a picture file."""
-    save_sheet(sample_sheet(prior, mixture, n_components), path)
+    """Draw `samples_data` into a picture file."""
+    save_sheet(samples_data(prior, mixture, n_components), path)

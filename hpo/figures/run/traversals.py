@@ -1,6 +1,6 @@
 """Figure of traversals: one latent dimension at a time moved along its axis.
 
-Legend: N images, T steps, H W pixels, 3 colour channels; every array of images is uint8.
+Legend: T steps, H W pixels, 3 colour channels; every array of images is uint8.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpo.figures.style import Pixels
+from hpo.figures.arrays import Pixels
 from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
 
 
@@ -22,12 +22,16 @@ class Traversal:
     images: Pixels
 
 
-def traversal_sheet(original: Pixels, offsets: Sequence[float], traversals: Sequence[Traversal]) -> Sheet:
+def traversals_data(original: Pixels, offsets: Sequence[float], traversals: Sequence[Traversal]) -> Sheet:
     """Arrange the real image (1, H, W, 3), then a row per dimension and a column per offset (prior std. deviations)."""
     columns = tuple("0" if offset == 0 else f"{offset:+g}".replace("-", "−") for offset in offsets)
     rows = [
-        TileRow(one.images, f"z{one.dimension} · KL {one.kl_nats:.1f} nats", starts_group=index == 0)
-        for index, one in enumerate(traversals)
+        TileRow(
+            traversal.images,
+            f"z{traversal.dimension} · KL {traversal.kl_nats:.1f} nats",
+            starts_group=index == 0,
+        )
+        for index, traversal in enumerate(traversals)
     ]
     heading = "Its reconstruction, one dimension moved by … prior standard deviations"
     rows[0] = replace(rows[0], headings=((0, heading),), above=columns)
@@ -42,5 +46,5 @@ def traversal_sheet(original: Pixels, offsets: Sequence[float], traversals: Sequ
 
 
 def draw_traversals(original: Pixels, offsets: Sequence[float], rows: Sequence[Traversal], path: Path) -> None:
-    """Draw `traversal_sheet` into a picture file."""
-    save_sheet(traversal_sheet(original, offsets, rows), path)
+    """Draw `traversals_data` into a picture file."""
+    save_sheet(traversals_data(original, offsets, rows), path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from hpo.figures.study.trial_marks import hyperparameter_label
-from hpo.figures.style import BLUE, INK, dress, new_figure
+from hpo.figures.style import BLUE, INK, new_figure, style_axes
 
 
 def draw_importances(shares: dict[str, float], n_top: int, n_finished: int) -> Figure:
@@ -15,14 +15,14 @@ def draw_importances(shares: dict[str, float], n_top: int, n_finished: int) -> F
     title = f"{first[0].upper()}{first[1:]} sets the best {n_top} of {n_finished} apart most"
     figure = new_figure(title, width_in=13, height_in=1.7 + 0.55 * len(names))
     axes = figure.subplots()
-    dress(axes, "", "share of importance, %", "")
+    style_axes(axes, "", "share of importance, %", "")
     axes.barh(
         [hyperparameter_label(name) for name in names], [100 * shares[name] for name in names], color=BLUE, height=0.6
     )
-    for place, name in enumerate(names):
+    for position, name in enumerate(names):
         axes.annotate(
             f"{100 * shares[name]:.0f} %",
-            (100 * shares[name], place),
+            (100 * shares[name], position),
             (6, 0),
             textcoords="offset points",
             va="center",

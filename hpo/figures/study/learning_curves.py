@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,23 +13,59 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hpo.figures.study.trial_marks import BITS, FAULTY, MAX_VECTOR_LINES, cut_off
-from hpo.figures.study.trial_points import ceiling
-from hpo.figures.style import BLUE, INK, MUTED, ORANGE, SKY, VERMILLION, dress, legend_below, new_figure
+from hpo.figures.study.trial_points import score_ceiling
+from hpo.figures.style import BLUE, INK, MUTED, ORANGE, SKY, VERMILLION, legend_below, new_figure, style_axes
 from hpo.search.best_trial import BestTrial
 
 
-def draw_learning_curves(data: Learning) -> Figure:
+@dataclass(frozen=True)
+class LearningCurve:
+    """Reports of one trial."""
+
+    number: int
+    kind: str
+    epochs: tuple[float, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LearningCurves:
+    """Learning curves of all trials."""
+
+    curves: tuple[LearningCurve, ...]
+    best: BestTrial | None
+    ceiling: float | None
+
+
+def learning_curves_data(
+    trials: pd.DataFrame, reports: Mapping[int, Sequence[tuple[float, float]]], best: BestTrial | None
+) -> LearningCurves:
+    """Collect the trials of the search that reported; `reports` are (epoch, score) by trial number.
+
+    A trial that another one continues is part of the curve of that one.
+    """
+    curves = []
+    for number, kind in zip(trials["number"], trials["kind"], strict=True):
+        points = [point for point in reports[number] if math.isfinite(point[1])]
+        if points and kind not in ("continued", "confirmation"):
+            epochs, scores = zip(*points, strict=True)
+            curves.append(LearningCurve(int(number), str(kind), epochs, scores))
+    ceiling = score_ceiling(score for curve in curves for score in curve.scores)
+    return LearningCurves(tuple(curves), best, ceiling)
+
+
+def draw_learning_curves(data: LearningCurves) -> Figure:
     """Draw every trial's score over its epochs; a cross marks the end of a pruned trial."""
-    figure = new_figure(_learning_headline(data), width_in=13, height_in=7.4)
+    figure = new_figure(_headline(data), width_in=13, height_in=7.4)
     axes = figure.subplots()
-    dress(axes, "lower is better; each trial from its first report", "epoch", BITS)
+    style_axes(axes, "lower is better; each trial from its first report", "epoch", BITS)
     best = data.best.number if data.best else None
-    for line in data.lines:
-        _draw_line(axes, line, is_best=line.number == best, flat=len(data.lines) > MAX_VECTOR_LINES)
+    for curve in data.curves:
+        _draw_curve(axes, curve, is_best=curve.number == best, rasterized=len(data.curves) > MAX_VECTOR_LINES)
     cut_off(axes, data.ceiling)
     axes.set_xlim(left=0)
     looks = {"finished": (SKY, "-", ""), "pruned": (ORANGE, "-", "x"), FAULTY: (MUTED, ":", "")}
-    kinds = {line.kind if line.kind in looks else "" if line.kind == "running" else FAULTY for line in data.lines}
+    kinds = {curve.kind if curve.kind in looks else "" if curve.kind == "running" else FAULTY for curve in data.curves}
     entries = [
         Line2D([], [], color=colour, ls=style, marker=mark, mec=VERMILLION, mew=2, label=kind)
         for kind, (colour, style, mark) in looks.items()
@@ -43,58 +79,21 @@ def draw_learning_curves(data: Learning) -> Figure:
     return figure
 
 
-def _learning_headline(data: Learning) -> str:
-    n_pruned = sum(line.kind == "pruned" for line in data.lines)
-    return f"{n_pruned} of {len(data.lines)} trials were stopped early (×)"
+def _headline(data: LearningCurves) -> str:
+    n_pruned = sum(curve.kind == "pruned" for curve in data.curves)
+    return f"{n_pruned} of {len(data.curves)} trials were stopped early (×)"
 
 
-def _draw_line(axes: Axes, line: Line, is_best: bool, flat: bool) -> None:
+def _draw_curve(axes: Axes, curve: LearningCurve, is_best: bool, rasterized: bool) -> None:
     look: dict[str, Any] = {
         "finished": {"color": SKY, "lw": 1.4, "zorder": 2},
         "pruned": {"color": ORANGE, "lw": 1.2, "alpha": 0.8, "zorder": 2},
         "running": {"color": INK, "lw": 1, "ls": "--", "zorder": 3},
-    }.get(line.kind, {"color": MUTED, "lw": 1, "ls": ":", "zorder": 1})
+    }.get(curve.kind, {"color": MUTED, "lw": 1, "ls": ":", "zorder": 1})
     if is_best:
         look = {"color": BLUE, "lw": 3, "zorder": 4}
-    # A single report would have no line.
-    dot = "o" if len(line.epochs) == 1 and line.kind != "pruned" else ""
-    axes.plot(line.epochs, line.scores, marker=dot, ms=4, rasterized=flat, **look)
-    if line.kind == "pruned":
-        axes.plot(line.epochs[-1], line.scores[-1], "x", color=VERMILLION, ms=8, mew=2, zorder=3)
-
-
-Curve = tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class Line:
-    """Reports of one trial."""
-
-    number: int
-    kind: str
-    epochs: tuple[float, ...]
-    scores: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Learning:
-    """Learning curves of all trials."""
-
-    lines: tuple[Line, ...]
-    best: BestTrial | None
-    ceiling: float | None
-
-
-def learning_data(trials: pd.DataFrame, curves: Mapping[int, Curve], best: BestTrial | None) -> Learning:
-    """Collect the trials of the search that reported; `curves` hold (epoch, score) by trial number.
-
-    One that another continues is drawn with that one.
-    """
-    lines = []
-    for number, kind in zip(trials["number"], trials["kind"], strict=True):
-        points = [point for point in curves[number] if math.isfinite(point[1])]
-        if points and kind not in ("continued", "confirmation"):
-            epochs, scores = zip(*points, strict=True)
-            lines.append(Line(int(number), str(kind), epochs, scores))
-    every = [score for line in lines for score in line.scores]
-    return Learning(tuple(lines), best, ceiling(every))
+    # A single report makes no line.
+    dot = "o" if len(curve.epochs) == 1 and curve.kind != "pruned" else ""
+    axes.plot(curve.epochs, curve.scores, marker=dot, ms=4, rasterized=rasterized, **look)
+    if curve.kind == "pruned":
+        axes.plot(curve.epochs[-1], curve.scores[-1], "x", color=VERMILLION, ms=8, mew=2, zorder=3)

@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hpo.figures.study.trial_marks import BITS, cut_off, hyperparameter_label, scatter
-from hpo.figures.study.trial_points import Points, ceiling
-from hpo.figures.style import BLUE, INK, MUTED, PAPER, SKY, dress, legend_below, mark_values, new_figure
+from hpo.figures.study.trial_marks import BITS, cut_off, draw_trials, hyperparameter_label
+from hpo.figures.study.trial_points import TrialPoints, score_ceiling
+from hpo.figures.style import BLUE, INK, MUTED, PAPER, SKY, legend_below, mark_values, new_figure, style_axes
 from hpo.search.pareto import ParetoFront, ParetoTrial
 
-# Beyond so many times the least value, equal steps would crowd most trials at the left.
+# If the largest value is more than so many times the smallest, a linear axis would crowd most trials at the left.
 _LOG_RATIO = 6
-# More numbers would run into each other.
+# More numbers would overlap.
 _MAX_NUMBERED = 15
 
 
@@ -23,14 +23,14 @@ def draw_pareto_front(data: ParetoFront) -> Figure:
     """Draw finished trials' scores against the second objective; the front as a step line, its trials numbered."""
     figure = new_figure(_headline(data), width_in=13, height_in=7.4)
     axes = figure.subplots()
-    dress(axes, "finished trials; down and to the left is better", _with_unit(data.name), BITS)
-    every = (*data.front, *data.beaten)
-    top = ceiling(one.val_bpd for one in every)
-    _scale(axes, [one.second for one in every])
-    cut_off(axes, top)
+    style_axes(axes, "finished trials; down and to the left is better", _with_unit(data.name), BITS)
+    trials = (*data.front, *data.beaten)
+    ceiling = score_ceiling(trial.val_bpd for trial in trials)
+    _scale(axes, [trial.second for trial in trials])
+    cut_off(axes, ceiling)
     axes.step(
-        [one.second for one in reversed(data.front)],
-        [one.val_bpd for one in reversed(data.front)],
+        [trial.second for trial in reversed(data.front)],
+        [trial.val_bpd for trial in reversed(data.front)],
         where="post",
         color=SKY,
         lw=2,
@@ -38,10 +38,14 @@ def draw_pareto_front(data: ParetoFront) -> Figure:
         label="as good as it gets: the front",
     )
     look = {"marker": "o", "edgecolors": PAPER}
-    scatter(axes, _points(data.beaten), top, "beaten by a trial of the front", s=50, color=MUTED, zorder=3, **look)
-    scatter(axes, _points(data.front), top, "on the front, with the trial's number", s=95, color=BLUE, zorder=4, **look)
+    draw_trials(
+        axes, _points(data.beaten), ceiling, "beaten by a trial of the front", s=50, color=MUTED, zorder=3, **look
+    )
+    draw_trials(
+        axes, _points(data.front), ceiling, "on the front, with the trial's number", s=95, color=BLUE, zorder=4, **look
+    )
     if len(data.front) <= _MAX_NUMBERED:
-        _number(axes, data.front, top)
+        _number(axes, data.front, ceiling)
     best = data.front[0]
     axes.plot(
         best.second,
@@ -79,17 +83,19 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _points(trials: Sequence[ParetoTrial]) -> Points:
-    return Points(
-        tuple(one.number for one in trials), tuple(one.second for one in trials), tuple(one.val_bpd for one in trials)
+def _points(trials: Sequence[ParetoTrial]) -> TrialPoints:
+    return TrialPoints(
+        tuple(trial.number for trial in trials),
+        tuple(trial.second for trial in trials),
+        tuple(trial.val_bpd for trial in trials),
     )
 
 
-def _number(axes: Axes, trials: Sequence[ParetoTrial], top: float | None) -> None:
-    for one in trials:
+def _number(axes: Axes, trials: Sequence[ParetoTrial], ceiling: float | None) -> None:
+    for trial in trials:
         axes.annotate(
-            f"{one.number}",
-            (one.second, one.val_bpd if top is None else min(one.val_bpd, top)),
+            f"{trial.number}",
+            (trial.second, trial.val_bpd if ceiling is None else min(trial.val_bpd, ceiling)),
             (9, 7),
             textcoords="offset points",
             fontsize=12,

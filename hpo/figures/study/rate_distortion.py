@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hpo.figures.study.trial_points import of_kind
-from hpo.figures.style import FAINT, INK, MUTED, PAPER, dress, legend_below, mark_values, new_figure
+from hpo.figures.style import FAINT, INK, MUTED, PAPER, legend_below, mark_values, new_figure, style_axes
 from hpo.search.best_trial import BestTrial
 
-# Labelled on the linear model's curve.
-_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+# Latent dimensions that are labelled on the curve of pPCA.
+_LABELLED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 _SCORE_NATS = 3072 * math.log(2)
 _COLOURS = "viridis"
 
@@ -43,29 +43,29 @@ class RateDistortionData:
     """All trials, and probabilistic PCA as (latent dimension, rate, distortion), ascending."""
 
     points: tuple[RatePoint, ...]
-    linear: tuple[tuple[int, float, float], ...]
+    ppca: tuple[tuple[int, float, float], ...]
     best: BestTrial | None
 
 
 def rate_distortion_data(
-    trials: pd.DataFrame, linear: Sequence[tuple[int, float, float]], best: BestTrial | None
+    trials: pd.DataFrame, ppca: Sequence[tuple[int, float, float]], best: BestTrial | None
 ) -> RateDistortionData:
     """Collect finished trials, and pruned ones at their last report."""
-    told = of_kind(trials, "finished", "pruned").dropna(subset=["rate_nats", "distortion_nats"])
-    columns = (told[name] for name in ("number", "rate_nats", "distortion_nats", "beta", "latent_dim", "kind"))
+    reported = of_kind(trials, "finished", "pruned").dropna(subset=["rate_nats", "distortion_nats"])
+    columns = (reported[name] for name in ("number", "rate_nats", "distortion_nats", "beta", "latent_dim", "kind"))
     points = tuple(
-        RatePoint(int(number), float(rate), float(distortion), float(beta), int(size), kind == "finished")
-        for number, rate, distortion, beta, size, kind in zip(*columns, strict=True)
+        RatePoint(int(number), float(rate), float(distortion), float(beta), int(latent_dim), kind == "finished")
+        for number, rate, distortion, beta, latent_dim, kind in zip(*columns, strict=True)
         if math.isfinite(rate + distortion)
     )
-    return RateDistortionData(points, tuple(sorted(linear)), best)
+    return RateDistortionData(points, tuple(sorted(ppca)), best)
 
 
 def draw_rate_distortion(data: RateDistortionData) -> Figure:
     """Draw each trial at its rate and distortion, coloured by beta, sized by latent dimension, pruned ones hollow."""
     figure = new_figure(_headline(data), width_in=13, height_in=8.6)
     axes = figure.subplots()
-    dress(
+    style_axes(
         axes, "validation split; down and to the left is better", "rate, nats per image", "distortion, nats per image"
     )
     # The lines of equal score are the grid.
@@ -74,7 +74,7 @@ def draw_rate_distortion(data: RateDistortionData) -> Figure:
     _draw_trials(axes, [point for point in data.points if point.is_finished], norm, filled=True)
     _draw_trials(axes, [point for point in data.points if not point.is_finished], norm, filled=False)
     _fit_to(axes, data)
-    _draw_linear(axes, data)
+    _draw_ppca(axes, data)
     _draw_scores(axes)
     _mark_best(axes, data)
     _legend(figure, data)
@@ -84,13 +84,11 @@ def draw_rate_distortion(data: RateDistortionData) -> Figure:
 
 
 def _headline(data: RateDistortionData) -> str:
-    if not data.linear or not data.points:
+    if not data.ppca or not data.points:
         return "What each trial bought: rate against distortion"
-    sizes = [size for size, _, _ in data.linear]
-    rates, distortions = ([line[index] for line in data.linear] for index in (1, 2))
-    finished = [point for point in data.points if point.is_finished and point.latent_dim in sizes]
-    linear = dict(zip(sizes, np.add(rates, distortions), strict=True))
-    n_ahead = sum(point.rate_nats + point.distortion_nats < linear[point.latent_dim] for point in finished)
+    ppca_nats = {latent_dim: rate + distortion for latent_dim, rate, distortion in data.ppca}
+    finished = [point for point in data.points if point.is_finished and point.latent_dim in ppca_nats]
+    n_ahead = sum(point.rate_nats + point.distortion_nats < ppca_nats[point.latent_dim] for point in finished)
     verb, whose = ("beats", "its") if n_ahead == 1 else ("beat", "their")
     return f"{n_ahead} of {len(finished)} finished trials {verb} the linear model of {whose} size"
 
@@ -117,7 +115,7 @@ def _beta_scale(betas: list[float]) -> Normalize | None:
 
 
 def _colour(beta: float, norm: Normalize | None) -> tuple[float, float, float, float]:
-    # The lightest tenth of the map would vanish on white paper.
+    # The lightest tenth of the colour map would be invisible on white.
     return colormaps[_COLOURS](0.5 if norm is None else 0.9 * float(norm(beta)))
 
 
@@ -136,17 +134,17 @@ def _fit_to(axes: Axes, data: RateDistortionData) -> None:
         set_limits(min(points) - margin, max(points) + margin)
 
 
-def _draw_linear(axes: Axes, data: RateDistortionData) -> None:
-    if not data.linear:
+def _draw_ppca(axes: Axes, data: RateDistortionData) -> None:
+    if not data.ppca:
         return
-    sizes, rates, distortions = zip(*data.linear, strict=True)
+    latent_dims, rates, distortions = zip(*data.ppca, strict=True)
     axes.plot(rates, distortions, color=INK, linewidth=2, zorder=3)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    for size, rate, distortion in zip(sizes, rates, distortions, strict=True):
-        if size in _SIZES and left < rate < right and bottom < distortion < top:
+    for latent_dim, rate, distortion in zip(latent_dims, rates, distortions, strict=True):
+        if latent_dim in _LABELLED and left < rate < right and bottom < distortion < top:
             axes.plot(rate, distortion, "s", color=INK, markersize=5, zorder=3)
             axes.annotate(
-                f"d = {size}",
+                f"d = {latent_dim}",
                 (rate, distortion),
                 (-7, -7),
                 textcoords="offset points",
@@ -180,14 +178,16 @@ def _mark_best(axes: Axes, data: RateDistortionData) -> None:
 
 
 def _legend(figure: Figure, data: RateDistortionData) -> None:
-    sizes = sorted({point.latent_dim for point in data.points})
-    shown = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})
-    entries = [_dot(f"{size} latent dimensions", math.sqrt(_area(size)), mfc=MUTED, mec=PAPER) for size in shown]
+    latent_dims = sorted({point.latent_dim for point in data.points})
+    entries = [
+        _dot(f"{latent_dim} latent dimensions", math.sqrt(_area(latent_dim)), mfc=MUTED, mec=PAPER)
+        for latent_dim in sorted({latent_dims[0], latent_dims[len(latent_dims) // 2], latent_dims[-1]})
+    ]
     if data.best is not None:
         entries.append(_dot(data.best.label, 14, mfc="none", mec=INK, mew=2))
     if not all(point.is_finished for point in data.points):
         entries.append(_dot("pruned, at its last report", 10, mfc="none", mec=MUTED, mew=1.2))
-    if data.linear:
+    if data.ppca:
         entries.append(Line2D([], [], color=INK, lw=2, marker="s", ms=5, label="linear model (pPCA) of d dimensions"))
     entries.append(Line2D([], [], color=FAINT, lw=1.5, label="equal score, bits/dim"))
     legend_below(figure, entries)

@@ -6,12 +6,12 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from hpo.figures.study.trial_points import Points
+from hpo.figures.study.trial_points import TrialPoints
 from model.config import SETTINGS
 
 BITS = "val_bpd, bits/dim"
 FAULTY = "diverged or failed"
-# With more lines than this a drawing in vectors would weigh megabytes.
+# More lines than this are drawn as pixels: as vectors they would take megabytes.
 MAX_VECTOR_LINES = 300
 
 
@@ -26,11 +26,11 @@ def cut_off(axes: Axes, ceiling: float | None) -> None:
         axes.set_ylim(top=ceiling)
 
 
-def scatter(axes: Axes, points: Points, ceiling: float | None, name: str, **look: Any) -> None:
+def draw_trials(axes: Axes, points: TrialPoints, ceiling: float | None, name: str, **look: Any) -> None:
     """Draw trials as marks; those above the ceiling are drawn on it, and the legend counts them."""
     if not points.numbers:
         return
     heights = [score if ceiling is None else min(score, ceiling) for score in points.scores]
     n_above = sum(ceiling is not None and score > ceiling for score in points.scores)
     above = f" ({n_above} beyond the upper edge)" if n_above else ""
-    axes.scatter(points.places, heights, label=f"{name}{above}", clip_on=False, **look)
+    axes.scatter(points.positions, heights, label=f"{name}{above}", clip_on=False, **look)

@@ -34,11 +34,11 @@ class SearchAxis:
 
 
 @dataclass(frozen=True)
-class Points:
+class TrialPoints:
     """Trials by number, each with a position and a score."""
 
     numbers: tuple[int, ...]
-    places: tuple[Any, ...]
+    positions: tuple[Any, ...]
     scores: tuple[float, ...]
 
 
@@ -48,20 +48,22 @@ def of_kind(trials: pd.DataFrame, *kinds: str) -> pd.DataFrame:
 
 
 def with_finite_score(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials of finite score."""
     scored: pd.DataFrame = trials[np.isfinite(trials["val_bpd"])]
     return scored
 
 
-def trial_points(trials: pd.DataFrame, places: str) -> Points:
+def trial_points(trials: pd.DataFrame, column: str) -> TrialPoints:
+    """Return the trials of finite score, with their values in a column as positions."""
     scored = with_finite_score(trials)
-    return Points(
+    return TrialPoints(
         tuple(int(number) for number in scored["number"]),
-        tuple(scored[places].tolist()),
+        tuple(scored[column].tolist()),
         tuple(float(score) for score in scored["val_bpd"]),
     )
 
 
-def ceiling(scores: Iterable[float]) -> float | None:
+def score_ceiling(scores: Iterable[float]) -> float | None:
     """Return the score at which a tail of bad scores is cut off: 1.5 times as far from the best as 90% reach."""
     values = np.array(list(scores))
     if len(values) == 0:

@@ -1,4 +1,4 @@
-"""Axes with few round marks, drawings with equal bytes, and atomic saving."""
+"""Style and saving of figures: round marks on axes, equal bytes, earlier files kept."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_a_logarithmic_axis_has_few_round_marks(low: float, high: float, marks: 
     assert axes.get_xticks().tolist() == pytest.approx(marks)
 
 
-def test_a_drawing_is_the_same_bytes_each_time() -> None:
+def test_drawing_twice_gives_the_same_bytes() -> None:
     first, second = (as_svg(draw_score_history(score_history_data(TRIALS, BEST))) for _ in range(2))
     assert first == second
 
 
-def test_a_failed_drawing_leaves_the_earlier_picture_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_earlier_picture_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def half_written(_: object, path: Path, **options: object) -> None:
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")

@@ -9,13 +9,13 @@ from hpo.figures import tile_rows, tile_sheet
 from tests.figures.pictures import grey, images
 
 
-def test_tile_rows_are_equal_by_pixels_and_words() -> None:
+def test_tile_rows_are_equal_if_pixels_and_texts_are() -> None:
     assert tile_sheet.TileRow(images(3), "a") == tile_sheet.TileRow(images(3), "a")
     assert tile_sheet.TileRow(images(3), "a") != tile_sheet.TileRow(images(3), "b")
     assert tile_sheet.TileRow(images(3), "a") != tile_sheet.TileRow(images(3, seed=1), "a")
 
 
-def test_text_wraps_without_losing_a_word_and_fits() -> None:
+def test_wrapped_lines_keep_every_word() -> None:
     text = "Look for steps that are pictures of their own, not two laid over each other."
     lines = tile_sheet.wrapped_lines(text, 300)
     assert len(lines) > 2
@@ -23,13 +23,13 @@ def test_text_wraps_without_losing_a_word_and_fits() -> None:
     assert tile_sheet.wrapped_lines("", 300) == []
 
 
-def test_strip_enlarges_every_pixel_to_a_square_and_keeps_its_value() -> None:
-    two = np.array([[[[1, 2, 3]]], [[[250, 251, 252]]]], np.uint8)
+def test_joined_tiles_enlarge_every_pixel_to_a_square_and_keep_its_value() -> None:
+    images_of_a_pixel = np.array([[[[1, 2, 3]]], [[[250, 251, 252]]]], np.uint8)
     expected = np.array([[[1, 2, 3]] * 2 + [[255] * 3] + [[250, 251, 252]] * 2] * 2, np.uint8)
-    assert np.array_equal(tile_sheet.joined_tiles(two, scale=2, gap=1), expected)
+    assert np.array_equal(tile_sheet.joined_tiles(images_of_a_pixel, scale=2, gap=1), expected)
 
 
-def test_breaks_set_tiles_apart_and_keep_columns_aligned() -> None:
+def test_breaks_separate_tiles_and_keep_columns_aligned() -> None:
     whole = tile_sheet.TileRow(images(4), breaks=(1,), first_column=0)
     inner = tile_sheet.TileRow(images(3, seed=1), breaks=(1,), first_column=1)
     drawn = tile_sheet.draw_sheet([whole, inner], scale=2)
@@ -54,7 +54,7 @@ def test_a_heading_wider_than_its_row_is_not_clipped() -> None:
     assert (drawn[:, -28:] == 255).all()
 
 
-def test_every_reconstruction_lies_below_its_original() -> None:
+def test_every_reconstruction_is_below_its_original() -> None:
     originals, reconstructed = images(11), images(11, seed=1)
     rows = tile_rows.paired_rows(originals, reconstructed, columns=8)
     assert [row.label for row in rows] == ["original", "reconstruction"] * 2

@@ -1,12 +1,10 @@
-"""Pictures of a run: seeded, in evaluation mode, and computed from the model as they claim."""
+"""Pictures of a run: reproducible, in evaluation mode, and computed from the model."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -67,20 +65,19 @@ def test_kl_per_dimension_sums_to_the_rate(model: ConvVAE, data: ImageData, runt
     kl = run_figures.kl_per_dimension(model, data.validation.images, runtime)
     scored = evaluate(model, data.validation.images, 0.2, runtime)
     assert kl == pytest.approx(np.array(scored.rate_per_dimension), rel=1e-5)
-    assert run_figures.highest(kl, 2).tolist() == sorted(range(4), key=lambda one: -kl[one])[:2]
+    assert run_figures.highest(kl, 2).tolist() == sorted(range(4), key=lambda dimension: -kl[dimension])[:2]
 
 
-def test_the_whole_suite_is_drawn_the_same_twice_and_leaves_the_model_as_it_was(
-    model: ConvVAE, data: ImageData, runtime: Runtime, tmp_path: Path
+def test_drawing_twice_gives_the_same_pictures_and_leaves_the_model_unchanged(
+    model: ConvVAE, few_images: ImageData, runtime: Runtime, tmp_path: Path
 ) -> None:
-    named = replace(data, class_names=tuple(f"class {n}" for n in range(10)))
     model.train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     random_state = torch.get_rng_state()
     drawn = []
     for folder in (tmp_path / "first", tmp_path / "second"):
         folder.mkdir()
-        run_figures.draw_run_figures(model, named, runtime, RunPaths(folder), run_history([8.0, 7.0]))
+        run_figures.draw_run_figures(model, few_images, runtime, RunPaths(folder), run_history([8.0, 7.0]))
         drawn.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert drawn[0] == drawn[1]
     paths = RunPaths(tmp_path)
@@ -91,9 +88,10 @@ def test_the_whole_suite_is_drawn_the_same_twice_and_leaves_the_model_as_it_was(
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_a_model_of_one_dimension_has_its_suite_too(data: ImageData, runtime: Runtime, tmp_path: Path) -> None:
+def test_a_model_of_one_latent_dimension_has_all_pictures(
+    few_images: ImageData, runtime: Runtime, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     model = ConvVAE(latent_dim=1, channels=(4, 4, 8, 8))
-    named = replace(data, class_names=tuple(f"class {n}" for n in range(10)))
-    run_figures.draw_run_figures(model, named, runtime, RunPaths(tmp_path), pd.DataFrame(run_history([8.0, 7.0])))
+    run_figures.draw_run_figures(model, few_images, runtime, RunPaths(tmp_path), run_history([8.0, 7.0]))
     assert len(list(tmp_path.iterdir())) == 8

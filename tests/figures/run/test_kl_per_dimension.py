@@ -1,4 +1,4 @@
-"""KL of each latent dimension: its order, activity and drawing."""
+"""Figure of the KL of each latent dimension."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpo.figures.run import (
-    kl_per_dimension,
-)
-from tests.figures.pictures import picture
+from hpo.figures.run import kl_per_dimension
+from tests.figures.pictures import read_picture
 
 
 def test_kl_is_sorted_and_units_are_active_above_the_threshold() -> None:
@@ -21,7 +19,7 @@ def test_kl_is_sorted_and_units_are_active_above_the_threshold() -> None:
 
 
 @pytest.mark.parametrize("kl", [[0.0], [0.0, 0.0], [3.0, 1.0, 0.001], [1.0] * 512])
-def test_kl_renders(kl: list[float], tmp_path: Path) -> None:
+def test_kl_figure_renders_for(kl: list[float], tmp_path: Path) -> None:
     data = kl_per_dimension.kl_per_dimension_data(np.array(kl), np.array(kl))
     kl_per_dimension.draw_kl_per_dimension(data, tmp_path / "kl.png")
-    assert picture(tmp_path / "kl.png").std() > 5
+    assert read_picture(tmp_path / "kl.png").std() > 5

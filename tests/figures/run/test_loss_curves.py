@@ -1,4 +1,4 @@
-"""Curves of one training: their data, titles and drawing."""
+"""Figure of a training's curves."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import pytest
 from PIL import Image
 
 from hpo.figures import style
-from hpo.figures.run import (
-    loss_curves,
-)
+from hpo.figures.run import loss_curves
 from tests.figures.pictures import run_history
 
 
-def test_curves_leave_out_the_untrained_row_and_tell_its_value() -> None:
+def test_curves_leave_out_the_untrained_row_and_keep_its_value_apart() -> None:
     score = loss_curves.loss_curves_data(run_history([8.4, 6.9, 6.5, 6.6])).panels[0]
     assert score == loss_curves.Panel(
         "Score",
@@ -29,18 +27,18 @@ def test_curves_leave_out_the_untrained_row_and_tell_its_value() -> None:
     )
 
 
-def test_best_and_last_epoch_are_told_apart() -> None:
-    data = loss_curves.loss_curves_data(run_history([8.4, 6.9, 6.5, 6.6]))
-    assert (data.best, data.last) == ((2.0, 6.5), (3.0, 6.6))
-
-
-def test_an_untrained_score_below_the_rest_is_never_the_best() -> None:
-    assert loss_curves.loss_curves_data(run_history([6.0, 6.9, 6.5])).best == (2.0, 6.5)
-
-
-def test_a_run_that_ends_in_nan_has_a_best_epoch_but_no_last_score() -> None:
-    data = loss_curves.loss_curves_data(run_history([8.4, 6.9, 6.5, math.nan]))
-    assert (data.best, data.last, data.last_epoch) == ((2.0, 6.5), None, 3.0)
+@pytest.mark.parametrize(
+    ("scores", "best", "last"),
+    [
+        ([8.4, 6.9, 6.5, 6.6], (2.0, 6.5), (3.0, 6.6)),
+        ([6.0, 6.9, 6.5], (2.0, 6.5), (2.0, 6.5)),
+        ([8.4, 6.9, 6.5, math.nan], (2.0, 6.5), None),
+    ],
+    ids=["best before the end", "untrained below the rest", "ends in NaN"],
+)
+def test_best_and_last_epoch(scores: list[float], best: tuple[float, float], last: tuple[float, float] | None) -> None:
+    data = loss_curves.loss_curves_data(run_history(scores))
+    assert (data.best, data.last, data.last_epoch) == (best, last, len(scores) - 1)
 
 
 def test_curves_of_a_run_without_an_untrained_row_are_the_same() -> None:
@@ -50,11 +48,11 @@ def test_curves_of_a_run_without_an_untrained_row_are_the_same() -> None:
     assert [panel.untrained for panel in without_row.panels] == [None] * 4
 
 
-@pytest.mark.parametrize(("last", "shown"), [(1.3e-11, "0"), (2e-4, "0.0002"), (1e-3, "0.001")])
-def test_a_learning_rate_that_fell_to_nothing_ends_at_zero(last: float, shown: str) -> None:
+@pytest.mark.parametrize(("last", "written"), [(1.3e-11, "0"), (2e-4, "0.0002"), (1e-3, "0.001")])
+def test_a_tiny_last_learning_rate_is_written_as_zero(last: float, written: str) -> None:
     table = run_history([8.4, 6.9, 6.5]).assign(learning_rate=[math.nan, 1e-3, last])
     panel = loss_curves.loss_curves_data(table).panels[-1]
-    assert loss_curves.panel_title(panel) == f"Learning rate: at most 0.001, {shown} at the end"
+    assert loss_curves.panel_title(panel) == f"Learning rate: at most 0.001, {written} at the end"
 
 
 @pytest.mark.parametrize(

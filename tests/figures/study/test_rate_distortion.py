@@ -1,4 +1,4 @@
-"""The rate-distortion plane of a study: its data, its title, and drawing without pPCA."""
+"""Figure of distortion against rate: its data, its title, and drawing without pPCA."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hpo.figures.study.rate_distortion import RateDistortionData, RatePoint, dra
 from tests.figures.study.trials import BEST, TRIALS, rendered
 
 
-def test_the_rate_distortion_plane_has_finished_and_pruned_trials_and_the_linear_model_in_order() -> None:
+def test_data_are_finished_and_pruned_trials_and_ppca_sorted_by_latent_dimension() -> None:
     data = rate_distortion_data(TRIALS, ((4, 60.0, -1000.0), (2, 40.0, -500.0)), BEST)
     assert data == RateDistortionData(
         points=(
@@ -23,7 +23,7 @@ def test_the_rate_distortion_plane_has_finished_and_pruned_trials_and_the_linear
 
 
 @pytest.mark.parametrize(
-    ("linear_nats", "title"),
+    ("ppca_nats", "title"),
     [
         (0.0, "3 of 3 finished trials beat the linear model of their size"),
         (-1900.0, "2 of 3 finished trials beat the linear model of their size"),
@@ -31,12 +31,12 @@ def test_the_rate_distortion_plane_has_finished_and_pruned_trials_and_the_linear
         (-9999.0, "0 of 3 finished trials beat the linear model of their size"),
     ],
 )
-def test_the_rate_distortion_title_counts_who_beats_the_linear_model(linear_nats: float, title: str) -> None:
-    linear = tuple((size, 100.0, linear_nats - 100) for size in (8, 16, 32))
-    assert title in rendered(draw_rate_distortion(rate_distortion_data(TRIALS, linear, BEST)))
+def test_title_counts_trials_that_beat_ppca(ppca_nats: float, title: str) -> None:
+    ppca = tuple((latent_dim, 100.0, ppca_nats - 100) for latent_dim in (8, 16, 32))
+    assert title in rendered(draw_rate_distortion(rate_distortion_data(TRIALS, ppca, BEST)))
 
 
-def test_the_rate_distortion_plane_renders_without_the_linear_model_and_with_one_beta() -> None:
-    alike = TRIALS.assign(beta=0.0)
-    shown = rendered(draw_rate_distortion(rate_distortion_data(alike, (), BEST)))
-    assert "What each trial bought" in shown and "pPCA" not in shown
+def test_drawing_without_ppca_and_with_one_beta() -> None:
+    one_beta = TRIALS.assign(beta=0.0)
+    texts = rendered(draw_rate_distortion(rate_distortion_data(one_beta, (), BEST)))
+    assert "What each trial bought" in texts and "pPCA" not in texts

@@ -1,16 +1,11 @@
-"""The other figures of a study: their data as values, their drawings by the texts that they show."""
+"""Figures of a study but rate-distortion: their data compared as values, their drawings by the texts on them."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from hpo.analysis.data_frames import trials_frame
-from hpo.analysis.ppca_baseline import ppca_baseline_of
-from hpo.analysis.trial_table import trial_rows
 from hpo.figures.study.importances import draw_importances
 from hpo.figures.study.learning_curves import LearningCurve, LearningCurves, draw_learning_curves, learning_curves_data
 from hpo.figures.study.parallel_coordinates import (
@@ -22,14 +17,10 @@ from hpo.figures.study.rate_distortion import RateDistortionData, draw_rate_dist
 from hpo.figures.study.score_history import ScoreHistory, draw_score_history, score_history_data
 from hpo.figures.study.slices import Slices, draw_slices, slices_data
 from hpo.figures.study.trial_points import SearchAxis, TrialPoints
-from hpo.report.study_page_figures import axes_of
-from hpo.search.best_trial import best_trial_of
-from hpo.search.configurations import configurations_of
-from tests.figures.study.trials import BATCH, BEST, BETA, CHOSEN, CURVES, NOTHING, TRIALS, rendered, ring_on
-from tests.tools import synthetic
+from tests.figures.study.trials import BATCH, BEST, BETA, CHOSEN, CURVES, NOTHING, TRIALS, rendered, ring_position
 
 
-def test_history_keeps_the_kinds_apart_and_steps_down_with_finished_trials_alone() -> None:
+def test_score_history_separates_kinds_of_trials_and_steps_down_with_finished_ones_only() -> None:
     assert score_history_data(TRIALS, BEST) == ScoreHistory(
         finished=TrialPoints((0, 2, 6), (0, 2, 6), (7.0, 6.5, 6.8)),
         pruned=TrialPoints((1,), (1,), (7.5,)),
@@ -47,7 +38,7 @@ def test_a_score_far_from_the_rest_is_cut_off() -> None:
     assert score_history_data(trials[:1], None).ceiling is None
 
 
-def test_learning_curves_leave_out_what_is_not_finite_and_trials_without_reports() -> None:
+def test_learning_curves_leave_out_scores_that_are_not_finite_and_trials_without_reports() -> None:
     assert learning_curves_data(TRIALS, CURVES, BEST) == LearningCurves(
         curves=(
             LearningCurve(0, "finished", (1.0, 2.0), (7.2, 7.0)),
@@ -70,7 +61,7 @@ def test_slices_have_a_panel_for_each_hyperparameter() -> None:
     )
 
 
-def test_parallel_coordinates_place_values_within_their_ranges() -> None:
+def test_parallel_coordinates_scale_values_to_their_ranges() -> None:
     assert parallel_coordinates_data(TRIALS, (BETA, BATCH), BEST) == ParallelCoordinates(
         axes=(BETA, BATCH),
         finished=((0, (0.5, 0.75), 7.0), (2, (0.0, 0.25), 6.5), (6, (0.5, 0.25), 6.8)),
@@ -79,46 +70,45 @@ def test_parallel_coordinates_place_values_within_their_ranges() -> None:
     )
 
 
-def test_a_position_is_linear_or_logarithmic_or_of_a_choice() -> None:
+def test_positions_on_linear_logarithmic_and_categorical_axes() -> None:
     assert [SearchAxis("x", 2.0, 4.0).position(value) for value in (2, 3, 4)] == [0.0, 0.5, 1.0]
     assert SearchAxis("x", 1.0, 100.0, log=True).position(10.0) == pytest.approx(0.5)
     assert SearchAxis("x", choices=("constant", "cosine")).position("cosine") == 0.75
 
 
-def test_no_trial_makes_empty_data_everywhere() -> None:
-    nobody = TrialPoints((), (), ())
-    assert score_history_data(NOTHING, None) == ScoreHistory(nobody, nobody, nobody, (), None, None)
+def test_without_trials_the_data_of_all_figures_are_empty() -> None:
+    no_points = TrialPoints((), (), ())
+    assert score_history_data(NOTHING, None) == ScoreHistory(no_points, no_points, no_points, (), None, None)
     assert learning_curves_data(NOTHING, {}, None) == LearningCurves((), None, None)
-    assert slices_data(NOTHING, (BETA,), None) == Slices(((BETA, nobody, nobody),), None, None)
+    assert slices_data(NOTHING, (BETA,), None) == Slices(((BETA, no_points, no_points),), None, None)
     assert parallel_coordinates_data(NOTHING, (BETA,), None) == ParallelCoordinates((BETA,), (), (), None)
     assert rate_distortion_data(NOTHING, (), None) == RateDistortionData((), (), None)
 
 
-def test_each_figure_renders_and_its_title_states_what_is_seen() -> None:
+def test_each_figure_renders_and_its_title_states_its_result() -> None:
     assert "Best: trial 2 with 6.500; 3 trials finished, 1 pruned" in rendered(
         draw_score_history(score_history_data(TRIALS, BEST))
     )
     assert "1 of 3 trials were stopped early (×)" in rendered(
         draw_learning_curves(learning_curves_data(TRIALS, CURVES, BEST))
     )
-    shown = rendered(draw_importances({"beta": 0.25, "latent_dim": 0.75}, 5, 24))
-    assert "Latent dimension sets the best 5 of 24 apart most" in shown and "75 %" in shown
+    texts = rendered(draw_importances({"beta": 0.25, "latent_dim": 0.75}, 5, 24))
+    assert "Latent dimension sets the best 5 of 24 apart most" in texts and "75 %" in texts
     assert "In a ring the best: trial 2, 6.500" in rendered(draw_slices(slices_data(TRIALS, (BETA, BATCH), BEST)))
     assert "learning rate" not in rendered(
         draw_parallel_coordinates(parallel_coordinates_data(TRIALS, (BETA, BATCH), BEST))
     )
 
 
-def test_where_new_seeds_have_chosen_figures_mark_that_trial_and_the_step_line_stays_the_lowest() -> None:
-    drawn = draw_score_history(score_history_data(TRIALS, CHOSEN))
-    shown = rendered(drawn)
-    assert "Best by the mean of 2 new seeds: trial 6 with 6.950; 3 trials finished" in shown
-    assert ring_on(drawn) == (6, 6.8)
-    (steps,) = (line for line in drawn.axes[0].lines if line.get_label() == "lowest so far")
+def test_figures_mark_the_trial_chosen_by_new_seeds_and_the_step_line_remains_the_lowest_score() -> None:
+    figure = draw_score_history(score_history_data(TRIALS, CHOSEN))
+    assert "Best by the mean of 2 new seeds: trial 6 with 6.950; 3 trials finished" in rendered(figure)
+    assert ring_position(figure) == (6, 6.8)
+    (steps,) = (line for line in figure.axes[0].lines if line.get_label() == "lowest so far")
     assert list(steps.get_ydata()) == [7.0, 6.5, 6.5]  # type: ignore[arg-type]
-    drawn = draw_slices(slices_data(TRIALS, (BETA, BATCH), CHOSEN))
-    assert "In a ring the best by the mean of 2 new seeds: trial 6, 6.950" in rendered(drawn)
-    assert ring_on(drawn) == (1.0, 6.8)
+    figure = draw_slices(slices_data(TRIALS, (BETA, BATCH), CHOSEN))
+    assert "In a ring the best by the mean of 2 new seeds: trial 6, 6.950" in rendered(figure)
+    assert ring_position(figure) == (1.0, 6.8)
     for figure in (
         draw_learning_curves(learning_curves_data(TRIALS, CURVES, CHOSEN)),
         draw_parallel_coordinates(parallel_coordinates_data(TRIALS, (BETA, BATCH), CHOSEN)),
@@ -134,12 +124,12 @@ def test_where_new_seeds_have_chosen_figures_mark_that_trial_and_the_step_line_s
     assert list(thick.get_ydata()) == pytest.approx([0.5, 0.4])  # type: ignore[arg-type]
 
 
-def test_history_without_a_finished_trial_says_so() -> None:
-    shown = rendered(draw_score_history(score_history_data(TRIALS[TRIALS["kind"] != "finished"], None)))
-    assert "No trial has finished yet: 1 pruned, 1 faulty" in shown
+def test_title_of_the_score_history_without_a_finished_trial() -> None:
+    texts = rendered(draw_score_history(score_history_data(TRIALS[TRIALS["kind"] != "finished"], None)))
+    assert "No trial has finished yet: 1 pruned, 1 faulty" in texts
 
 
-def test_marks_beyond_the_edge_are_counted_in_the_legend() -> None:
+def test_the_legend_counts_marks_beyond_the_edge() -> None:
     trials = pd.DataFrame({"number": range(11), "kind": "finished", "val_bpd": [*np.linspace(6.0, 7.0, 10), 90.0]})
     assert "finished (1 beyond the upper edge)" in rendered(draw_score_history(score_history_data(trials, None)))
 
@@ -149,22 +139,3 @@ def test_slices_render_at_any_number_of_hyperparameters(n_axes: int) -> None:
     figure = draw_slices(slices_data(TRIALS, (BETA, BATCH, BETA, BETA, BATCH)[:n_axes], BEST))
     assert len(figure.axes) == n_axes
     rendered(figure)
-
-
-def test_a_whole_search_renders_from_its_database(tmp_path: Path) -> None:
-    at_hand = synthetic.create(tmp_path)
-    synthetic.add_search(at_hand, 30, pictures=False)
-    synthetic.write_ppca_baseline(at_hand)
-    trials, axes = trials_frame(trial_rows(at_hand.study, at_hand.config), at_hand.config), axes_of(at_hand.config)
-    curves = {row.number: row.curve for row in trial_rows(at_hand.study, at_hand.config)}
-    curve = ppca_baseline_of(at_hand.study, at_hand.paths).curve
-    linear = [(size, one.rate_nats, one.distortion_nats) for size, one in curve.items()]
-    best = best_trial_of(configurations_of(at_hand.study))
-    for figure in (
-        draw_score_history(score_history_data(trials, best)),
-        draw_learning_curves(learning_curves_data(trials, curves, best)),
-        draw_slices(slices_data(trials, axes, best)),
-        draw_parallel_coordinates(parallel_coordinates_data(trials, axes, best)),
-        draw_rate_distortion(rate_distortion_data(trials, linear, best)),
-    ):
-        rendered(figure)

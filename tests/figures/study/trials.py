@@ -1,4 +1,4 @@
-"""A search of seven trials, and what a figure shows once it is drawn."""
+"""A search of seven trials, and functions that read a drawn figure."""
 
 from __future__ import annotations
 
@@ -31,27 +31,22 @@ CURVES: dict[int, tuple[tuple[float, float], ...]] = {
     2: ((1.0, np.nan), (2.0, 6.5)),
 }
 BEST = BestTrial(2, 6.5)
-# The trial of lowest score is another.
+# Chosen by new seeds; it is not the trial of lowest score.
 CHOSEN = BestTrial(6, 6.8, (6.9, 7.0))
 NOTHING = TRIALS[TRIALS["kind"] == "nothing of the kind"]
 
 
-def words(figure: Figure) -> str:
-    """Every text on it."""
-    found = [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]  # type: ignore[attr-defined]
-    return " | ".join(found)
-
-
 def rendered(figure: Figure) -> str:
-    """Its texts, after it was drawn for real."""
+    """Draw a figure, as SVG and as pixels; return all its texts."""
     assert as_svg(figure).startswith(b"<?xml")
     figure.set_dpi(40)
     figure.canvas.draw()
-    return words(figure)
+    texts = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    return " | ".join(text.get_text() for text in texts)  # type: ignore[attr-defined]
 
 
-def ring_on(figure: Figure) -> tuple[float, float]:
-    """Where the mark of the best lies."""
+def ring_position(figure: Figure) -> tuple[float, float]:
+    """Return the position of the ring around the best trial."""
     (ring,) = (line for line in figure.axes[0].lines if str(line.get_label()).startswith("best"))
     x, y = ring.get_data()
     return float(np.ravel(x)[0]), float(np.ravel(y)[0])

@@ -28,7 +28,7 @@ _LEAST_TEXT_WIDTH = 720
 
 @dataclass(frozen=True, eq=False)
 class TileRow:
-    """One row of a sheet: images (N, H, W, 3), their label, and the texts around them.
+    """Row of a sheet: images (N, H, W, 3), their label, and the texts around them.
 
     `headings` are (column, text) and stand above the row; `above` and `below` have one text per image, centred
     on it. The images begin at `first_column`; a wide gap lies before each column in `breaks`.

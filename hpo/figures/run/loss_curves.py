@@ -27,7 +27,7 @@ class MetricCurve:
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity over the trained epochs; the untrained model's value is kept apart.
+    """Panel of one quantity over the trained epochs; the untrained model's value is kept apart.
 
     `digits` is the format in which its values are written, such as `.3f`.
     """

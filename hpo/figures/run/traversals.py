@@ -15,7 +15,7 @@ from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
 
 @dataclass(frozen=True, eq=False)
 class Traversal:
-    """One latent dimension, its KL in nats, and the images (T, H, W, 3) decoded along it."""
+    """Traversal of one latent dimension, its KL in nats, and the images (T, H, W, 3) decoded along it."""
 
     dimension: int
     kl_nats: float

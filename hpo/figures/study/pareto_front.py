@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -47,18 +48,8 @@ def draw_pareto_front(data: ParetoFront) -> Figure:
     if len(data.front) <= _MAX_NUMBERED:
         _number(axes, data.front, ceiling)
     best = data.front[0]
-    axes.plot(
-        best.second,
-        best.val_bpd,
-        "o",
-        ms=15,
-        mfc="none",
-        mec=INK,
-        mew=2,
-        ls="",
-        zorder=5,
-        label=f"lowest val_bpd: trial {best.number}",
-    )
+    ring: dict[str, Any] = {"ms": 15, "mfc": "none", "mec": INK, "mew": 2, "ls": "", "zorder": 5}
+    axes.plot(best.second, best.val_bpd, "o", label=f"lowest val_bpd: trial {best.number}", **ring)
     legend_below(figure, axes.get_legend_handles_labels()[0])
     return figure
 

@@ -28,7 +28,7 @@ _COLOURS = "viridis"
 
 @dataclass(frozen=True)
 class RatePoint:
-    """One trial on the rate-distortion plane, nats per image."""
+    """Trial on the rate-distortion plane, nats per image."""
 
     number: int
     rate_nats: float
@@ -40,7 +40,7 @@ class RatePoint:
 
 @dataclass(frozen=True)
 class RateDistortionData:
-    """All trials, and probabilistic PCA as (latent dimension, rate, distortion), ascending."""
+    """Trials, and probabilistic PCA as (latent dimension, rate, distortion), ascending."""
 
     points: tuple[RatePoint, ...]
     ppca: tuple[tuple[int, float, float], ...]

@@ -18,20 +18,25 @@ def notebook_code() -> str:
     return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["script", "notebook"])
-def test_the_example_runs_and_leaves_a_retrained_model(kind: str, tmp_path: Path) -> None:
-    for name in ("examples", "study_configs"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    arguments = ["-m", "examples.search_from_python"] if kind == "script" else ["-c", notebook_code()]
+def run(folder: Path, *arguments: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "results" / "tiny" / "best" / "model.pt").exists()
-    if kind == "script":
-        assert "Best: trial" in done.stdout and "Samples of the prior: (16, 32, 32, 3)" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_script_and_notebook_run_and_the_notebook_continues_the_scripts_study(tmp_path: Path) -> None:
+    for name in ("examples", "study_configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    printed = run(tmp_path, "-m", "examples.search_from_python")
+    assert "Best: trial" in printed and "Samples of the prior: (16, 32, 32, 3)" in printed
+    weights = tmp_path / "results" / "tiny" / "best" / "model.pt"
+    written = weights.stat().st_mtime_ns
+    assert "TrialStarted" not in run(tmp_path, "-c", notebook_code())
+    assert weights.stat().st_mtime_ns == written
 
 
 def test_the_notebook_is_stored_without_outputs() -> None:

@@ -41,7 +41,7 @@ PARTS = {
     "hpo.workers.trial_pictures.TrialFrameRecorder.start": "pictures, artifacts and notes of trials",
     "hpo.workers.trial_pictures.TrialFrameRecorder.record": "pictures, artifacts and notes of trials",
     "hpo.workers.objective.draw_and_annotate": "pictures, artifacts and notes of trials",
-    "hpo.workers.tuning_session.prepare_machine": START,
+    "hpo.workers.tuning_session.prepare_study": START,
     "hpo.workers.tuning_session._prepared_session": START,
     "hpo.workers.budget_estimate.measure": START,
     "hpo.dashboard.study_overview.refresh": "the study's pages",

@@ -21,8 +21,8 @@ from hpo.storage.paths import RunPaths
 from model.data.cifar10 import load_cifar10
 from model.data.images import ImageData, as_pixels
 from model.device import resolve
-from model.fixed_inputs import fixed_images, prior_draws
 from model.network.vae import ConvVAE
+from model.picture_inputs import fixed_images, prior_draws
 from model.scoring.evaluation import decode, encode, reconstruct
 from model.training.checkpoint import read_model
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-_SMALLEST, _LARGEST = 8.0, 30.0
 # So many finished trials show where the interesting ones lie.
 _ENOUGH = 3
 
@@ -57,15 +55,6 @@ class ScoreAgainstCompute:
     best: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True)
-class BetaScale:
-    """Position of each beta on the colour bar, and the bar's ticks with their labels."""
-
-    positions: tuple[float, ...]
-    ticks: tuple[float, ...]
-    labels: tuple[str, ...]
-
-
 def score_against_compute_data(trials: Sequence[PlottedTrial]) -> ScoreAgainstCompute:
     """Sum up the compute after each trial, in minutes or hours of training, with the best finished score so far."""
     total = sum(trial.seconds for trial in trials)
@@ -80,12 +69,6 @@ def score_against_compute_data(trials: Sequence[PlottedTrial]) -> ScoreAgainstCo
     return ScoreAgainstCompute(unit, spent, tuple(best))
 
 
-def marker_sizes(latent_dims: Sequence[int]) -> list[float]:
-    """Return diameters in pixels: areas grow with the latent dimension, the largest diameter is fixed."""
-    largest = max(latent_dims, default=1)
-    return [round(max(_SMALLEST, _LARGEST * math.sqrt(size / largest)), 1) for size in latent_dims]
-
-
 def score_range(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:
     """Return the range of last scores of trials without faults; first reports may be far above."""
     last = [trial.val_bpd for trial in trials if trial.kind in ("finished", "pruned")]
@@ -94,16 +77,6 @@ def score_range(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:
     low, high = min(last), max(last)
     margin = max(0.06 * (high - low), 0.01)
     return low - margin, high + 2 * margin
-
-
-def beta_scale(betas: Sequence[float]) -> BetaScale:
-    """Return a log scale, linear if a beta is 0; five ticks from smallest to largest, or one if all are equal."""
-    is_linear = min(betas, default=1.0) == 0
-    positions = [beta if is_linear else math.log10(beta) for beta in betas]
-    low, high = min(positions, default=0.0), max(positions, default=0.0)
-    ticks = [round(low + step * (high - low) / 4, 4) for step in range(5)] if high > low else [round(low, 4)]
-    labels = tuple(f"{tick if is_linear else 10**tick:.2g}" for tick in ticks)
-    return BetaScale(tuple(positions), tuple(ticks), labels)
 
 
 def rate_distortion_ranges(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -11,12 +10,11 @@ from hpo.dashboard.plotly_data import (
     IsoScore,
     PlottedTrial,
     PpcaPoint,
-    beta_scale,
-    marker_sizes,
     rate_distortion_ranges,
     score_against_compute_data,
     score_range,
 )
+from hpo.dashboard.plotly_trial_marks import hover_text, trial_cloud, trial_lines, trial_points
 from hpo.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, PAPER, VERMILLION
 from hpo.search.best_trial import BestTrial
 from hpo.search.pareto import ParetoFront
@@ -35,7 +33,7 @@ def draw_interactive_rate_distortion(
         _draw_iso_score(figure, iso, x_range)
     if ppca:
         _draw_ppca(figure, ppca)
-    figure.add_trace(_trial_cloud(trials))
+    figure.add_trace(trial_cloud(trials))
     figure.update_xaxes(range=list(x_range))
     figure.update_yaxes(range=list(y_range))
     return figure
@@ -51,14 +49,14 @@ def draw_interactive_learning_curves(trials: Sequence[PlottedTrial], best: BestT
     }
     for name, (group, colour, width) in groups.items():
         if group:
-            figure.add_trace(_lines(name, group, colour, width))
+            figure.add_trace(trial_lines(name, group, colour, width))
     if best:
         marked = [trial for trial in trials if trial.number == best.number]
-        figure.add_trace(_lines(best.label, marked, INK, 3.5))
+        figure.add_trace(trial_lines(best.label, marked, INK, 3.5))
     pruned = [trial for trial in trials if trial.kind == "pruned"]
     if pruned:
         last_reports = [trial.curve[-1] for trial in pruned]
-        figure.add_trace(_points("stopped by the pruner", last_reports, pruned, symbol="x", colour=VERMILLION))
+        figure.add_trace(trial_points("stopped by the pruner", last_reports, pruned, symbol="x", colour=VERMILLION))
     _limit_to_scores(figure, trials)
     return figure
 
@@ -82,14 +80,14 @@ def draw_score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
         chosen = [(compute, trial) for compute, trial in zip(data.spent, trials, strict=True) if trial.kind == kind]
         symbol, colour = shapes.get(kind, ("diamond", ORANGE))
         points = [(compute, trial.val_bpd) for compute, trial in chosen]
-        figure.add_trace(_points(kind, points, [trial for _, trial in chosen], symbol=symbol, colour=colour))
+        figure.add_trace(trial_points(kind, points, [trial for _, trial in chosen], symbol=symbol, colour=colour))
     _limit_to_scores(figure, trials)
     return figure
 
 
 def draw_interactive_pareto_front(data: ParetoFront, trials: Sequence[PlottedTrial]) -> go.Figure:
     """Plot finished trials' scores against the second objective; a step line joins the front."""
-    hover_texts = {trial.number: _hover(trial) for trial in trials}
+    hover_texts = {trial.number: hover_text(trial) for trial in trials}
     name = data.name.replace("_", " ").replace("latent dim", "latent dimension")
     figure = _figure(f"Pareto front of val_bpd and {data.name}: lower left is better", name, "val_bpd (bits/dim)")
     line = {"color": BLUE, "width": 2, "shape": "hv"}
@@ -123,34 +121,6 @@ def _figure(title: str, x_label: str, y_label: str) -> go.Figure:
     )
 
 
-def _hover(trial: PlottedTrial) -> str:
-    return (
-        f"trial {trial.number}, {trial.kind}<br>val_bpd {trial.val_bpd:.4f}<br>"
-        f"beta {trial.beta:.3g}, latent_dim {trial.latent_dim}"
-    )
-
-
-def _trial_cloud(trials: Sequence[PlottedTrial]) -> go.Scatter:
-    scale = beta_scale([trial.beta for trial in trials])
-    marker: dict[str, Any] = {
-        "size": marker_sizes([trial.latent_dim for trial in trials]),
-        "color": [round(position, 4) for position in scale.positions],
-        "colorscale": "Viridis",
-        "line": {"color": PAPER, "width": 1},
-        "symbol": ["x" if trial.kind == "pruned" else "circle" for trial in trials],
-        "colorbar": {"title": {"text": "beta"}, "tickvals": list(scale.ticks), "ticktext": list(scale.labels)},
-    }
-    return go.Scatter(
-        x=[round(trial.rate_nats, 2) for trial in trials],
-        y=[round(trial.distortion_nats, 2) for trial in trials],
-        mode="markers",
-        marker=marker,
-        text=[_hover(trial) for trial in trials],
-        hovertemplate="%{text}<br>rate %{x:.1f}, distortion %{y:.1f}<extra></extra>",
-        name="trials: colour beta, size latent_dim, crosses pruned",
-    )
-
-
 def _draw_ppca(figure: go.Figure, ppca: Sequence[PpcaPoint]) -> None:
     figure.add_trace(
         go.Scatter(
@@ -180,41 +150,6 @@ def _draw_iso_score(figure: go.Figure, iso: IsoScore, x_range: tuple[float, floa
             hoverinfo="skip",
             showlegend=False,
         )
-    )
-
-
-def _lines(name: str, trials: Sequence[PlottedTrial], colour: str, width: float) -> go.Scatter:
-    """Draw all trials of a kind as one trace, with a gap between two trials: a study may have hundreds."""
-    x: list[float | None] = []
-    y: list[float | None] = []
-    text: list[str] = []
-    for trial in trials:
-        x += [*(epoch for epoch, _ in trial.curve), None]
-        y += [*(round(score, 5) for _, score in trial.curve), None]
-        text += [f"trial {trial.number}"] * (len(trial.curve) + 1)
-    return go.Scatter(
-        x=x,
-        y=y,
-        text=text,
-        mode="lines+markers",
-        line={"color": colour, "width": width},
-        marker={"color": colour, "size": 2.5 * width},
-        hovertemplate="%{text}, epoch %{x:g}<br>val_bpd %{y:.4f}<extra></extra>",
-        name=name,
-    )
-
-
-def _points(
-    name: str, points: Sequence[tuple[float, float]], trials: Sequence[PlottedTrial], *, symbol: str, colour: str
-) -> go.Scatter:
-    return go.Scatter(
-        x=[round(x, 4) for x, _ in points],
-        y=[round(y, 5) for _, y in points],
-        mode="markers",
-        marker={"symbol": symbol, "color": colour, "size": 9},
-        text=[_hover(trial) for trial in trials],
-        hovertemplate="%{text}<extra></extra>",
-        name=name,
     )
 
 

@@ -10,7 +10,7 @@ from hpo.figures.animation import draw_reconstruction_frame, draw_samples_frame,
 from hpo.figures.style import save_pixels
 from hpo.storage.paths import RunPaths
 from model.data.images import LabelledImages, as_pixels
-from model.fixed_inputs import N_IMAGES, fixed_images, prior_draws
+from model.picture_inputs import N_IMAGES, fixed_images, prior_draws
 from model.scoring.evaluation import decode, reconstruct
 from model.training.train_state import TrainState
 

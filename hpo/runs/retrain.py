@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from hpo.config.machine import PreparedStudy, prepare_machine
+from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
@@ -96,7 +96,7 @@ def open_retraining(
             StudyError: there is no such study or trial, or the study was created with different settings.
     """
     name = config_name or config.name
-    prepared = prepare_machine(config, device)
+    prepared = prepare_study(config, device)
     for notice in prepared.notices:
         on_notice(notice)
     paths = StudyPaths.of(prepared.config.name)

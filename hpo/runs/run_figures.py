@@ -28,8 +28,8 @@ from hpo.runs import latent_space
 from hpo.storage.paths import RunPaths
 from model.data.images import ImageData, LabelledImages, as_pixels
 from model.device import Runtime, seeded_generator
-from model.fixed_inputs import fixed_positions
 from model.network.vae import ConvVAE
+from model.picture_inputs import fixed_positions
 from model.scoring import elbo
 from model.scoring.evaluation import decode, encode, reconstruct
 

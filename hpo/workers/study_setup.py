@@ -8,7 +8,7 @@ from typing import Any
 
 from optuna.study import Study
 
-from hpo.config.machine import PreparedStudy
+from hpo.config.prepared_study import PreparedStudy
 from hpo.config.schema import Budget, StudyConfig
 from hpo.search.configurations import configurations_of
 from hpo.search.samplers import make_sampler, startup_trials

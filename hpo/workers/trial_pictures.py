@@ -20,7 +20,7 @@ from hpo.storage.paths import TrialPaths
 from model.atomic_files import replacing
 from model.config import TrainConfig
 from model.data.images import LabelledImages, as_pixels
-from model.fixed_inputs import N_IMAGES, fixed_images, prior_draws
+from model.picture_inputs import N_IMAGES, fixed_images, prior_draws
 from model.scoring.evaluation import decode, reconstruct
 from model.training.train_state import TrainState
 

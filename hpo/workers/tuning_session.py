@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import compute_ppca_baseline
-from hpo.config.machine import PreparedStudy, prepare_machine
+from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
 from hpo.dashboard.study_overview import OverviewRefresher
 from hpo.search.configurations import configurations_of
@@ -113,7 +113,7 @@ def open_tuning_session(
     Raises: DeviceError, DataError, StudyError, WarmStartError, Busy: nothing has been written yet.
     """
     budget = budget or config.budget
-    prepared = prepare_machine(config, device)
+    prepared = prepare_study(config, device)
     warm_start = plan_warm_start(prepared, from_study, fresh) if from_study else None
     for notice in (*prepared.notices, *([warm_start.described()] if warm_start else [])):
         on_notice(notice)

@@ -9,8 +9,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
-import torch
-
 from hpo.config.schema import Data
 from hpo.storage.claims import mark_claims_as_parent_died
 from hpo.storage.database import StudyError
@@ -19,8 +17,7 @@ from hpo.workers.signals import ignored_signal
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialStarted
 from hpo.workers.worker import FailureStreak, run_trials
-from hpo.workers.worker_process import WorkerFailed, WorkerTask, worker_main
-from model.device import Runtime
+from hpo.workers.worker_process import WorkerFailed, WorkerTask, assigned_runtime, assigned_threads, worker_main
 
 _STOP_TIMEOUT_S = 10.0
 
@@ -137,8 +134,7 @@ class WorkerPool:
     def _start(self, index: int, n_workers: int) -> _WorkerHandle:
         context = get_context("spawn")
         parent_end, worker_end = context.Pipe()
-        n_threads = max(1, torch.get_num_threads() // n_workers)
-        runtime = assigned_runtime(self._task.runtime, index)
+        runtime, n_threads = assigned_runtime(self._task.runtime, index), assigned_threads(n_workers)
         # As a daemon it does not outlive this process.
         process = context.Process(target=worker_main, args=(worker_end, self._task, runtime, n_threads), daemon=True)
         with ignored_signal(signal.SIGINT):
@@ -159,14 +155,6 @@ class WorkerPool:
             for worker in self._workers:
                 worker.process.kill()
                 worker.process.join()
-
-
-def assigned_runtime(runtime: Runtime, index: int) -> Runtime:
-    """Return the runtime of worker `index`: GPUs are assigned round robin, unless one was named."""
-    if runtime.device.type != "cuda" or runtime.device.index is not None:
-        return runtime
-    device = torch.device("cuda", index % torch.cuda.device_count())
-    return Runtime(device, runtime.precision, runtime.compiled)
 
 
 def _cause(exit_code: int | None) -> str:

@@ -6,13 +6,10 @@ from dataclasses import replace
 import plotly.graph_objects as go
 
 from hpo.dashboard.plotly_data import (
-    BetaScale,
     IsoScore,
     PlottedTrial,
     PpcaPoint,
     ScoreAgainstCompute,
-    beta_scale,
-    marker_sizes,
     rate_distortion_ranges,
     score_against_compute_data,
     score_range,
@@ -22,6 +19,7 @@ from hpo.dashboard.plotly_figures import (
     draw_interactive_rate_distortion,
     draw_score_against_compute,
 )
+from hpo.dashboard.plotly_trial_marks import BetaScale, beta_scale, marker_sizes
 from hpo.search.best_trial import BestTrial
 
 FINISHED = PlottedTrial(0, "finished", 1.0, 128, 100.0, -2000.0, 7.0, 60.0, ((1.0, 7.4), (2.0, 7.0)))

@@ -17,7 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hpo.cli.app import app
-from hpo.config.machine import PreparedStudy, prepare_machine
+from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.study_file import read_config
 from hpo.storage.create_study import create_study
 from hpo.storage.file_locks import hold_lock
@@ -316,7 +316,7 @@ def test_a_damaged_database_is_named_and_kept(command: str) -> None:
 
 def prepared() -> PreparedStudy:
     """Return the study of the working directory, prepared on the CPU."""
-    return prepare_machine(read_config(CONFIG), "cpu")
+    return prepare_study(read_config(CONFIG), "cpu")
 
 
 def test_a_fresh_start_with_no_earlier_study_moves_nothing_aside() -> None:

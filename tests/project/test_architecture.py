@@ -15,7 +15,7 @@ LAYERS = (
     {"model.data", "model.device", "model.network"},
     {"model.scoring"},
     {"model.training"},
-    {"model.fixed_inputs", "model.trained_model"},
+    {"model.picture_inputs", "model.trained_model"},
     {"hpo.config"},
     {"hpo.search"},
     {"hpo.storage", "hpo.figures"},

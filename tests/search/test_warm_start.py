@@ -8,7 +8,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from hpo.config.hyperparameters import Range
-from hpo.config.machine import PreparedStudy
+from hpo.config.prepared_study import PreparedStudy
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
 from hpo.search.configurations import CONFIRMS

@@ -31,7 +31,7 @@ def retrain(
     study_config = load_config(config)
     from hpo import open_retraining
     from hpo.analysis.formatting import format_value
-    from hpo.analysis.run_summary import retraining_summary
+    from hpo.cli.run_summary import retraining_summary
     from hpo.report.study_page import try_to_write_report
 
     retraining = open_retraining(

@@ -77,7 +77,7 @@ def train(**options: Any) -> None:
     Ctrl-C stops after the current epoch; run the same command to continue.
     """
     data, device, output, test = (options.pop(name) for name in ("data", "device", "output", "test"))
-    from hpo.analysis.run_summary import run_summary
+    from hpo.cli.run_summary import run_summary
     from hpo.runs import train as single_run
 
     prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)

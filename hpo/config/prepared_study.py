@@ -24,7 +24,7 @@ class PreparedStudy:
     started: float = field(default_factory=time.monotonic)
 
 
-def prepare_machine(config: StudyConfig, device: str | None = None) -> PreparedStudy:
+def prepare_study(config: StudyConfig, device: str | None = None) -> PreparedStudy:
     """Find the device and load the images of a study.
 
     Args:

@@ -13,8 +13,8 @@ from hpo.analysis.results import StudyResults
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.study_file import ConfigError, load_config
+from hpo.runs.full_length_run import RunEvent, RunFinished
 from hpo.runs.retrain import Retraining, open_retraining
-from hpo.runs.training_run import RunEvent, RunFinished
 from hpo.storage.database import StudyError
 from hpo.storage.open_study import OpenStudy, open_study
 from hpo.workers.trial_events import TrialEvent

@@ -15,7 +15,7 @@ from benchmarks.machine import find_machine
 from benchmarks.tables import RESULTS
 from hpo.figures.arrays import Pixels
 from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
-from hpo.runs.latent_space import fit_mixture, mixture_samples
+from hpo.runs.latent_mixture import fit_mixture, mixture_samples
 from hpo.storage.paths import RESULTS as RUNS
 from hpo.storage.paths import RunPaths
 from model.data.cifar10 import load_cifar10

@@ -100,7 +100,7 @@ def mixture_gap(state: TrainState, data: ImageData) -> float:
     The mixture is fitted to one code of each training image, and takes codes of the validation images. 0 where the
     codes follow the prior; the rate would fall by so much, and draws from the mixture look so much more like images.
     """
-    from hpo.runs.latent_space import fit_mixture
+    from hpo.runs.latent_mixture import fit_mixture
 
     train_codes, codes = (_codes(state, split.images) for split in (data.train, data.validation))
     log_mixture = torch.from_numpy(fit_mixture(train_codes.double().numpy()).score_samples(codes.double().numpy()))

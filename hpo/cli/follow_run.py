@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hpo.cli.console import print_lines
 
 if TYPE_CHECKING:
-    from hpo.runs.training_run import RunEvent, RunFinished, RunStarted
+    from hpo.runs.full_length_run import RunEvent, RunFinished, RunStarted
     from model.training.training_loop import EpochMetrics
 
 
@@ -15,7 +15,7 @@ def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
 
     Raises: KeyboardInterrupt: after the epoch in which a user asked to stop.
     """
-    from hpo.runs.training_run import RunFinished, RunStarted
+    from hpo.runs.full_length_run import RunFinished, RunStarted
     from hpo.workers.signals import catch_stop_signals
     from model.training.training_loop import EpochMetrics
 

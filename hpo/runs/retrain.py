@@ -10,7 +10,7 @@ from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
-from hpo.runs.training_run import RunEvent, RunFinished, TrainingRun, execute
+from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of, end_of, is_pruned, val_bpd_of
 from hpo.storage.database import StudyError, existing_study

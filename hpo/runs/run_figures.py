@@ -24,7 +24,7 @@ from hpo.figures.run import (
 )
 from hpo.figures.run import kl_per_dimension as kl_figure
 from hpo.figures.run.latent_map_data import latent_map_data
-from hpo.runs import latent_space
+from hpo.runs.latent_mixture import fit_mixture, mixture_samples
 from hpo.storage.paths import RunPaths
 from model.data.images import ImageData, LabelledImages, as_pixels
 from model.device import Runtime, seeded_generator
@@ -34,10 +34,9 @@ from model.scoring import elbo
 from model.scoring.evaluation import decode, encode, reconstruct
 
 N_FIXED, N_EXTREMES, N_SAMPLES = 20, 10, 64
-N_INTERPOLATIONS, N_PRIOR_INTERPOLATIONS, N_STEPS = 5, 3, 9
+N_INTERPOLATIONS, N_PRIOR_INTERPOLATIONS = 5, 3
 N_TRAVERSED = 12
 N_FITTED, N_MAPPED = 10_000, 3_000
-OFFSETS = np.linspace(-3, 3, 7)
 _SAMPLES_SEED, _INTERPOLATIONS_SEED = 4, 7
 
 
@@ -134,8 +133,8 @@ def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtim
 
 def _draw_samples(model: ConvVAE, means_NZ: Floats, runtime: Runtime, paths: RunPaths) -> None:
     prior = torch.randn(N_SAMPLES, model.latent_dim, generator=seeded_generator(_SAMPLES_SEED)).double().numpy()
-    mixture = latent_space.fit_mixture(means_NZ)
-    fitted = latent_space.mixture_samples(mixture, N_SAMPLES)
+    mixture = fit_mixture(means_NZ)
+    fitted = mixture_samples(mixture, N_SAMPLES)
     sides = [decode_latents(model, side, runtime) for side in (prior, fitted)]
     samples.draw_samples(sides[0], sides[1], int(mixture.n_components), paths.samples)
 
@@ -150,17 +149,16 @@ def _draw_interpolations(model: ConvVAE, data: ImageData, runtime: Runtime, path
         interpolations.Interpolation(
             f"{names[start]} → {names[end]}",
             pixels[[start, end]],
-            decode_latents(model, latent_space.linear_interpolation(means[start], means[end], N_STEPS), runtime),
+            decode_latents(
+                model, interpolations.linear_interpolation(means[start], means[end], interpolations.N_STEPS), runtime
+            ),
         )
         # Half of the chosen images apart: with two classes of equal size, no pair is of one class.
         for start, end in zip(range(n), range(n, 2 * n), strict=True)
     ]
     generator = seeded_generator(_INTERPOLATIONS_SEED)
     draws = torch.randn(N_PRIOR_INTERPOLATIONS, 2, model.latent_dim, generator=generator).double().numpy()
-    prior = [
-        decode_latents(model, latent_space.spherical_interpolation(start, end, N_STEPS), runtime)
-        for start, end in draws
-    ]
+    prior = [decode_latents(model, interpolations.spherical_interpolation(start, end), runtime) for start, end in draws]
     interpolations.draw_interpolations(real, prior, paths.interpolations)
 
 
@@ -171,13 +169,13 @@ def _draw_dimensions(model: ConvVAE, split: LabelledImages, runtime: Runtime, pa
     kl_figure.draw_kl_per_dimension(data, paths.kl_per_dimension)
     chosen = most_faithful(model, split, means_NZ, runtime)
     dimensions = highest(kl, N_TRAVERSED)
-    images = decode_latents(model, latent_space.traverse(means_NZ[chosen], dimensions, OFFSETS), runtime)
+    images = decode_latents(model, traversals.traverse(means_NZ[chosen], dimensions, traversals.OFFSETS), runtime)
     rows = [
         traversals.Traversal(int(dimension), float(kl[dimension]), row)
         for dimension, row in zip(dimensions, images, strict=True)
     ]
     original = as_pixels(split.images[chosen : chosen + 1])
-    traversals.draw_traversals(original, OFFSETS.tolist(), rows, paths.traversals)
+    traversals.draw_traversals(original, traversals.OFFSETS.tolist(), rows, paths.traversals)
 
 
 def _draw_maps(data: ImageData, fitted: Tensor, means_NZ: Floats, paths: RunPaths) -> None:

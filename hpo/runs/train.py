@@ -13,7 +13,7 @@ from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import SAMPLE_SUFFIX, Data, FittingHyperparameters, Model, Retrain
 from hpo.config.strict_model import ACROSS_KEYS, StrictModel
 from hpo.config.study_file import ConfigError
-from hpo.runs.training_run import RunEvent, TrainingRun, execute
+from hpo.runs.full_length_run import RunEvent, TrainingRun, execute
 from hpo.storage.paths import RunPaths
 from model.config import TrainConfig
 from model.device import resolve

@@ -8,7 +8,8 @@ from optuna.trial import Trial
 
 from hpo.analysis.trial_table import trial_row
 from hpo.config.schema import Objective, StudyConfig
-from hpo.dashboard import notes
+from hpo.dashboard.save_note import save_note
+from hpo.dashboard.trial_note import trial_note
 from hpo.search.configurations import END
 from hpo.storage import artifacts
 from hpo.storage.error_log import attempt
@@ -74,6 +75,6 @@ def draw_and_annotate(
         for file in draw_trial(trial_paths, progress.recorder, progress.config, n_reports, progress.history):
             artifacts.upload_or_replace(trial, study, file, paths)
         picture = artifacts.dashboard_url(trial, study, trial_paths.reconstructions.name)
-        notes.save(trial, notes.trial_note(trial_row(frozen, config, trials, end), config.pruner, picture))
+        save_note(trial, trial_note(trial_row(frozen, config, trials, end), config.pruner, picture))
 
     return attempt(run, subject="its pictures", heading=f"trial {trial.number}", log=paths.errors)

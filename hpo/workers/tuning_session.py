@@ -10,7 +10,7 @@ from optuna.study import Study
 from hpo.analysis.ppca_baseline import compute_ppca_baseline
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
-from hpo.dashboard.study_overview import OverviewRefresher
+from hpo.dashboard.overview_refresher import OverviewRefresher
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import objectives_notice
 from hpo.search.scheduler import Plan

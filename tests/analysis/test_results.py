@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from hpo.analysis.results import findings, next_command, study_results
-from hpo.analysis.status import status_lines, status_of
+from hpo.analysis.status import status_of
+from hpo.cli.commands.status import status_lines
 from tests.tools import synthetic
 
 

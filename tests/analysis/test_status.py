@@ -8,7 +8,8 @@ import pytest
 from optuna.artifacts import upload_artifact
 from optuna.trial import TrialState
 
-from hpo.analysis.status import status_lines, status_of
+from hpo.analysis.status import status_of
+from hpo.cli.commands.status import status_lines
 from hpo.storage.artifacts import artifact_store
 from hpo.storage.file_locks import hold_lock
 from hpo.workers.trial_context import TrialContext

@@ -7,8 +7,9 @@ from optuna_dashboard.artifact import get_artifact_path
 
 from hpo.analysis.trial_table import Kind, TrialRow
 from hpo.config.schema import Pruner
-from hpo.dashboard import notes
-from hpo.dashboard.notes import SCORE, study_note, trial_note
+from hpo.dashboard import save_note as ours
+from hpo.dashboard.study_note import SCORE, study_note
+from hpo.dashboard.trial_note import trial_note
 from hpo.storage import artifacts
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.worker import run_trials
@@ -97,10 +98,10 @@ def test_note_of_a_study_has_its_findings_and_its_retrained_model() -> None:
 def test_text_of_a_user_in_a_note_is_kept() -> None:
     study = optuna.create_study()
     save_note(study, "My own thought.")
-    notes.save(study, "first")
+    ours.save_note(study, "first")
     save_note(study, f"{get_note(study)}\n\nAnother.")
     for text in ("second", "third"):
-        notes.save(study, text)
+        ours.save_note(study, text)
     note = get_note(study)
     assert note.startswith("third\n")
     assert note.endswith("My own thought.\n\nAnother.")
@@ -110,7 +111,7 @@ def test_text_of_a_user_in_a_note_is_kept() -> None:
 def test_a_note_that_a_kill_cut_short_is_replaced() -> None:
     study = optuna.create_study()
     save_note(study, "### mine\n\n- Best: tri")
-    notes.save(study, "### mine\n\n- Best: trial 2")
+    ours.save_note(study, "### mine\n\n- Best: trial 2")
     assert get_note(study).count("### mine") == 1
 
 

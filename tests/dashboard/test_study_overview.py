@@ -12,8 +12,9 @@ from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from hpo.analysis.ppca_baseline import PpcaBaseline
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import Budget
-from hpo.dashboard.plotly_data import PpcaPoint
-from hpo.dashboard.study_overview import attach_run, iso_scores, plotted_trials, ppca_points, refresh
+from hpo.dashboard.interactive_figures.plotted_trial import plotted_trials
+from hpo.dashboard.interactive_figures.rate_distortion import PpcaPoint, iso_scores, ppca_points
+from hpo.dashboard.study_overview import attach_run, refresh
 from hpo.storage import artifacts
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent
@@ -93,7 +94,7 @@ def test_the_overview_is_refreshed_at_intervals_and_at_the_end(
     context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, refreshed = iter([0.0, 1.0, 5.0, 30.0, 31.0]), list[str]()
-    monkeypatch.setattr("hpo.dashboard.study_overview.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("hpo.dashboard.overview_refresher.time.monotonic", lambda: next(clock))
     monkeypatch.setattr("hpo.dashboard.study_overview.refresh", lambda *_: refreshed.append("now"))
     counts = []
 

@@ -21,7 +21,6 @@ from tests.tools.fault_injection import (
     audit,
     audit_the_end,
     checkout,
-    environment,
     finish,
     kill,
     make_images,
@@ -30,6 +29,7 @@ from tests.tools.fault_injection import (
     results_of,
     start,
 )
+from tests.tools.warm_process import environment
 
 pytestmark = pytest.mark.faults
 
@@ -146,7 +146,6 @@ def test_a_folder_that_vanishes_at_work_is_named(command: str, message: str, fol
         config.write_text(config.read_text().replace("training: {epochs: 200", "training: {epochs: 1"))
         finish(folder, "tune", "small")
     process = start(folder, command, "small")
-    assert process.stdout is not None
     for line in process.stdout:
         if "epoch 1/" in line:
             break

@@ -61,22 +61,22 @@ MOMENTS_OF_TUNE = [
     ("before", "hpo.workers.trial_pictures.save_pixels", 1),
     ("after", "hpo.storage.artifacts.upload_artifact", 2),
     ("before", "hpo.storage.artifacts.shutil.copyfileobj", 3),
-    ("before", "hpo.workers.trial_results.notes.save", 1),
+    ("before", "hpo.workers.trial_results.save_note", 1),
 ]
 MOMENTS_OF_RETRAINING = [
     ("after", "model.training.training_loop._update", 9),
-    ("before", "hpo.runs.training_run.save_state", 2),
-    ("after", "hpo.runs.training_run.save_state", 2),
-    ("before", "hpo.runs.training_run.score", 1),
+    ("before", "hpo.runs.full_length_run.save_state", 2),
+    ("after", "hpo.runs.full_length_run.save_state", 2),
+    ("before", "hpo.runs.full_length_run.score", 1),
     ("before", "hpo.runs.run_figures.loss_curves.draw_loss_curves", 1),
-    ("before", "hpo.runs.training_run.write_animations", 1),
+    ("before", "hpo.runs.full_length_run.write_animations", 1),
     ("before", "hpo.runs.retrain._set_attributes", 1),
 ]
 MOMENTS_OF_A_SINGLE_RUN = [
     ("after", "model.training.training_loop._update", 8),
-    ("after", "hpo.runs.training_run.save_state", 1),
+    ("after", "hpo.runs.full_length_run.save_state", 1),
     ("before", "model.atomic_files.os.replace", 5),
-    ("before", "hpo.runs.training_run.write_page", 1),
+    ("before", "hpo.runs.full_length_run.write_page", 1),
 ]
 # Where the random kills strike, and at which call at the latest.
 RANDOM_PLACES = [
@@ -170,7 +170,6 @@ def test_a_search_killed_from_outside_at_random_times_ends_as_if_it_had_not(
     folder, chance = checkout(tmp_path / "checkout", images), random.Random(100 + seed)
     for _ in range(3):
         process = start(folder, "tune", "small")
-        assert process.stdout is not None
         for line in process.stdout:
             keep_output(folder, line)
             # From the forecast on: before it there is only Python's own start.
@@ -191,7 +190,6 @@ def test_a_search_asked_to_stop_leaves_within_seconds_and_goes_on_as_if_it_had_n
 ) -> None:
     folder = checkout(tmp_path / "checkout", images)
     process = start(folder, "tune", "small")
-    assert process.stdout is not None
     for line in process.stdout:
         keep_output(folder, line)
         if "epoch 1/" in line:
@@ -234,7 +232,7 @@ def test_a_kill_while_an_earlier_retraining_gives_way_loses_neither(
 ) -> None:
     folder = shutil.copytree(tuned, tmp_path / "checkout", symlinks=True)
     finish(folder, "retrain", "small", "--epochs", "1")
-    kill(folder, ("after", "hpo.runs.training_run.move_aside", 1), "retrain", "small")
+    kill(folder, ("after", "hpo.runs.full_length_run.move_aside", 1), "retrain", "small")
     assert not paths_in(folder).best.folder.exists(), "moved aside, and nothing in its place yet"
     finish(folder, "retrain", "small")
     assert_alike(paths_in(folder).best, paths_in(reference).best)

@@ -26,6 +26,7 @@ from tests.tools.fault_injection import (
     start,
     uninterrupted_scores,
 )
+from tests.tools.warm_process import WarmProcess
 
 pytestmark = pytest.mark.faults
 
@@ -48,10 +49,9 @@ def folder(images: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def start_workers(folder: Path) -> subprocess.Popen[str]:
+def start_workers(folder: Path) -> WarmProcess:
     """The leader, once the first reports have come."""
     leader = start(folder, *TUNE)
-    assert leader.stdout is not None
     output = []
     for line in leader.stdout:
         output.append(line)
@@ -60,7 +60,7 @@ def start_workers(folder: Path) -> subprocess.Popen[str]:
     raise AssertionError("".join(output))
 
 
-def workers_of(leader: subprocess.Popen[str]) -> list[int]:
+def workers_of(leader: WarmProcess) -> list[int]:
     command = ["ps", "-ww", "--ppid", str(leader.pid), "-o", "pid=,args="]
     found = subprocess.run(command, capture_output=True, text=True).stdout
     return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.runs.training_run import TrainingRun
+from hpo.runs.full_length_run import TrainingRun
 from hpo.storage.paths import RunPaths
 from model.data.images import ImageData
 from model.device import Runtime

@@ -10,8 +10,8 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
+from hpo.runs.full_length_run import TrainingRun
 from hpo.runs.redraw import redraw
-from hpo.runs.training_run import TrainingRun
 from hpo.storage.paths import RunPaths
 from hpo.storage.run_record import RunError, read_record
 from model.data.images import ImageData

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from hpo.runs import latent_space, run_figures
+from hpo.figures.run import interpolations, traversals
+from hpo.runs import run_figures
 from hpo.storage.paths import RunPaths
 from model.data.images import ImageData, as_pixels
 from model.device import Runtime
@@ -43,11 +44,11 @@ def test_traversal_centre_is_the_reconstruction_through_the_mean(
 ) -> None:
     images = data.validation.images[:1]
     mean = run_figures.posterior_means(model, images, runtime)[0]
-    centre = len(run_figures.OFFSETS) // 2
-    assert run_figures.OFFSETS[centre] == 0
-    walked = run_figures.decode_latents(model, latent_space.traverse(mean, np.arange(4), run_figures.OFFSETS), runtime)
+    centre = len(traversals.OFFSETS) // 2
+    assert traversals.OFFSETS[centre] == 0
+    walked = run_figures.decode_latents(model, traversals.traverse(mean, np.arange(4), traversals.OFFSETS), runtime)
     expected = as_pixels(decode(model, encode(model, images, runtime)[0], runtime))[0]
-    assert walked.shape == (4, len(run_figures.OFFSETS), 32, 32, 3)
+    assert walked.shape == (4, len(traversals.OFFSETS), 32, 32, 3)
     assert all(np.array_equal(row[centre], expected) for row in walked)
 
 
@@ -56,7 +57,7 @@ def test_interpolation_ends_are_the_reconstructions_of_the_endpoints(
 ) -> None:
     images = data.validation.images[:2]
     start, end = run_figures.posterior_means(model, images, runtime)
-    steps = run_figures.decode_latents(model, latent_space.linear_interpolation(start, end, 5), runtime)
+    steps = run_figures.decode_latents(model, interpolations.linear_interpolation(start, end, 5), runtime)
     expected = as_pixels(decode(model, encode(model, images, runtime)[0], runtime))
     assert np.array_equal(steps[[0, -1]], expected)
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from hpo.analysis.importances import find_importances
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.search_space import distributions
-from hpo.dashboard.plotly_figures import draw_interactive_pareto_front
+from hpo.dashboard.interactive_figures.pareto_front import draw_interactive_pareto_front
 from hpo.figures.study.pareto_front import draw_pareto_front
 from hpo.figures.style import as_svg
 from hpo.search.pareto import ParetoFront, ParetoTrial, pareto_front_data

@@ -1,11 +1,9 @@
 """A small checkout for tests of faults: run commands in it, kill them, and audit what they leave."""
 
-import os
 import re
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice, pairwise
@@ -27,6 +25,8 @@ from model.data.image_folder import load_folder
 from model.device import Runtime
 from model.training.train_state import TrainState
 from model.training.training_loop import train
+from tests.tools import warm_process
+from tests.tools.warm_process import WarmProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 N_TRIALS, EPOCHS = 4, 3
@@ -66,10 +66,6 @@ def paths_in(folder: Path) -> StudyPaths:
     return StudyPaths(folder / "results" / "small")
 
 
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-
-
 def keep_output(folder: Path, output: str) -> None:
     """Append a command's output to the log of the checkout."""
     with (folder / "output.log").open("a") as log:
@@ -85,19 +81,14 @@ def printed_reports(folder: Path) -> list[tuple[str, str]]:
     return [(match[1], match[2]) for match in matches if match]
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str) -> WarmProcess:
     """Start the command line as a process, with stdout and stderr in one pipe."""
-    settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    # In a process group of its own, which can be signalled as a terminal does it.
-    settings |= {"start_new_session": True, "cwd": folder, "env": environment()}
-    return subprocess.Popen([sys.executable, "-m", "hpo", *arguments], **settings)
+    return WarmProcess("hpo", arguments, folder)
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with these arguments in the checkout."""
-    done = subprocess.run(
-        [sys.executable, *command], cwd=folder, env=environment(), capture_output=True, text=True, timeout=600
-    )
+def run(folder: Path, program: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module or script in the checkout, to its end."""
+    done = warm_process.run(program, arguments, folder)
     keep_output(folder, done.stdout)
     return done
 
@@ -105,7 +96,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def run_with_kill(folder: Path, moment: tuple[str, str, int], *arguments: str) -> bool:
     """Run with a kill at `moment` (see `kill_at_call.py`); return True if it was killed, False if it ended."""
     when, function, n_calls = moment
-    done = run(folder, str(ROOT / "tests" / "tools" / "kill_at_call.py"), when, function, str(n_calls), *arguments)
+    done = run(folder, ROOT / "tests" / "tools" / "kill_at_call.py", when, function, str(n_calls), *arguments)
     assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
     return done.returncode != 0
 
@@ -117,14 +108,14 @@ def kill(folder: Path, moment: tuple[str, str, int], *arguments: str) -> None:
 
 def finish(folder: Path, *arguments: str) -> str:
     """Run a command to its end, without an error; return its output."""
-    done = run(folder, "-m", "hpo", *arguments)
+    done = run(folder, "hpo", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def refuse(folder: Path, *arguments: str) -> str:
     """Run a command that fails by a fault which the user can fix; return its message."""
-    done = run(folder, "-m", "hpo", *arguments)
+    done = run(folder, "hpo", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line]
     assert line.startswith("error: ")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hpo.runs.training_run import RunFinished, TrainingRun, execute
+from hpo.runs.full_length_run import RunFinished, TrainingRun, execute
 from hpo.storage.paths import RunPaths
 from model.config import TrainConfig
 from model.data.images import ImageData

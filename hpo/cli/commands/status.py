@@ -1,9 +1,23 @@
 """Command `status`: print the state of a study."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hpo.analysis.formatting import format_value
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
 from hpo.config.study_file import load_config
+from hpo.storage.paths import StudyPaths
+
+if TYPE_CHECKING:
+    from hpo.analysis.status import DiskUse, RunningTrial, Status
+    from hpo.config.schema import StudyConfig
+    from hpo.search.best_trial import BestTrial
+
+# Parts of a study's folder from this size on are named; smaller ones count in the sum only.
+_NAMED_BYTES = 100_000
 
 
 @reports_errors("Stopped.")
@@ -14,8 +28,85 @@ def status(config: Config) -> None:
     and can be run at any time, also while the study runs.
     """
     study_config = load_config(config)
-    from hpo.analysis.status import status_lines, status_of
+    from hpo.analysis.status import status_of
     from hpo.storage.database import find_study
 
     paths, study = find_study(study_config.name, config)
     print_lines(*status_lines(status_of(study, study_config, paths), study_config, config))
+
+
+def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[str]:
+    """Return the status as lines for the terminal; the last line names the next command."""
+    attention = _attention(status, config_name) or ["none"]
+    return [
+        f"{status.folder}: {_trials(status)}",
+        f"{'best' if len(config.objectives) == 1 else 'best by val_bpd'}: {_best(status.best, config)}",
+        f"workers: {_workers(status)}",
+        f"disk: {_disk(status.disk)}",
+        *(f"attention: {line}" for line in attention),
+        f"Next: {_next_command(status, config_name)}",
+    ]
+
+
+def _trials(status: Status) -> str:
+    total = f" of {status.n_total}" if status.n_total else ""
+    kinds = ", ".join(f"{n} {kind}" for kind, n in status.counts.items())
+    ended = f" ({kinds})" if kinds else ""
+    sample = ", on the bundled sample" if status.source == "sample" else ""
+    waiting = f", {status.n_waiting} waiting" if status.n_waiting else ""
+    return f"{status.n_configurations}{total} trials ended{ended}, {len(status.running)} running{waiting}{sample}"
+
+
+def _best(best: BestTrial | None, config: StudyConfig) -> str:
+    if best is None:
+        return "no trial has finished yet"
+    values = ", ".join(f"{name} {format_value(value)}" for name, value in best.params.items())
+    n_seeds = len(best.confirmation_scores)
+    by = f" (confirmed with {n_seeds} new seed{'s' * (n_seeds > 1)}: {best.score:.4f})" if n_seeds else ""
+    return f"trial {best.number}, val_bpd {best.val_bpd:.4f} after {config.training.epochs} epochs{by}: {values}"
+
+
+def _workers(status: Status) -> str:
+    alive = [trial for trial in status.running if trial.has_worker]
+    if not alive:
+        return "make tune is running, between trials" if status.is_running else "none"
+    return f"{len(alive)} alive: " + ", ".join(f"trial {trial.number} after epoch {trial.epoch:g}" for trial in alive)
+
+
+def _disk(disk: tuple[DiskUse, ...]) -> str:
+    total = sum(use.n_bytes for use in disk)
+    parts = [f"{use.name} {_megabytes(use.n_bytes)}" for use in disk if use.n_bytes >= _NAMED_BYTES]
+    return f"{_megabytes(total)}: {', '.join(parts)}" if parts else _megabytes(total)
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:.1f} MB"
+
+
+def _attention(status: Status, config_name: str) -> list[str]:
+    lines = [_interrupted(trial, config_name) for trial in status.running if not trial.has_worker]
+    lines += status.failures
+    if status.lost_files:
+        lines.append(status.lost_files)
+    if status.retraining_was_interrupted:
+        lines.append(f"a retraining was interrupted; make best-retrain STUDY={config_name} resumes it")
+    return lines
+
+
+def _interrupted(trial: RunningTrial, config_name: str) -> str:
+    effect = f"resumes it after epoch {trial.epoch:g}" if trial.has_checkpoint else "starts it over"
+    return f"trial {trial.number} was interrupted; make tune STUDY={config_name} {effect}"
+
+
+def _next_command(status: Status, config_name: str) -> str:
+    has_interrupted = any(not trial.has_worker for trial in status.running)
+    has_trials_left = status.n_total is not None and status.n_configurations < status.n_total
+    if status.is_running:
+        return f"make dashboard STUDY={config_name}, or wait"
+    if status.best is None or has_interrupted or has_trials_left:
+        return f"make tune STUDY={config_name}"
+    if status.remaining.n_seeds_missing:
+        return status.remaining.next_commands(config_name)
+    if status.is_retrained and not status.retraining_was_interrupted:
+        return f"open {StudyPaths(status.folder).best.page}"
+    return status.remaining.next_commands(config_name) or f"make best-retrain STUDY={config_name}"

@@ -1,6 +1,6 @@
 """Figure of traversals: one latent dimension at a time moved along its axis.
 
-Legend: T steps, H W pixels, 3 colour channels; every array of images is uint8.
+Legend: T steps, D dimensions chosen, H W pixels, 3 colour channels, Z latent; every array of images is uint8.
 """
 
 from __future__ import annotations
@@ -9,8 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpo.figures.arrays import Pixels
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.figures.arrays import Floats, Pixels
 from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
+
+# In standard deviations of the prior.
+OFFSETS = np.linspace(-3, 3, 7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +26,14 @@ class Traversal:
     dimension: int
     kl_nats: float
     images: Pixels
+
+
+def traverse(mean_Z: Floats, dimensions: NDArray[np.intp], offsets: Floats) -> Floats:
+    """Move one dimension of a code at a time by each offset: (D, T, Z); prior standard deviations are 1."""
+    latents = np.tile(mean_Z, (len(dimensions), len(offsets), 1))
+    for row, dimension in enumerate(dimensions):
+        latents[row, :, dimension] += offsets
+    return latents
 
 
 def traversals_data(original: Pixels, offsets: Sequence[float], traversals: Sequence[Traversal]) -> Sheet:

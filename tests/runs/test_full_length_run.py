@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from hpo.runs.training_run import RunEvent, RunFinished, RunStarted, TrainingRun, execute
+from hpo.runs.full_length_run import RunEvent, RunFinished, RunStarted, TrainingRun, execute
 from hpo.storage.file_locks import Busy, hold_lock
 from hpo.storage.paths import RunPaths
 from hpo.storage.run_record import RunError, read_record
@@ -24,7 +24,7 @@ OTHER = replace(SMALL, beta=2.0, epochs=1)
 def leave_out_figures(patch: pytest.MonkeyPatch) -> None:
     """Leave out figures, animations, page and pPCA, which take seconds; the animations' frames are drawn."""
     for name, result in (("draw_run_figures", None), ("write_animations", []), ("write_page", None)):
-        patch.setattr(f"hpo.runs.training_run.{name}", lambda *_, result=result: result)
+        patch.setattr(f"hpo.runs.full_length_run.{name}", lambda *_, result=result: result)
     patch.setattr("model.scoring.ppca.fit", lambda _: None)
     patch.setattr("model.scoring.ppca.score", lambda _model, _images, sizes: dict.fromkeys(sizes, 6.0))
 

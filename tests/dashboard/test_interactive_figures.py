@@ -5,21 +5,23 @@ from dataclasses import replace
 
 import plotly.graph_objects as go
 
-from hpo.dashboard.plotly_data import (
+from hpo.dashboard.interactive_figures.layout import score_range
+from hpo.dashboard.interactive_figures.learning_curves import draw_interactive_learning_curves
+from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
+from hpo.dashboard.interactive_figures.rate_distortion import (
+    BetaScale,
     IsoScore,
-    PlottedTrial,
     PpcaPoint,
-    ScoreAgainstCompute,
-    rate_distortion_ranges,
-    score_against_compute_data,
-    score_range,
-)
-from hpo.dashboard.plotly_figures import (
-    draw_interactive_learning_curves,
+    beta_scale,
     draw_interactive_rate_distortion,
-    draw_score_against_compute,
+    marker_sizes,
+    rate_distortion_ranges,
 )
-from hpo.dashboard.plotly_trial_marks import BetaScale, beta_scale, marker_sizes
+from hpo.dashboard.interactive_figures.score_against_compute import (
+    ScoreAgainstCompute,
+    draw_score_against_compute,
+    score_against_compute_data,
+)
 from hpo.search.best_trial import BestTrial
 
 FINISHED = PlottedTrial(0, "finished", 1.0, 128, 100.0, -2000.0, 7.0, 60.0, ((1.0, 7.4), (2.0, 7.0)))

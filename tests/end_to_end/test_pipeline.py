@@ -1,7 +1,6 @@
 """The real pipeline once, as a user runs it: tune, interrupted and resumed, then retrain; files judged by content."""
 
 import json
-import os
 import re
 import signal
 import sqlite3
@@ -22,17 +21,22 @@ from optuna_dashboard import get_note
 from PIL import Image
 
 from model.data.bundled_sample import load_sample
+from model.data.image_folder import load_folder
+from model.data.images import as_pixels
 from model.device import Runtime
 from model.scoring.evaluation import calibrate_sigma, evaluate
 from model.scoring.ppca import fit, score
 from model.training.checkpoint import read_model
+from tests.tools import warm_process
+from tests.tools.fault_injection import checkout, finish, make_images, paths_in
+from tests.tools.fault_injection import load as load_small
+from tests.tools.warm_process import environment
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 N_TRIALS, EPOCHS, RETRAIN_EPOCHS = 5, 3, 3
 STUDY = {
-    "data": {"source": "sample"},
+    "data": {"source": "images"},
     "model": {"channels": [8, 8, 16, 16]},
     "hyperparameters": {
         "beta": {"low": 0.5, "high": 2.0, "log": True},
@@ -48,23 +52,24 @@ STUDY = {
 }
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "hpo", *arguments]
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+def write_images(folder: Path) -> None:
+    """Write 60 images of each class of the bundled sample, a folder per class."""
+    split = load_sample().train
+    pixels = as_pixels(split.images)
+    for label in range(10):
+        (folder / str(label)).mkdir(parents=True)
+        for position in (split.labels == label).nonzero().flatten()[:60].tolist():
+            Image.fromarray(pixels[position]).save(folder / str(label) / f"{position}.png")
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, timeout=280
-    )
+    return warm_process.run("hpo", arguments, folder)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline")
+    write_images(folder / "images")
     (folder / "study_configs").mkdir()
     (folder / "study_configs" / "small.yaml").write_text(yaml.safe_dump(STUDY))
     return folder
@@ -73,9 +78,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def interrupted(folder: Path) -> str:
     """Output of a `tune` that got SIGINT after its first report."""
-    process = subprocess.Popen(
-        command("tune", "small"), cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "hpo", "tune", "small"]
+    process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines: list[str] = []
     while not any("val_bpd" in line for line in lines):
@@ -199,11 +203,11 @@ def test_retraining_compares_itself_with_the_trial_and_the_yardstick(retrained: 
     assert f"Probabilistic PCA with {metrics['hyperparameters']['latent_dim']} dimensions: validation" in retrained
 
 
-def test_metrics_agree_with_a_fresh_evaluation_of_the_saved_model(best: Path) -> None:
+def test_metrics_agree_with_a_fresh_evaluation_of_the_saved_model(best: Path, folder: Path) -> None:
     metrics = json.loads((best / "metrics.json").read_text())
     saved = read_model(best / "model.pt")
     model, sigma, config = saved.network, saved.sigma, saved.config
-    data, runtime = load_sample(), Runtime(torch.device("cpu"), "float32")
+    data, runtime = load_folder(folder / "images"), Runtime(torch.device("cpu"), "float32")
     assert sigma == metrics["sigma"] == calibrate_sigma(model, data.train.images, runtime)
     test = evaluate(model, data.test.images, sigma, runtime)
     assert metrics["test_bpd"] == pytest.approx(test.bpd, abs=1e-9)
@@ -215,7 +219,7 @@ def test_metrics_agree_with_a_fresh_evaluation_of_the_saved_model(best: Path) ->
     assert metrics["ppca_bpd"] == pytest.approx(score(fit(data.train.images), data.test.images, [size])[size])
     weighted = metrics["test_importance_weighted"]
     assert weighted["bpd"] < weighted["elbo_bpd_of_the_same_images"] == metrics["test_bpd"]
-    assert metrics["data"] == {"source": "sample", "n_train": 4500, "n_val": 500, "n_test": 1000}
+    assert metrics["data"] == {"source": "folder", "n_train": 480, "n_val": 60, "n_test": 60}
 
 
 def test_metrics_csv_has_every_epoch_from_the_untrained_one(best: Path) -> None:
@@ -292,26 +296,35 @@ def test_the_animation_has_its_frames_and_rests_on_the_last(best: Path) -> None:
     assert np.abs(first[lower] - last[lower]).mean() > 1, "the reconstructions do not"
 
 
-def test_retraining_again_replaces_the_folder_whole(best: Path, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with few images, tuned and retrained."""
+    images = make_images(tmp_path_factory.mktemp("images"))
+    folder = checkout(tmp_path_factory.mktemp("small") / "checkout", images)
+    finish(folder, "tune", "small", "--trials", "2")
+    finish(folder, "retrain", "small")
+    return folder
+
+
+def test_retraining_again_replaces_the_folder_whole(small: Path) -> None:
+    best = paths_in(small).best.folder
     (best / "of_an_earlier_run").write_text("")
-    again = run(folder, "retrain", "small", "--trial", "0", "--epochs", "1")
-    assert again.returncode == 0, again.stderr
+    finish(small, "retrain", "small", "--trial", "0", "--epochs", "1")
     assert not (best / "of_an_earlier_run").exists()
     assert len(list((best / "reconstruction_frames").iterdir())) == 2
     assert json.loads((best / "metrics.json").read_text())["trial"] == 0
     assert [path.name for path in best.parent.iterdir() if path.name.startswith(".best")] == [".best.run.lock"]
     (earlier,) = (path for path in best.parent.iterdir() if path.name.startswith("best-"))
     assert (earlier / "of_an_earlier_run").exists(), "moved aside, not deleted"
-    kept = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study_of(folder))}
-    assert len(kept) == len(get_all_artifact_meta(study_of(folder))), "replaced, not doubled"
+    kept = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(load_small(small))}
+    assert len(kept) == len(get_all_artifact_meta(load_small(small))), "replaced, not doubled"
     shown = best.parent / "artifacts" / kept["metrics.json"]
     assert shown.read_bytes() == (best / "metrics.json").read_bytes()
 
 
-def test_fresh_moves_the_old_study_aside(best: Path, folder: Path) -> None:
-    again = run(folder, "tune", "small", "--fresh", "--trials", "1")
-    assert again.returncode == 0, again.stderr
-    (aside,) = [path for path in (folder / "results").iterdir() if path.name.startswith("small-")]
-    assert f"{aside.relative_to(folder)}" in again.stdout
+def test_fresh_moves_the_old_study_aside(small: Path) -> None:
+    printed = finish(small, "tune", "small", "--fresh", "--trials", "1")
+    (aside,) = [path for path in (small / "results").iterdir() if path.name.startswith("small-")]
+    assert f"{aside.relative_to(small)}" in printed
     assert (aside / "best" / "model.pt").exists()
-    assert len(study_of(folder).trials) == 1
+    assert len(load_small(small).trials) == 1

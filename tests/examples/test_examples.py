@@ -1,12 +1,11 @@
 """The example script and the example notebook run from start to end."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.tools import warm_process
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -18,11 +17,9 @@ def notebook_code() -> str:
     return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
-def run(folder: Path, *arguments: str) -> str:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-    )
+def run(program: str | Path, folder: Path) -> str:
+    """Run a module or script in the folder; return what it printed."""
+    done = warm_process.run(program, (), folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -31,11 +28,13 @@ def run(folder: Path, *arguments: str) -> str:
 def test_script_and_notebook_run_and_the_notebook_continues_the_scripts_study(tmp_path: Path) -> None:
     for name in ("examples", "study_configs"):
         (tmp_path / name).symlink_to(ROOT / name)
-    printed = run(tmp_path, "-m", "examples.search_from_python")
+    printed = run("examples.search_from_python", tmp_path)
     assert "Best: trial" in printed and "Samples of the prior: (16, 32, 32, 3)" in printed
     weights = tmp_path / "results" / "tiny" / "best" / "model.pt"
     written = weights.stat().st_mtime_ns
-    assert "TrialStarted" not in run(tmp_path, "-c", notebook_code())
+    notebook = tmp_path / "notebook.py"
+    notebook.write_text(notebook_code())
+    assert "TrialStarted" not in run(notebook, tmp_path)
     assert weights.stat().st_mtime_ns == written
 
 

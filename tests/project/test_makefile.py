@@ -63,7 +63,7 @@ def test_variables_of_the_environment_do_not_leak_in(checkout: Checkout) -> None
 
 
 def test_test_and_test_long_share_all_tests_between_them(checkout: Checkout) -> None:
-    short, long = "--dist loadfile -m 'not faults and not browser'\n", "--dist loadfile -m 'faults or browser'\n"
+    short, long = " -m 'not faults and not browser'\n", " -m 'faults or browser'\n"
     assert checkout.make("-n", "test").stdout.endswith(short)
     assert checkout.make("-n", "test-long").stdout.endswith(long)
     assert re.fullmatch(f"(?s).*{short}.*{long}", checkout.make("-n", "test-all").stdout)

@@ -61,10 +61,10 @@ def main(
 ) -> None:
     """Measure images a second, and write benchmarks/results/throughput.json and benchmarks/RESULTS.md."""
     runtime, root = find_machine(device)
-    place = Place(str(runtime.device), root)
+    target = Target(str(runtime.device), root)
     rows = []
     for batch_size in BATCH_SIZES:
-        rounds = [_round(batch_size, place, number) for number in range(1, repetitions + 1)]
+        rounds = [_round(batch_size, target, number) for number in range(1, repetitions + 1)]
         rows.append(row(batch_size, rounds, _share_of_peak(rounds, runtime)))
     facts = describe(runtime) | {"repetitions": repetitions, "latent_dim": LATENT_DIM, "architecture": ARCHITECTURE}
     tables.write("throughput" if runtime.device.type == "cpu" else "throughput_cuda", facts, rows)
@@ -73,7 +73,7 @@ def main(
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """Device and CIFAR-10 folder of all measurements."""
 
     device: str
@@ -113,39 +113,39 @@ def row(batch_size: int, rounds: Rounds, share_of_matmul_peak: float) -> Row:
     )
 
 
-def _round(batch_size: int, place: Place, number: int) -> dict[Kind, Measurement]:
+def _round(batch_size: int, target: Target, number: int) -> dict[Kind, Measurement]:
     found: dict[Kind, Measurement] = {}
     for kind in KINDS:
         found[kind] = (
-            _side_by_side(batch_size, place) if kind == "side_by_side" else _in_a_process(kind, batch_size, place)
+            _side_by_side(batch_size, target) if kind == "side_by_side" else _in_a_process(kind, batch_size, target)
         )
         speed = found[kind].images_per_second
         typer.echo(f"batch {batch_size}, round {number}: {kind.replace('_', ' ')} {speed:,.0f} images/s")
     return found
 
 
-def _in_a_process(kind: Kind, batch_size: int, place: Place) -> Measurement:
-    (one,) = _in_processes(1, kind, batch_size, place, os.environ)
-    return one
+def _in_a_process(kind: Kind, batch_size: int, target: Target) -> Measurement:
+    (measurement,) = _in_processes(1, kind, batch_size, target, os.environ)
+    return measurement
 
 
-def _side_by_side(batch_size: int, place: Place) -> Measurement:
+def _side_by_side(batch_size: int, target: Target) -> Measurement:
     """Time all loops side by side, each on its own; also the first step of the last one, and the memory of all."""
     import torch
 
-    n_processes = torch.get_num_threads() if place.device == "cpu" else N_ON_A_GPU
-    each = _in_processes(n_processes, "ours", batch_size, place, os.environ | {"OMP_NUM_THREADS": "1"})
+    n_processes = torch.get_num_threads() if target.device == "cpu" else N_ON_A_GPU
+    each = _in_processes(n_processes, "ours", batch_size, target, os.environ | {"OMP_NUM_THREADS": "1"})
     return Measurement(
-        sum(one.images_per_second for one in each),
-        max(one.first_step_s or 0.0 for one in each),
-        sum(one.peak_memory_bytes for one in each),
+        sum(loop.images_per_second for loop in each),
+        max(loop.first_step_s or 0.0 for loop in each),
+        sum(loop.peak_memory_bytes for loop in each),
     )
 
 
 def _in_processes(
-    n_processes: int, kind: Kind, batch_size: int, place: Place, environment: Mapping[str, str]
+    n_processes: int, kind: Kind, batch_size: int, target: Target, environment: Mapping[str, str]
 ) -> list[Measurement]:
-    arguments = [kind, str(batch_size), place.device, str(place.root), str(N_IMAGES)]
+    arguments = [kind, str(batch_size), target.device, str(target.root), str(N_IMAGES)]
     command = [sys.executable, "-m", "benchmarks.measure", *arguments]
     settings: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "env": environment}
     running = [subprocess.Popen([*command, str(time.time())], **settings) for _ in range(n_processes)]

@@ -17,7 +17,7 @@ from model.device import Runtime, resolve, seeded_generator
 from model.network.vae import ConvVAE
 from model.scoring import evaluation
 from model.scoring.evaluation import Evaluation
-from model.training.checkpoint import read_model
+from model.training.model_file import read_model
 
 _IMAGE_SHAPE = (32, 32, 3)
 

@@ -24,7 +24,7 @@ from model.device import resolve
 from model.network.vae import ConvVAE
 from model.picture_inputs import fixed_images, prior_draws
 from model.scoring.evaluation import decode, encode, reconstruct
-from model.training.checkpoint import read_model
+from model.training.model_file import read_model
 
 PICTURE = RESULTS / "before_after.png"
 _EPOCHS, _SEED, _LATENT_DIM = 10, 1000, 128

@@ -43,30 +43,35 @@ def main(minutes: Annotated[float, typer.Option(help="Of each search.", min=1)] 
     done = {search.pair for search in read_live()}
     for pair in (pair for pair in range(N_PAIRS) if pair not in done):
         with tempfile.TemporaryDirectory() as folder:
-            places = {method: Path(folder) / method for method in SETTINGS}
+            folders = {method: Path(folder) / method for method in SETTINGS}
             started = time.time()
-            running = [_begin(places[method], method, pair, minutes, root) for method in SETTINGS]
+            running = [_begin(folders[method], method, pair, minutes, root) for method in SETTINGS]
             if any(list(map(subprocess.Popen.wait, running))):
                 raise typer.Exit(1)
-            for method, place in places.items():
-                found = {"pair": pair, "method": method, "minutes": minutes, "ends": _ends(place, method, started)}
+            for method, study_folder in folders.items():
+                found = {
+                    "pair": pair,
+                    "method": method,
+                    "minutes": minutes,
+                    "ends": _ends(study_folder, method, started),
+                }
                 append(LIVE, found | describe(runtime) | {"threads": 1})
                 print(pair, method, found["ends"], flush=True)
 
 
-def _begin(place: Path, method: str, pair: int, minutes: float, root: Path) -> subprocess.Popen[bytes]:
+def _begin(folder: Path, method: str, pair: int, minutes: float, root: Path) -> subprocess.Popen[bytes]:
     study = yaml.safe_load(find_config(STUDY).read_text()) | SETTINGS[method]
     study |= {"seed": pair, "budget": {"timeout_minutes": minutes}, "confirmation": {"top": 0}}
-    place.mkdir()
-    (place / f"{method}.yaml").write_text(yaml.safe_dump(study))
+    folder.mkdir()
+    (folder / f"{method}.yaml").write_text(yaml.safe_dump(study))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY), "CIFAR10_ROOT": str(root)}
-    with (place / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log:
         command = [sys.executable, "-m", "hpo", "tune", f"{method}.yaml"]
-        return subprocess.Popen(command, cwd=place, env=environment, stdout=log, stderr=log)
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
 
 
-def _ends(place: Path, method: str, started: float) -> list[tuple[float, float]]:
-    paths = StudyPaths(place / "results" / method)
+def _ends(folder: Path, method: str, started: float) -> list[tuple[float, float]]:
+    paths = StudyPaths(folder / "results" / method)
     study = optuna.load_study(study_name=method, storage=open_storage(paths))
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return sorted((round(_ended(trial) - started, 1), round(trial.values[0], 5)) for trial in finished)

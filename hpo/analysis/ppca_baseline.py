@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from optuna.study import Study
 
+from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import write_text
 from model.data.images import ImageData
@@ -65,7 +66,7 @@ def load_ppca_baseline(paths: StudyPaths) -> PpcaBaseline | None:
 def ppca_baseline_of(study: Study, paths: StudyPaths) -> PpcaBaseline:
     """Return the baseline in the study's folder; an empty one if it is missing, torn, or of other images."""
     baseline = load_ppca_baseline(paths)
-    digest = str(json.loads(study.user_attrs["identity"]["data.digest"]))
+    digest = str(json.loads(stored_fingerprint(study)["data.digest"]))
     return baseline if baseline and baseline.digest.startswith(digest) else PpcaBaseline("", {}, {})
 
 

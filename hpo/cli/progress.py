@@ -76,7 +76,8 @@ class Progress:
         """Return one line: ended trials, pruned trials, best trial, remaining time."""
         total = f", {len(self.started)} of {self.n_total} configurations" if self.n_total else ""
         best = f"{self.best.label} with {self.best.score:.4f}" if self.best else "none finished yet"
-        return f"{self.n_ended} trials ended{total}, {self.n_pruned} pruned, {best}{self._time_left()}"
+        ended = f"{self.n_ended} trial{'s' * (self.n_ended != 1)} ended"
+        return f"{ended}{total}, {self.n_pruned} pruned, {best}{self._time_left()}"
 
     def _time_left(self) -> str:
         if self.deadline is None:

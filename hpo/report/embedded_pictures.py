@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageSequence
 
+THUMBNAIL_WIDTH = 300
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -36,7 +38,7 @@ def embedded(path: Path) -> Picture | None:
         return Picture(uri, *image.size, _last_frame(image))
 
 
-def thumbnail(path: Path, width: int) -> Picture:
+def thumbnail(path: Path, width: int = THUMBNAIL_WIDTH) -> Picture:
     """Read a picture file, scale it to at most `width` pixels, and encode it as WebP."""
     with Image.open(path) as image:
         small = image.convert("RGB")

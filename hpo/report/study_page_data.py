@@ -22,6 +22,7 @@ from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
 from hpo.search.successive_halving import halving_of
 from hpo.search.warm_start import WarmStart, warm_start_of
 from hpo.storage.call_log import Call, calls_of
+from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.open_study import OpenStudy
 from hpo.storage.paths import StudyPaths
 
@@ -145,7 +146,7 @@ def _recipe(study: Study, config: StudyConfig) -> Recipe:
         config_file=str(CONFIG_FOLDER / f"{config.name}.yaml"),
         config_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100),
         seed=config.seed,
-        digest=str(json.loads(attributes["identity"]["data.digest"])),
+        digest=str(json.loads(stored_fingerprint(study)["data.digest"])),
         precision=attributes["precision"],
         versions=tuple(attributes["versions"].items()),
         git_commit=attributes["git_commit"],

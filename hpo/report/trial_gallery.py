@@ -18,7 +18,6 @@ from hpo.storage.paths import RunPaths
 N_FULL_SIZE = 20
 # More cards than this would make the page heavy by their text alone.
 MAX_CARDS = 1000
-THUMBNAIL_WIDTH = 300
 _BYTES_PER_CARD = 3000
 _THUMBNAIL_SHARE = 0.6
 _ORDER_OF_KINDS = {"finished": 0, "pruned": 1}
@@ -100,7 +99,7 @@ def _pictures(draft: _CardDraft, budget: _ByteBudget) -> dict[str, Picture]:
 
 def _read_picture(path: Path, small: bool = False) -> Picture | None:
     try:
-        return thumbnail(path, THUMBNAIL_WIDTH) if small else embedded(path)
+        return thumbnail(path) if small else embedded(path)
     except (UnidentifiedImageError, OSError):
         # Truncated by a kill, or not a picture: the card links to the file.
         return None

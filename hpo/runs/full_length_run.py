@@ -13,7 +13,7 @@ from hpo.analysis.run_metrics import TrialOrigin, read_history
 from hpo.config.schema import Interval
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import FrameRecorder, frame_epochs, write_animations
-from hpo.runs.metrics import score, test_metrics
+from hpo.runs.final_test_scores import score, test_metrics
 from hpo.runs.run_figures import draw_run_figures
 from hpo.storage.file_locks import hold_lock
 from hpo.storage.paths import RunPaths, move_aside
@@ -23,8 +23,9 @@ from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime
 from model.scoring import ppca
-from model.training.checkpoint import StartingPoint, read_model, resume_or_start, save_model, save_state
+from model.training.checkpoint import StartingPoint, resume_or_start, save_state
 from model.training.initialization import untrained_model
+from model.training.model_file import read_model, save_model
 from model.training.train_state import TrainState
 from model.training.training_loop import EpochMetrics, score_validation, train
 

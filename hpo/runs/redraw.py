@@ -14,7 +14,7 @@ from hpo.storage.paths import RunPaths
 from hpo.storage.run_record import RunError, RunRecord, read_record, write_record
 from model.data.images import ImageData
 from model.device import resolve
-from model.training.checkpoint import read_model
+from model.training.model_file import read_model
 
 
 def redraw(folder: Path, fps: float | None, device: str) -> list[str]:

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from hpo.config.schema import Confirmation, StudyConfig
 from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration, end_of
-from hpo.search.confirmation import missing_confirmations
+from hpo.search.missing_confirmations import missing_confirmations
 from hpo.search.successive_halving import Halving, candidates_of, halving_of
 
 

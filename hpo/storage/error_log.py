@@ -7,7 +7,7 @@ from pathlib import Path
 from hpo.storage.database import DATABASE_ERRORS
 from model.errors import UserError
 
-# Errors that have a message for the user, from input, files or the database; every other error is a fault of ours.
+# Errors from input, files or the database, which have a message for the user; every other error is a bug here.
 EXPECTED_ERRORS: tuple[type[Exception], ...] = (UserError, OSError, *DATABASE_ERRORS)
 
 

@@ -9,6 +9,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
+import torch
+
 from hpo.config.schema import Data
 from hpo.storage.claims import mark_claims_as_parent_died
 from hpo.storage.database import StudyError
@@ -17,7 +19,8 @@ from hpo.workers.signals import ignored_signal
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialStarted
 from hpo.workers.worker import FailureStreak, run_trials
-from hpo.workers.worker_process import WorkerFailed, WorkerTask, assigned_runtime, assigned_threads, worker_main
+from hpo.workers.worker_process import WorkerFailed, WorkerTask, worker_main
+from model.device import Runtime
 
 _STOP_TIMEOUT_S = 10.0
 
@@ -155,6 +158,19 @@ class WorkerPool:
             for worker in self._workers:
                 worker.process.kill()
                 worker.process.join()
+
+
+def assigned_runtime(runtime: Runtime, index: int) -> Runtime:
+    """Return the runtime of worker `index`: GPUs are assigned round robin, unless one was named."""
+    if runtime.device.type != "cuda" or runtime.device.index is not None:
+        return runtime
+    device = torch.device("cuda", index % torch.cuda.device_count())
+    return Runtime(device, runtime.precision, runtime.compiled)
+
+
+def assigned_threads(n_workers: int) -> int:
+    """Return the number of CPU threads of each worker: the threads of this process, shared equally."""
+    return max(1, torch.get_num_threads() // n_workers)
 
 
 def _cause(exit_code: int | None) -> str:

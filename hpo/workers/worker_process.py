@@ -1,4 +1,4 @@
-"""Worker process of a pool: its device and threads; it runs trials and sends their events to the parent process."""
+"""Worker process of a pool: run trials and send their events to the parent process."""
 
 import contextlib
 import os
@@ -44,19 +44,6 @@ class WorkerFailed:
     """Last message of a worker that stops because of an error which the user can fix."""
 
     error: UserError | OSError | StorageInternalError
-
-
-def assigned_runtime(runtime: Runtime, index: int) -> Runtime:
-    """Return the runtime of worker `index`: GPUs are assigned round robin, unless one was named."""
-    if runtime.device.type != "cuda" or runtime.device.index is not None:
-        return runtime
-    device = torch.device("cuda", index % torch.cuda.device_count())
-    return Runtime(device, runtime.precision, runtime.compiled)
-
-
-def assigned_threads(n_workers: int) -> int:
-    """Return the number of CPU threads of each worker: the threads of this process, shared equally."""
-    return max(1, torch.get_num_threads() // n_workers)
 
 
 def worker_main(link: Connection, task: WorkerTask, runtime: Runtime, n_threads: int) -> None:

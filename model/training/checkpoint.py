@@ -1,38 +1,14 @@
-"""Files of a run: the complete training state to resume from, and the trained model to use.
+"""Complete state of a training, from which it resumes after an interruption."""
 
-Both are read with `weights_only=True`: tensors and plain values, no code.
-"""
-
-import io
-import pickle
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from model.atomic_files import replacing
 from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime
-from model.errors import UserError
-from model.network.vae import ConvVAE
 from model.training.initialization import untrained_model
+from model.training.tensor_file import CheckpointError, config_in, read_tensors, write_tensors
 from model.training.train_state import TrainState
-
-
-class CheckpointError(UserError):
-    """Error for a file that is not a complete checkpoint of this project."""
-
-
-@dataclass(frozen=True)
-class SavedModel:
-    """Contents of a model file: the network in evaluation mode on the CPU, its sigma, and its configuration."""
-
-    network: ConvVAE
-    sigma: float
-    config: TrainConfig
 
 
 @dataclass(frozen=True)
@@ -57,7 +33,7 @@ def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -
         "noise": state.noise.get_state(),
         "history": history,
     }
-    _write(path, contents)
+    write_tensors(path, contents)
 
 
 def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> StartingPoint:
@@ -67,9 +43,9 @@ def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> StartingPoi
         CheckpointError: the file is damaged, or was written with another configuration or on another kind of device.
         OSError: the file cannot be read.
     """
-    contents = _read(path)
+    contents = read_tensors(path)
     state = TrainState(config, runtime)
-    saved_config = _config_in(path, contents)
+    saved_config = config_in(path, contents)
     if saved_config != config:
         raise CheckpointError(f"{path}: was written with other hyperparameters; remove it")
     if "made_on" not in contents:
@@ -102,75 +78,6 @@ def resume_or_start(checkpoint: Path, config: TrainConfig, runtime: Runtime, dat
     return StartingPoint(TrainState(config, runtime, untrained_model(config, data.train.images)), [], notice)
 
 
-def save_model(path: Path, model: ConvVAE, sigma: float, config: TrainConfig) -> None:
-    """Write weights, sigma and configuration, atomically."""
-    contents = {"config": asdict(config), "sigma": sigma, "model": model.state_dict()}
-    _write(path, contents)
-
-
-def read_model(path: Path) -> SavedModel:
-    """Read a model that `save_model` wrote.
-
-    Raises:
-        CheckpointError: the file does not exist, is damaged or holds no model of this project.
-        OSError: the file cannot be read.
-    """
-    contents = _read(path)
-    config = _config_in(path, contents)
-    try:
-        network = ConvVAE.from_config(config)
-        network.load_state_dict(contents["model"])
-        return SavedModel(network.eval(), float(contents["sigma"]), config)
-    except Exception as error:
-        raise CheckpointError(f"{path}: does not hold a saved model ({error})") from error
-
-
-def _config_in(path: Path, contents: dict[str, Any]) -> TrainConfig:
-    try:
-        return TrainConfig.from_dict(contents["config"])
-    except Exception as error:
-        raise CheckpointError(f"{path}: does not hold the configuration of its training ({error})") from error
-
-
 def _device_and_precision(state: TrainState) -> str:
     """Describe what a resumed run must share: random generators do not carry over to another kind of device."""
     return f"{state.runtime.device.type}, {state.runtime.precision}"
-
-
-def _write(path: Path, contents: dict[str, Any]) -> None:
-    # Through memory: if torch.save writes to a file, a full disk becomes a RuntimeError.
-    buffer = io.BytesIO()
-    torch.save(contents, buffer)
-    with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Read and verify a file.
-
-    Raises:
-        CheckpointError: the file does not exist or is damaged.
-        OSError: the file cannot be read.
-    """
-    try:
-        raw = io.BytesIO(path.read_bytes())
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: does not exist") from None
-    try:
-        # PyTorch does not verify the checksums of the zip file's members.
-        damaged_member = zipfile.ZipFile(raw).testzip()
-        raw.seek(0)
-        contents = torch.load(raw, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # PyTorch's own message recommends turning `weights_only` off.
-        raise CheckpointError(
-            f"{path}: cannot be read as a saved model (it holds more than tensors and plain values)"
-        ) from error
-    except Exception as error:
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{path}: cannot be read as a saved model ({reason})") from error
-    if damaged_member is not None:
-        raise CheckpointError(f"{path}: is damaged (its member {damaged_member})")
-    if not isinstance(contents, dict) or not {"config", "model"} <= contents.keys():
-        raise CheckpointError(f"{path}: does not hold a saved model")
-    return contents

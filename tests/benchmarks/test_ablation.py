@@ -62,7 +62,7 @@ def test_a_norm_stands_behind_every_convolution_but_the_last_of_each_trunk() -> 
 
 
 @pytest.mark.parametrize("n_pixels", [4, 8])
-def test_a_residual_block_stands_where_the_image_has_its_size_and_begins_as_nothing(n_pixels: int) -> None:
+def test_a_residual_block_keeps_the_image_size_and_starts_as_the_identity(n_pixels: int) -> None:
     model, changed = ConvVAE(4, (4, 6, 8, 10)), ConvVAE(4, (4, 6, 8, 10))
     changed.load_state_dict(model.state_dict())
     variants.residual_blocks(n_pixels)(changed)
@@ -76,7 +76,7 @@ def test_a_residual_block_stands_where_the_image_has_its_size_and_begins_as_noth
     assert sides == [n_pixels, n_pixels]
 
 
-def test_a_trained_linear_path_begins_where_the_frozen_one_is(data: ImageData) -> None:
+def test_a_trained_linear_path_starts_at_the_frozen_one(data: ImageData) -> None:
     config = replace(BASE, **SMALL, linear_path=True)
     frozen, trained = (untrained_model(config, data.train.images) for _ in range(2))
     variants.trained_linear_path(0.1)(trained)
@@ -111,7 +111,7 @@ def test_averaged_weights_are_scored_once_at_the_end(data: ImageData, runtime: R
     assert alone[1]["val_bpd"] != averaged[1]["val_bpd"]
 
 
-def test_codes_that_follow_the_prior_leave_a_mixture_nothing_to_save(data: ImageData, runtime: Runtime) -> None:
+def test_a_mixture_saves_nothing_on_codes_that_follow_the_prior(data: ImageData, runtime: Runtime) -> None:
     state = TrainState(replace(BASE, **SMALL), runtime)
     with torch.no_grad():
         for head in (state.model.encoder.mean, state.model.encoder.log_variance):

@@ -97,7 +97,7 @@ def a_round(textbook: float, ours: float) -> dict[Kind, Measurement]:
     }
 
 
-def test_ratios_are_taken_within_a_round_and_their_median_is_told() -> None:
+def test_ratios_are_taken_within_a_round_and_their_median_is_reported() -> None:
     # The machine was twice as fast in the last round: the ratio of medians would be 4.
     rounds = [a_round(100, 300), a_round(100, 400), a_round(200, 600)]
     found = row(64, rounds, 0.5)
@@ -116,14 +116,14 @@ def test_an_inner_part_is_not_counted_in_the_outer_one() -> None:
     assert watch.seconds == {"outer": 1.0 + 5.0, "inner": 3.0}
 
 
-def test_the_forecast_counts_with_all_that_is_in_it() -> None:
+def test_the_budget_estimate_counts_every_part_of_a_call() -> None:
     times = iter([0.0, 1.0, 4.0, 9.0])
     watch = overhead.Stopwatch(lambda: next(times))
     watch.timed("start", watch.timed("training", lambda: None), whole=True)()
     assert watch.seconds == {"start": 9.0}
 
 
-def test_a_part_that_fails_is_counted_and_its_error_goes_on() -> None:
+def test_the_time_of_a_part_that_raises_is_counted_and_the_error_propagates() -> None:
     times = iter([0.0, 2.0])
     watch = overhead.Stopwatch(lambda: next(times))
     with pytest.raises(ZeroDivisionError):

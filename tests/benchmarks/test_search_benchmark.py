@@ -115,7 +115,7 @@ def test_what_the_sampler_takes_is_on_its_workers_clock_and_in_the_compute() -> 
     assert trace.points == (Point(31, 2 + 30 + 16, 0.25), Point(49, 2 + 78 + 2, -0.25))
 
 
-def test_a_paused_run_goes_on_from_where_it_was() -> None:
+def test_a_paused_run_continues_from_its_last_epoch() -> None:
     search = Scripted([A, B, A], stops=[(0, 1)])
     trace = run(search, Budget(1000))
     assert search.heard == [
@@ -144,7 +144,7 @@ def test_a_simulation_ends_with_the_epoch_that_reaches_the_limit() -> None:
     assert trace.reached is None
 
 
-def test_a_search_that_reached_the_target_goes_on_to_the_horizon() -> None:
+def test_a_search_that_reached_the_target_continues_to_the_horizon() -> None:
     jobs: list[Job | None] = [B, *(replace(A, seed=seed) for seed in range(9))]
     ends = [run(Scripted(list(jobs)), Budget(200, horizon_s)).compute_s for horizon_s in (0, 60, 1000)]
     assert ends == [48, 68, 208]
@@ -157,7 +157,7 @@ def keys(search: OneEpochTopK, n: int) -> list[int | None]:
     return [None if job is None else job.key for job in (search.next() for _ in range(n))]
 
 
-def test_one_epoch_top_k_goes_on_with_the_best_in_their_order_and_then_begins_a_round() -> None:
+def test_one_epoch_top_k_finishes_the_best_in_order_and_then_starts_another_round() -> None:
     search = OneEpochTopK(SPACE, 0, n=4, k=2)
     jobs = [job for job in (search.next() for _ in range(4)) if job]
     assert [job.key for job in jobs] == [0, 1, 2, 3]
@@ -197,7 +197,7 @@ def test_ray_asha_decides_at_powers_of_three_alone() -> None:
     assert decided == [epoch for epoch in (1, 3, 9) if epoch < N_EPOCHS]
 
 
-def test_what_ray_asha_stops_is_told_as_complete_with_its_last_score() -> None:
+def test_a_trial_that_ray_asha_stops_is_complete_with_its_last_score() -> None:
     search = RayAsha(SPACE, 0, reduction_factor=3)
     for score in (5.0, 5.5):
         search.report(search._asked.ask(), 1, score)
@@ -206,7 +206,7 @@ def test_what_ray_asha_stops_is_told_as_complete_with_its_last_score() -> None:
     ]
 
 
-def test_what_optunas_pruner_stops_is_told_as_pruned_and_is_no_incumbent() -> None:
+def test_a_trial_that_optunas_pruner_stops_is_pruned_and_is_no_incumbent() -> None:
     search = OptunaSearch(SPACE, RandomSampler(0), MedianPruner(n_startup_trials=1))
     whole, pruned = search._asked.ask(), search._asked.ask()
     assert [search.report(whole, epoch, 5.0) for epoch in range(1, N_EPOCHS + 1)] == [False] * N_EPOCHS
@@ -351,7 +351,7 @@ def test_where_the_table_diverged_the_surrogate_scores_its_worst_and_elsewhere_a
     assert surrogate.mean(below) == pytest.approx(true_curve(below), abs=0.02)
 
 
-def test_a_small_table_without_repeated_seeds_is_enough_to_begin_with() -> None:
+def test_a_small_table_without_repeated_seeds_is_accepted() -> None:
     small = [curve for curve in table(20) if curve.seed == 0]
     surrogate = Surrogate.fit(small, timings())
     assert surrogate.noise.degrees_of_freedom == 0
@@ -364,7 +364,7 @@ def test_a_small_table_without_repeated_seeds_is_enough_to_begin_with() -> None:
 # The command
 
 
-def test_a_table_that_is_too_small_is_told_with_the_remedy(
+def test_a_table_that_is_too_small_is_reported_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, curves: list[Curve]
 ) -> None:
     monkeypatch.setattr(command, "read_table", lambda: [curve for curve in curves if curve.index < 19])
@@ -373,13 +373,13 @@ def test_a_table_that_is_too_small_is_told_with_the_remedy(
     assert "needs 20 configurations, but has 19; make it with `python -m benchmarks.search.grow`" in done.stderr
 
 
-def test_an_unknown_method_is_told_with_those_there_are() -> None:
+def test_an_unknown_method_is_refused_with_a_list_of_the_known_ones() -> None:
     done = invoke("--method", "nope")
     assert done.exit_code == 2
     assert "nope" in done.stderr and "one_epoch_top_k" in done.stderr
 
 
-def test_the_command_tells_one_method_without_writing_the_page(
+def test_the_command_prints_one_method_without_writing_the_page(
     monkeypatch: pytest.MonkeyPatch, curves: list[Curve], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(command, "read_table", lambda: curves)
@@ -466,7 +466,7 @@ def test_a_second_call_runs_what_is_missing_and_nothing_else(
     assert [len(again[task].points) for task in TASKS] == [len(whole[task].points) for task in TASKS]
 
 
-def test_another_table_or_method_is_run_anew(
+def test_results_of_another_table_or_method_are_not_reused(
     ground: Ground, curves: list[Curve], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, cache = TASKS[0], tmp_path / "replays.jsonl"
@@ -512,7 +512,7 @@ def test_the_numbers_have_what_was_agreed_and_nothing_else(results: Results) -> 
     assert ratio["random"]["low"] <= ratio["random"]["median"] <= ratio["random"]["high"]
 
 
-def test_without_ours_all_is_told_but_ratios(results: Results, tmp_path: Path) -> None:
+def test_without_our_method_everything_but_ratios_is_reported(results: Results, tmp_path: Path) -> None:
     alone = replace(results, traces={n: {"random": some["random"]} for n, some in results.traces.items()})
     write(alone, tmp_path, tmp_path / "SEARCH.md")
     assert json.loads((tmp_path / "search.json").read_text())["compute_to_target_ratio"] == {}
@@ -520,7 +520,7 @@ def test_without_ours_all_is_told_but_ratios(results: Results, tmp_path: Path) -
     assert (tmp_path / "search.png").stat().st_size > 10_000
 
 
-def test_the_page_tells_times_and_marks_those_at_the_limit(results: Results) -> None:
+def test_the_page_shows_times_and_marks_those_at_the_limit(results: Results) -> None:
     never = [Trace((Point(1, 1, 0.5),), 1, 1)] * 3
     told = text(replace(results, traces={n: {"random": never, OURS: some[OURS]} for n, some in results.traces.items()}))
     lines = [line for line in told.splitlines() if line.startswith("| random | 3 | 0 |")]
@@ -528,7 +528,7 @@ def test_the_page_tells_times_and_marks_those_at_the_limit(results: Results) -> 
     assert lines[0].endswith(" | 0.5200 | 0.5200 | 0.5200 |")
 
 
-def test_the_page_tells_of_repetitions_that_nothing_was_chosen_by(results: Results) -> None:
+def test_the_page_shows_repetitions_with_seeds_that_nothing_was_chosen_by(results: Results) -> None:
     assert "nothing was chosen by" not in text(results)
     unseen = {name: some[:2] for name, some in results.traces[1].items()}
     _, _, after = text(replace(results, unseen=unseen)).partition("### In repetitions that nothing was chosen by")
@@ -537,7 +537,7 @@ def test_the_page_tells_of_repetitions_that_nothing_was_chosen_by(results: Resul
     assert lines == [["| random", "2"], [f"| {OURS}", "2"]]
 
 
-def test_the_page_tells_of_pairs_that_ran_for_real(results: Results, tmp_path: Path) -> None:
+def test_the_page_shows_pairs_that_ran_for_real(results: Results, tmp_path: Path) -> None:
     live = [
         Search(0, OURS, 10.0, [(60.0, 6.6), (150.0, 6.3), (400.0, 6.4)]),
         Search(0, "tpe_median", 10.0, [(90.0, 6.5), (450.0, 6.35), (500.0, 6.36)]),

@@ -43,7 +43,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reference(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A search that nothing disturbed."""
+    """A checkout that was tuned without a fault."""
     folder = checkout(tmp_path_factory.mktemp("reference"), images)
     finish(folder, "tune", "small")
     return folder
@@ -57,20 +57,20 @@ def folder(images: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def disk(folder: Path) -> Iterator[Path]:
     """The checkout with results/ on a disk of its own, which is small."""
-    place = folder / "results"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(place)]
+    results = folder / "results"
+    results.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(results)]
     if os.geteuid() != 0 or subprocess.run(command).returncode != 0:
         pytest.skip("this machine does not let us mount a small disk")
     yield folder
-    subprocess.run(["umount", "--lazy", place], check=True)
+    subprocess.run(["umount", "--lazy", results], check=True)
 
 
 def leave_free(disk: Path, n_bytes: int) -> None:
-    """Fill the disk but for so many bytes."""
-    place = disk / "results"
-    facts = os.statvfs(place)
-    (place / "ballast").write_bytes(b"x" * (facts.f_bavail * facts.f_frsize - n_bytes))
+    """Fill the disk except for so many bytes."""
+    results = disk / "results"
+    facts = os.statvfs(results)
+    (results / "ballast").write_bytes(b"x" * (facts.f_bavail * facts.f_frsize - n_bytes))
 
 
 def make_room(disk: Path) -> None:
@@ -78,7 +78,7 @@ def make_room(disk: Path) -> None:
 
 
 @pytest.mark.parametrize("free_kb", [0, 60, 120, 200, 300, 450, 600])
-def test_a_search_on_a_full_disk_says_so_in_one_line_and_goes_on_once_there_is_room(
+def test_a_search_on_a_full_disk_reports_it_in_one_line_and_resumes_once_there_is_room(
     free_kb: int, disk: Path, reference: Path
 ) -> None:
     leave_free(disk, 1000 * free_kb)
@@ -93,7 +93,7 @@ def test_a_search_on_a_full_disk_says_so_in_one_line_and_goes_on_once_there_is_r
 
 
 @pytest.mark.parametrize("free_kb", [100, 400, 900])
-def test_a_retraining_on_a_full_disk_keeps_what_was_there_and_goes_on_once_there_is_room(
+def test_a_retraining_on_a_full_disk_keeps_earlier_files_and_resumes_once_there_is_room(
     free_kb: int, disk: Path
 ) -> None:
     finish(disk, "tune", "small")
@@ -101,7 +101,7 @@ def test_a_retraining_on_a_full_disk_keeps_what_was_there_and_goes_on_once_there
     leave_free(disk, 1000 * free_kb)
     message = refuse(disk, "retrain", "small")
     assert "No space left on device" in message or "is the disk full?" in message
-    assert not best.folder.exists(), "no half of a run is put in its place"
+    assert not best.folder.exists(), "an incomplete run does not get its final name"
     make_room(disk)
     finish(disk, "retrain", "small")
     assert best.page.exists() and not best.under_way.folder.exists()
@@ -119,7 +119,7 @@ def test_a_read_only_disk_is_named_and_nothing_is_lost(command: str, disk: Path)
     assert {path: path.read_bytes() for path in files} == before
 
 
-def test_a_limit_on_the_size_of_files_is_told_as_a_full_disk_is(folder: Path, reference: Path) -> None:
+def test_a_limit_on_file_sizes_is_reported_like_a_full_disk(folder: Path, reference: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
@@ -139,7 +139,9 @@ def test_a_limit_on_the_size_of_files_is_told_as_a_full_disk_is(folder: Path, re
         ("retrain", "results/small/.best_under_way: was removed during the training; run the same command"),
     ],
 )
-def test_a_folder_that_vanishes_at_work_is_named(command: str, message: str, folder: Path, tmp_path: Path) -> None:
+def test_a_results_folder_removed_during_a_command_is_named(
+    command: str, message: str, folder: Path, tmp_path: Path
+) -> None:
     config = folder / "study_configs" / "small.yaml"
     config.write_text(config.read_text().replace("epochs: 3", "epochs: 200").replace("trials: 4", "trials: 1"))
     if command == "retrain":
@@ -149,7 +151,7 @@ def test_a_folder_that_vanishes_at_work_is_named(command: str, message: str, fol
     for line in process.stdout:
         if "epoch 1/" in line:
             break
-    # In one step: what is written meanwhile cannot get in the way.
+    # A rename: files that are written meanwhile cannot prevent it.
     (folder / "results").rename(tmp_path / "away")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 2, output
@@ -158,7 +160,9 @@ def test_a_folder_that_vanishes_at_work_is_named(command: str, message: str, fol
 
 
 @pytest.mark.parametrize("contents", [b"torn", b"PK\x03\x04" + bytes(100), bytes(5000)])
-def test_a_torn_checkpoint_begins_its_trial_anew_and_says_so(contents: bytes, folder: Path, reference: Path) -> None:
+def test_a_trial_with_a_torn_checkpoint_starts_over_with_a_notice(
+    contents: bytes, folder: Path, reference: Path
+) -> None:
     kill(folder, ("after", "optuna.trial.Trial.report", 2), "tune", "small")
     paths_in(folder).checkpoint(0).write_bytes(contents)
     output = finish(folder, "tune", "small")
@@ -167,7 +171,7 @@ def test_a_torn_checkpoint_begins_its_trial_anew_and_says_so(contents: bytes, fo
     assert results_of(folder) == results_of(reference)
 
 
-def test_a_checkpoint_cut_short_begins_its_trial_anew(folder: Path, reference: Path) -> None:
+def test_a_trial_with_a_truncated_checkpoint_starts_over(folder: Path, reference: Path) -> None:
     kill(folder, ("after", "optuna.trial.Trial.report", 2), "tune", "small")
     path = paths_in(folder).checkpoint(0)
     path.write_bytes(path.read_bytes()[:-1000])
@@ -175,8 +179,8 @@ def test_a_checkpoint_cut_short_begins_its_trial_anew(folder: Path, reference: P
     assert results_of(folder) == results_of(reference)
 
 
-class Malice:
-    """What unpickles to a file that nobody asked for."""
+class CreatesFile:
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -186,29 +190,29 @@ class Malice:
 
 
 @pytest.mark.parametrize("as_zip", [True, False])
-def test_a_malicious_checkpoint_runs_nothing(as_zip: bool, folder: Path, tmp_path: Path, reference: Path) -> None:
+def test_code_in_a_checkpoint_does_not_run(as_zip: bool, folder: Path, tmp_path: Path, reference: Path) -> None:
     kill(folder, ("after", "optuna.trial.Trial.report", 2), "tune", "small")
     path, trace = paths_in(folder).checkpoint(0), tmp_path / "trace"
-    torch.save({"config": Malice(trace), "model": {}}, path, _use_new_zipfile_serialization=as_zip)
+    torch.save({"config": CreatesFile(trace), "model": {}}, path, _use_new_zipfile_serialization=as_zip)
     with path.open("rb") as file:
-        assert as_zip or pickle.load(file), "it is what it says"
+        assert as_zip or pickle.load(file), "unpickling it does run code"
     trace.unlink(missing_ok=True)
     assert "starting over" in finish(folder, "tune", "small")
     assert not trace.exists()
     assert results_of(folder) == results_of(reference)
 
 
-def test_a_malicious_model_runs_nothing(folder: Path, tmp_path: Path) -> None:
+def test_code_in_a_model_file_does_not_run(folder: Path, tmp_path: Path) -> None:
     finish(folder, "tune", "small")
     finish(folder, "retrain", "small")
     trace = tmp_path / "trace"
-    torch.save({"config": Malice(trace), "model": {}}, paths_in(folder).best.model)
+    torch.save({"config": CreatesFile(trace), "model": {}}, paths_in(folder).best.model)
     assert "cannot be read as a saved model" in refuse(folder, "figures", "results/small/best")
     assert not trace.exists()
 
 
 @pytest.mark.parametrize("gone", ["removed", "emptied", "deleted in the dashboard"])
-def test_a_study_whose_database_is_gone_is_moved_aside_and_not_gone_on_with(gone: str, folder: Path) -> None:
+def test_a_study_without_its_database_is_moved_aside_and_a_new_one_starts(gone: str, folder: Path) -> None:
     finish(folder, "tune", "small")
     paths = paths_in(folder)
     if gone == "removed":
@@ -226,7 +230,7 @@ def test_a_study_whose_database_is_gone_is_moved_aside_and_not_gone_on_with(gone
     audit_the_end(folder, N_TRIALS)
 
 
-def test_a_database_of_something_else_is_left_as_it_is(folder: Path) -> None:
+def test_a_database_of_another_program_is_refused_and_unchanged(folder: Path) -> None:
     database = paths_in(folder).database
     database.parent.mkdir(parents=True)
     with closing(sqlite3.connect(database)) as connection:
@@ -238,7 +242,7 @@ def test_a_database_of_something_else_is_left_as_it_is(folder: Path) -> None:
     assert database.read_bytes() == before
 
 
-def test_a_database_of_another_study_is_left_as_it_is(folder: Path) -> None:
+def test_a_database_of_another_study_is_refused_and_unchanged(folder: Path) -> None:
     database = paths_in(folder).database
     database.parent.mkdir(parents=True)
     optuna.create_study(study_name="other", storage=f"sqlite:///{database}")
@@ -270,9 +274,9 @@ def test_a_database_cut_short_is_named_with_the_remedy(cut: int, folder: Path) -
     audit_the_end(folder, N_TRIALS)
 
 
-def test_a_trial_for_which_the_memory_does_not_suffice_ends_alone(folder: Path) -> None:
+def test_only_the_trial_that_does_not_fit_into_memory_fails(folder: Path) -> None:
     config = folder / "study_configs" / "small.yaml"
-    # Of its tensors of 200 MB the second has no room: a library whose kernel finds none may crash instead of saying so.
+    # The second of its 200 MB tensors does not fit. A kernel that gets no memory may crash instead of raising.
     text = config.read_text().replace("latent_dim: 4", "latent_dim: {choices: [4, 3072]}")
     config.write_text(text.replace("[2, 2, 4, 4]", "[2, 2, 4, 4096]"))
     script = ROOT / "tests" / "tools" / "limited_memory.py"

@@ -1,4 +1,4 @@
-"""Real kills of the real command line: what goes on afterwards ends as if nothing had happened."""
+"""Commands killed at chosen and at random moments: the next call resumes them with the same results."""
 
 import random
 import shutil
@@ -78,8 +78,8 @@ MOMENTS_OF_A_SINGLE_RUN = [
     ("before", "model.atomic_files.os.replace", 5),
     ("before", "hpo.runs.full_length_run.write_page", 1),
 ]
-# Where the random kills strike, and at which call at the latest.
-RANDOM_PLACES = [
+# Functions at which a process is killed at random, and the latest call.
+RANDOM_FUNCTIONS = [
     (_EXECUTE, 250),
     (_COMMIT, 60),
     ("model.training.training_loop._update", 20),
@@ -108,7 +108,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reference(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tuned and retrained, undisturbed."""
+    """A checkout that was tuned and retrained without a kill."""
     folder = checkout(tmp_path_factory.mktemp("reference"), images)
     finish(folder, "tune", "small")
     finish(folder, "retrain", "small")
@@ -116,25 +116,25 @@ def reference(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def audit_as_if_undisturbed(folder: Path, reference: Path) -> None:
+def audit_like_the_reference(folder: Path, reference: Path) -> None:
     audit_the_end(folder, N_TRIALS)
     assert results_of(folder) == results_of(reference)
-    told = printed_reports(folder)
-    assert len(told) == len(set(told)), "an epoch was reported twice"
+    printed = printed_reports(folder)
+    assert len(printed) == len(set(printed)), "an epoch was reported twice"
 
 
 @pytest.mark.parametrize("moment", MOMENTS_OF_TUNE, ids=str)
-def test_a_search_that_was_killed_ends_as_if_it_had_not(
+def test_a_killed_search_resumes_with_the_same_results(
     moment: tuple[str, str, int], reference: Path, images: Path, tmp_path: Path
 ) -> None:
     folder = checkout(tmp_path / "checkout", images)
     kill(folder, moment, "tune", "small")
     audit(folder)
     finish(folder, "tune", "small")
-    audit_as_if_undisturbed(folder, reference)
+    audit_like_the_reference(folder, reference)
 
 
-def test_a_search_killed_in_one_trial_after_another_ends_as_if_it_had_not(
+def test_a_search_killed_in_several_trials_resumes_with_the_same_results(
     reference: Path, images: Path, tmp_path: Path
 ) -> None:
     folder = checkout(tmp_path / "checkout", images)
@@ -142,29 +142,29 @@ def test_a_search_killed_in_one_trial_after_another_ends_as_if_it_had_not(
         kill(folder, ("after", "model.training.training_loop._update", n_updates), "tune", "small")
         audit(folder)
     finish(folder, "tune", "small")
-    audit_as_if_undisturbed(folder, reference)
+    audit_like_the_reference(folder, reference)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_search_killed_at_random_statements_and_writes_ends_as_if_it_had_not(
+def test_a_search_killed_at_random_statements_and_writes_resumes_with_the_same_results(
     seed: int, reference: Path, images: Path, tmp_path: Path
 ) -> None:
     folder, chance = checkout(tmp_path / "checkout", images), random.Random(seed)
     n_kills = 0
     while n_kills < N_RANDOM:
-        place, latest = chance.choice(RANDOM_PLACES)
-        moment = (chance.choice(["before", "after"]), place, chance.randint(1, latest))
+        function, latest = chance.choice(RANDOM_FUNCTIONS)
+        moment = (chance.choice(["before", "after"]), function, chance.randint(1, latest))
         if not run_with_kill(folder, moment, "tune", "small"):
             break
         n_kills += 1
         audit(folder)
-    assert n_kills >= 2, "or this was hardly a test"
+    assert n_kills >= 2, "with fewer kills this tests little"
     finish(folder, "tune", "small")
-    audit_as_if_undisturbed(folder, reference)
+    audit_like_the_reference(folder, reference)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_search_killed_from_outside_at_random_times_ends_as_if_it_had_not(
+def test_a_search_killed_at_random_times_resumes_with_the_same_results(
     seed: int, reference: Path, images: Path, tmp_path: Path
 ) -> None:
     folder, chance = checkout(tmp_path / "checkout", images), random.Random(100 + seed)
@@ -172,7 +172,7 @@ def test_a_search_killed_from_outside_at_random_times_ends_as_if_it_had_not(
         process = start(folder, "tune", "small")
         for line in process.stdout:
             keep_output(folder, line)
-            # From the forecast on: before it there is only Python's own start.
+            # From the budget estimate on: before it there is only the start of Python.
             if "images/s here" in line:
                 break
         time.sleep(chance.uniform(0, 1.5))
@@ -181,11 +181,11 @@ def test_a_search_killed_from_outside_at_random_times_ends_as_if_it_had_not(
         keep_output(folder, output)
         audit(folder)
     finish(folder, "tune", "small")
-    audit_as_if_undisturbed(folder, reference)
+    audit_like_the_reference(folder, reference)
 
 
 @pytest.mark.parametrize(("number", "times"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGINT, 2)])
-def test_a_search_asked_to_stop_leaves_within_seconds_and_goes_on_as_if_it_had_not(
+def test_a_search_stops_within_seconds_of_a_signal_and_resumes_with_the_same_results(
     number: int, times: int, reference: Path, images: Path, tmp_path: Path
 ) -> None:
     folder = checkout(tmp_path / "checkout", images)
@@ -202,9 +202,11 @@ def test_a_search_asked_to_stop_leaves_within_seconds_and_goes_on_as_if_it_had_n
     keep_output(folder, output)
     assert process.returncode == 130, output
     assert time.monotonic() - asked < 10
-    assert not any("deaths" in trial.user_attrs for trial in audit(folder)), "to stop is not to die"
+    assert not any("deaths" in trial.user_attrs for trial in audit(folder)), (
+        "a worker that stops on request has not crashed"
+    )
     finish(folder, "tune", "small")
-    audit_as_if_undisturbed(folder, reference)
+    audit_like_the_reference(folder, reference)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +219,7 @@ def tuned(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("moment", MOMENTS_OF_RETRAINING, ids=str)
-def test_a_retraining_that_was_killed_ends_as_if_it_had_not(
+def test_a_killed_retraining_resumes_with_the_same_files(
     moment: tuple[str, str, int], reference: Path, tuned: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tuned, tmp_path / "checkout", symlinks=True)
@@ -227,13 +229,13 @@ def test_a_retraining_that_was_killed_ends_as_if_it_had_not(
     assert load(folder).user_attrs["retrained_epochs"] == 3
 
 
-def test_a_kill_while_an_earlier_retraining_gives_way_loses_neither(
+def test_a_kill_while_an_earlier_retraining_is_moved_aside_loses_neither(
     reference: Path, tuned: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tuned, tmp_path / "checkout", symlinks=True)
     finish(folder, "retrain", "small", "--epochs", "1")
     kill(folder, ("after", "hpo.runs.full_length_run.move_aside", 1), "retrain", "small")
-    assert not paths_in(folder).best.folder.exists(), "moved aside, and nothing in its place yet"
+    assert not paths_in(folder).best.folder.exists(), "moved aside, and not yet replaced"
     finish(folder, "retrain", "small")
     assert_alike(paths_in(folder).best, paths_in(reference).best)
     (earlier,) = paths_in(folder).folder.glob("best-*")
@@ -248,7 +250,7 @@ def single_run(images: Path, tmp_path_factory: pytest.TempPathFactory) -> RunPat
 
 
 @pytest.mark.parametrize("moment", MOMENTS_OF_A_SINGLE_RUN, ids=str)
-def test_a_single_run_that_was_killed_ends_as_if_it_had_not(
+def test_a_killed_single_run_resumes_with_the_same_files(
     moment: tuple[str, str, int], single_run: RunPaths, images: Path, tmp_path: Path
 ) -> None:
     folder = checkout(tmp_path / "checkout", images)
@@ -258,7 +260,7 @@ def test_a_single_run_that_was_killed_ends_as_if_it_had_not(
 
 
 def assert_alike(ours: RunPaths, theirs: RunPaths) -> None:
-    """Two runs' files, timings left out, are the same to the last bit."""
+    """Check that the files of two runs are equal to the last bit, except for timings."""
     assert {path.name for path in ours.folder.iterdir()} == {path.name for path in theirs.folder.iterdir()}
     assert ours.config.read_bytes() == theirs.config.read_bytes()
     mine, other = (pd.read_csv(paths.metrics_csv) for paths in (ours, theirs))

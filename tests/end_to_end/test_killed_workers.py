@@ -1,4 +1,4 @@
-"""Several workers on one study, killed, stopped and racing: none of its trials is lost, doubled or left behind."""
+"""Several workers on one study, killed, stopped and racing: no trial is lost, run twice or left unfinished."""
 
 import os
 import random
@@ -42,7 +42,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(images: Path, tmp_path: Path) -> Path:
-    """A checkout whose trials are long enough to be met at work."""
+    """A checkout whose trials are long enough to be killed while they train."""
     folder = checkout(tmp_path / "checkout", images)
     config = folder / "study_configs" / "small.yaml"
     config.write_text(config.read_text().replace("epochs: 3,", f"epochs: {EPOCHS},"))
@@ -50,18 +50,18 @@ def folder(images: Path, tmp_path: Path) -> Path:
 
 
 def start_workers(folder: Path) -> WarmProcess:
-    """The leader, once the first reports have come."""
-    leader = start(folder, *TUNE)
+    """Start a search with workers; return its parent process once the first reports have come."""
+    parent = start(folder, *TUNE)
     output = []
-    for line in leader.stdout:
+    for line in parent.stdout:
         output.append(line)
         if "epoch 2/" in line:
-            return leader
+            return parent
     raise AssertionError("".join(output))
 
 
-def workers_of(leader: WarmProcess) -> list[int]:
-    command = ["ps", "-ww", "--ppid", str(leader.pid), "-o", "pid=,args="]
+def workers_of(parent: WarmProcess) -> list[int]:
+    command = ["ps", "-ww", "--ppid", str(parent.pid), "-o", "pid=,args="]
     found = subprocess.run(command, capture_output=True, text=True).stdout
     return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]
 
@@ -72,82 +72,84 @@ def is_alive(pid: int) -> bool:
 
 
 def audit_against_the_reference(folder: Path) -> None:
-    """Every trial is there, and reported to the last bit what its values give when trained in one go."""
+    """Check that every trial reported, to the last bit, what its values and seed give when trained in one go."""
     audit_the_end(folder, N_TRIALS)
     trials = load(folder).trials
     for trial, reports in zip(trials, uninterrupted_scores(folder, trials), strict=True):
         assert list(trial.intermediate_values.values()) == reports
 
 
-def test_workers_that_are_killed_are_replaced_and_their_trials_go_on(folder: Path) -> None:
-    leader = start_workers(folder)
-    for victim in workers_of(leader)[:2]:
+def test_killed_workers_are_replaced_and_their_trials_resumed(folder: Path) -> None:
+    parent = start_workers(folder)
+    for victim in workers_of(parent)[:2]:
         os.kill(victim, signal.SIGKILL)
-    output, _ = leader.communicate(timeout=300)
-    assert leader.returncode == 0, output
+    output, _ = parent.communicate(timeout=300)
+    assert parent.returncode == 0, output
     assert output.count("died (SIGKILL)") == 2
     audit_against_the_reference(folder)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_workers_and_leader_killed_at_random_times_leave_a_study_that_ends_whole(seed: int, folder: Path) -> None:
+def test_a_study_is_complete_after_random_kills_of_workers_and_parent(seed: int, folder: Path) -> None:
     chance = random.Random(seed)
     for _ in range(2):
-        leader = start_workers(folder)
-        for victim in chance.sample(workers_of(leader), 2):
+        parent = start_workers(folder)
+        for victim in chance.sample(workers_of(parent), 2):
             time.sleep(chance.uniform(0, 0.7))
             if is_alive(victim):
                 os.kill(victim, signal.SIGKILL)
         time.sleep(chance.uniform(0, 0.7))
-        leader.kill()
-        leader.communicate()
+        parent.kill()
+        parent.communicate()
         audit(folder)
     finish(folder, *TUNE)
     audit_against_the_reference(folder)
 
 
-def test_when_the_leader_is_killed_its_workers_die_and_the_next_call_goes_on(folder: Path) -> None:
-    leader = start_workers(folder)
-    workers = workers_of(leader)
+def test_workers_of_a_killed_parent_exit_and_the_next_call_resumes(folder: Path) -> None:
+    parent = start_workers(folder)
+    workers = workers_of(parent)
     assert len(workers) == N_WORKERS
-    leader.kill()
-    leader.wait()
+    parent.kill()
+    parent.wait()
     deadline = time.monotonic() + 60
     while any(is_alive(pid) for pid in workers):
-        assert time.monotonic() < deadline, "a worker outlived its leader"
+        assert time.monotonic() < deadline, "a worker outlived its parent"
         time.sleep(0.1)
     finish(folder, *TUNE)
     audit_against_the_reference(folder)
 
 
 @pytest.mark.parametrize("signals", [1, 2, 3])
-def test_workers_asked_to_stop_leave_their_trials_to_be_gone_on_with(signals: int, folder: Path) -> None:
-    leader = start_workers(folder)
+def test_trials_of_workers_that_were_asked_to_stop_are_resumed(signals: int, folder: Path) -> None:
+    parent = start_workers(folder)
     for _ in range(signals):
         # As a terminal does: to every process of the group.
-        os.killpg(leader.pid, signal.SIGINT)
+        os.killpg(parent.pid, signal.SIGINT)
         time.sleep(0.3)
-    output, _ = leader.communicate(timeout=300)
-    assert leader.returncode == 130, output
+    output, _ = parent.communicate(timeout=300)
+    assert parent.returncode == 130, output
     assert "Traceback" not in output
     finish(folder, *TUNE)
     audit_against_the_reference(folder)
-    assert not any("deaths" in trial.user_attrs for trial in load(folder).trials), "to stop is not to die"
+    assert not any("deaths" in trial.user_attrs for trial in load(folder).trials), (
+        "a worker that stops on request has not crashed"
+    )
 
 
-def test_status_may_be_asked_while_workers_begin_and_end_trials(folder: Path) -> None:
-    leader = start_workers(folder)
-    told: list[str] = []
-    while leader.poll() is None and len(told) < 5:
-        told.append(finish(folder, "status", "small"))
-    output, _ = leader.communicate(timeout=300)
-    assert leader.returncode == 0, output
-    assert any(" alive: trial " in lines for lines in told)
+def test_status_works_while_workers_start_and_end_trials(folder: Path) -> None:
+    parent = start_workers(folder)
+    printed: list[str] = []
+    while parent.poll() is None and len(printed) < 5:
+        printed.append(finish(folder, "status", "small"))
+    output, _ = parent.communicate(timeout=300)
+    assert parent.returncode == 0, output
+    assert any(" alive: trial " in lines for lines in printed)
     audit_against_the_reference(folder)
 
 
 def write_trials(folder: Path) -> None:
-    """Begin, report and end trials as fast as the database takes them."""
+    """Start, report and end trials as fast as the database accepts them."""
     silence_optuna()
     paths = StudyPaths(folder)
     sampler = optuna.samplers.RandomSampler(seed=0)

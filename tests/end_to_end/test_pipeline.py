@@ -1,4 +1,4 @@
-"""The real pipeline once, as a user runs it: tune, interrupted and resumed, then retrain; files judged by content."""
+"""The whole pipeline once: tune, interrupted and resumed, then retrain; its files are checked by their content."""
 
 import json
 import re
@@ -26,7 +26,7 @@ from model.data.images import as_pixels
 from model.device import Runtime
 from model.scoring.evaluation import calibrate_sigma, evaluate
 from model.scoring.ppca import fit, score
-from model.training.checkpoint import read_model
+from model.training.model_file import read_model
 from tests.tools import warm_process
 from tests.tools.fault_injection import checkout, finish, make_images, paths_in
 from tests.tools.fault_injection import load as load_small
@@ -77,7 +77,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def interrupted(folder: Path) -> str:
-    """Output of a `tune` that got SIGINT after its first report."""
+    """Output of a `tune`, started as users start it, that got SIGINT after its first report."""
     command = [sys.executable, "-m", "hpo", "tune", "small"]
     process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -93,7 +93,7 @@ def interrupted(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def tuned(folder: Path, interrupted: str) -> str:
-    """Output of the `tune` that went on."""
+    """Output of the `tune` that resumed it."""
     assert interrupted
     finished = run(folder, "tune", "small")
     assert finished.returncode == 0, finished.stderr
@@ -118,16 +118,16 @@ def study_of(folder: Path) -> optuna.Study:
     return optuna.load_study(study_name="small", storage=f"sqlite:///{folder}/results/small/study.db")
 
 
-def test_an_interrupted_search_says_what_it_leaves_and_the_next_call_goes_on(interrupted: str, tuned: str) -> None:
+def test_an_interrupted_search_names_its_open_trial_and_the_next_call_resumes_it(interrupted: str, tuned: str) -> None:
     assert "Stopping after the current epoch" in interrupted
-    # After the first report or the second: the signal may come before the process goes on from its line.
+    # One report or two: the signal may come before the process continues after printing its line.
     (n_reports,) = re.findall(r"Trial 0 was interrupted after (\d) reports; the next call resumes it", interrupted)
     assert f"trial 0 resumes after epoch {n_reports}" in tuned
 
 
-def test_the_forecast_comes_before_the_first_trial(interrupted: str) -> None:
-    forecast, first_trial = interrupted.splitlines()[:2]
-    assert "images/s here" in forecast and f"trials of {EPOCHS} epochs" in forecast and "MB of disk" in forecast
+def test_the_budget_estimate_is_printed_before_the_first_trial(interrupted: str) -> None:
+    estimate, first_trial = interrupted.splitlines()[:2]
+    assert "images/s here" in estimate and f"trials of {EPOCHS} epochs" in estimate and "MB of disk" in estimate
     assert first_trial == "trial 0: beta 1, latent_dim 128, learning_rate 0.001, batch_size 64"
 
 
@@ -144,7 +144,7 @@ def test_the_study_holds_every_trial_once_with_its_reports(folder: Path, tuned: 
     assert sqlite3.connect(folder / "results/small/study.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_the_summary_names_best_first_trial_yardstick_prunings_and_next_command(folder: Path, tuned: str) -> None:
+def test_the_summary_names_best_trial_ppca_prunings_and_next_command(folder: Path, tuned: str) -> None:
     best = study_of(folder).best_trial
     assert f"Best: trial {best.number}, val_bpd {best.value:.4f}" in tuned
     for text in ("Probabilistic PCA with", "trials pruned", "Next: make best-retrain STUDY=small"):
@@ -158,16 +158,16 @@ def test_a_finished_study_trains_nothing_and_repeats_its_summary(folder: Path, t
     assert "epoch 1/" not in again.stdout
 
 
-def test_each_call_leaves_the_study_on_a_page_and_says_where(folder: Path, interrupted: str, tuned: str) -> None:
-    for said in (interrupted, tuned):
-        assert "The study on one page: results/small/report/index.html" in said
-        assert said.splitlines()[-1].startswith("Next: make ")
+def test_each_call_writes_the_studys_page_and_names_it(folder: Path, interrupted: str, tuned: str) -> None:
+    for printed in (interrupted, tuned):
+        assert "The study on one page: results/small/report/index.html" in printed
+        assert printed.splitlines()[-1].startswith("Next: make ")
     page = (folder / "results/small/report/index.html").read_text()
     best = study_of(folder).best_trial
     assert f"The best of {N_TRIALS} trials scores {best.value:.3f} bits per dimension" in page
 
 
-def test_the_studys_page_tells_of_the_retrained_model(folder: Path, best: Path) -> None:
+def test_the_studys_page_shows_the_retrained_model(folder: Path, best: Path) -> None:
     page = (folder / "results/small/report/index.html").read_text()
     assert f"Chosen at {EPOCHS} epochs, retrained at {RETRAIN_EPOCHS}:" in page
     assert f"{json.loads((best / 'metrics.json').read_text())['test_bpd']:.4f}" in page
@@ -195,7 +195,7 @@ def test_a_changed_search_space_is_refused_before_anything_is_trained(folder: Pa
     assert len(study_of(folder).trials) == N_TRIALS
 
 
-def test_retraining_compares_itself_with_the_trial_and_the_yardstick(retrained: str, best: Path) -> None:
+def test_retraining_is_compared_with_its_trial_and_with_ppca(retrained: str, best: Path) -> None:
     metrics = json.loads((best / "metrics.json").read_text())
     assert (
         f"Chosen at {EPOCHS} epochs, retrained at {RETRAIN_EPOCHS}: val_bpd {metrics['trial_val_bpd']:.4f}" in retrained
@@ -276,24 +276,24 @@ def test_pictures_decode_and_show_something(best: Path, name: str) -> None:
     assert pixels.std() > 10
 
 
-def test_the_animation_has_its_frames_and_rests_on_the_last(best: Path) -> None:
-    with Image.open(best / "reconstruction_progress.gif") as film:
-        assert film.n_frames == RETRAIN_EPOCHS + 1  # type: ignore[attr-defined]
+def test_the_animation_has_a_frame_per_epoch_and_holds_the_last(best: Path) -> None:
+    with Image.open(best / "reconstruction_progress.gif") as animation:
+        assert animation.n_frames == RETRAIN_EPOCHS + 1  # type: ignore[attr-defined]
         durations = []
         for index in range(RETRAIN_EPOCHS + 1):
-            film.seek(index)
-            durations.append(film.info["duration"])
+            animation.seek(index)
+            durations.append(animation.info["duration"])
         assert durations == [500] * RETRAIN_EPOCHS + [2000]
     assert (best / "reconstruction_progress.gif").stat().st_size < 4_000_000
     frames = sorted((best / "reconstruction_frames").iterdir())
     assert [frame.name for frame in frames] == [f"reconstruction_epoch_{n:03d}.png" for n in range(RETRAIN_EPOCHS + 1)]
     video = iio.imread(best / "reconstruction_progress.mp4")
-    assert len(video) == RETRAIN_EPOCHS + 4, "at 2 frames a second the last is held for four"
+    assert len(video) == RETRAIN_EPOCHS + 4, "at 2 frames a second, the last frame is held for four frames"
     first, last = (np.asarray(Image.open(frame).convert("RGB"), dtype=float) for frame in (frames[0], frames[-1]))
     assert first.shape == last.shape == video[0].shape
     upper, lower = slice(0, first.shape[0] * 2 // 5), slice(first.shape[0] * 2 // 5, first.shape[0] * 2 // 3)
-    assert np.array_equal(first[upper], last[upper]), "the originals stand still"
-    assert np.abs(first[lower] - last[lower]).mean() > 1, "the reconstructions do not"
+    assert np.array_equal(first[upper], last[upper]), "the originals do not change"
+    assert np.abs(first[lower] - last[lower]).mean() > 1, "the reconstructions do"
 
 
 @pytest.fixture(scope="module")

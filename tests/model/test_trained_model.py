@@ -14,7 +14,7 @@ from model import TrainedModel
 from model.data.images import ImageData, as_pixels
 from model.device import Runtime, seeded_generator
 from model.scoring import evaluation
-from model.training.checkpoint import save_model
+from model.training.model_file import save_model
 from tests.model.conftest import SMALL, SmallRun
 
 N_IMAGES = 12

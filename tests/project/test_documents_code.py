@@ -20,7 +20,7 @@ import hpo
 import model
 from model.config import TrainConfig
 from model.network.vae import ConvVAE
-from model.training.checkpoint import save_model
+from model.training.model_file import save_model
 from tests.tools.markdown_pages import CONTRIBUTING, GUIDES, ROOT, doc
 
 SEARCH, USE = doc("python-api").code_blocks("python")

@@ -70,7 +70,7 @@ def test_trials_are_a_table_of_one_row_each(study: optuna.Study, tmp_path: Path)
     assert table["val_mse"].tolist()[:4] == [0.01] * 4
 
 
-def test_the_page_tells_the_search_and_the_retraining(study: optuna.Study) -> None:
+def test_the_page_shows_the_search_and_the_retraining(study: optuna.Study) -> None:
     page = make_showcase.page(study, RunMetrics.from_dict(METRICS | {"trial": 1}), BEST)
     assert "4 configurations in 7 trials, 3 of them trained to the end" in page
     assert (

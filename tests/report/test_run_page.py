@@ -22,7 +22,7 @@ from hpo.report.template_filters import duration, fixed
 from hpo.storage.paths import SHOWCASE, TRAIN, RunPaths, StudyPaths
 from model.config import TrainConfig
 from model.network.vae import ConvVAE
-from model.training.checkpoint import save_model
+from model.training.model_file import save_model
 from tests.report.conftest import A_RUN
 from tests.tools.html_pages import HOSTILE, Page
 

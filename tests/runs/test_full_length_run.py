@@ -41,7 +41,7 @@ def whole(few_images: ImageData, runtime: Runtime, tmp_path_factory: pytest.Temp
     with pytest.MonkeyPatch.context() as patch:
         leave_out_figures(patch)
         counts = {"source": "folder", "n_train": 0, "n_val": 0, "n_test": 0}
-        patch.setattr("hpo.runs.metrics.provenance.data_facts", lambda _: counts)
+        patch.setattr("hpo.runs.final_test_scores.provenance.data_facts", lambda _: counts)
         # Any access to the test split raises an error.
         finish(small_run(replace(few_images, test=None), runtime), paths)  # type: ignore[arg-type]
     yield paths

@@ -78,7 +78,7 @@ def test_a_trial_that_diverges_before_its_first_report_shows_only_the_untrained_
     assert n_frames(files(ended, DIVERGED)["reconstruction_progress.gif"]) == 1
 
 
-def test_the_note_of_a_trial_begins_with_its_end(ended: TrialContext) -> None:
+def test_the_note_of_a_trial_starts_with_how_it_ended(ended: TrialContext) -> None:
     attributes = ended.study._storage.get_study_system_attrs(ended.study._study_id)
     for trial in ended.study.trials:
         note = str(get_note_from_system_attrs(attributes, trial._trial_id)["body"])

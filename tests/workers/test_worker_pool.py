@@ -15,7 +15,8 @@ from hpo.config.schema import Data
 from hpo.search.scheduler import Plan
 from hpo.storage.claims import PARENT_DIED
 from hpo.storage.paths import StudyPaths
-from hpo.workers.worker_process import WorkerTask, assigned_runtime, worker_main
+from hpo.workers.worker_pool import assigned_runtime
+from hpo.workers.worker_process import WorkerTask, worker_main
 from model.device import Runtime
 from tests.tools.small_study import CONFIG
 

@@ -8,6 +8,7 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
+from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped. Every file that was written is complete.")
@@ -21,6 +22,8 @@ def export(
 
     One table has a row for each trial, the other a row for each epoch of each trial.
     """
+    # A fault in the file is reported before the imports, which take seconds.
+    load_config(study)
     from hpo.report.export import write_tables
     from hpo.storage.open_study import open_study
     from hpo.storage.paths import ExportPaths

@@ -3,6 +3,7 @@
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
+from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped. Every file that was written is complete.")
@@ -11,6 +12,8 @@ def report(config: Config) -> None:
 
     The page is one HTML file with all results and pictures, which opens from disk and can be sent to anyone.
     """
+    # A fault in the file is reported before the imports, which take seconds.
+    load_config(config)
     from hpo.report.study_page import write_report
     from hpo.storage.open_study import open_study
 

@@ -54,7 +54,8 @@ def _trials(status: Status) -> str:
     ended = f" ({kinds})" if kinds else ""
     sample = ", on the bundled sample" if status.source == "sample" else ""
     waiting = f", {status.n_waiting} waiting" if status.n_waiting else ""
-    return f"{status.n_configurations}{total} trials ended{ended}, {len(status.running)} running{waiting}{sample}"
+    noun = "trials" if status.n_total or status.n_configurations != 1 else "trial"
+    return f"{status.n_configurations}{total} {noun} ended{ended}, {len(status.running)} running{waiting}{sample}"
 
 
 def _best(best: BestTrial | None, config: StudyConfig) -> str:

@@ -11,8 +11,9 @@ from model.data.images import ImageData, to_unit
 from model.device import Runtime
 from model.scoring import ppca
 from model.scoring.evaluation import calibrate_sigma, evaluate
-from model.training.checkpoint import load_state, read_model, save_model, save_state
+from model.training.checkpoint import load_state, save_state
 from model.training.initialization import untrained_model
+from model.training.model_file import read_model, save_model
 from model.training.train_state import TrainState
 from model.training.training_loop import train
 from tests.model.conftest import SMALL

@@ -10,15 +10,10 @@ import torch
 from model.data.images import ImageData
 from model.device import Runtime
 from model.scoring.evaluation import evaluate
-from model.training.checkpoint import (
-    CheckpointError,
-    load_state,
-    read_model,
-    resume_or_start,
-    save_model,
-    save_state,
-)
+from model.training.checkpoint import load_state, resume_or_start, save_state
 from model.training.initialization import untrained_model
+from model.training.model_file import read_model, save_model
+from model.training.tensor_file import CheckpointError
 from model.training.train_state import TrainState
 from tests.model.conftest import SMALL, SmallRun
 

@@ -1,4 +1,4 @@
-"""Formats of values and durations in terminal lines and notes."""
+"""Formats of values, durations and sizes in terminal lines and notes."""
 
 from typing import Any
 
@@ -11,3 +11,8 @@ def format_value(value: Any, n_digits: int = 3) -> str:
 def format_duration(seconds: float) -> str:
     """Format a duration roughly: `42 s`, or from 90 s on `15 min`."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def format_megabytes(n_bytes: int) -> str:
+    """Format a size on disk: `12.3 MB`."""
+    return f"{n_bytes / 1e6:.1f} MB"

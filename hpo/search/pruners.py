@@ -32,16 +32,11 @@ class HalvingPruner(optuna.pruners.BasePruner):
         candidates = candidates_of(configurations, study.sampler)
         return not self.halving.passes(configuration.number, trial.last_step, candidates)
 
-    def verdict(self, study: Study, trial_number: int, rung: int) -> str:
-        """Return the reason why a trial pauses at a rung: its rank there and how many are promoted so far."""
+    def reason(self, study: Study, trial_number: int, rung: int) -> str:
+        """Return the text that tells why a trial pauses at a rung."""
         configurations = configurations_of(study)
         number = _with_last_trial(configurations, trial_number).number
-        candidates = candidates_of(configurations, study.sampler)
-        rank, n_at_rung = self.halving.rank(number, rung, candidates)
-        n_promoted = n_at_rung // self.halving.factor
-        (predicted,) = (candidate.predicted_score for candidate in candidates if candidate.number == number)
-        reason = f"expected to end at {predicted:.4f}: " if predicted else ""
-        return f"{reason}ranked {rank} of {n_at_rung} at this rung; {n_promoted} promoted so far"
+        return self.halving.describe_rank(number, rung, candidates_of(configurations, study.sampler))
 
 
 def pruning_reason(study: Study, number: int, epoch: float, scores: list[float]) -> str:
@@ -50,7 +45,7 @@ def pruning_reason(study: Study, number: int, epoch: float, scores: list[float])
     The median pruner compares a trial's best score so far with the finished trials' scores at the same report point.
     """
     if isinstance(study.pruner, HalvingPruner):
-        return f"pruned at epoch {epoch:g}: {scores[-1]:.4f}, {study.pruner.verdict(study, number, len(scores))}"
+        return f"pruned at epoch {epoch:g}: {scores[-1]:.4f}, {study.pruner.reason(study, number, len(scores))}"
     finished = [trial.intermediate_values.get(len(scores)) for trial in _finished_search(study)]
     threshold = median([score for score in finished if score is not None])
     return f"pruned at epoch {epoch:g}: {min(scores):.4f} against the median {threshold:.4f}"

@@ -59,6 +59,13 @@ class Halving:
         ranked = _ranked(candidates, rung)
         return [candidate.number for candidate in ranked].index(number) + 1, len(ranked)
 
+    def describe_rank(self, number: int, rung: int, candidates: Sequence[Candidate]) -> str:
+        """Return the text that tells why a configuration pauses at a rung: what it was ranked by, and its rank."""
+        rank, n_at_rung = self.rank(number, rung, candidates)
+        (predicted,) = (candidate.predicted_score for candidate in candidates if candidate.number == number)
+        reason = f"expected to end at {predicted:.4f}: " if predicted else ""
+        return f"{reason}ranked {rank} of {n_at_rung} at this rung; {n_at_rung // self.factor} promoted so far"
+
     def passes(self, number: int, rung: int, candidates: Iterable[Candidate]) -> bool:
         """Return True if a configuration that has just come to a rung continues without a pause."""
         rank, n_at_rung = self.rank(number, rung, candidates)

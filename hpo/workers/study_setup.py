@@ -1,9 +1,6 @@
 """Creating and opening the study of one call of `tune`, before any trial runs."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from optuna.study import Study
@@ -17,40 +14,15 @@ from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_com
 from hpo.storage import provenance
 from hpo.storage.create_study import create_study
 from hpo.storage.database import FINGERPRINT, StudyError, existing_study
-from hpo.storage.file_locks import hold_lock
-from hpo.storage.fingerprint import check_unchanged, fingerprint, stored_fingerprint
+from hpo.storage.fingerprint import fingerprint, stored_fingerprint
 from hpo.storage.open_study import open_study
-from hpo.storage.paths import StudyPaths, move_aside
+from hpo.storage.paths import StudyPaths
 from hpo.workers.budget_estimate import BudgetEstimate
 
 SCORE = (
     "val_bpd: the negative ELBO at beta = 1 on the validation split, in bits per dimension, with a calibrated sigma; "
     "lower is better, and comparable across every beta, latent dimension, learning rate and batch size"
 )
-
-
-@contextmanager
-def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study | None, Path | None]]:
-    """Hold the study's lock; yield (the study, None if it does not exist; the path an old one was moved to, or None).
-
-    Raises: Busy: another process works on the study.
-            StudyError: the study is damaged, or was created with different settings.
-    """
-    paths = StudyPaths.of(prepared.config.name)
-    with hold_lock(paths.lock, str(paths.folder)):
-        moved = _move_aside(paths) if fresh and paths.folder.exists() else None
-        study = existing_study(prepared.config.name, paths)
-        if study is None and (paths.checkpoints.exists() or paths.artifacts.exists()):
-            # Files of a study whose database is gone: a new study must neither use nor remove them.
-            moved = _move_aside(paths)
-        if study is not None:
-            check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
-        yield study, moved
-
-
-def _move_aside(paths: StudyPaths) -> Path | None:
-    with hold_lock(paths.best.lock, str(paths.best.folder)):
-        return move_aside(paths.folder)
 
 
 def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> WarmStart | None:

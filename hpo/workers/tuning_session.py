@@ -21,8 +21,9 @@ from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
+from hpo.storage.study_lock import locked_study
 from hpo.workers import budget_estimate
-from hpo.workers.study_setup import create_prepared_study, has_work, locked_study, plan_warm_start
+from hpo.workers.study_setup import create_prepared_study, has_work, plan_warm_start
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent
 from hpo.workers.worker import TooManyFailures

@@ -23,7 +23,7 @@ from hpo.storage.create_study import create_study
 from hpo.storage.file_locks import hold_lock
 from hpo.storage.fingerprint import fingerprint
 from hpo.storage.paths import StudyPaths
-from hpo.workers.study_setup import locked_study
+from hpo.storage.study_lock import locked_study
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS_ON_A_STUDY = ["tune", "retrain", "dashboard", "status", "clean", "report", "export"]

@@ -156,7 +156,7 @@ def test_at_a_rung_the_configurations_with_the_best_predictions_continue(monkeyp
             trial.set_user_attr("end", "pruned")
             study.tell(trial, state=TrialState.PRUNED)
     assert isinstance(study.pruner, HalvingPruner)
-    verdict = study.pruner.verdict(study, 2, 1)
+    verdict = study.pruner.reason(study, 2, 1)
     assert verdict == "expected to end at 6.1000: ranked 1 of 3 at this rung; 1 promoted so far"
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hpo.analysis.formatting import format_megabytes
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
@@ -29,4 +30,4 @@ def clean(
     with hold_lock(paths.lock, str(paths.folder)):
         n_bytes = checkpoints.clean_checkpoints(study, paths, keep, study_config.pruner)
         n_bytes += artifacts.remove_unreferenced_files(study, paths)
-    print_lines(f"{paths.folder}: {n_bytes / 1e6:.1f} MB freed", f"Next: python -m hpo status {config}")
+    print_lines(f"{paths.folder}: {format_megabytes(n_bytes)} freed", f"Next: python -m hpo status {config}")

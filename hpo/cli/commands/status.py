@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpo.analysis.formatting import format_value
+from hpo.analysis.formatting import format_megabytes, format_value
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
@@ -76,12 +76,8 @@ def _workers(status: Status) -> str:
 
 def _disk(disk: tuple[DiskUse, ...]) -> str:
     total = sum(use.n_bytes for use in disk)
-    parts = [f"{use.name} {_megabytes(use.n_bytes)}" for use in disk if use.n_bytes >= _NAMED_BYTES]
-    return f"{_megabytes(total)}: {', '.join(parts)}" if parts else _megabytes(total)
-
-
-def _megabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e6:.1f} MB"
+    parts = [f"{use.name} {format_megabytes(use.n_bytes)}" for use in disk if use.n_bytes >= _NAMED_BYTES]
+    return f"{format_megabytes(total)}: {', '.join(parts)}" if parts else format_megabytes(total)
 
 
 def _attention(status: Status, config_name: str) -> list[str]:

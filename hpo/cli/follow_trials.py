@@ -20,8 +20,8 @@ def follow_trials(session: "TuningSession") -> bool:
     workers = session.start_workers()
 
     def stop() -> None:
-        screen.announce("Stopping after the current epoch; press Ctrl-C again to stop at once.")
         workers.stop()
+        screen.announce("Stopping after the current epoch; press Ctrl-C again to stop at once.")
 
     with screen, catch_stop_signals(stop) as request:
         session.run(workers, screen.show)

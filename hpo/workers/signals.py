@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 from types import FrameType
 
 
@@ -18,17 +19,33 @@ class StopRequest:
 
 @contextmanager
 def catch_stop_signals(announce: Callable[[], None]) -> Iterator[StopRequest]:
-    """Catch the first signal, call `announce` and set `requested`; the second signal raises KeyboardInterrupt."""
-    request = StopRequest()
+    """Catch the first signal: set `requested`, and call `announce` in a thread. The second raises KeyboardInterrupt.
+
+    A signal handler runs in the main thread and may have interrupted a print there; a print in the handler would then
+    raise RuntimeError (reentrant call).
+    """
+    request, wake = StopRequest(), Event()
+
+    def announce_request() -> None:
+        wake.wait()
+        if request.requested:
+            announce()
+
+    announcer = Thread(target=announce_request, daemon=True)
 
     def handle(_signal: int, _frame: FrameType | None) -> None:
         if request.requested or request.at_once:
             raise KeyboardInterrupt
         request.requested = True
-        announce()
+        wake.set()
 
-    with _handled(handle, signal.SIGINT, signal.SIGTERM):
-        yield request
+    announcer.start()
+    try:
+        with _handled(handle, signal.SIGINT, signal.SIGTERM):
+            yield request
+    finally:
+        wake.set()
+        announcer.join()
 
 
 @contextmanager

@@ -1,11 +1,9 @@
 """The dashboard as a user sees it: the real commands, a real browser, and a study that is running."""
 
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +15,14 @@ import yaml
 from optuna.trial import TrialState
 from playwright.sync_api import Browser, Page, expect
 
+from tests.tools import warm_process
+from tests.tools.class_folders import write_class_folders
+from tests.tools.warm_process import WarmProcess
+
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).resolve().parents[2]
 STUDY = {
-    "data": {"source": "sample"},
+    "data": {"source": "images"},
     "model": {"channels": [4, 4, 8, 8]},
     "hyperparameters": {
         "beta": {"low": 0.5, "high": 2.0, "log": True},
@@ -46,18 +47,8 @@ class Server:
     log: Path
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "hpo", *arguments]
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
-
-
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        command(*arguments), cwd=folder, env=environment(), capture_output=True, text=True, timeout=500
-    )
+    result = warm_process.run("hpo", arguments, folder)
     assert result.returncode == 0, result.stderr
     return result
 
@@ -67,10 +58,7 @@ def study_of(folder: Path, name: str = "small") -> optuna.Study:
 
 
 def serve(folder: Path, name: str, log: Path, *options: str) -> Iterator[Server]:
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command("dashboard", name, *options), cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT
-        )
+    process = WarmProcess("hpo", ("dashboard", name, *options), folder, log=log)
     try:
         yield Server(printed_address(log), log)
     finally:
@@ -92,6 +80,7 @@ def printed_address(log: Path) -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with a study that is tuned and retrained."""
     folder = tmp_path_factory.mktemp("dashboard")
+    write_class_folders(folder / "images")
     (folder / "study_configs").mkdir()
     (folder / "study_configs" / "small.yaml").write_text(yaml.safe_dump(STUDY))
     run(folder, "tune", "small")
@@ -188,10 +177,7 @@ def test_a_study_can_be_browsed_while_it_runs_and_missing_files_are_reported(
 ) -> None:
     (folder / "study_configs" / "running.yaml").write_text(yaml.safe_dump(STUDY | {"budget": {"trials": 12}}))
     tune_log = tmp_path / "tune.log"
-    with tune_log.open("w") as file:
-        tuning = subprocess.Popen(
-            command("tune", "running"), cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT
-        )
+    tuning = WarmProcess("hpo", ("tune", "running"), folder, log=tune_log)
     try:
         while "trial 0: finished" not in tune_log.read_text():
             assert tuning.poll() is None, tune_log.read_text()

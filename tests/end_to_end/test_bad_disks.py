@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -66,6 +67,11 @@ def disk(folder: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", results], check=True)
 
 
+def copy_results(reference: Path, folder: Path) -> None:
+    """Copy the finished study of the reference, which takes seconds to search."""
+    shutil.copytree(reference / "results", folder / "results", dirs_exist_ok=True)
+
+
 def leave_free(disk: Path, n_bytes: int) -> None:
     """Fill the disk except for so many bytes."""
     results = disk / "results"
@@ -94,9 +100,9 @@ def test_a_search_on_a_full_disk_reports_it_in_one_line_and_resumes_once_there_i
 
 @pytest.mark.parametrize("free_kb", [100, 400, 900])
 def test_a_retraining_on_a_full_disk_keeps_earlier_files_and_resumes_once_there_is_room(
-    free_kb: int, disk: Path
+    free_kb: int, disk: Path, reference: Path
 ) -> None:
-    finish(disk, "tune", "small")
+    copy_results(reference, disk)
     best = paths_in(disk).best
     leave_free(disk, 1000 * free_kb)
     message = refuse(disk, "retrain", "small")
@@ -108,8 +114,8 @@ def test_a_retraining_on_a_full_disk_keeps_earlier_files_and_resumes_once_there_
 
 
 @pytest.mark.parametrize("command", ["tune", "retrain", "status", "dashboard", "clean"])
-def test_a_read_only_disk_is_named_and_nothing_is_lost(command: str, disk: Path) -> None:
-    finish(disk, "tune", "small")
+def test_a_read_only_disk_is_named_and_nothing_is_lost(command: str, disk: Path, reference: Path) -> None:
+    copy_results(reference, disk)
     files = [path for path in (disk / "results").rglob("*") if path.is_file()]
     before = {path: path.read_bytes() for path in files}
     subprocess.run(["mount", "-o", "remount,ro", disk / "results"], check=True)
@@ -202,8 +208,8 @@ def test_code_in_a_checkpoint_does_not_run(as_zip: bool, folder: Path, tmp_path:
     assert results_of(folder) == results_of(reference)
 
 
-def test_code_in_a_model_file_does_not_run(folder: Path, tmp_path: Path) -> None:
-    finish(folder, "tune", "small")
+def test_code_in_a_model_file_does_not_run(folder: Path, tmp_path: Path, reference: Path) -> None:
+    copy_results(reference, folder)
     finish(folder, "retrain", "small")
     trace = tmp_path / "trace"
     torch.save({"config": CreatesFile(trace), "model": {}}, paths_in(folder).best.model)
@@ -212,8 +218,10 @@ def test_code_in_a_model_file_does_not_run(folder: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("gone", ["removed", "emptied", "deleted in the dashboard"])
-def test_a_study_without_its_database_is_moved_aside_and_a_new_one_starts(gone: str, folder: Path) -> None:
-    finish(folder, "tune", "small")
+def test_a_study_without_its_database_is_moved_aside_and_a_new_one_starts(
+    gone: str, folder: Path, reference: Path
+) -> None:
+    copy_results(reference, folder)
     paths = paths_in(folder)
     if gone == "removed":
         paths.database.unlink()
@@ -250,8 +258,8 @@ def test_a_database_of_another_study_is_refused_and_unchanged(folder: Path) -> N
     assert [study.study_name for study in optuna.get_all_study_summaries(f"sqlite:///{database}")] == ["other"]
 
 
-def test_a_database_damaged_in_its_middle_is_named_with_the_remedy(folder: Path) -> None:
-    finish(folder, "tune", "small")
+def test_a_database_damaged_in_its_middle_is_named_with_the_remedy(folder: Path, reference: Path) -> None:
+    copy_results(reference, folder)
     database = paths_in(folder).database
     contents = bytearray(database.read_bytes())
     contents[len(contents) // 3 : len(contents) // 2] = bytes(len(contents) // 2 - len(contents) // 3)
@@ -262,8 +270,8 @@ def test_a_database_damaged_in_its_middle_is_named_with_the_remedy(folder: Path)
 
 
 @pytest.mark.parametrize("cut", [100, 5000, 50_000])
-def test_a_database_cut_short_is_named_with_the_remedy(cut: int, folder: Path) -> None:
-    finish(folder, "tune", "small")
+def test_a_database_cut_short_is_named_with_the_remedy(cut: int, folder: Path, reference: Path) -> None:
+    copy_results(reference, folder)
     database = paths_in(folder).database
     database.write_bytes(database.read_bytes()[:cut])
     torn = database.read_bytes()

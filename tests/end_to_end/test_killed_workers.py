@@ -30,7 +30,7 @@ from tests.tools.warm_process import WarmProcess
 
 pytestmark = pytest.mark.faults
 
-N_WORKERS, N_TRIALS, EPOCHS = 4, 12, 30
+N_WORKERS, N_TRIALS, EPOCHS = 3, 8, 30
 TUNE = ("tune", "small", "--workers", str(N_WORKERS), "--trials", str(N_TRIALS))
 N_WRITERS, TRIALS_EACH, REPORTS_EACH = 8, 12, 20
 

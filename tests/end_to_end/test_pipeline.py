@@ -20,14 +20,13 @@ from optuna.trial import TrialState
 from optuna_dashboard import get_note
 from PIL import Image
 
-from model.data.bundled_sample import load_sample
 from model.data.image_folder import load_folder
-from model.data.images import as_pixels
 from model.device import Runtime
 from model.scoring.evaluation import calibrate_sigma, evaluate
 from model.scoring.ppca import fit, score
 from model.training.model_file import read_model
 from tests.tools import warm_process
+from tests.tools.class_folders import write_class_folders
 from tests.tools.fault_injection import checkout, finish, make_images, paths_in
 from tests.tools.fault_injection import load as load_small
 from tests.tools.warm_process import environment
@@ -52,16 +51,6 @@ STUDY = {
 }
 
 
-def write_images(folder: Path) -> None:
-    """Write 60 images of each class of the bundled sample, a folder per class."""
-    split = load_sample().train
-    pixels = as_pixels(split.images)
-    for label in range(10):
-        (folder / str(label)).mkdir(parents=True)
-        for position in (split.labels == label).nonzero().flatten()[:60].tolist():
-            Image.fromarray(pixels[position]).save(folder / str(label) / f"{position}.png")
-
-
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return warm_process.run("hpo", arguments, folder)
 
@@ -69,7 +58,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline")
-    write_images(folder / "images")
+    write_class_folders(folder / "images")
     (folder / "study_configs").mkdir()
     (folder / "study_configs" / "small.yaml").write_text(yaml.safe_dump(STUDY))
     return folder

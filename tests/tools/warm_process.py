@@ -4,6 +4,7 @@ Apart from its imports such a process is like one of `python -m hpo`: it has its
 working directory, output and signal handlers, and can be killed.
 """
 
+import gc
 import os
 import runpy
 import signal
@@ -36,16 +37,25 @@ _PRELOADED = [
 class WarmProcess:
     """A Python program in a forked process, with the part of the interface of `subprocess.Popen` that tests need.
 
-    `program` is a module (as in `python -m`) or the path of a script. stderr goes to `stdout` unless `with_errors`.
+    `program` is a module (as in `python -m`) or the path of a script. stderr goes to `stdout` unless `with_errors`;
+    both go to the file `log`, if given.
     """
 
     def __init__(
-        self, program: str | Path, arguments: tuple[str, ...], folder: Path, *, with_errors: bool = False
+        self,
+        program: str | Path,
+        arguments: tuple[str, ...],
+        folder: Path,
+        *,
+        with_errors: bool = False,
+        log: Path | None = None,
     ) -> None:
         context = _context()
         self._streams: list[IO[str]] = []
         writers = [self._open_stream(context) for _ in range(2 if with_errors else 1)]
-        command = (program, arguments, folder, environment(), writers[0], writers[-1])
+        if log:
+            log.touch()
+        command = (program, arguments, folder, environment(), log or writers[0], log or writers[-1])
         self._process = context.Process(target=_run, args=command)
         self._process.start()
         for writer in writers:
@@ -133,21 +143,27 @@ def _run(
     arguments: tuple[str, ...],
     folder: Path,
     environment: dict[str, str],
-    stdout: Connection,
-    stderr: Connection,
+    stdout: Connection | Path,
+    stderr: Connection | Path,
 ) -> None:
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    os.dup2(stdout.fileno(), 1)
-    os.dup2(stderr.fileno(), 2)
-    stdout.close()
-    if stderr is not stdout:
-        stderr.close()
+    for number, target in ((1, stdout), (2, stderr)):
+        os.dup2(
+            target.fileno() if isinstance(target, Connection) else os.open(target, os.O_WRONLY | os.O_APPEND), number
+        )
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
     sys.argv = [str(program), *arguments]
-    if isinstance(program, Path):
-        runpy.run_path(str(program), run_name="__main__")
-    else:
-        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    status: object = 0
+    try:
+        if isinstance(program, Path):
+            runpy.run_path(str(program), run_name="__main__")
+        else:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+    except SystemExit as exit:
+        status = exit.code
+    # As an interpreter does at its end: databases are closed, and SQLite moves its log into the file.
+    gc.collect()
+    sys.exit(status)  # type: ignore[arg-type]

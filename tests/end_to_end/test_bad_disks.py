@@ -68,8 +68,9 @@ def disk(folder: Path) -> Iterator[Path]:
 
 
 def copy_results(reference: Path, folder: Path) -> None:
-    """Copy the finished study of the reference, which takes seconds to search."""
-    shutil.copytree(reference / "results", folder / "results", dirs_exist_ok=True)
+    """Copy the finished study of the reference, without the files of connections that tests have to it."""
+    connections = shutil.ignore_patterns("*-wal", "*-shm")
+    shutil.copytree(reference / "results", folder / "results", ignore=connections, dirs_exist_ok=True)
 
 
 def leave_free(disk: Path, n_bytes: int) -> None:

@@ -110,11 +110,15 @@ class WarmProcess:
 
 
 def run(
-    program: str | Path, arguments: tuple[str, ...], folder: Path, timeout: float = 600
+    program: str | Path, arguments: tuple[str, ...], folder: Path, timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; like `subprocess.run` with `capture_output`."""
     process = WarmProcess(program, arguments, folder, with_errors=True)
-    stdout, stderr = process.communicate(timeout)
+    try:
+        stdout, stderr = process.communicate(timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     return subprocess.CompletedProcess([str(program), *arguments], process.wait(), stdout, stderr)
 
 

@@ -74,6 +74,10 @@ HOST    =
 PORT    =
 PYTHON  = python3
 
+# Python and matplotlib find this project and their own defaults, whatever the shell exports.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH MPLBACKEND MATPLOTLIBRC
+export PYTHONUTF8 = 1
+
 python := .venv/bin/python
 # One process per core, up to four, with one thread each. In the order of the folders: slow files do not come last.
 pytest := OMP_NUM_THREADS=1 $(python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

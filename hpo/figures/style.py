@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
-from matplotlib import rc_context
+from matplotlib import rc_context, style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -25,6 +27,19 @@ SKY, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
 CYCLE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE, BLACK, YELLOW)
 INK, MUTED, FAINT, PAPER = "#1F2328", "#59636E", "#DADFE4", "#FFFFFF"
 DPI = 150
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_own_style(draw: Callable[P, R]) -> Callable[P, R]:
+    """Let a function draw and save with matplotlib's defaults, whatever style or rc file a user has."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        with style.context("default"):
+            return draw(*args, **kwargs)
+
+    return drawn
 
 
 def new_figure(title: str, width_in: float, height_in: float) -> Figure:

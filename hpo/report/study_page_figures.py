@@ -19,7 +19,7 @@ from hpo.figures.study import (
     slices,
 )
 from hpo.figures.study.trial_points import SearchAxis
-from hpo.figures.style import as_svg
+from hpo.figures.style import as_svg, in_own_style
 from hpo.report.embedded_pictures import Picture, embedded_svg
 from hpo.report.study_page_data import StudyPage
 from hpo.search.best_trial import BestTrial
@@ -30,6 +30,7 @@ _POINTS_PER_INCH = 72
 _Drawings = dict[str, Callable[[], Figure]]
 
 
+@in_own_style
 def draw_figures(page: StudyPage, opened: OpenStudy) -> Mapping[str, Picture | None]:
     """Draw each of FIGURES; None if there is too little to draw."""
     trials, results = trials_frame(page.rows, opened.config), page.results

@@ -64,20 +64,44 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def in_bad_surroundings(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command as users do, where every variable and file that could break it is set."""
+    variables = {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MATPLOTLIBRC": str(folder),
+        "PYTHONWARNINGS": "error",
+        "PYTHONUTF8": "0",
+        "LC_ALL": "C",
+        "MAKEFLAGS": "-j4",
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+    }
+    (folder / "matplotlibrc").write_text("text.usetex: True\nsavefig.dpi: 20\nbackend: TkAgg\n")
+    return subprocess.Popen(
+        [sys.executable, "-m", "hpo", *arguments],
+        cwd=folder,
+        env=environment() | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
 @pytest.fixture(scope="module")
 def interrupted(folder: Path) -> str:
-    """Output of a `tune`, started as users start it, that got SIGINT after its first report."""
-    command = [sys.executable, "-m", "hpo", "tune", "small"]
-    process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True)
+    """Output of a `tune` in bad surroundings that got SIGINT after its first report."""
+    process = in_bad_surroundings(folder, "tune", "small")
     assert process.stdout is not None
     lines: list[str] = []
     while not any("val_bpd" in line for line in lines):
         lines.append(process.stdout.readline())
         assert lines[-1], f"ended too early: {lines}"
     process.send_signal(signal.SIGINT)
-    lines.append(process.stdout.read())
-    assert process.wait(60) == 130
-    return "".join(lines)
+    rest, errors = process.communicate(timeout=200)
+    assert process.returncode == 130, errors
+    assert errors == ""
+    return "".join([*lines, rest])
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +116,10 @@ def tuned(folder: Path, interrupted: str) -> str:
 @pytest.fixture(scope="module")
 def retrained(folder: Path, tuned: str) -> str:
     assert tuned
-    finished = run(folder, "retrain", "small")
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
+    process = in_bad_surroundings(folder, "retrain", "small")
+    printed, errors = process.communicate(timeout=400)
+    assert process.returncode == 0 and errors == "", errors
+    return printed
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
 from hpo.figures.run import samples
+from hpo.figures.run.kl_per_dimension import draw_kl_per_dimension, kl_per_dimension_data
 from hpo.figures.study.score_history import draw_score_history, score_history_data
 from hpo.figures.style import as_svg, mark_values
 from tests.figures.pictures import images
@@ -31,6 +34,14 @@ def test_a_logarithmic_axis_has_few_round_marks(low: float, high: float, marks: 
     axes.set_xlim(low, high)
     mark_values(axes.xaxis, low, high, log=True)
     assert axes.get_xticks().tolist() == pytest.approx(marks)
+
+
+def test_a_users_settings_of_matplotlib_do_not_change_a_picture(tmp_path: Path) -> None:
+    data = kl_per_dimension_data(np.array([3.0, 0.5]), np.array([1.0, 0.1]))
+    draw_kl_per_dimension(data, tmp_path / "default.png")
+    with rc_context({"text.usetex": True, "savefig.dpi": 20, "font.size": 40, "axes.facecolor": "black"}):
+        draw_kl_per_dimension(data, tmp_path / "with settings.png")
+    assert (tmp_path / "with settings.png").read_bytes() == (tmp_path / "default.png").read_bytes()
 
 
 def test_drawing_twice_gives_the_same_bytes() -> None:

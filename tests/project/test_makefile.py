@@ -62,6 +62,13 @@ def test_variables_of_the_environment_do_not_leak_in(checkout: Checkout) -> None
     assert "--port" not in done.stdout
 
 
+def test_variables_that_configure_python_or_matplotlib_do_not_reach_commands(checkout: Checkout) -> None:
+    names = ("PYTHONPATH", "PYTHONSAFEPATH", "MPLBACKEND", "MATPLOTLIBRC")
+    printed = checkout.make("tune", **dict.fromkeys(names, "1")).stdout
+    assert "ran: -m hpo tune" in printed and "PYTHONUTF8=1" in printed
+    assert not [name for name in names if name in printed]
+
+
 def test_test_and_test_long_share_all_tests_between_them(checkout: Checkout) -> None:
     short, long = " -m 'not faults and not browser'\n", " -m 'faults or browser'\n"
     assert checkout.make("-n", "test").stdout.endswith(short)

@@ -35,7 +35,7 @@ case "$*" in
 *"-m pip install"*)
   echo "pip $*" >> '{folder}/calls'
   if [ -f '{folder}/installer-does' ]; then . '{folder}/installer-does'; fi ;;
-*"-m hpo"*) echo "ran: $*" ;;
+*"-m hpo"*) echo "ran: $*"; env | grep -E "^(PYTHON|MPL|MAT)" ;;
 esac
 """
 UV = """#!/bin/sh

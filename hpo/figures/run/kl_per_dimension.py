@@ -12,7 +12,7 @@ from pathlib import Path
 from matplotlib.ticker import MaxNLocator
 
 from hpo.figures.arrays import Floats
-from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION, new_figure, save_figure, style_axes
+from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION, in_own_style, new_figure, save_figure, style_axes
 
 # Burda et al. 2016: a unit whose posterior mean varies less than this over the images is unused.
 _ACTIVE_VARIANCE = 0.01
@@ -45,6 +45,7 @@ def kl_per_dimension_data(nats: Floats, variances: Floats) -> KlPerDimension:
     )
 
 
+@in_own_style
 def draw_kl_per_dimension(data: KlPerDimension, path: Path) -> None:
     """Draw the KL of each dimension as a bar, the largest first; inactive ones in another colour and crossed."""
     n = len(data.nats)

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from hpo.figures.arrays import Pixels
 from hpo.figures.run.latent_map_data import N_CELLS, LatentMap
-from hpo.figures.style import DPI, INK, MUTED, PAPER, new_figure, save_figure, style_axes
+from hpo.figures.style import DPI, INK, MUTED, PAPER, in_own_style, new_figure, save_figure, style_axes
 from hpo.figures.tile_sheet import joined_tiles
 
 _SCALE, _CELL_GAP = 2, 2
@@ -26,6 +26,7 @@ _TO_LEGEND, _TO_CAPTION, _LINE = 80, 220, 36
 _CAPTION_CHARACTERS = 170
 
 
+@in_own_style
 def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     """Draw points by class and, on the same plane, the images (N, H, W, 3) themselves, every pixel a square."""
     tiles = mosaic(data, images)

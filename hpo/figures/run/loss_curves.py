@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from hpo.figures.style import BLUE, INK, PAPER, VERMILLION, new_figure, save_figure, style_axes
+from hpo.figures.style import BLUE, INK, PAPER, VERMILLION, in_own_style, new_figure, save_figure, style_axes
 
 _RATE = "learning rate"
 _LINES = {"train": (VERMILLION, "--"), "validation": (BLUE, "-"), _RATE: (INK, "-")}
@@ -70,6 +70,7 @@ def loss_curves_data(history: pd.DataFrame) -> LossCurves:
     )
 
 
+@in_own_style
 def draw_loss_curves(history: pd.DataFrame, path: Path) -> None:
     """Draw score, rate, squared error and learning rate over the epochs."""
     data = loss_curves_data(history)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from hpo.cli.console import print_lines
 
 if TYPE_CHECKING:
+    from hpo.runs.drawing_steps import DrawingStarted
     from hpo.runs.full_length_run import RunEvent, RunFinished, RunStarted
     from model.training.training_loop import EpochMetrics
 
@@ -15,9 +16,9 @@ def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
 
     Raises: KeyboardInterrupt: after the epoch in which a user asked to stop.
     """
-    from hpo.runs.full_length_run import RunFinished, RunStarted
+    from hpo.runs.drawing_steps import DrawingStarted
+    from hpo.runs.full_length_run import RunFinished
     from hpo.workers.signals import catch_stop_signals
-    from model.training.training_loop import EpochMetrics
 
     with catch_stop_signals(
         lambda: print_lines("Stopping after the current epoch; press Ctrl-C again to stop at once.")
@@ -25,12 +26,21 @@ def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
         for event in events:
             if isinstance(event, RunFinished):
                 return event
-            print_lines(*(_start_lines(event) if isinstance(event, RunStarted) else [_epoch_line(event, n_epochs)]))
+            print_lines(*_lines(event, n_epochs))
             if request.requested:
                 raise KeyboardInterrupt
             # Scoring and drawing, which follow the last epoch, start again from the beginning after an interruption.
-            request.at_once = isinstance(event, EpochMetrics) and event.epoch >= n_epochs
+            request.at_once = isinstance(event, DrawingStarted) or event.epoch >= n_epochs
     raise AssertionError("a run ends with RunFinished")
+
+
+def _lines(event: "RunStarted | EpochMetrics | DrawingStarted", n_epochs: int) -> list[str]:
+    from hpo.runs.drawing_steps import DrawingStarted
+    from hpo.runs.full_length_run import RunStarted
+
+    if isinstance(event, DrawingStarted):
+        return [f"drawing {event.name}"]
+    return _start_lines(event) if isinstance(event, RunStarted) else [_epoch_line(event, n_epochs)]
 
 
 def _start_lines(started: "RunStarted") -> list[str]:

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import typer
+
 from hpo.analysis.earlier_best import earlier_best
 from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics
+from hpo.cli.console import print_lines
+from hpo.storage.paths import RunPaths
 
 
 def run_summary(entries: Mapping[str, Any], history: list[dict[str, float]]) -> list[str]:
@@ -36,6 +40,18 @@ def retraining_summary(
         f"val_bpd {metrics.origin.val_bpd:.4f} -> {metrics.val_bpd:.4f}"
     )
     return [comparison, *run_summary(entries, history), *notices]
+
+
+def print_drawn(paths: RunPaths, failures: Sequence[str]) -> None:
+    """Print the next command of a run that has been drawn.
+
+    Raises: typer.Exit: with code 1 if a picture or the page could not be made.
+    """
+    if not failures:
+        print_lines(f"Next: open {paths.page}")
+        return
+    print_lines(*failures, f"The model and its metrics are complete. Next: python -m hpo figures {paths.folder}")
+    raise typer.Exit(1)
 
 
 def _ppca_lines(metrics: RunMetrics, *, overfitted: bool) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 
 import imageio.v2 as imageio
@@ -17,6 +18,7 @@ from PIL import Image
 
 from hpo.figures.arrays import Pixels
 from hpo.figures.gif import encoded_gif, evenly_spaced
+from hpo.figures.lazy_sequence import LazySequence
 from hpo.figures.tile_rows import paired_rows, plain_rows
 from hpo.figures.tile_sheet import draw_sheet
 from model.atomic_files import replacing
@@ -86,14 +88,14 @@ def write_gif(
     _check_frames(frames, fps)
     if max_bytes < _SMALLEST_MAX_BYTES:
         raise ValueError(f"max_bytes must be at least {_SMALLEST_MAX_BYTES}, but got {max_bytes}")
-    kept, shrink = list(frames), 1
+    kept, shrink = frames, 1
     encoded = encoded_gif(kept, fps, hold_seconds)
     while len(encoded) > max_bytes:
         n_fitting = int(0.97 * len(kept) * max_bytes / len(encoded))
         if n_fitting >= min(_FEWEST_FRAMES, len(kept)):
-            kept = [kept[index] for index in evenly_spaced(len(kept), n_fitting)]
+            kept = LazySequence(evenly_spaced(len(kept), n_fitting), kept.__getitem__)
         else:
-            kept, shrink = [_halved(frame) for frame in kept], shrink * 2
+            kept, shrink = LazySequence(kept, _halved), shrink * 2
         encoded = encoded_gif(kept, fps, hold_seconds)
     with replacing(path) as temporary:
         temporary.write_bytes(encoded)
@@ -106,7 +108,7 @@ def write_mp4(frames: Sequence[Pixels], path: Path, *, fps: float, hold_seconds:
     Raises: ValueError: no frames, or unequal or odd shapes; OSError: the video is incomplete.
     """
     _check_frames(frames, fps)
-    all_frames = [*frames, *[frames[-1]] * (max(1, round(hold_seconds * fps)) - 1)]
+    n_held = max(1, round(hold_seconds * fps)) - 1
     with replacing(path) as temporary:
         writer = imageio.get_writer(
             temporary,
@@ -121,9 +123,9 @@ def write_mp4(frames: Sequence[Pixels], path: Path, *, fps: float, hold_seconds:
             output_params=["-crf", "16", "-movflags", "+faststart", "-vf", _COLOURS],
         )
         with writer:
-            for frame in all_frames:
+            for frame in chain(frames, repeat(frames[-1], n_held)):
                 writer.append_data(frame)
-        _check_video(temporary, path, len(all_frames))
+        _check_video(temporary, path, len(frames) + n_held)
 
 
 def _check_video(written: Path, path: Path, n_frames: int) -> None:

@@ -5,10 +5,11 @@ Legend: frames are RGB uint8 arrays (H, W, 3), all of one shape.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 import imageio_ffmpeg
 import numpy as np
@@ -32,12 +33,13 @@ def encoded_gif(frames: Sequence[Pixels], fps: float, hold_seconds: float) -> by
     last_delay = max(_SHORTEST_DELAY, round(100 * hold_seconds))
     chosen = [frames[index] for index in evenly_spaced(len(frames), min(len(frames), _N_PALETTE_FRAMES))]
     with TemporaryDirectory() as folder:
-        palette = Path(folder) / "palette.png"
+        palette, gif = Path(folder) / "palette.png", Path(folder) / "animation.gif"
         # In a call of its own: in one call ffmpeg keeps every frame in memory until it knows the palette, 1.9 MB each.
-        palette.write_bytes(_run_ffmpeg(chosen, delay, ["-vf", "palettegen", "-c:v", "png", "-f", "image2pipe"]))
+        _run_ffmpeg(chosen, delay, ["-vf", "palettegen", "-update", "1"], palette)
         # Undithered: dither doubles the file and makes soft tiles look noisy.
         options = ["-i", str(palette), "-filter_complex", "paletteuse=dither=none", "-fps_mode", "passthrough"]
-        return _run_ffmpeg(frames, delay, [*options, "-loop", "0", "-final_delay", str(last_delay), "-f", "gif"])
+        _run_ffmpeg(frames, delay, [*options, "-loop", "0", "-final_delay", str(last_delay)], gif)
+        return gif.read_bytes()
 
 
 def evenly_spaced(n: int, n_kept: int) -> list[int]:
@@ -45,19 +47,22 @@ def evenly_spaced(n: int, n_kept: int) -> list[int]:
     return [round(index) for index in np.linspace(0, n - 1, n_kept)]
 
 
-def _run_ffmpeg(frames: Sequence[Pixels], delay: int, options: Sequence[str]) -> bytes:
-    """Return the output of ffmpeg for the frames, which are `delay` hundredths of a second apart."""
+def _run_ffmpeg(frames: Sequence[Pixels], delay: int, options: Sequence[str], output: Path) -> None:
+    """Let ffmpeg write `output` from the frames, which are `delay` hundredths of a second apart."""
     height, width, _ = frames[0].shape
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"100/{delay}", "-i", "pipe:0"]
-    finished = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *source, *options, "pipe:1"],
-        input=b"".join(frame.tobytes() for frame in frames),
-        capture_output=True,
-        # Ctrl-C in the terminal is for the parent process, which finishes the pictures of its trial first.
-        start_new_session=True,
-        check=False,
-    )
-    if finished.returncode != 0:
-        reason = finished.stderr.decode(errors="replace").strip()
-        raise OSError(f"ffmpeg could not encode a GIF (exit status {finished.returncode}): {reason}")
-    return finished.stdout
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *source, *options, str(output)]
+    # Ctrl-C in the terminal is for the parent process, which finishes the pictures of its trial first.
+    with (
+        TemporaryFile() as errors,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stderr=errors, start_new_session=True) as process,
+    ):
+        assert process.stdin is not None
+        # Broken if ffmpeg has failed; its reason is in `errors`.
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            for frame in frames:
+                process.stdin.write(frame.tobytes())
+        if process.wait() != 0:
+            errors.seek(0)
+            reason = errors.read().decode(errors="replace").strip()
+            raise OSError(f"ffmpeg could not encode a GIF (exit status {process.returncode}): {reason}")

@@ -7,6 +7,8 @@ from PIL import Image
 
 from hpo.config.schema import Interval
 from hpo.figures.animation import draw_reconstruction_frame, draw_samples_frame, write_gif, write_mp4
+from hpo.figures.arrays import Pixels
+from hpo.figures.lazy_sequence import LazySequence
 from hpo.figures.style import save_pixels
 from hpo.storage.paths import RunPaths
 from model.data.images import LabelledImages, as_pixels
@@ -49,6 +51,17 @@ def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:
     return frozenset({0, n_epochs, *spaced})
 
 
+def saved_frames(folder: Path) -> list[Path]:
+    """Return the frames of a folder in the order of their epochs, not of their names: 1000 comes after 999."""
+    return sorted(folder.glob("*.png"), key=lambda path: int(path.stem.rpartition("_")[2]))
+
+
+def read_frame(path: Path) -> Pixels:
+    """Read a frame as RGB, uint8 (H, W, 3)."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def write_animations(paths: RunPaths, fps: float) -> list[str]:
     """Write GIF and MP4 of both animations from the saved frames; return a notice per GIF that leaves frames out."""
     animations = (
@@ -59,7 +72,8 @@ def write_animations(paths: RunPaths, fps: float) -> list[str]:
 
 
 def _write_animation(folder: Path, gif: Path, mp4: Path, fps: float) -> str | None:
-    frames = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.png"))]
+    # Each frame is read when it is used: a thousand take 2.5 GB.
+    frames = LazySequence(saved_frames(folder), read_frame)
     written = write_gif(frames, gif, fps=fps)
     write_mp4(frames, mp4, fps=fps)
     if (written.n_frames, written.shrink) == (written.n_given, 1):

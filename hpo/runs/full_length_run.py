@@ -13,8 +13,9 @@ from hpo.analysis.run_metrics import TrialOrigin, read_history
 from hpo.config.schema import Interval
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import FrameRecorder, frame_epochs, write_animations
+from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted, draw_each
 from hpo.runs.final_test_scores import score, test_metrics
-from hpo.runs.run_figures import draw_run_figures
+from hpo.runs.run_figures import run_drawings
 from hpo.storage.file_locks import hold_lock
 from hpo.storage.paths import RunPaths, move_aside
 from hpo.storage.run_record import RecordedImages, RunError, RunRecord, read_record, write_record
@@ -74,14 +75,18 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """End of a run, whose folder is complete: metrics as written, history by epochs, and notices for the user."""
+    """End of a run, whose folder is complete: metrics as written, history by epochs, and notices for the user.
+
+    `failures` are messages about pictures or a page that could not be made.
+    """
 
     metrics: dict[str, Any]
     history: list[dict[str, float]]
     notices: tuple[str, ...]
+    failures: tuple[str, ...] = ()
 
 
-RunEvent = RunStarted | EpochMetrics | RunFinished
+RunEvent = RunStarted | EpochMetrics | DrawingStarted | RunFinished
 
 
 def execute(run: TrainingRun, final: RunPaths) -> Iterator[RunEvent]:
@@ -119,15 +124,24 @@ def _train_into(final: RunPaths, run: TrainingRun) -> Iterator[RunEvent]:
         yield metrics
     origin = TrialOrigin.from_dict(run.origin)
     numbers = score(state, run.data, history, run.importance_samples, origin).as_dict()
-    _write_results(unfinished, run, state, history, numbers)
-    notices = write_animations(unfinished, run.fps)
-    write_page(unfinished, final)
+    table = _write_results(unfinished, run, state, history, numbers)
+    notices: list[str] = []
+    steps = run_drawings(state.model, run.data, run.runtime, unfinished, table) | {
+        "animations": lambda: notices.extend(write_animations(unfinished, run.fps)),
+        "page": lambda: write_page(unfinished, final),
+    }
+    failures = []
+    for event in draw_each(steps, final.errors):
+        if isinstance(event, DrawingFailed):
+            failures.append(event.message)
+        else:
+            yield event
     moved = move_aside(final.folder)
     unfinished.folder.rename(final.folder)
     final.state.unlink(missing_ok=True)
     if moved:
         notices.append(f"The earlier run was moved to {moved}")
-    yield RunFinished(numbers, history, tuple(notices))
+    yield RunFinished(numbers, history, tuple(notices), tuple(failures))
 
 
 def _resume_or_start(run: TrainingRun, unfinished: RunPaths) -> StartingPoint:
@@ -195,11 +209,12 @@ def _untrained_metrics(state: TrainState, data: ImageData) -> dict[str, float]:
 
 def _write_results(
     paths: RunPaths, run: TrainingRun, state: TrainState, history: list[dict[str, float]], numbers: dict[str, Any]
-) -> None:
+) -> pd.DataFrame:
+    """Write model, metrics and configuration, before anything is drawn; return the table of metrics."""
     table = pd.DataFrame(history)
     with replacing(paths.metrics_csv) as temporary:
         table.to_csv(temporary, index=False)
     _write_metrics(paths, numbers)
     write_record(paths.config, run.record())
     save_model(paths.model, state.model, numbers["sigma"], run.config)
-    draw_run_figures(state.model, run.data, run.runtime, paths, table)
+    return table

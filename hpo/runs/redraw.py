@@ -1,5 +1,6 @@
 """Redrawing a finished run from its saved model, metrics and frames, without training."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,8 @@ from hpo.config.dataset_with_fallback import load_images
 from hpo.config.schema import Data
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import write_animations
-from hpo.runs.run_figures import draw_run_figures
+from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted, draw_each
+from hpo.runs.run_figures import run_drawings
 from hpo.storage.file_locks import hold_lock
 from hpo.storage.paths import RunPaths
 from hpo.storage.run_record import RunError, RunRecord, read_record, write_record
@@ -17,15 +19,13 @@ from model.device import resolve
 from model.training.model_file import read_model
 
 
-def redraw(folder: Path, fps: float | None, device: str) -> list[str]:
-    """Write pictures, animations and page of the run in `folder` again.
+def redraw(folder: Path, fps: float | None, device: str) -> Iterator[DrawingStarted | DrawingFailed | str]:
+    """Write pictures, animations and page of the run in `folder` again, step by step; notices are text.
 
     Args:
         folder: a finished run.
         fps: frame rate of the animations; None keeps the run's own.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-
-    Returns: notices for the user.
 
     Raises: RunError: the folder holds no finished run, or its images are not available.
     """
@@ -37,12 +37,14 @@ def redraw(folder: Path, fps: float | None, device: str) -> list[str]:
     model = read_model(paths.model).network
     data = _load_images(record, paths)
     with hold_lock(paths.lock, str(folder)):
-        draw_run_figures(
-            model.to(runtime.device), data.to(runtime.device), runtime, paths, pd.read_csv(paths.metrics_csv)
-        )
-        notices = _write_animations(paths, record, fps)
-        write_page(paths)
-    return notices
+        notices: list[str] = []
+        history = pd.read_csv(paths.metrics_csv)
+        steps = run_drawings(model.to(runtime.device), data.to(runtime.device), runtime, paths, history) | {
+            "animations": lambda: notices.extend(_write_animations(paths, record, fps)),
+            "page": lambda: write_page(paths),
+        }
+        yield from draw_each(steps, paths.errors)
+    yield from notices
 
 
 def _load_images(record: RunRecord, paths: RunPaths) -> ImageData:

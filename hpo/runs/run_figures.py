@@ -4,7 +4,9 @@ Evaluation mode and fixed seeds throughout: drawing again gives the same picture
 N images, T steps, D dimensions chosen, Z latent.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -48,16 +50,27 @@ class Extremes:
     worst: tuple[int, ...]
 
 
-def draw_run_figures(model: ConvVAE, data: ImageData, runtime: Runtime, paths: RunPaths, history: pd.DataFrame) -> None:
-    """Write every picture of a run; `data` lies on the runtime's device, `history` has a row per report point."""
-    loss_curves.draw_loss_curves(history, paths.loss_curves)
-    _draw_reconstructions(model, data.validation, runtime, paths)
+def run_drawings(
+    model: ConvVAE, data: ImageData, runtime: Runtime, paths: RunPaths, history: pd.DataFrame
+) -> dict[str, Callable[[], None]]:
+    """Return the steps that draw every picture of a run, by name.
+
+    `data` lies on the runtime's device, `history` has a row per report point.
+    """
     fitted = fixed_positions(data.train, min(N_FITTED, len(data.train)))
-    means_NZ = posterior_means(model, data.train.images[fitted.to(runtime.device)], runtime)
-    _draw_samples(model, means_NZ, runtime, paths)
-    _draw_interpolations(model, data, runtime, paths)
-    _draw_dimensions(model, data.validation, runtime, paths)
-    _draw_maps(data, fitted, means_NZ, paths)
+
+    @cache
+    def means_NZ() -> Floats:
+        return posterior_means(model, data.train.images[fitted.to(runtime.device)], runtime)
+
+    return {
+        "loss curves": lambda: loss_curves.draw_loss_curves(history, paths.loss_curves),
+        "reconstructions": lambda: _draw_reconstructions(model, data.validation, runtime, paths),
+        "samples": lambda: _draw_samples(model, means_NZ(), runtime, paths),
+        "interpolations": lambda: _draw_interpolations(model, data, runtime, paths),
+        "KL and traversals": lambda: _draw_dimensions(model, data.validation, runtime, paths),
+        "latent maps": lambda: _draw_maps(data, fitted, means_NZ(), paths),
+    }
 
 
 def posterior_means(model: ConvVAE, images: Tensor, runtime: Runtime) -> Floats:

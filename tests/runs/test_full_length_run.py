@@ -23,7 +23,7 @@ OTHER = replace(SMALL, beta=2.0, epochs=1)
 
 def leave_out_figures(patch: pytest.MonkeyPatch) -> None:
     """Leave out figures, animations, page and pPCA, which take seconds; the animations' frames are drawn."""
-    for name, result in (("draw_run_figures", None), ("write_animations", []), ("write_page", None)):
+    for name, result in (("run_drawings", {}), ("write_animations", []), ("write_page", None)):
         patch.setattr(f"hpo.runs.full_length_run.{name}", lambda *_, result=result: result)
     patch.setattr("model.scoring.ppca.fit", lambda _: None)
     patch.setattr("model.scoring.ppca.score", lambda _model, _images, sizes: dict.fromkeys(sizes, 6.0))
@@ -81,7 +81,7 @@ def test_a_run_that_is_interrupted_after_every_epoch_ends_as_one_that_was_not(
         assert events[0] == RunStarted(float(epoch - 1), None)
         assert epochs_of(events) == [epoch]
         assert not final.folder.exists(), "the folder appears when the run is complete"
-    started, ended = execute(run, final)
+    started, *_, ended = execute(run, final)
     assert started == RunStarted(3.0, None) and isinstance(ended, RunFinished)
     pd.testing.assert_frame_equal(table_of(final), table_of(whole), check_exact=True)
     assert final.config.read_bytes() == whole.config.read_bytes()
@@ -159,3 +159,19 @@ def test_the_test_split_is_read_only_on_request_and_then_without_training_again(
     assert untested == again.metrics | dict.fromkeys(tested)
     weighted = again.metrics["test_importance_weighted"]
     assert weighted["bpd"] <= weighted["elbo_bpd_of_the_same_images"] == again.metrics["test_bpd"]
+
+
+def test_a_picture_that_fails_costs_neither_the_run_nor_the_other_pictures(
+    run: TrainingRun, final: RunPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def fail() -> None:
+        raise ValueError("mathtext")
+
+    steps = {"samples": fail, "latent maps": lambda: drawn.append("latent maps")}
+    monkeypatch.setattr("hpo.runs.full_length_run.run_drawings", lambda *_: steps)
+    ended = finish(run, final)
+    assert ended.failures == (f"samples could not be made (ValueError: mathtext); see {final.errors}",)
+    assert drawn == ["latent maps"] and "in fail" in final.errors.read_text()
+    assert final.model.exists() and final.metrics_json.exists()

@@ -10,6 +10,7 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
+from hpo.runs.drawing_steps import DrawingStarted
 from hpo.runs.full_length_run import TrainingRun
 from hpo.runs.redraw import redraw
 from hpo.storage.paths import RunPaths
@@ -38,8 +39,8 @@ def drawn(drawn_once: RunPaths, run: TrainingRun, final: RunPaths, monkeypatch: 
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out figures and page, which take seconds."""
-    for name in ("draw_run_figures", "write_page"):
-        monkeypatch.setattr(f"hpo.runs.redraw.{name}", lambda *_: None)
+    for name, result in (("run_drawings", {}), ("write_page", None)):
+        monkeypatch.setattr(f"hpo.runs.redraw.{name}", lambda *_, result=result: result)
 
 
 def pixels_of(paths: RunPaths) -> dict[str, NDArray[np.uint8]]:
@@ -59,7 +60,7 @@ def test_redrawn_figures_are_equal_to_the_first_ones(drawn: RunPaths) -> None:
     for name in first:
         (drawn.folder / name).unlink()
     drawn.page.unlink()
-    assert redraw(drawn.folder, None, "cpu") == []
+    assert all(isinstance(event, DrawingStarted) for event in redraw(drawn.folder, None, "cpu"))
     again = pixels_of(drawn)
     assert again.keys() == first.keys()
     for name in first:
@@ -69,7 +70,7 @@ def test_redrawn_figures_are_equal_to_the_first_ones(drawn: RunPaths) -> None:
 
 @pytest.mark.usefixtures("without_figures")
 def test_another_frame_rate_changes_the_animations_and_is_recorded(drawn: RunPaths) -> None:
-    redraw(drawn.folder, 10.0, "cpu")
+    list(redraw(drawn.folder, 10.0, "cpu"))
     with Image.open(drawn.animation_gif) as animation:
         assert animation.info["duration"] == 100
     assert yaml.safe_load(drawn.config.read_text())["fps"] == 10.0
@@ -79,8 +80,8 @@ def test_another_frame_rate_changes_the_animations_and_is_recorded(drawn: RunPat
 def test_without_saved_frames_the_animations_are_not_changed(drawn: RunPaths) -> None:
     animation = drawn.animation_gif.read_bytes()
     shutil.rmtree(drawn.frames)
-    (notice,) = redraw(drawn.folder, 10.0, "cpu")
-    assert "no frames are saved here" in notice
+    *_, notice = redraw(drawn.folder, 10.0, "cpu")
+    assert "no frames are saved here" in str(notice)
     assert drawn.animation_gif.read_bytes() == animation
     assert read_record(drawn.config).fps == 2.0
 
@@ -90,7 +91,7 @@ def test_a_run_is_not_redrawn_with_other_images(
 ) -> None:
     monkeypatch.setattr("hpo.runs.redraw.load_images", lambda _: (replace(run.data, digest="others"), None))
     with pytest.raises(RunError, match="was trained on other images"):
-        redraw(drawn.folder, None, "cpu")
+        list(redraw(drawn.folder, None, "cpu"))
 
 
 @pytest.mark.parametrize(
@@ -107,4 +108,4 @@ def test_a_folder_without_a_run_is_refused(final: RunPaths, contents: str | None
     if contents:
         final.config.write_text(contents)
     with pytest.raises(RunError, match=message):
-        redraw(final.folder, None, "cpu")
+        list(redraw(final.folder, None, "cpu"))

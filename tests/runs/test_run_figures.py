@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ from model.device import Runtime
 from model.network.vae import ConvVAE
 from model.scoring.evaluation import decode, encode, evaluate
 from tests.figures.pictures import run_history
+
+
+def draw_all(drawings: dict[str, Callable[[], None]]) -> None:
+    for draw in drawings.values():
+        draw()
 
 
 @pytest.fixture
@@ -78,7 +84,7 @@ def test_drawing_twice_gives_the_same_pictures_and_leaves_the_model_unchanged(
     drawn = []
     for folder in (tmp_path / "first", tmp_path / "second"):
         folder.mkdir()
-        run_figures.draw_run_figures(model, few_images, runtime, RunPaths(folder), run_history([8.0, 7.0]))
+        draw_all(run_figures.run_drawings(model, few_images, runtime, RunPaths(folder), run_history([8.0, 7.0])))
         drawn.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert drawn[0] == drawn[1]
     paths = RunPaths(tmp_path)
@@ -94,5 +100,5 @@ def test_a_model_of_one_latent_dimension_has_all_pictures(
 ) -> None:
     torch.manual_seed(0)
     model = ConvVAE(latent_dim=1, channels=(4, 4, 8, 8))
-    run_figures.draw_run_figures(model, few_images, runtime, RunPaths(tmp_path), run_history([8.0, 7.0]))
+    draw_all(run_figures.run_drawings(model, few_images, runtime, RunPaths(tmp_path), run_history([8.0, 7.0])))
     assert len(list(tmp_path.iterdir())) == 8

@@ -9,6 +9,7 @@ from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
 from hpo.config.study_file import load_config
+from hpo.storage.paths.user_folder import check_is_no_file, expanded
 
 
 @reports_errors("Stopped. Every file that was written is complete.")
@@ -24,6 +25,9 @@ def export(
     """
     # A fault in the file is reported before the imports, which take seconds.
     load_config(study)
+    if output:
+        output = expanded(output)
+        check_is_no_file("--output", output)
     from hpo.report.export import write_tables
     from hpo.storage.open_study import open_study
     from hpo.storage.paths import ExportPaths

@@ -8,8 +8,10 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import RunDevice
+from hpo.cli.run_summary import print_drawn
 from hpo.config.study_file import ConfigError
 from hpo.storage.paths import RunPaths
+from hpo.storage.paths.user_folder import expanded
 
 
 @reports_errors("Stopped. Every file that was written is complete; run the same command to draw the rest.")
@@ -29,7 +31,14 @@ def figures(
     """
     if fps is not None and not 0 < fps <= 60:
         raise ConfigError(f"--fps: must be > 0 and <= 60, got {fps}")
+    from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted
     from hpo.runs.redraw import redraw
 
-    print_lines(*redraw(run, fps, device))
-    print_lines(f"Next: open {RunPaths(run).page}")
+    run = expanded(run)
+    failures = []
+    for event in redraw(run, fps, device):
+        if isinstance(event, DrawingFailed):
+            failures.append(event.message)
+        else:
+            print_lines(f"drawing {event.name}" if isinstance(event, DrawingStarted) else event)
+    print_drawn(RunPaths(run), failures)

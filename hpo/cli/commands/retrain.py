@@ -31,7 +31,7 @@ def retrain(
     study_config = load_config(config)
     from hpo import open_retraining
     from hpo.analysis.formatting import format_value
-    from hpo.cli.run_summary import retraining_summary
+    from hpo.cli.run_summary import print_drawn, retraining_summary
     from hpo.report.study_page import try_to_write_report
 
     retraining = open_retraining(
@@ -46,4 +46,5 @@ def retrain(
     finished = follow_run(retraining.events(), n_epochs)
     print_lines(*retraining_summary(finished.metrics, finished.history, finished.notices))
     study = retraining.opened
-    print_lines(try_to_write_report(study), f"Next: open {study.paths.best.page}")
+    print_lines(try_to_write_report(study))
+    print_drawn(study.paths.best, finished.failures)

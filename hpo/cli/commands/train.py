@@ -13,6 +13,7 @@ from hpo.cli.options import RunDevice
 from hpo.config.json_schema import describe_bounds
 from hpo.config.schema import Data, Retrain
 from hpo.storage.paths import TRAIN
+from hpo.storage.paths.user_folder import results_folder
 from model.config import SETTINGS, Setting
 
 # Fields of TrainConfig without an option: a single run reports once an epoch and has the default channels.
@@ -77,7 +78,8 @@ def train(**options: Any) -> None:
     Ctrl-C stops after the current epoch; run the same command to continue.
     """
     data, device, output, test = (options.pop(name) for name in ("data", "device", "output", "test"))
-    from hpo.cli.run_summary import run_summary
+    output = results_folder("--output", output)
+    from hpo.cli.run_summary import print_drawn, run_summary
     from hpo.runs import train as single_run
 
     prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)
@@ -86,4 +88,4 @@ def train(**options: Any) -> None:
     print_lines(f"Training for {n_epochs} epochs ({prepared.run.runtime.describe()}) into {prepared.paths.folder}")
     finished = follow_run(single_run.run_single(prepared), n_epochs)
     print_lines(*run_summary(finished.metrics, finished.history), *finished.notices)
-    print_lines(f"Next: open {prepared.paths.page}")
+    print_drawn(prepared.paths, finished.failures)

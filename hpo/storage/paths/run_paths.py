@@ -63,6 +63,11 @@ class RunPaths(_TrainingPaths):
         return self.folder.with_name(f".{self.folder.name}.run.lock")
 
     @property
+    def errors(self) -> Path:
+        """Tracebacks of pictures and pages that could not be made; beside the folder, which may not exist yet."""
+        return self.folder.with_name(f".{self.folder.name}.errors.log")
+
+    @property
     def under_way(self) -> "RunPaths":
         """Folder of an unfinished run; it is renamed when the run is complete, and resumed if it was interrupted."""
         return RunPaths(self.folder.with_name(f".{self.folder.name}_under_way"))

@@ -3,40 +3,15 @@
 import http.client
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from hpo.dashboard.request_guard import MAX_BODY_BYTES, Access
-from hpo.dashboard.server import Server, listen, notice
+from hpo.dashboard.server import Server, notice
 from hpo.storage.open_study import OpenStudy
+from tests.dashboard.conftest import serving
 from tests.tools import synthetic
-
-
-@contextmanager
-def serving(opened: OpenStudy, host: str = "127.0.0.1", **options: bool) -> Iterator[Server]:
-    """Serve a study on a free port."""
-    with listen(opened.paths, host, 0, **options) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield server
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> OpenStudy:
-    """A study with one trial, which has a picture."""
-    opened = synthetic.create(tmp_path_factory.mktemp("served"))
-    synthetic.add_trial(opened, 6.5, files={"samples.png": synthetic.plot()})
-    return opened
-
-
-@pytest.fixture(scope="module")
-def server(opened: OpenStudy) -> Iterator[Server]:
-    with serving(opened) as server:
-        yield server
 
 
 def answer(server: Server, method: str, path: str, body: Any = None, **headers: str) -> http.client.HTTPResponse:

@@ -40,6 +40,7 @@
 #|   RUN=  FPS=           figures: folder of the run; frames per second
 #|   FULL=                bench-search: FULL=1 repeats more often, and also with 16 workers
 #|   HOST=  PORT=         dashboard: address to listen on; empty: this machine only
+#|   READ_ONLY=           dashboard: READ_ONLY=1 shows the study and refuses every change
 #|   PYTHON=python3       Python (3.11 or newer) that .venv is made from
 #|
 #| The first call installs the packages into .venv, with uv if it is on PATH. On Linux without an
@@ -72,6 +73,7 @@ FPS     =
 FULL    =
 HOST    =
 PORT    =
+READ_ONLY =
 PYTHON  = python3
 
 # Python and matplotlib find this project and their own defaults, whatever the shell exports.
@@ -113,7 +115,8 @@ figures: .packages
 	$(strip $(python) -m hpo figures '$(RUN)' $(call option,--fps,FPS) $(call option,--device,DEVICE))
 
 dashboard: .packages
-	$(strip $(python) -m hpo dashboard '$(STUDY)' $(call option,--host,HOST) $(call option,--port,PORT))
+	$(strip $(python) -m hpo dashboard '$(STUDY)' $(call option,--host,HOST) $(call option,--port,PORT) \
+	  $(call flag,--read-only,READ_ONLY))
 
 report: .packages
 	$(strip $(python) -m hpo report '$(STUDY)')

@@ -78,6 +78,8 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--no-first-run",
     "--disable-sync",
+    # Names of other websites in tests. Like after DNS rebinding, they lead to this machine.
+    "--host-resolver-rules=MAP *.example 127.0.0.1",
 ]
 
 

@@ -1,5 +1,9 @@
 """Serves a study in optuna-dashboard."""
 
+import contextlib
+import ipaddress
+import socket
+import time
 from socketserver import ThreadingMixIn
 from typing import Any, BinaryIO
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -8,11 +12,15 @@ import optuna_dashboard
 from bottle import HTTPError
 from optuna.artifacts.exceptions import ArtifactNotFound
 
+from hpo.dashboard.access_token import new_token, with_token
+from hpo.dashboard.guarded_app import guarded
+from hpo.dashboard.request_guard import Access
 from hpo.storage.artifacts import AtomicFileStore
 from hpo.storage.database import StudyError, open_storage
 from hpo.storage.paths import StudyPaths
 
-_LOOPBACK = ("127.0.0.1", "localhost")
+# Seconds for a client to read an answer. A body of 32 MiB takes 0.1 s on the loopback interface.
+_CLOSING_S = 2.0
 
 
 class ServedFiles(AtomicFileStore):
@@ -36,6 +44,26 @@ class Server(ThreadingMixIn, WSGIServer):
     """
 
     daemon_threads = True
+    access: Access
+
+    @property
+    def address(self) -> str:
+        """Address that opens the dashboard, with the token if it asks for one."""
+        return with_token(f"http://{self.access.host or '0.0.0.0'}:{self.server_port}", self.access.token)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection once the client has read the answer.
+
+        If a refused body is still arriving, closing at once would reset the connection, and the client would lose the
+        answer.
+        """
+        with contextlib.suppress(OSError):
+            request.shutdown(socket.SHUT_WR)
+            request.settimeout(_CLOSING_S)
+            end = time.monotonic() + _CLOSING_S
+            while request.recv(1 << 16) and time.monotonic() < end:
+                pass
+        self.close_request(request)
 
 
 class _SilentHandler(WSGIRequestHandler):
@@ -45,22 +73,33 @@ class _SilentHandler(WSGIRequestHandler):
         """Print nothing for a request."""
 
 
-def listen(paths: StudyPaths, host: str, port: int) -> Server:
+def listen(paths: StudyPaths, host: str, port: int, *, is_read_only: bool = False) -> Server:
     """Return a server of the study that listens on `port`, or on a free port if that one is in use.
+
+    It asks for a new token if other machines can reach it.
 
     Raises: StudyError: the host cannot be bound.
     """
     app = optuna_dashboard.wsgi(open_storage(paths), artifact_store=ServedFiles(paths.artifacts))
     for candidate in (port, 0):
         try:
-            return make_server(host, candidate, app, server_class=Server, handler_class=_SilentHandler)
+            server = make_server(host, candidate, app, server_class=Server, handler_class=_SilentHandler)
         except OSError as error:
             last_error = error
+            continue
+        is_loopback = ipaddress.ip_address(str(server.server_address[0])).is_loopback
+        server.access = Access(host, None if is_loopback else new_token(), is_read_only)
+        server.set_app(guarded(app, server.access))
+        return server
     raise StudyError(f"--host {host}: cannot be bound ({last_error}); use 127.0.0.1")
 
 
-def warning(host: str) -> str | None:
-    """Return a warning if other machines can reach the dashboard on this host, else None."""
-    if host in _LOOPBACK:
+def notice(access: Access) -> str | None:
+    """Return a notice on what others can do if other machines can reach the dashboard, else None."""
+    if access.token is None:
         return None
-    return "optuna-dashboard has no authentication: whoever reaches this address can change and delete the study."
+    can = "see" if access.is_read_only else "see, change and delete"
+    return (
+        f"Other machines can reach this dashboard: whoever has its address with the token can {can} the study. "
+        "The connection is not encrypted."
+    )

@@ -12,6 +12,7 @@ from hpo.analysis.earlier_best import earlier_best
 from hpo.analysis.run_metrics import RunMetrics, SplitScores, read_history, read_run_metrics
 from hpo.config.schema import SAMPLE_SUFFIX
 from hpo.report.embedded_pictures import Picture, embedded
+from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
 from hpo.storage.paths import TRAIN, RunPaths
 from model.config import SETTINGS, TrainConfig
 
@@ -24,8 +25,8 @@ class RunPage:
     """Content of a run's page.
 
     `untrained_bpd` is the validation score before training; `earlier_best` is (epoch, bits/dim) of an epoch notably
-    better than the last; `folder` is the folder of the finished run; `command` makes the run again; a picture whose
-    file is missing is None.
+    better than the last; `folder` is the folder of the finished run, as others may see it; `command` makes the run
+    again; a picture whose file is missing is None.
     """
 
     metrics: RunMetrics
@@ -34,7 +35,7 @@ class RunPage:
     untrained_bpd: float
     validation: SplitScores
     earlier_best: tuple[float, float] | None
-    folder: Path
+    folder: str
     command: str
     pictures: Mapping[str, Picture | None]
 
@@ -51,6 +52,7 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
     config = yaml.safe_load(paths.config.read_text(encoding="utf-8"))
     training = TrainConfig.from_dict(config["training"])
     better = earlier_best(history)
+    folder = shareable_path(final.folder, otherwise="path/to/run")
     return RunPage(
         metrics=metrics,
         training=training,
@@ -58,8 +60,8 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
         untrained_bpd=history[0]["val_bpd"],
         validation=_validation_scores(history[-1], metrics.ppca_val_bpd),
         earlier_best=(better["epoch"], better["val_bpd"]) if better else None,
-        folder=final.folder,
-        command=_retrain_command(metrics) if metrics.origin else _train_command(config["data"], training, final.folder),
+        folder=folder,
+        command=_retrain_command(metrics) if metrics.origin else _train_command(config["data"], training, folder),
         pictures={name: embedded(path) for name, path in _picture_files(paths).items()},
     )
 
@@ -83,17 +85,17 @@ def _retrain_command(metrics: RunMetrics) -> str:
     return f"make best-retrain STUDY={shlex.quote(study)} TRIAL={metrics.origin.trial} EPOCHS={metrics.epochs}"
 
 
-def _train_command(data: Mapping[str, Any], training: TrainConfig, folder: Path) -> str:
+def _train_command(data: Mapping[str, Any], training: TrainConfig, folder: str) -> str:
     """Return the command of a single run, with every option that differs from its default."""
     changed = [name for name, setting in SETTINGS.items() if getattr(training, name) != setting.default]
     names = dict.fromkeys((*_SHOWN_OPTIONS, *changed))
     options = [_option(name, getattr(training, name)) for name in names]
     if data["source"] == "folder":
-        options.append(f"--data {shlex.quote(str(data.get('root')))}")
+        options.append(f"--data {shlex.quote(shareable_path(data.get('root') or '/', PATH_OF_IMAGES))}")
     elif data["source"] != "cifar10":
         options.append(f"--data {data['source']}")
-    if folder != TRAIN:
-        options.append(f"--output {shlex.quote(str(folder))}")
+    if folder != TRAIN.as_posix():
+        options.append(f"--output {shlex.quote(folder)}")
     return f".venv/bin/python -m hpo train {' '.join(options)}"
 
 

@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +19,7 @@ from hpo.config.hyperparameters import TUTORIAL, Choices
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
 from hpo.config.study_file import CONFIG_FOLDER
+from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
 from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
 from hpo.search.successive_halving import halving_of
 from hpo.search.warm_start import WarmStart, warm_start_of
@@ -90,7 +92,8 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
     results = study_results(study, config, baseline.bpd)
     return StudyPage(
         name=study.study_name,
-        config_name=opened.config_name,
+        # A path of the study's file is replaced by its name, as in the recipe.
+        config_name=shareable_path(opened.config_name, otherwise=Path(opened.config_name).stem),
         n_epochs=config.training.epochs,
         pruner=config.pruner.name,
         rungs=_rungs_in_epochs(config),
@@ -144,7 +147,7 @@ def _recipe(study: Study, config: StudyConfig) -> Recipe:
     return Recipe(
         command=_command(config, calls, warm_start),
         config_file=str(CONFIG_FOLDER / f"{config.name}.yaml"),
-        config_yaml=yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100),
+        config_yaml=yaml.safe_dump(_shareable_settings(config), sort_keys=False, default_flow_style=None, width=100),
         seed=config.seed,
         digest=str(json.loads(stored_fingerprint(study)["data.digest"])),
         precision=attributes["precision"],
@@ -153,6 +156,16 @@ def _recipe(study: Study, config: StudyConfig) -> Recipe:
         is_repeatable=warm_start is None and _is_repeatable(config, calls),
         calls=calls,
     )
+
+
+def _shareable_settings(config: StudyConfig) -> dict[str, Any]:
+    """Return the settings of a study's file without the path of a folder outside of the project's."""
+    settings = config.model_dump(mode="json")
+    if root := settings["data"]["root"]:
+        # Another machine has CIFAR-10 elsewhere, and finds it without a path.
+        is_folder = settings["data"]["source"] == "folder"
+        settings["data"]["root"] = shareable_path(root, PATH_OF_IMAGES if is_folder else "") or None
+    return settings
 
 
 def _is_repeatable(config: StudyConfig, calls: tuple[Call, ...]) -> bool:

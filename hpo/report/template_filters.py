@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.figures.study.trial_marks import hyperparameter_label
+from hpo.report.shareable_text import without_paths
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple MPS)"}
@@ -28,6 +29,7 @@ def template_environment() -> Environment:
         "device": device_name,
         "literal": literal,
         "label": hyperparameter_label,
+        "without_paths": without_paths,
     }
     environment.globals["ppca_verdict"] = ppca_verdict
     return environment

@@ -121,7 +121,7 @@ def widths(page: Page) -> dict[str, int]:
 
 def test_a_port_in_use_is_replaced_by_a_free_one_on_this_machine_alone(server: Server) -> None:
     assert server.address.startswith("http://127.0.0.1:")
-    assert "authentication" not in server.log.read_text()
+    assert "token" not in server.log.read_text()
 
 
 def test_the_dashboard_lists_the_study(server: Server, page: Page) -> None:

@@ -46,6 +46,7 @@ def test_help_lists_every_target_and_every_variable_in_one_column(checkout: Chec
         (["dashboard"], "dashboard 'cifar10'"),
         (["figures", "RUN=results/a b/best", "FPS=4"], "figures 'results/a b/best' --fps '4'"),
         (["report", "STUDY=quick"], "report 'quick'"),
+        (["dashboard", "READ_ONLY=1"], "dashboard 'cifar10' --read-only"),
         (["dashboard", "HOST=0.0.0.0", "PORT=8081"], "dashboard 'cifar10' --host '0.0.0.0' --port '8081'"),
     ],
 )

@@ -182,23 +182,36 @@ def test_page_checks_out_the_commit_and_warns_if_it_is_not_the_code_of_the_run(
 
 
 @pytest.mark.parametrize(
-    ("folder", "option"),
+    ("folder", "shown", "option"),
     [
-        (TRAIN, ""),
-        (Path("results/train-sample"), " --output results/train-sample"),
-        (Path("/home/ann/my runs/one"), " --output '/home/ann/my runs/one'"),
+        (TRAIN, "results/train", ""),
+        (TRAIN.absolute(), "results/train", ""),
+        (Path("results/my runs/one"), "results/my runs/one", " --output 'results/my runs/one'"),
+        # Pages are sent to others.
+        (Path("/home/ann/one"), "path/to/run", " --output path/to/run"),
     ],
 )
 def test_page_of_a_single_run_names_its_own_folder_and_the_command_that_fills_it(
-    make_run: MakeRun, folder: Path, option: str
+    make_run: MakeRun, folder: Path, shown: str, option: str
 ) -> None:
     page = read(make_run(**SINGLE_RUN), RunPaths(folder))
-    assert f'folder = Path("{folder}") # the folder of this page' in page.text
+    assert f'folder = Path("{shown}") # the folder of this page' in page.text
     assert (
         ".venv/bin/python -m hpo train --beta 1.0 --latent-dim 128 --learning-rate 0.001 --batch-size 64 --epochs 20 "
         "--schedule cosine --warmup-epochs 0.2 --adam-beta2 0.999 --seed 1000 --architecture plain"
         f"{option} Add the other settings"
     ) in page.text
+
+
+def test_page_of_a_run_on_a_folder_of_images_does_not_say_where_the_folder_is(make_run: MakeRun) -> None:
+    paths = make_run(data=FOLDER, **SINGLE_RUN)
+    config = yaml.safe_load(paths.config.read_text())
+    config["data"] |= {"source": "folder", "root": "/home/ann/images"}
+    paths.config.write_text(yaml.safe_dump(config))
+    write_page(paths)
+    page = paths.page.read_text(encoding="utf-8")
+    assert "--data path/to/images --output path/to/run" in page
+    assert "/home" not in page and str(paths.folder.parent) not in page
 
 
 def test_command_of_a_single_run_has_every_setting_that_is_not_the_default(make_run: MakeRun) -> None:
@@ -214,8 +227,9 @@ def test_page_of_a_retrained_model_names_the_folder_of_its_study(whole: RunPaths
     assert "make best-retrain STUDY=cifar10 TRIAL=0 EPOCHS=20" in text
 
 
-def test_code_on_the_page_loads_the_model(make_run: MakeRun) -> None:
+def test_code_on_the_page_loads_the_model(make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = make_run({"latent_dim": 4, "channels": [4, 4, 4, 4]})
+    monkeypatch.chdir(tmp_path)
     config = read_run_page(paths, paths).training
     save_model(paths.model, ConvVAE.from_config(config), 0.1, config)
     text = "".join(read(paths, paths).words)

@@ -1,12 +1,15 @@
 """The study's page: cost of the search, and everything that is needed to repeat it."""
 
+import base64
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from hpo.config.study_file import read_config
+from hpo.report.study_page import write_report
 from hpo.report.study_page_data import read_study_page
 from hpo.storage.open_study import OpenStudy, open_study
 from tests.report.conftest import Begin, study_page
@@ -51,6 +54,37 @@ def test_page_of_a_study_that_fell_back_to_the_sample_names_the_sample_and_warns
     text = study_page(opened).text
     assert "These are not CIFAR-10’s numbers." in text and "a sample of CIFAR-10" in text
     assert "make tune STUDY=small-sample" in text and "source: sample" in text
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ({"source": "folder", "root": "/home/ann/images"}, "{source: folder, root: path/to/images,"),
+        ({"source": "folder", "root": "images"}, "{source: folder, root: images,"),
+        ({"source": "cifar10", "root": "/home/ann/images"}, "{source: cifar10, root: null,"),
+    ],
+)
+@pytest.mark.usefixtures("without_figures")
+def test_page_names_no_folder_of_this_machine(begin: Begin, tmp_path: Path, data: dict[str, str], shown: str) -> None:
+    opened = replace(
+        begin(file={"data": data}, data=SAMPLE | {"source": data["source"]}),
+        config_name=str(tmp_path / "study_configs/small.yaml"),
+    )
+    for _ in range(2):
+        synthetic.add_trial(opened, end="failed: OSError: No space left on device: '/home/ann/my runs/1.png'")
+        write_report(opened)
+        page = opened.paths.report.read_text(encoding="utf-8")
+        assert "/home" not in page and str(tmp_path) not in page
+        assert shown in page and "make tune STUDY=small" in page and "No space left on device: …" in page
+        synthetic.add_trial(opened, 6.5)
+
+
+def test_whole_page_names_no_folder_of_this_machine_in_its_pictures_either(whole: OpenStudy) -> None:
+    source = whole.paths.report.read_text()
+    pictures = [base64.b64decode(content) for content in re.findall(r"data:[\w/+]+;base64,([^\"]+)", source)]
+    assert len(pictures) > 20
+    folder = str(whole.paths.folder.parent.parent)
+    assert folder not in source and not any(folder.encode() in picture for picture in pictures)
 
 
 @pytest.mark.parametrize(

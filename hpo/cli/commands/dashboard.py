@@ -14,11 +14,15 @@ from hpo.config.study_file import load_config
 def dashboard(
     config: Config,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 127.0.0.1 can be reached from this machine only.")
+        str,
+        typer.Option(
+            help="Address to listen on; 127.0.0.1 can be reached from this machine only, any other asks for a token."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port to listen on; another free port if it is taken.")
     ] = 8080,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Show the study, and refuse every change.")] = False,
 ) -> None:
     """Browse a study in optuna-dashboard, also while it runs."""
     study_config = load_config(config)
@@ -27,8 +31,8 @@ def dashboard(
     from hpo.storage.database import find_study
 
     paths, study = find_study(study_config.name, config)
-    listening = server.listen(paths, host, port)
-    notices = [line for line in (missing_artifacts_notice(study, paths), server.warning(host)) if line]
-    print_lines(*notices, f"Dashboard of {paths.folder}: http://{host}:{listening.server_port}  (Ctrl-C to stop)")
+    listening = server.listen(paths, host, port, is_read_only=read_only)
+    notices = [line for line in (missing_artifacts_notice(study, paths), server.notice(listening.access)) if line]
+    print_lines(*notices, f"Dashboard of {paths.folder}: {listening.address}  (Ctrl-C to stop)")
     with listening:
         listening.serve_forever()

@@ -17,12 +17,13 @@ from model.scoring.ppca import RateDistortion
 class PpcaBaseline:
     """Bits per dimension (`bpd`), rate and distortion (`curve`) at each latent dimension.
 
-    `digest` identifies the images; `curve` is empty in files of older versions.
+    `digest` identifies the images. `curve` is empty and `images_per_direction` None in files of older versions.
     """
 
     digest: str
     bpd: dict[int, float]
     curve: dict[int, RateDistortion]
+    images_per_direction: int | None = None
 
 
 def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: int) -> dict[int, float]:
@@ -31,16 +32,13 @@ def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: in
     Reads the study's file if it covers these images and dimensions, else computes and writes it.
     """
     baseline = load_ppca_baseline(paths)
-    if (
-        baseline is not None
-        and baseline.digest == data.digest
-        and _covers(baseline, min(max_latent_dim, _largest_determined(data)))
-    ):
+    if baseline is not None and baseline.digest == data.digest and _covers(baseline, max_latent_dim, len(data.train)):
         return baseline.bpd
     latent_dims = list(range(1, max_latent_dim + 1))
     curve = ppca.rate_distortion(ppca.fit(data.train.images), data.validation.images, latent_dims)
     contents = {
         "digest": data.digest,
+        "images_per_direction": ppca.IMAGES_PER_DIRECTION,
         "validation_bpd": {str(d): round(point.bpd, 6) for d, point in curve.items()},
         "validation_rate_nats": {str(d): round(point.rate_nats, 3) for d, point in curve.items()},
         "validation_distortion_nats": {str(d): round(point.distortion_nats, 3) for d, point in curve.items()},
@@ -58,7 +56,7 @@ def load_ppca_baseline(paths: StudyPaths) -> PpcaBaseline | None:
             for name in ("bpd", "rate_nats", "distortion_nats")
         )
         curve = {d: RateDistortion(rates[d], distortions[d]) for d in rates}
-        return PpcaBaseline(contents["digest"], bpd, curve)
+        return PpcaBaseline(contents["digest"], bpd, curve, contents.get("images_per_direction"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
 
@@ -82,10 +80,14 @@ def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> str:
     return f"not beaten, behind by {difference}: the model {'has overfitted' if overfitted else 'is undertrained'}"
 
 
-def _covers(baseline: PpcaBaseline, max_latent_dim: int) -> bool:
-    """Return True if every dimension up to this one is there, with its rate; an old file without rates is replaced."""
-    return baseline.curve.keys() == baseline.bpd.keys() and max(baseline.bpd, default=0) >= max_latent_dim
+def _covers(baseline: PpcaBaseline, max_latent_dim: int, n_train: int) -> bool:
+    """Return True if every dimension up to this one is there, with its rate, and with as many directions as now.
 
-
-def _largest_determined(data: ImageData) -> int:
-    return min(len(data.train), data.train.images[0].numel()) - 1
+    Older versions gave a model as many directions as dimensions, however few images there were.
+    """
+    has_directions = baseline.images_per_direction == ppca.IMAGES_PER_DIRECTION
+    return (
+        (has_directions or n_train >= ppca.IMAGES_PER_DIRECTION * max_latent_dim)
+        and baseline.curve.keys() == baseline.bpd.keys()
+        and max(baseline.bpd, default=0) >= max_latent_dim
+    )

@@ -56,8 +56,8 @@ class SplitScores:
 
     @property
     def psnr_db(self) -> float:
-        """Peak signal-to-noise ratio of reconstructions with pixels in [0, 1]: -10 log10(mse)."""
-        return -10 * math.log10(self.mse)
+        """Peak signal-to-noise ratio of reconstructions with pixels in [0, 1]: -10 log10(mse), infinite for mse 0."""
+        return -10 * math.log10(self.mse) if self.mse > 0 else math.inf
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,15 @@ def read_history(path: Path) -> list[dict[str, float]]:
 def entries_of_test_split(test: SplitScores | None, weighted: ImportanceWeighted | None) -> dict[str, Any]:
     """Return the entries of metrics.json on the test split; each is None if the split was not scored."""
     return {
-        **{f"test_{name}": getattr(test, name) if test else None for name in _TEST_SCORES},
+        **{f"test_{name}": _json_value(getattr(test, name)) if test else None for name in _TEST_SCORES},
         "test_importance_weighted": asdict(weighted) if weighted else None,
         "ppca_bpd": test.ppca_bpd if test else None,
     }
+
+
+def _json_value(value: float) -> float | None:
+    """Return null for infinity, which JSON does not have: the PSNR of images that are reconstructed exactly."""
+    return None if math.isinf(value) else value
 
 
 def _origin_entries(origin: TrialOrigin | None) -> dict[str, Any]:

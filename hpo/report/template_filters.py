@@ -1,6 +1,7 @@
 """Jinja environment of the pages: filters that format numbers, and functions that several templates use."""
 
 import json
+import math
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -37,6 +38,8 @@ def template_environment() -> Environment:
 
 def fixed(value: float, digits: int) -> str:
     """Format a number with this many decimals and a proper minus sign: `−3,662.0`."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     return f"{value:,.{digits}f}".replace("-", "−")
 
 

@@ -26,7 +26,7 @@ from hpo.figures.run import (
 )
 from hpo.figures.run import kl_per_dimension as kl_figure
 from hpo.figures.run.latent_map_data import latent_map_data
-from hpo.runs.latent_mixture import fit_mixture, mixture_samples
+from hpo.runs.latent_mixture import fit_mixture_of_any_size, mixture_samples
 from hpo.storage.paths import RunPaths
 from model.data.images import ImageData, LabelledImages, as_pixels
 from model.device import Runtime, seeded_generator
@@ -146,7 +146,7 @@ def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtim
 
 def _draw_samples(model: ConvVAE, means_NZ: Floats, runtime: Runtime, paths: RunPaths) -> None:
     prior = torch.randn(N_SAMPLES, model.latent_dim, generator=seeded_generator(_SAMPLES_SEED)).double().numpy()
-    mixture = fit_mixture(means_NZ)
+    mixture = fit_mixture_of_any_size(means_NZ)
     fitted = mixture_samples(mixture, N_SAMPLES)
     sides = [decode_latents(model, side, runtime) for side in (prior, fitted)]
     samples.draw_samples(sides[0], sides[1], int(mixture.n_components), paths.samples)

@@ -49,6 +49,18 @@ def create_database(path: Path) -> None:
         raise StudyError(f"{path}: cannot be written ({error}); fix that and run the same command again") from error
 
 
+def checkpoint_log(paths: StudyPaths) -> None:
+    """Move SQLite's write-ahead log into study.db, so that a copy of this file alone has every trial.
+
+    SQLite does it when the last connection closes, but a dashboard may have one. While another process reads, part of
+    the log may stay until the next call.
+    """
+    if not paths.database.exists():
+        return
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(paths.database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def existing_study(name: str, paths: StudyPaths) -> Study | None:
     """Open a study; return None if it does not exist, or if its creation was interrupted.
 

@@ -1,5 +1,6 @@
 """Locks on files, which the kernel releases when their process ends, however it ends."""
 
+import errno
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,22 @@ from model.errors import UserError
 _ATTEMPTS, _PAUSE_S = 3, 0.01
 
 
+# Errors of a file system without locks, such as Lustre mounted without `flock`.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+
+
 class Busy(UserError):
     """A live process holds the lock."""
+
+
+class NoLocks(UserError):
+    """The file system has no locks."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path.parent}: this file system has no locks, which keep two processes from the same study; "
+            "put results/ on a local disk (results may be a symbolic link to a folder there)"
+        )
 
 
 @contextmanager
@@ -35,28 +50,44 @@ def wait_for_lock(path: Path) -> Iterator[None]:
     """Wait for the lock at `path` and hold it while the block runs, which should take milliseconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise _explained(error, path) from error
         yield
 
 
 def is_locked(path: Path) -> bool:
-    """Return True while a live process holds the lock at `path`. Creates no file."""
+    """Return True while a live process holds the lock at `path`. Creates no file. False where there are no locks."""
     try:
         file = path.open("r+")
     except FileNotFoundError:
         return False
     with file:
-        return not _lock(file)
+        try:
+            return not _lock(file)
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return False
+            raise
 
 
 def try_lock(path: Path) -> IO[str] | None:
     """Lock `path` and return its open file, which holds the lock until it closes; None if a live process holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a")
-    if _lock(file):
-        return file
+    try:
+        if _lock(file):
+            return file
+    except OSError as error:
+        file.close()
+        raise _explained(error, path) from error
     file.close()
     return None
+
+
+def _explained(error: OSError, path: Path) -> OSError | NoLocks:
+    return NoLocks(path) if error.errno in _NO_LOCKS else error
 
 
 def _lock(file: IO[str]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from optuna.study import Study
 
 from hpo.config.prepared_study import PreparedStudy
-from hpo.storage.database import existing_study
+from hpo.storage.database import checkpoint_log, existing_study
 from hpo.storage.file_locks import hold_lock
 from hpo.storage.fingerprint import check_unchanged, fingerprint
 from hpo.storage.paths import StudyPaths, move_aside
@@ -30,6 +30,7 @@ def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study |
         if study is not None:
             check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
         yield study, moved
+        checkpoint_log(paths)
 
 
 def _move_aside(paths: StudyPaths) -> Path | None:

@@ -14,10 +14,13 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from model.config import DIMENSIONS
 from model.data.images import to_unit
 from model.scoring.elbo import DEQUANTIZATION_VARIANCE, bits_per_dimension
 
 _CHUNK = 2500
+# A direction that is estimated from fewer images fits only these, and the noise variance comes out far too small.
+IMAGES_PER_DIRECTION = 10
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,16 @@ class RateDistortion:
         return bits_per_dimension(self.distortion_nats, self.rate_nats)
 
 
+def n_directions(latent_dim: int, n_images: int) -> int:
+    """Return the number of principal directions that a linear model with this latent dimension can have."""
+    return min(latent_dim, DIMENSIONS - 1, n_images // IMAGES_PER_DIRECTION)
+
+
 def score(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, float]:
     """Score uint8 images under the model of each size, in bits per dimension; return {d: score}.
 
-    Sizes that the training images do not determine (d >= min(N, D)) are left out.
+    A model of a size has at most one direction for ten training images, as the linear path: 128 directions of 132
+    images score 203 bits.
     """
     return {d: result.bpd for d, result in rate_distortion(model, images, latent_dims).items()}
 
@@ -110,8 +119,11 @@ def rate_distortion(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict
     # Expectations over the dequantization noise.
     mean_squares = squared_projections / len(images) + DEQUANTIZATION_VARIANCE
     mean_squared_norm = squared_norm / len(images) + len(model.mean) * DEQUANTIZATION_VARIANCE
-    determined = [d for d in latent_dims if d < min(model.n_images, len(model.mean))]
-    return {d: _rate_distortion(model, mean_squares[:d], mean_squared_norm, d) for d in determined}
+    directions_of = {d: n_directions(d, model.n_images) for d in latent_dims}
+    results = {
+        n: _rate_distortion(model, mean_squares[:n], mean_squared_norm, n) for n in sorted({*directions_of.values()})
+    }
+    return {d: results[n] for d, n in directions_of.items()}
 
 
 def _rate_distortion(model: PPCA, mean_squares: Tensor, mean_squared_norm: float, latent_dim: int) -> RateDistortion:

@@ -3,12 +3,9 @@
 import torch
 from torch import Tensor
 
-from model.config import DIMENSIONS, TrainConfig
+from model.config import TrainConfig
 from model.network.vae import ConvVAE
 from model.scoring import ppca
-
-# A direction that is estimated from fewer images fits only these, and the noise variance comes out far too small.
-_IMAGES_PER_DIRECTION = 10
 
 
 def untrained_model(config: TrainConfig, images: Tensor | None = None) -> ConvVAE:
@@ -25,7 +22,7 @@ def untrained_model(config: TrainConfig, images: Tensor | None = None) -> ConvVA
         model = ConvVAE.from_config(config)
     if model.linear is not None and images is not None:
         components = ppca.fit(images)
-        n_directions = min(config.latent_dim, DIMENSIONS - 1, len(images) // _IMAGES_PER_DIRECTION)
+        n_directions = ppca.n_directions(config.latent_dim, len(images))
         variances, noise_variance = components.variances[:n_directions], components.noise_variance(n_directions)
         model.linear.set_to(components.mean, components.eigenvectors[:, :n_directions], variances, noise_variance)
     return model

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from hpo.runs.latent_mixture import fit_mixture, mixture_samples
+from hpo.runs.latent_mixture import fit_mixture, fit_mixture_of_any_size, mixture_samples
 
 
 def test_mixture_samples_have_the_moments_of_the_means() -> None:
@@ -32,3 +34,15 @@ def test_a_mixture_fits_fewer_images_than_dimensions_and_unused_dimensions() -> 
     mixture = fit_mixture(means)
     assert isinstance(mixture, GaussianMixture)
     assert np.abs(mixture_samples(mixture, 500)[:, 32:]).max() < 0.1
+
+
+def test_a_mixture_of_many_dimensions_is_fitted_in_seconds_and_keeps_scale_and_correlation() -> None:
+    generator = np.random.default_rng(0)
+    shared = generator.normal(size=(300, 2)) @ generator.normal(size=(2, 3072))
+    means = shared + 0.1 * generator.normal(size=shared.shape)
+    started = time.process_time()
+    drawn = mixture_samples(fit_mixture_of_any_size(means), 2000)
+    assert time.process_time() - started < 10
+    assert drawn.std(axis=0) == pytest.approx(means.std(axis=0), rel=0.2)
+    expected, found = (float(np.cov(codes[:, 0], codes[:, 1])[0, 1]) for codes in (means, drawn))
+    assert found == pytest.approx(expected, rel=0.2, abs=0.05)

@@ -40,7 +40,7 @@ def redraw(folder: Path, fps: float | None, device: str) -> list[str]:
         draw_run_figures(
             model.to(runtime.device), data.to(runtime.device), runtime, paths, pd.read_csv(paths.metrics_csv)
         )
-        notices = _write_animations(paths, record, fps)
+        notices = [*([data.reading] if data.reading else []), *_write_animations(paths, record, fps)]
         write_page(paths)
     return notices
 

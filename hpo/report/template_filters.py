@@ -1,12 +1,15 @@
 """Jinja environment of the pages: filters that format numbers, and functions that several templates use."""
 
 import json
+import shlex
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.figures.study.trial_marks import hyperparameter_label
+from model.printable import printable
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple MPS)"}
@@ -20,6 +23,7 @@ def template_environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_encodable,
     )
     environment.filters |= {
         "fixed": fixed,
@@ -28,9 +32,15 @@ def template_environment() -> Environment:
         "device": device_name,
         "literal": literal,
         "label": hyperparameter_label,
+        "shell": shlex.quote,
     }
     environment.globals["ppca_verdict"] = ppca_verdict
     return environment
+
+
+def _encodable(value: object) -> object:
+    # A markup is ours, and remains one only if it is not rebuilt.
+    return printable(value, keep="\n\t") if isinstance(value, str | Path) and not isinstance(value, Markup) else value
 
 
 def fixed(value: float, digits: int) -> str:
@@ -55,7 +65,8 @@ def duration(seconds: float) -> str:
 
 def literal(value: object) -> str:
     """Format a text or a path as a string literal of Python."""
-    return json.dumps(str(value), ensure_ascii=False)
+    # A byte of a name that is not UTF-8 is a lone surrogate, which Python writes as an escape.
+    return json.dumps(str(value), ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def device_name(device_type: str) -> str:

@@ -1,5 +1,6 @@
 """Retraining a trial at full length, with a seed of its own, into the study's `best/` folder."""
 
+import shlex
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
@@ -117,7 +118,7 @@ def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTr
     if number is None:
         best = best_trial_of(configurations_of(study))
         if best is None:
-            raise StudyError(f"no trial has finished yet; run make tune STUDY={config_name}")
+            raise StudyError(f"no trial has finished yet; run make tune STUDY={shlex.quote(config_name)}")
         return trials[best.number]
     if number >= len(trials):
         raise StudyError(f"--trial {number}: the study has {len(trials)} trials, numbered from 0")

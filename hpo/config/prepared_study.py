@@ -36,7 +36,7 @@ def prepare_study(config: StudyConfig, device: str | None = None) -> PreparedStu
     training = config.training
     runtime = resolve(device or training.device, training.precision, training.compile)
     config, data, notice = load_data(config)
-    notices = [line for line in (notice, data.reading) if line]
+    notices = [notice] if notice else []
     if training.compile and (reason := why_uncompiled(runtime.device)):
         notices.append(f"Note: {reason}.")
     return PreparedStudy(config, runtime, data.to(runtime.device), tuple(notices))

@@ -103,9 +103,11 @@ def open_retraining(
     paths = StudyPaths.of(prepared.config.name)
     study = existing_study(prepared.config.name, paths)
     if study is None:
-        raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={name}")
+        raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={shlex.quote(name)}")
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
     chosen = choose_trial(study, trial, name)
+    if prepared.data.reading:
+        on_notice(prepared.data.reading)
     return Retraining(prepared, study, chosen, epochs or prepared.config.retrain.epochs, name)
 
 

@@ -125,6 +125,14 @@ def test_floats_without_a_range_are_refused_by_name(tmp_path: Path) -> None:
             read_saved(grey([0, value], np.float32), tmp_path / "scan.tif")
 
 
+def test_a_decoder_that_logs_a_fault_is_silent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scan = twelve_bit_tiff(0).replace(struct.pack("<HHII", 277, 4, 1, 1), struct.pack("<HHII", 277, 4, 1, 99))
+    (tmp_path / "scan.tif").write_bytes(scan)
+    with pytest.raises(UnreadableImage):
+        read_image(tmp_path / "scan.tif")
+    assert caplog.records == []
+
+
 def test_the_ink_of_a_cmyk_file_is_its_colour(tmp_path: Path) -> None:
     for name in ("print.jpg", "print.tif"):
         pixels = read_saved(Image.new("CMYK", (32, 32), (0, 255, 255, 0)), tmp_path / name)

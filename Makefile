@@ -83,10 +83,22 @@ export PYTHONUTF8 = 1
 python := .venv/bin/python
 # One process per core, up to four, with one thread each. In the order of the folders: slow files do not come last.
 pytest := OMP_NUM_THREADS=1 $(python) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-# $(call option,--trials,TRIALS) is empty if TRIALS is.
-option  = $(if $(strip $($2)),$1 '$(strip $($2))')
+# $(call quoted,STUDY) is the value for the shell, character by character: make expands no $, the shell no '.
+quoted  = '$(subst ','\'',$(value $1))'
+# $(call option,--trials,TRIALS) begins with a space, and is empty if TRIALS is.
+option  = $(if $(strip $(value $2)), $1 $(call quoted,$2))
 # $(call flag,--fresh,FRESH) likewise, and also if FRESH is 0, no or false.
-flag    = $(if $(filter-out 0 no false,$($2)),$1)
+flag    = $(if $(filter-out 0 no false,$($2)), $1)
+# Broken inside of calls, where make reads a line end as the space that is there anyway.
+tune_options = $(call option,--trials,TRIALS)$(call option,--timeout,TIMEOUT)$(call \
+  option,--workers,WORKERS)$(call option,--device,DEVICE)$(call \
+  option,--from-study,FROM_STUDY)$(call flag,--fresh,FRESH)
+retrain_options = $(call option,--trial,TRIAL)$(call option,--epochs,EPOCHS)$(call option,--device,DEVICE)
+train_options = $(call option,--beta,BETA)$(call option,--latent-dim,LATENT_DIM)$(call \
+  option,--learning-rate,LEARNING_RATE)$(call option,--batch-size,BATCH_SIZE)$(call \
+  option,--epochs,EPOCHS)$(call option,--schedule,SCHEDULE)$(call option,--data,DATA)$(call \
+  option,--architecture,ARCHITECTURE)$(call flag,--linear-path,LINEAR_PATH)$(call \
+  option,--device,DEVICE)$(call option,--output,OUTPUT)$(call flag,--test,TEST)
 
 .PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-long test-all lint check .packages .dev-packages
 # With -j, too, one target after the other: showcase needs tune before best-retrain.
@@ -96,39 +108,31 @@ help:
 	@sed -n 's/^#| \{0,1\}//p' Makefile
 
 tune: .packages
-	$(strip $(python) -m hpo tune '$(STUDY)' $(call option,--trials,TRIALS) \
-	  $(call option,--timeout,TIMEOUT) $(call option,--workers,WORKERS) $(call option,--device,DEVICE) \
-	  $(call option,--from-study,FROM_STUDY) $(call flag,--fresh,FRESH))
+	$(python) -m hpo tune $(call quoted,STUDY)$(tune_options)
 
 best-retrain: .packages
-	$(strip $(python) -m hpo retrain '$(STUDY)' $(call option,--trial,TRIAL) \
-	  $(call option,--epochs,EPOCHS) $(call option,--device,DEVICE))
+	$(python) -m hpo retrain $(call quoted,STUDY)$(retrain_options)
 
 train: .packages
-	$(strip $(python) -m hpo train $(call option,--beta,BETA) $(call option,--latent-dim,LATENT_DIM) \
-	  $(call option,--learning-rate,LEARNING_RATE) $(call option,--batch-size,BATCH_SIZE) \
-	  $(call option,--epochs,EPOCHS) $(call option,--schedule,SCHEDULE) $(call option,--data,DATA) \
-	  $(call option,--architecture,ARCHITECTURE) $(call flag,--linear-path,LINEAR_PATH) \
-	  $(call option,--device,DEVICE) $(call option,--output,OUTPUT) $(call flag,--test,TEST))
+	$(python) -m hpo train$(train_options)
 
 figures: .packages
-	$(strip $(python) -m hpo figures '$(RUN)' $(call option,--fps,FPS) $(call option,--device,DEVICE))
+	$(python) -m hpo figures $(call quoted,RUN)$(call option,--fps,FPS)$(call option,--device,DEVICE)
 
 dashboard: .packages
-	$(strip $(python) -m hpo dashboard '$(STUDY)' $(call option,--host,HOST) $(call option,--port,PORT) \
-	  $(call flag,--read-only,READ_ONLY))
+	$(python) -m hpo dashboard $(call quoted,STUDY)$(call option,--host,HOST)$(call option,--port,PORT)$(call flag,--read-only,READ_ONLY)
 
 report: .packages
-	$(strip $(python) -m hpo report '$(STUDY)')
+	$(python) -m hpo report $(call quoted,STUDY)
 
 bench: .packages
-	$(strip $(python) -m benchmarks.throughput $(call option,--device,DEVICE))
+	$(python) -m benchmarks.throughput$(call option,--device,DEVICE)
 
 bench-search: .packages
-	$(strip $(python) -m benchmarks.search.replay $(call flag,--full,FULL))
+	$(python) -m benchmarks.search.replay$(call flag,--full,FULL)
 
 showcase: tune best-retrain
-	$(python) -m scripts.make_showcase '$(STUDY)'
+	$(python) -m scripts.make_showcase $(call quoted,STUDY)
 
 test: .dev-packages
 	$(pytest) -m 'not faults and not browser'
@@ -153,8 +157,9 @@ check: lint test
 	@$(set_up) requirements-dev.txt
 
 define set_up
-command -v '$(PYTHON)' >/dev/null || { \
-  echo "'$(PYTHON)' was not found: install Python 3.11 or newer, or name yours: make PYTHON=/path/to/python3" >&2; \
+command -v $(call quoted,PYTHON) >/dev/null || { \
+  printf "'%s' was not found: install Python 3.11 or newer, or name yours: make PYTHON=/path/to/python3\n" \
+    $(call quoted,PYTHON) >&2; \
   exit 2; }; \
-'$(PYTHON)' -I scripts/setup_venv.py
+$(call quoted,PYTHON) -I scripts/setup_venv.py
 endef

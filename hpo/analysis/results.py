@@ -1,5 +1,6 @@
 """Results of a study: its best trial and how it compares, as values for pages and sentences for terminal and notes."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -118,13 +119,12 @@ def findings(study: Study, config: StudyConfig, ppca_bpd: Mapping[int, float]) -
 def next_command(study: Study, config: StudyConfig, config_name: str) -> str:
     """Return the line that names the next command; both possible ones while confirmations are missing."""
     if best_trial_of(configurations_of(study)) is None:
-        return f"Next: make tune STUDY={config_name}"
+        return f"Next: make tune STUDY={shlex.quote(config_name)}"
     if commands := remaining_work(study, config).next_commands(config_name):
         return f"Next: {commands}"
+    name = shlex.quote(config_name)
     chosen = "" if len(study.directions) == 1 else "of lowest val_bpd; TRIAL=N for another of the front; "
-    return (
-        f"Next: make best-retrain STUDY={config_name}   ({chosen}look at the study: make dashboard STUDY={config_name})"
-    )
+    return f"Next: make best-retrain STUDY={name}   ({chosen}look at the study: make dashboard STUDY={name})"
 
 
 def _best(results: StudyResults, config: StudyConfig) -> list[str]:

@@ -12,6 +12,7 @@ from hpo.cli.console import errors
 from hpo.storage.database import DATABASE_ERRORS, reason_of
 from hpo.workers.signals import sigterm_as_keyboard_interrupt
 from model.errors import UserError
+from model.printable import printable
 
 INTERNAL_ERROR, USER_ERROR, INTERRUPTED = 1, 2, 130
 _BUG = "This is a bug in this program; please report these lines."
@@ -71,5 +72,5 @@ def _memory_message(error: Exception) -> str:
 
 
 def _fail(message: str, code: int) -> None:
-    errors.print(message if code != USER_ERROR else f"error: {message}", markup=False)
+    errors.print(printable(message if code != USER_ERROR else f"error: {message}", keep="\n"), markup=False)
     raise typer.Exit(code)

@@ -9,6 +9,7 @@ from rich.table import Table
 from hpo.analysis.formatting import format_value
 from hpo.cli.progress import Progress
 from hpo.workers.trial_events import Notice, TrialEvent
+from model.printable import printable
 
 N_ROWS = 12
 
@@ -37,7 +38,7 @@ class LiveTable:
 
     def announce(self, text: str) -> None:
         """Print a line above the table."""
-        self._live.console.print(text, markup=False, highlight=False)
+        self._live.console.print(printable(text, keep="\n"), markup=False, highlight=False)
 
     def _table(self) -> Table:
         progress = self._progress

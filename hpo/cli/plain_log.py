@@ -7,6 +7,7 @@ from rich.console import Console
 from hpo.analysis.formatting import format_value
 from hpo.cli.progress import Progress
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
+from model.printable import printable
 
 
 class PlainLog:
@@ -32,7 +33,7 @@ class PlainLog:
 
     def announce(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(text, keep="\n"), markup=False, highlight=False, soft_wrap=True)
 
     def _lines(self, event: TrialEvent) -> list[str]:
         if isinstance(event, Notice):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hpo.dashboard.markdown_text import escaped
+
 SCORE = (
     "Trials are compared by `val_bpd`, the negative ELBO at β = 1 on the validation split in bits per dimension: the "
     "number of bits that the model needs for one of an image's 3,072 colour values; lower is better. β is not part of "
@@ -25,7 +27,7 @@ def study_note(
         animation: address of the retrained model's animation.
         objectives: explanation of the objectives of a study with two.
     """
-    parts = [f"### {name}", "\n".join(f"- {line}" for line in findings)]
+    parts = [f"### {escaped(name)}", "\n".join(f"- {line}" for line in findings)]
     if "retrained_trial" in attributes:
         parts.append(_retrained(attributes))
     if animation:

@@ -3,6 +3,7 @@
 from hpo.analysis.formatting import format_value
 from hpo.analysis.trial_table import TrialRow
 from hpo.config.schema import Pruner
+from hpo.dashboard.markdown_text import escaped
 
 _EXPLANATIONS = {
     "finished": "Trained to its last epoch.",
@@ -27,11 +28,13 @@ def trial_note(row: TrialRow, pruner: Pruner, picture: str | None) -> str:
     """
     explanation = _PRUNED_EXPLANATIONS.get(pruner.name, "") if row.kind == "pruned" else _EXPLANATIONS[row.kind]
     parts = [
-        f"**{_sentence(row.end)}**{_related_trial(row)}",
+        f"**{escaped(_sentence(row.end))}**{_related_trial(row)}",
         f"![Originals above, their reconstructions below, after epoch {row.epoch:g}]({picture})" if picture else "",
         explanation,
         _table("result", _results(row)),
-        _table("hyperparameter", {name: format_value(value, n_digits=4) for name, value in row.values.items()}),
+        _table(
+            "hyperparameter", {name: escaped(format_value(value, n_digits=4)) for name, value in row.values.items()}
+        ),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -58,7 +61,8 @@ def _results(row: TrialRow) -> dict[str, str]:
 def _table(heading: str, rows: dict[str, str]) -> str:
     if not rows:
         return ""
-    return "\n".join([f"| {heading} | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join([f"| {heading} | |", "|---|---|", *lines])
 
 
 def _sentence(end: str) -> str:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from hpo.figures.arrays import Pixels
+from hpo.figures.label_text import font, label_width, write_label
 from hpo.figures.style import BLUE, FAINT, INK, MUTED, PAPER, save_pixels
 
-_MARGIN, _LABEL_SIZE, _TITLE_SIZE, _CAPTION_SIZE = 28, 23, 28, 24
+_MARGIN, _TITLE_SIZE, _CAPTION_SIZE = 28, 28, 24
 _HEADING_SIZE, _HEADING_HEIGHT = 23, 40
 _TILE_TEXT_SIZE, _TILE_TEXT_HEIGHT = 21, 30
 _NOTE_SIZE, _NOTE_HEIGHT = 23, 32
@@ -91,7 +90,7 @@ def draw_sheet(
     `progress` in [0, 1] draws a thin bar under the caption. What changes from frame to frame of an
     animation (caption, bar) lies below the tiles: a GIF then stores no unchanged row twice.
     """
-    left = _MARGIN + max(_label_width(row.label) for row in rows)
+    left = _MARGIN + max(label_width(row.label) for row in rows)
     positioned = list(_positioned(rows, scale, start=_MARGIN + (_TITLE_SIZE + 22 if title else 0)))
     bottom = positioned[-1].bottom
     right = left + max(_LEAST_TEXT_WIDTH if title or caption else 0, *(_row_width(row, scale) for row in rows))
@@ -105,7 +104,7 @@ def draw_sheet(
     _write_line(draw, title, (_MARGIN, _MARGIN), right - _MARGIN, _TITLE_SIZE, bold=True)
     _write_line(draw, caption, (left, bottom + 18), right - left, _CAPTION_SIZE)
     for index, line in enumerate(lines):
-        draw.text((_MARGIN, bottom + 24 + _NOTE_HEIGHT * index), line, INK, _font(_NOTE_SIZE), anchor="la")
+        draw.text((_MARGIN, bottom + 24 + _NOTE_HEIGHT * index), line, INK, font(_NOTE_SIZE), anchor="la")
     if progress is not None:
         _draw_bar(draw, (left, height - _MARGIN - 4, right, height - _MARGIN), progress)
     return np.asarray(canvas)
@@ -124,7 +123,7 @@ def wrapped_lines(text: str, width: int) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _font(_NOTE_SIZE).getlength(longer) <= width:
+        if lines and font(_NOTE_SIZE).getlength(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -148,8 +147,8 @@ def _column(row: TileRow, scale: int, column: int) -> int:
 
 def _row_width(row: TileRow, scale: int) -> int:
     tiles = _column(row, scale, row.first_column + len(row.images) - 1) + int(row.images.shape[2]) * scale
-    font = _font(_HEADING_SIZE, bold=True)
-    return max(tiles, *(_column(row, scale, column) + round(font.getlength(text)) for column, text in row.headings), 0)
+    face = font(_HEADING_SIZE, bold=True)
+    return max(tiles, *(_column(row, scale, column) + round(face.getlength(text)) for column, text in row.headings), 0)
 
 
 def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, position: _PositionedRow, left: int, scale: int) -> None:
@@ -158,23 +157,23 @@ def _draw_row(canvas: Image.Image, draw: ImageDraw.ImageDraw, position: _Positio
     for start, stop in pairwise([first, *(column for column in row.breaks if first < column < end), end]):
         joined = joined_tiles(row.images[start - first : stop - first], scale, 2 * scale)
         canvas.paste(Image.fromarray(joined), (left + _column(row, scale, start), position.tiles))
-    draw.text((_MARGIN, position.tiles + height // 2), row.label, MUTED, _font(_LABEL_SIZE), anchor="lm")
+    write_label(draw, row.label, (_MARGIN, position.tiles + height // 2))
     for column, text in row.headings:
         draw.text(
-            (left + _column(row, scale, column), position.top), text, INK, _font(_HEADING_SIZE, bold=True), anchor="la"
+            (left + _column(row, scale, column), position.top), text, INK, font(_HEADING_SIZE, bold=True), anchor="la"
         )
     for texts, y, anchor in ((row.above, position.tiles - 5, "md"), (row.below, position.tiles + height + 5, "ma")):
         for index, text in enumerate(texts):
             middle = left + _column(row, scale, first + index) + width // 2
-            draw.text((middle, y), text, MUTED, _font(_TILE_TEXT_SIZE), anchor=anchor)
+            draw.text((middle, y), text, MUTED, font(_TILE_TEXT_SIZE), anchor=anchor)
 
 
 def _write_line(
     draw: ImageDraw.ImageDraw, text: str, position: tuple[int, int], width: int, size: int, *, bold: bool = False
 ) -> None:
     """Write one line of text, in smaller type if it does not fit the width."""
-    fitting = (smaller for smaller in range(size, 10, -1) if _font(smaller, bold=bold).getlength(text) <= width)
-    draw.text(position, text, INK, _font(next(fitting, 10), bold=bold), anchor="la")
+    fitting = (smaller for smaller in range(size, 10, -1) if font(smaller, bold=bold).getlength(text) <= width)
+    draw.text(position, text, INK, font(next(fitting, 10), bold=bold), anchor="la")
 
 
 def _draw_bar(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], progress: float) -> None:
@@ -184,17 +183,6 @@ def _draw_bar(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], progres
         draw.rectangle((left, top, left + round((right - left) * min(progress, 1.0)) - 1, bottom - 1), BLUE)
 
 
-def _label_width(label: str) -> int:
-    return round(_font(_LABEL_SIZE).getlength(label)) + 20 if label else 0
-
-
 def _even(width: int, height: int) -> tuple[int, int]:
     """Round both sides up to even numbers, as H.264 in yuv420p requires."""
     return width + width % 2, height + height % 2
-
-
-@cache
-def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Load DejaVu Sans at `size` pixels from matplotlib's own data: the same on every machine."""
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)

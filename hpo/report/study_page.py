@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Mapping
 
 from markupsafe import Markup
@@ -45,7 +46,7 @@ def try_to_write_report(opened: OpenStudy) -> str:
     except OSError as error:
         return (
             f"{path}: could not be written ({error.strerror or error}); the study itself is whole. "
-            f"Fix that and run make report STUDY={opened.config_name}"
+            f"Fix that and run make report STUDY={shlex.quote(opened.config_name)}"
         )
     return fault or f"The study on one page: {path}"
 

@@ -2,13 +2,16 @@
 
 import json
 import math
+import shlex
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.report.shareable_text import without_paths
+from model.printable import printable
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple MPS)"}
@@ -22,6 +25,7 @@ def template_environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_encodable,
     )
     environment.filters |= {
         "fixed": fixed,
@@ -31,9 +35,15 @@ def template_environment() -> Environment:
         "literal": literal,
         "label": hyperparameter_label,
         "without_paths": without_paths,
+        "shell": shlex.quote,
     }
     environment.globals["ppca_verdict"] = ppca_verdict
     return environment
+
+
+def _encodable(value: object) -> object:
+    # A markup is ours, and remains one only if it is not rebuilt.
+    return printable(value, keep="\n\t") if isinstance(value, str | Path) and not isinstance(value, Markup) else value
 
 
 def fixed(value: float, digits: int) -> str:
@@ -60,7 +70,8 @@ def duration(seconds: float) -> str:
 
 def literal(value: object) -> str:
     """Format a text or a path as a string literal of Python."""
-    return json.dumps(str(value), ensure_ascii=False)
+    # A byte of a name that is not UTF-8 is a lone surrogate, which Python writes as an escape.
+    return json.dumps(str(value), ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def device_name(device_type: str) -> str:

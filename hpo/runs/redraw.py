@@ -37,7 +37,7 @@ def redraw(folder: Path, fps: float | None, device: str) -> Iterator[DrawingStar
     model = read_model(paths.model).network
     data = _load_images(record, paths)
     with hold_lock(paths.lock, str(folder)):
-        notices: list[str] = []
+        notices = [data.reading] if data.reading else []
         history = pd.read_csv(paths.metrics_csv)
         steps = run_drawings(model.to(runtime.device), data.to(runtime.device), runtime, paths, history) | {
             "animations": lambda: notices.extend(_write_animations(paths, record, fps)),

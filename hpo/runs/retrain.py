@@ -1,5 +1,6 @@
 """Retraining a trial at full length, with a seed of its own, into the study's `best/` folder."""
 
+import shlex
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
@@ -102,9 +103,11 @@ def open_retraining(
     paths = StudyPaths.of(prepared.config.name)
     study = existing_study(prepared.config.name, paths)
     if study is None:
-        raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={name}")
+        raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={shlex.quote(name)}")
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
     chosen = choose_trial(study, trial, name)
+    if prepared.data.reading:
+        on_notice(prepared.data.reading)
     return Retraining(prepared, study, chosen, epochs or prepared.config.retrain.epochs, name)
 
 
@@ -117,7 +120,7 @@ def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTr
     if number is None:
         best = best_trial_of(configurations_of(study))
         if best is None:
-            raise StudyError(f"no trial has finished yet; run make tune STUDY={config_name}")
+            raise StudyError(f"no trial has finished yet; run make tune STUDY={shlex.quote(config_name)}")
         return trials[best.number]
     if number >= len(trials):
         raise StudyError(f"--trial {number}: the study has {len(trials)} trials, numbered from 0")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hpo.figures.arrays import Floats, Pixels
+from hpo.figures.class_labels import class_labels
 from hpo.figures.run import (
     interpolations,
     latent_map,
@@ -157,7 +158,8 @@ def _draw_interpolations(model: ConvVAE, data: ImageData, runtime: Runtime, path
     chosen = fixed_positions(data.validation, 2 * n)
     images = data.validation.images[chosen.to(runtime.device)]
     means, pixels = posterior_means(model, images, runtime), as_pixels(images)
-    names = [data.class_names[int(label)] for label in data.validation.labels[chosen]]
+    labels = class_labels(data.class_names)
+    names = [labels[int(label)] for label in data.validation.labels[chosen]]
     real = [
         interpolations.Interpolation(
             f"{names[start]} → {names[end]}",

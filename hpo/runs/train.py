@@ -92,7 +92,8 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
         reconstruction_interval=config.retrain.reconstruction_interval,
         fps=config.retrain.fps,
     )
-    return PreparedRun(run, RunPaths(output), (fallback_notice(reason, f"into {output}"),) if reason else ())
+    notices = (fallback_notice(reason, f"into {output}") if reason else None, data.reading)
+    return PreparedRun(run, RunPaths(output), tuple(filter(None, notices)))
 
 
 def run_single(prepared: PreparedRun) -> Iterator[RunEvent]:

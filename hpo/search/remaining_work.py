@@ -1,5 +1,6 @@
 """Work that remains for the configurations of a study, without any new one."""
 
+import shlex
 from dataclasses import dataclass
 
 from optuna.study import Study
@@ -25,7 +26,7 @@ class RemainingWork:
 
     def next_commands(self, config_name: str) -> str:
         """Return the commands that do the remaining work, and the alternative; empty if no work remains."""
-        tune, retrain = (f"make {command} STUDY={config_name}" for command in ("tune", "best-retrain"))
+        tune, retrain = (f"make {command} STUDY={shlex.quote(config_name)}" for command in ("tune", "best-retrain"))
         if self.n_seeds_missing:
             return (
                 f"{tune} to confirm the best ({self.n_seeds_missing} of {self.n_seeds} new seeds are missing); "

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sqlite3
 from pathlib import Path
 
@@ -118,7 +119,8 @@ def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:
         study = existing_study(candidate, paths)
         if study is not None:
             return paths, study
-    raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; run make tune STUDY={config_name}")
+    remedy = f"run make tune STUDY={shlex.quote(config_name)}"
+    raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; {remedy}")
 
 
 def is_deleted(study: Study) -> bool:

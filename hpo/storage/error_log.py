@@ -14,7 +14,7 @@ EXPECTED_ERRORS: tuple[type[Exception], ...] = (UserError, OSError, *DATABASE_ER
 def log_traceback(heading: str, log: Path) -> None:
     """Append the traceback of the exception that is being handled to the log, below a heading."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file:
+    with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"{heading}\n{traceback.format_exc()}\n")
 
 

@@ -133,6 +133,9 @@ def open_tuning_session(
             assert estimate is not None, "a new study has work"
             study = create_prepared_study(prepared, estimate, warm_start, paths)
         session = _prepared_session(prepared, study, budget, plan, config_name or config.name)
+        # Here, since a call that is refused prints nothing but the error.
+        if prepared.data.reading:
+            on_notice(prepared.data.reading)
         if estimate is not None:
             on_notice(line)
             if text := objectives_notice(prepared.config):

@@ -1,19 +1,22 @@
 """Image folders: a user's own images, read as 32x32 RGB."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
 
+from model.data.folder_listing import list_images
+from model.data.image_file import SIZE, UnreadableImage, read_image, readable_suffixes
 from model.data.images import ImageData
 from model.data.splits import VALIDATION_SHARE, assemble, labelled_images, split_evenly
 from model.errors import DataError
+from model.printable import printable
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 # With fewer images, a tenth for validation and a tenth for testing are too few for a score.
 MIN_IMAGES = 100
-SIZE = (32, 32)
+# Images to name in the message about those that cannot be read.
+_N_NAMED = 5
 
 
 def load_folder(root: str | Path) -> ImageData:
@@ -32,43 +35,48 @@ def load_folder(root: str | Path) -> ImageData:
         >>> data.class_names
         ('cats', 'dogs')
     """
-    pixels, labels, class_names = read_folder(Path(root))
-    rest, testing = split_evenly(labelled_images(pixels, labels), VALIDATION_SHARE)
+    folder = read_folder(Path(root))
+    rest, testing = split_evenly(labelled_images(folder.pixels, folder.labels), VALIDATION_SHARE)
     training, validation = split_evenly(rest, VALIDATION_SHARE / (1 - VALIDATION_SHARE))
-    return assemble("folder", class_names, training, validation, testing)
+    return replace(assemble("folder", folder.class_names, training, validation, testing), reading=folder.reading)
 
 
-def read_folder(root: Path) -> tuple[Any, Any, tuple[str, ...]]:
-    """Read a folder's images; return pixels (N, 32, 32, 3) uint8, labels (N,) int64 and class names.
+@dataclass(frozen=True)
+class FolderImages:
+    """Images of a folder: pixels (N, 32, 32, 3) uint8, labels (N,) int64, names by label.
 
-    Each image is turned upright by its EXIF tag, resized to cover the square, and cropped at the centre. Hidden files
-    and files without an image's suffix are ignored.
+    `reading` says in one line how many files were read, and how many were left out and why.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    reading: str
+
+
+def read_folder(root: Path) -> FolderImages:
+    """Read a folder's images. Each is turned upright, resized to cover the square, and cropped at the centre.
 
     Raises: DataError: no such folder, fewer than MIN_IMAGES images, or corrupt ones (the message names the first five).
     """
     if not root.is_dir():
-        raise DataError(f"{root} is not a folder; name one that holds images")
-    paths = sorted(path for path in root.rglob("*") if _is_image(path.relative_to(root), path))
-    if len(paths) < MIN_IMAGES:
+        raise DataError(f"{printable(root)} is not a folder; name one that holds images")
+    listing = list_images(root)
+    n_images, left_out = len(listing.images), listing.describe_left_out()
+    if n_images < MIN_IMAGES:
         raise DataError(
-            f"{root} holds {len(paths)} images ({', '.join(sorted(IMAGE_SUFFIXES))}); at least {MIN_IMAGES} are needed"
+            f"{printable(root)} holds {n_images} images ({', '.join(sorted(readable_suffixes()))}), {left_out}; "
+            f"at least {MIN_IMAGES} are needed"
         )
-    classes = [_class_of(path.relative_to(root)) for path in paths]
+    classes = [listing.class_of(path) for path in listing.images]
     names = sorted(set(classes))
     labels = np.array([names.index(name) for name in classes], dtype=np.int64)
-    return _read_all(paths), labels, tuple(names)
+    n_classes = f"{len(names)} class{'es' if len(names) > 1 else ''}"
+    reading = f"{printable(root)}: {n_images:,} images in {n_classes}; {left_out}"
+    return FolderImages(_read_all(listing.images), labels, tuple(names), reading)
 
 
-def _is_image(relative: Path, path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in relative.parts)
-    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-
-
-def _class_of(relative: Path) -> str:
-    return relative.parts[0] if len(relative.parts) > 1 else "images"
-
-
-def _read_all(paths: list[Path]) -> Any:
+def _read_all(paths: list[Path]) -> NDArray[np.uint8]:
     """Read all images, shape (N, 32, 32, 3).
 
     Raises: DataError: naming the corrupt ones, after all have been read.
@@ -77,20 +85,10 @@ def _read_all(paths: list[Path]) -> Any:
     corrupt: list[str] = []
     for index, path in enumerate(paths):
         try:
-            pixels[index] = _read_image(path)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            corrupt.append(f"{path} ({error})")
+            pixels[index] = read_image(path)
+        except UnreadableImage as error:
+            corrupt.append(str(error))
     if corrupt:
-        more = f" and {len(corrupt) - 5} more" if len(corrupt) > 5 else ""
-        raise DataError(f"cannot be read as images: {'; '.join(corrupt[:5])}{more}; fix or remove them")
+        more = f" and {len(corrupt) - _N_NAMED} more" if len(corrupt) > _N_NAMED else ""
+        raise DataError(f"cannot be read as images: {'; '.join(corrupt[:_N_NAMED])}{more}; fix or remove them")
     return pixels
-
-
-def _read_image(path: Path) -> Any:
-    """Read one image as 32x32 RGB, shape (32, 32, 3)."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):
-            # 16 bits per pixel: scale them, since convert() would clip at 255.
-            upright = Image.fromarray((np.asarray(upright, dtype=np.int64).clip(0, 65535) // 257).astype(np.uint8))
-        return np.asarray(ImageOps.fit(upright.convert("RGB"), SIZE, Image.Resampling.LANCZOS))

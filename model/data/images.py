@@ -40,6 +40,7 @@ class ImageData:
         validation: validation images.
         test: test images.
         digest: SHA-256 of all pixels: two data sets with the same digest have the same images in the same order.
+        reading: for a folder, a line that says how many files were read, and how many were left out and why.
 
     Example:
         >>> data = model.load_sample()
@@ -53,6 +54,7 @@ class ImageData:
     validation: LabelledImages
     test: LabelledImages
     digest: str
+    reading: str | None = None
 
     def to(self, device: torch.device) -> "ImageData":
         """Return the same data with its images on `device`; the labels stay on the CPU."""

@@ -1,6 +1,7 @@
 """The targets and variables of the Makefile, in a checkout where stubs stand in for Python."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_variables_are_passed_to_the_command_line(checkout: Checkout, arguments:
     assert done.returncode == 0, done.stderr
     printed = " ".join(done.stdout.replace("\\\n", " ").split())
     assert printed.endswith(f".venv/bin/python -m hpo {command}")
+
+
+@pytest.mark.parametrize("text", ["o'brien", "$10_$(HOME)", "two  spaces", "a\\b", '"q" `ls` #x', "猫 <b>", "a,b(c"])
+@pytest.mark.parametrize(("target", "variable"), [("train", "DATA"), ("tune", "STUDY"), ("figures", "RUN")])
+def test_the_value_of_a_variable_reaches_the_command_line_unchanged(
+    checkout: Checkout, target: str, variable: str, text: str
+) -> None:
+    printed = checkout.make("-n", target, f"{variable}={text}").stdout
+    command = printed[printed.index(".venv/bin/python -m hpo") :]
+    assert shlex.split(command)[-1] == text
 
 
 def test_variables_of_the_environment_do_not_leak_in(checkout: Checkout) -> None:

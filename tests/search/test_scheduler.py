@@ -129,3 +129,4 @@ def test_the_next_commands_name_the_remaining_work_and_the_alternative() -> None
         "make best-retrain STUDY=small; or make tune STUDY=small to continue paused trials"
     )
     assert RemainingWork(False, 0, 6).next_commands("small") == ""
+    assert "STUDY='my studies/a.yaml'" in RemainingWork(True, 3, 6).next_commands("my studies/a.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from hpo.analysis.formatting import format_megabytes, format_value
@@ -86,24 +87,24 @@ def _attention(status: Status, config_name: str) -> list[str]:
     if status.lost_files:
         lines.append(status.lost_files)
     if status.retraining_was_interrupted:
-        lines.append(f"a retraining was interrupted; make best-retrain STUDY={config_name} resumes it")
+        lines.append(f"a retraining was interrupted; make best-retrain STUDY={shlex.quote(config_name)} resumes it")
     return lines
 
 
 def _interrupted(trial: RunningTrial, config_name: str) -> str:
     effect = f"resumes it after epoch {trial.epoch:g}" if trial.has_checkpoint else "starts it over"
-    return f"trial {trial.number} was interrupted; make tune STUDY={config_name} {effect}"
+    return f"trial {trial.number} was interrupted; make tune STUDY={shlex.quote(config_name)} {effect}"
 
 
 def _next_command(status: Status, config_name: str) -> str:
     has_interrupted = any(not trial.has_worker for trial in status.running)
     has_trials_left = status.n_total is not None and status.n_configurations < status.n_total
     if status.is_running:
-        return f"make dashboard STUDY={config_name}, or wait"
+        return f"make dashboard STUDY={shlex.quote(config_name)}, or wait"
     if status.best is None or has_interrupted or has_trials_left:
-        return f"make tune STUDY={config_name}"
+        return f"make tune STUDY={shlex.quote(config_name)}"
     if status.remaining.n_seeds_missing:
         return status.remaining.next_commands(config_name)
     if status.is_retrained and not status.retraining_was_interrupted:
         return f"open {StudyPaths(status.folder).best.page}"
-    return status.remaining.next_commands(config_name) or f"make best-retrain STUDY={config_name}"
+    return status.remaining.next_commands(config_name) or f"make best-retrain STUDY={shlex.quote(config_name)}"

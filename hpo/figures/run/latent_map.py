@@ -5,6 +5,7 @@ Legend: N points, images (N, H, W, 3) uint8.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from itertools import product
 from pathlib import Path
@@ -14,16 +15,18 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from hpo.figures.arrays import Pixels
+from hpo.figures.class_labels import label_entries
 from hpo.figures.run.latent_map_data import N_CELLS, LatentMap
 from hpo.figures.style import DPI, INK, MUTED, PAPER, in_own_style, new_figure, save_figure, style_axes
 from hpo.figures.tile_sheet import joined_tiles
 
 _SCALE, _CELL_GAP = 2, 2
-# Pixels: margins around and between the two panels and above them (titles); from the panels down to legend and
-# caption; height of a line.
+# Pixels: margins around and between the two panels and above them (titles); from the panels down to legend and, with
+# two lines of it, caption; height of a line.
 _MARGIN, _LEFT, _BETWEEN, _RIGHT, _ABOVE = 30, 130, 60, 40, 140
 _TO_LEGEND, _TO_CAPTION, _LINE = 80, 220, 36
 _CAPTION_CHARACTERS = 170
+_LEGEND_COLUMNS = 5
 
 
 @in_own_style
@@ -32,7 +35,8 @@ def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     tiles = mosaic(data, images)
     panel = len(tiles)
     lines = textwrap.wrap(data.caption, _CAPTION_CHARACTERS)
-    below = _TO_CAPTION + _LINE * len(lines) + _MARGIN
+    to_caption = _TO_CAPTION + _LINE * max(0, math.ceil(len(data.classes) / _LEGEND_COLUMNS) - 2)
+    below = to_caption + _LINE * len(lines) + _MARGIN
     width, height = _LEFT + _BETWEEN + _RIGHT + 2 * panel, _ABOVE + panel + below
     figure = new_figure(data.title, width / DPI, height / DPI)
     figure.set_layout_engine("none")
@@ -53,7 +57,7 @@ def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     _draw_points(points, data, legend_y=-_TO_LEGEND / panel)
     # Directly onto the canvas: an image drawn into axes would be resampled.
     figure.figimage(tiles, lefts[1], below, origin="upper", zorder=3)
-    position = (_MARGIN / width, (below - _TO_CAPTION) / height)
+    position = (_MARGIN / width, (below - to_caption) / height)
     figure.text(*position, "\n".join(lines), fontsize=12, color=INK, va="top", linespacing=1.4)
     save_figure(figure, path)
 
@@ -76,19 +80,23 @@ def _draw_points(axes: Axes, data: LatentMap, legend_y: float) -> None:
     for part, group in product(range(10), data.classes):
         x, y = np.array(group.points[part::10]).reshape(-1, 2).T
         axes.scatter(x, y, s=16, c=group.colour, marker=group.marker, alpha=0.5, linewidths=0)
+    means = []
     for group in data.classes:
         x, y = np.array(group.points).mean(axis=0)
         look: dict[str, Any] = {"c": group.colour, "marker": group.marker, "ec": PAPER, "linewidths": 1.6}
-        axes.scatter(x, y, s=200, label=group.name, zorder=4, **look)
+        means.append(axes.scatter(x, y, s=200, zorder=4, **look))
     legend = axes.legend(
+        means,
+        ["class"] * len(means),
         title="large markers: the mean of a class",
         loc="upper center",
         bbox_to_anchor=(0.5, legend_y),
-        ncols=5,
+        ncols=_LEGEND_COLUMNS,
         fontsize=11.5,
         title_fontsize=11.5,
         frameon=False,
         borderpad=0,
         labelcolor=INK,
     )
+    label_entries(legend, [group.name for group in data.classes])
     legend.get_title().set_color(MUTED)

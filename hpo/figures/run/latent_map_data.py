@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.figures.arrays import Floats, Pixels, check_images
+from hpo.figures.class_labels import class_labels
 from hpo.figures.run.image_attributes import N_NEIGHBOURS, MapOrder, map_order
 from hpo.figures.style import BLACK, BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILLION
 
@@ -30,7 +31,6 @@ LOOKS = (
     (GREEN, "p"),
 )
 _OTHERS = (MUTED, "h")
-_LONGEST_NAME = 13
 N_CELLS = 16
 # Accuracy beyond chance, 1 = always right, below which a map "hardly" and above which it fully separates the classes.
 _HARDLY, _MOSTLY = 0.35, 0.7
@@ -114,18 +114,15 @@ def _classes(coordinates: Floats, labels: NDArray[np.int64], class_names: Sequen
     if len(shown) > len(LOOKS):
         most_frequent = sorted(present, key=lambda entry: -entry[1])[: len(LOOKS)]
         shown = sorted(label for label, _ in most_frequent)
+    names = class_labels(class_names)
     groups = [
-        ClassPoints(_short(class_names[label]), *look, _points(coordinates[labels == label]))
+        ClassPoints(names[label], *look, _points(coordinates[labels == label]))
         for label, look in zip(shown, LOOKS, strict=False)
     ]
     if n_others := len(present) - len(shown):
         rest = _points(coordinates[~np.isin(labels, shown)])
         groups.append(ClassPoints(f"{n_others} other{'s' if n_others > 1 else ''}", *_OTHERS, rest))
     return tuple(groups)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _points(coordinates: Floats) -> tuple[tuple[float, float], ...]:

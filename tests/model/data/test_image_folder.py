@@ -59,9 +59,9 @@ def test_the_splits_share_no_image_and_leave_none_out(folder: Path) -> None:
 
 
 def test_32x32_images_are_read_to_the_bit(folder: Path) -> None:
-    pixels, labels, _ = read_folder(folder)
-    assert np.array_equal(pixels, [np.asarray(Image.open(path)) for path in sorted(folder.iterdir())])
-    assert labels.tolist() == [0] * 100
+    images = read_folder(folder)
+    assert np.array_equal(images.pixels, [np.asarray(Image.open(path)) for path in sorted(folder.iterdir())])
+    assert images.labels.tolist() == [0] * 100
 
 
 def test_the_digest_changes_with_one_pixel_and_not_with_the_folders_name(folder: Path) -> None:
@@ -95,8 +95,7 @@ def read_saved(folder: Path, picture: Image.Image, name: str = "000.png", **opti
     """Save `picture` in the place of the first image of `folder`; return its pixels (32, 32, 3) as they are read."""
     (folder / "000.png").unlink()
     picture.save(folder / name, **options)
-    pixels, _, _ = read_folder(folder)
-    return pixels[0]
+    return read_folder(folder).pixels[0]
 
 
 def palette_picture(colour: tuple[int, int, int]) -> Image.Image:
@@ -148,7 +147,7 @@ def test_a_picture_is_turned_upright_by_its_exif_tag(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["000.bmp", "000.gif", "000.JPG", "000.jpeg", "000.PNG", "000.ppm", "000.tif", "000.webp"]
+    "name", ["000.bmp", "000.gif", "000.JPG", "000.jfif", "000.jpeg", "000.PNG", "000.ppm", "000.tif", "000.webp"]
 )
 def test_every_documented_format_is_read(folder: Path, name: str) -> None:
     assert np.abs(read_saved(folder, Image.new("RGB", (40, 40), (90, 90, 90)), name).astype(int) - 90).max() <= 2

@@ -86,8 +86,8 @@ def test_the_files_shown_are_those_that_are_written() -> None:
     (tree,) = re.findall(r"```\nresults/<study>/\n(.*?)```", README.text, re.DOTALL)
     _, _, below_best = tree.partition("  best/")
     run, study = StudyPaths.of("study").best, StudyPaths.of("study")
-    while_it_is_made = {"lock", "under_way", "state"}
-    written = {getattr(run, name).name for name in properties(RunPaths) if name not in while_it_is_made}
+    beside_it = {"lock", "under_way", "state", "errors"}
+    written = {getattr(run, name).name for name in properties(RunPaths) if name not in beside_it}
     shown = set(re.findall(r"\b(\w+\.(?:html|gif|mp4|png|json|csv|yaml|pt|db)|\w+_frames)\b", below_best))
     assert shown == written
     of_a_study = {getattr(study, name).name for name in ("database", "ppca_baseline", "checkpoints", "artifacts")}

@@ -3,6 +3,7 @@
 import io
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,10 +23,12 @@ from tests.tools.small_run import finish, small_run
 
 @pytest.fixture(scope="module")
 def drawn_once(few_images: ImageData, runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> RunPaths:
-    """A finished run with all figures, which no test may change."""
-    paths = RunPaths(tmp_path_factory.mktemp("drawn_once") / "run")
-    finish(small_run(few_images, runtime), paths)
-    return paths
+    """A finished run with all figures, in the folder drawn/ of its working folder, which no test may change."""
+    working_folder = tmp_path_factory.mktemp("drawn_once")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(working_folder)
+        finish(small_run(few_images, runtime), RunPaths(Path("drawn/run")))
+    return RunPaths(working_folder / "drawn" / "run")
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def pixels_of(paths: RunPaths) -> dict[str, NDArray[np.uint8]]:
 
 def test_the_page_names_the_folder_of_the_finished_run(drawn_once: RunPaths) -> None:
     page = drawn_once.page.read_text(encoding="utf-8")
-    assert f"folder = Path(&#34;{drawn_once.folder}&#34;)" in page and f"--output {drawn_once.folder}" in page
+    assert "folder = Path(&#34;drawn/run&#34;)" in page and "--output drawn/run" in page
     assert drawn_once.under_way.folder.name not in page
 
 

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributions import Normal
 
-from model.data.images import ImageData
+from model.data.images import ImageData, to_unit
 from model.device import Runtime
+from model.scoring.evaluation import calibrate_sigma
+from model.training.batch_order import BatchOrder
 from model.training.checkpoint import load_state, save_state
+from model.training.packed_tensors import flattened
 from model.training.train_state import TrainState
 from model.training.training_loop import Diverged, score_validation, train
 from tests.model.conftest import SMALL, SmallRun, without_times
@@ -23,6 +27,33 @@ def test_training_twice_gives_identical_metrics(data: ImageData, runtime: Runtim
 def test_another_seed_gives_other_metrics(data: ImageData, runtime: Runtime, small_run: SmallRun) -> None:
     other = next(train(TrainState(replace(SMALL, seed=1), runtime), data))
     assert other.val_bpd != small_run.metrics[0].val_bpd
+
+
+def test_an_update_follows_distortion_plus_beta_times_rate_with_the_configured_moments(
+    few_images: ImageData, runtime: Runtime
+) -> None:
+    config = replace(SMALL, beta=3.0, adam_beta2=0.9, batch_size=64, epochs=1, max_grad_norm=1e9)
+    trained, fresh = TrainState(config, runtime), TrainState(config, runtime)
+    list(train(trained, few_images))
+    x_BCHW = to_unit(few_images.train.images[BatchOrder(64, 64, config.seed, runtime.device).indices(0)])
+    noise_BZ = torch.randn(64, config.latent_dim, generator=fresh.noise)
+    reconstruction_BCHW, mean_BZ, log_variance_BZ = fresh.model.train()(x_BCHW, noise_BZ)
+    distortion = 3072 / 2 * (reconstruction_BCHW - x_BCHW).square().mean().log()
+    posterior, prior = Normal(mean_BZ, (log_variance_BZ / 2).exp()), Normal(0.0, 1.0)
+    loss = distortion + 3.0 * torch.distributions.kl_divergence(posterior, prior).sum(1).mean()
+    gradient = torch.cat([flattened(part) for part in torch.autograd.grad(loss, fresh.parameters)])
+    moments = trained.optimizer.state[trained.weights]
+    torch.testing.assert_close(moments["exp_avg"], 0.1 * gradient, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(moments["exp_avg_sq"], 0.1 * gradient.square(), rtol=1e-3, atol=1e-4)
+
+
+def test_sigma_is_calibrated_on_training_images(few_images: ImageData, runtime: Runtime) -> None:
+    state = TrainState(SMALL, runtime)
+    sigma, _ = score_validation(state, few_images)
+    on_train, on_validation = (
+        calibrate_sigma(state.model, split.images, runtime) for split in (few_images.train, few_images.validation)
+    )
+    assert sigma == on_train != on_validation
 
 
 def test_training_improves_the_score_at_every_epoch(data: ImageData, runtime: Runtime, small_run: SmallRun) -> None:

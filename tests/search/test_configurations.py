@@ -64,6 +64,12 @@ def test_the_best_trial_has_the_lowest_mean_over_new_seeds_of_those_with_the_mos
     assert best.score == 6.65
 
 
+def test_the_best_trial_has_the_lowest_mean_not_the_luckiest_seed() -> None:
+    both = make_configurations(LUCKY, SOUND, *confirmed(0, [6.0, 7.0]), *confirmed(1, [6.4, 6.5]))
+    best = best_trial_of(both)
+    assert best is not None and (best.number, best.score) == (1, 6.45)
+
+
 def test_the_best_trial_is_the_one_that_finished_its_configuration() -> None:
     best = best_trial_of(make_configurations(("pruned", [7.0], {}), ("finished", [7.0, 6.5], {CONTINUES: 0})))
     assert best == BestTrial(1, 6.5, (), {"beta": 1.0})

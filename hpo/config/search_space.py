@@ -37,6 +37,22 @@ def distributions(hyperparameters: Hyperparameters) -> dict[str, BaseDistributio
     return {name: _distribution(entry) for name, entry in searched(hyperparameters).items()}
 
 
+def n_configurations(hyperparameters: Hyperparameters) -> float:
+    """Return the number of configurations that can be sampled, infinite if a range is continuous."""
+    return math.prod(map(_n_values, searched(hyperparameters).values()))
+
+
+def repetition_notice(hyperparameters: Hyperparameters, n_trials: int | None) -> str | None:
+    """Return a line for a budget of more trials than there are configurations, else None."""
+    n_different = n_configurations(hyperparameters)
+    if n_trials is None or n_trials <= n_different:
+        return None
+    return (
+        f"The search space has {n_different:.0f} different configuration{'s' * (n_different != 1)}: "
+        f"some of the {n_trials} repeat another one with a new seed"
+    )
+
+
 def tutorial_values(hyperparameters: Hyperparameters) -> dict[str, Any]:
     """Return the tutorial's value of each searched hyperparameter whose range or choices contain it."""
     values = {name: getattr(TUTORIAL, name) for name in searched(hyperparameters)}
@@ -58,6 +74,12 @@ def admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:
     if isinstance(entry, Choices):
         return value in entry.choices
     return bool(entry.low <= value <= entry.high)
+
+
+def _n_values(entry: Range[Any] | Choices[Any]) -> float:
+    if isinstance(entry, Choices):
+        return len(entry.choices)
+    return entry.high - entry.low + 1 if isinstance(entry.low, int) else math.inf
 
 
 def _suggest_value(trial: optuna.trial.Trial, name: str, entry: Any) -> Any:

@@ -5,9 +5,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hpo.config.hyperparameters import Choices, Range
+from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.schema import StudyConfig
-from hpo.config.search_space import at_edge, suggest, trial_config, tutorial_values
+from hpo.config.search_space import at_edge, n_configurations, repetition_notice, suggest, trial_config, tutorial_values
 from hpo.config.study_file import read_config
 from tests.config.study_file_texts import BUDGET, read
 
@@ -66,3 +66,13 @@ def test_only_values_near_an_end_of_their_range_are_at_the_edge() -> None:
     assert at_edge(size, 256) and not at_edge(size, 200)
     choices = Choices[int](choices=(2, 4, 128))
     assert at_edge(choices, 128) and not at_edge(choices, 4)
+
+
+def test_more_trials_than_configurations_are_noticed() -> None:
+    two = Hyperparameters(latent_dim=Choices[int](choices=(16, 32)))
+    assert repetition_notice(two, 2) is None and repetition_notice(two, None) is None
+    assert repetition_notice(two, 5) == (
+        "The search space has 2 different configurations: some of the 5 repeat another one with a new seed"
+    )
+    assert n_configurations(Hyperparameters(latent_dim=Range[int](low=8, high=10), batch_size=two.latent_dim)) == 6
+    assert repetition_notice(Hyperparameters(beta=Range[float](low=0.5, high=2.0)), 10_000) is None

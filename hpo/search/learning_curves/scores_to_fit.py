@@ -115,7 +115,8 @@ def _subsample(configurations: list[Configuration], n_kept: int) -> list[Configu
 
 
 def _last_score(configuration: Configuration) -> float:
-    return configuration.scores[max(configuration.scores)] if configuration.scores else inf
+    scores = configuration.scores
+    return scores[max(scores)] if scores else inf
 
 
 def _used_steps(configuration: Configuration, stride: int) -> list[int]:

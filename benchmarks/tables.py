@@ -63,7 +63,7 @@ def throughput(result: dict[str, Any]) -> str:
         f"{result['architecture']}, "
         f"PyTorch {result['torch']}. Medians of {result['repetitions']} rounds; each is measured in a process of its "
         "own, and they take turns. Evaluation is not in it.\n\n"
-        + _table(["", *(f"batch {row['batch_size']}" for row in rows)], [[name, *cells] for name, cells in lines])
+        + table(["", *(f"batch {row['batch_size']}" for row in rows)], [[name, *cells] for name, cells in lines])
     )
 
 
@@ -75,11 +75,11 @@ def overhead(result: dict[str, Any]) -> str:
         f"`{result['study']}` ({result['architecture']}) on the full data for {result['minutes']:g} minutes: "
         f"{result['n_trials']} trials, "
         f"{result['wall_s']:,.0f} s in all, **{result['overhead']:.1%}** of them beside training.\n\n"
-        + _table(["", "seconds", "share"], rows)
+        + table(["", "seconds", "share"], rows)
     )
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -105,10 +105,11 @@ def _disk_use(paths: StudyPaths) -> list[DiskUse]:
 
 
 def _size(path: Path) -> int:
-    walked = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+    # Texts instead of Paths: a study of 10,000 trials has 50,000 artifacts.
+    walked = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
     n_bytes = 0
-    for file in walked if path.is_dir() else [path]:
+    for file in walked if path.is_dir() else [str(path)]:
         # A running study renames and removes files.
         with contextlib.suppress(FileNotFoundError):
-            n_bytes += file.stat().st_size
+            n_bytes += os.stat(file).st_size
     return n_bytes

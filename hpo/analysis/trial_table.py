@@ -58,27 +58,39 @@ class TrialRow:
 def trial_rows(study: Study, config: StudyConfig) -> list[TrialRow]:
     """Return a row for each trial that was started, in the order of the numbers."""
     trials = study.get_trials(deepcopy=False)
-    return [trial_row(trial, config, trials) for trial in trials if trial.state != TrialState.WAITING]
+    # Of two trials that continue one, the first counts.
+    successors = {other.user_attrs.get(CONTINUES): other.number for other in reversed(trials)}
+    return [
+        trial_row(trial, config, trials, continued_by=successors.get(trial.number))
+        for trial in trials
+        if trial.state != TrialState.WAITING
+    ]
 
 
 def trial_row(
-    trial: FrozenTrial, config: StudyConfig, trials: Sequence[FrozenTrial], end: str | None = None
+    trial: FrozenTrial,
+    config: StudyConfig,
+    trials: Sequence[FrozenTrial],
+    end: str | None = None,
+    continued_by: int | None = None,
 ) -> TrialRow:
-    """Return the row of one of a study's `trials`; `end` is the `end` attribute of a trial that is about to end."""
+    """Return the row of one of a study's `trials`, which are all trials by number.
+
+    `end` is the `end` attribute of a trial that is about to end, `continued_by` the trial that continues this one.
+    """
     end = end or end_of(trial)
     # A killed worker may have written some of the attributes; of a running trial they are ignored.
     attributes = {} if end == "running" else trial.user_attrs
     values = config.hyperparameters.fixed() | trial.params
     curve = _curve(trial, config.training)
     continues, confirms = trial.user_attrs.get(CONTINUES), trial.user_attrs.get(CONFIRMS)
-    successors = [other.number for other in trials if other.user_attrs.get(CONTINUES) == trial.number]
-    before = trials[continues].user_attrs if continues is not None and RESTARTED not in trial.user_attrs else {}
+    before = {} if continues is None or RESTARTED in trial.user_attrs else trials[continues].user_attrs
     epoch, elapsed_s = curve[-1][0] if curve else 0.0, attributes.get("elapsed_s")
     return TrialRow(
         number=trial.number,
         state=trial.state.name.lower(),
-        kind=_kind(end, is_continued=bool(successors), is_confirmation=confirms is not None),
-        end=f"{end}; continued by trial {successors[0]}" if successors else end,
+        kind=_kind(end, is_continued=continued_by is not None, is_confirmation=confirms is not None),
+        end=end if continued_by is None else f"{end}; continued by trial {continued_by}",
         values={name: values[name] for name in config.hyperparameters.entries() if name in values},
         val_bpd=curve[-1][1] if curve else None,
         epoch=epoch,
@@ -93,7 +105,7 @@ def trial_row(
         started=trial.datetime_start,
         completed=trial.datetime_complete,
         continues=continues,
-        continued_by=successors[0] if successors else None,
+        continued_by=continued_by,
         confirms=confirms,
         own_epochs=max(0.0, epoch - before.get("epoch", 0.0)),
         own_elapsed_s=None if elapsed_s is None else elapsed_s - before.get("elapsed_s", 0.0),

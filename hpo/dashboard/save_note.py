@@ -1,8 +1,9 @@
 """Saving notes of trials and studies without losing what a user wrote into them."""
 
-import optuna_dashboard
 from optuna.study import Study
 from optuna.trial import Trial
+
+from hpo.storage.sqlite.dashboard_attributes import read_note, write_note
 
 # Also in notes of earlier versions: a change would duplicate their text.
 _KEPT_BELOW = "*What you write below this line is kept.*"
@@ -10,11 +11,11 @@ _KEPT_BELOW = "*What you write below this line is kept.*"
 
 def save_note(owner: Study | Trial, text: str) -> None:
     """Write `text` as the note of a study or trial; what a user wrote into the note is kept below it."""
-    before = optuna_dashboard.get_note(owner)
+    before = read_note(owner)
     note = f"{text}\n\n---\n\n{_KEPT_BELOW}\n\n{_user_text(before, text)}"
     # A user may be editing the note: saving an unchanged one would make the dashboard reject the user's version.
     if note != before:
-        optuna_dashboard.save_note(owner, note)
+        write_note(owner, note)
 
 
 def _user_text(before: str, text: str) -> str:

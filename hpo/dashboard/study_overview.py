@@ -1,7 +1,6 @@
 """Overview of a study in optuna-dashboard: a note with its results, and interactive figures."""
 
 from optuna.study import Study
-from optuna_dashboard import save_plotly_graph_object
 
 from hpo.analysis.ppca_baseline import load_ppca_baseline
 from hpo.analysis.results import findings
@@ -21,6 +20,7 @@ from hpo.storage import artifacts
 from hpo.storage.error_log import attempt
 from hpo.storage.file_locks import wait_for_lock
 from hpo.storage.paths import RunPaths, StudyPaths
+from hpo.storage.sqlite.dashboard_attributes import write_figure
 
 
 def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
@@ -40,11 +40,9 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
                 "learning-curves": draw_interactive_learning_curves(searched, best_trial_of(configurations_of(study))),
                 "score-against-compute": draw_score_against_compute(trials),
             }.items():
-                save_plotly_graph_object(study, figure, graph_object_id=figure_id)
+                write_figure(study, figure.to_json(), figure_id)
         if front:
-            save_plotly_graph_object(
-                study, draw_interactive_pareto_front(front, trials), graph_object_id="pareto-front"
-            )
+            write_figure(study, draw_interactive_pareto_front(front, trials).to_json(), "pareto-front")
         results = findings(study, config, baseline.bpd if baseline else {})
         animation = artifacts.dashboard_url(study, study, paths.best.animation_gif.name)
         note = study_note(config.name, results, study.user_attrs, animation, objectives_notice(config))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
+from hpo.figures.study.trial_points import MAX_SHOWN
 from hpo.report.embedded_pictures import Picture
 from hpo.report.study_page_data import StudyPage, read_study_page
 from hpo.report.study_page_figures import draw_figures
@@ -61,5 +62,13 @@ def render(
     return (
         template_environment()
         .get_template("study_page.html")
-        .render(page=page, figures=figures, cards=cards, paths=paths, script=Markup(script), script_sha256=digest)
+        .render(
+            page=page,
+            figures=figures,
+            cards=cards,
+            paths=paths,
+            script=Markup(script),
+            script_sha256=digest,
+            max_shown=MAX_SHOWN,
+        )
     )

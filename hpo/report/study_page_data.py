@@ -84,6 +84,16 @@ class StudyPage:
     cost: Cost
     recipe: Recipe
 
+    @property
+    def n_curves(self) -> int:
+        """Number of trials of the search with a score: continued and confirming ones are left out."""
+        return sum(row.val_bpd is not None and row.kind not in ("continued", "confirmation") for row in self.rows)
+
+    @property
+    def n_compared(self) -> int:
+        """Number of trials whose values are compared: finished and pruned ones."""
+        return sum(row.kind in ("finished", "pruned") for row in self.rows)
+
 
 def read_study_page(opened: OpenStudy) -> StudyPage:
     """Read the content of a study's page; only importances are computed here."""

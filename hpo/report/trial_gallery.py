@@ -10,7 +10,7 @@ from PIL import UnidentifiedImageError
 
 from hpo.analysis.trial_table import TrialRow
 from hpo.report.embedded_pictures import Picture, embedded, thumbnail
-from hpo.storage.artifacts import artifact_files
+from hpo.storage.artifacts import artifact_names, trial_artifact_files
 from hpo.storage.open_study import OpenStudy
 from hpo.storage.paths import RunPaths
 
@@ -68,7 +68,8 @@ def trial_cards(rows: Iterable[TrialRow], opened: OpenStudy, n_bytes: int) -> tu
     """Make cards in the order of their ranks, of at most `n_bytes` together; unreadable pictures are left out."""
     trials = opened.study.get_trials(deepcopy=False)
     shown = rank_trials(rows)[:MAX_CARDS]
-    drafts = [_CardDraft(row, artifact_files(trials[row.number], opened.study, opened.paths)) for row in shown]
+    existing = artifact_names(opened.paths)
+    drafts = [_CardDraft(row, trial_artifact_files(trials[row.number], opened.paths, existing)) for row in shown]
     budget = _ByteBudget(n_bytes - _BYTES_PER_CARD * len(drafts))
     thumbnail_budget = _ByteBudget(_THUMBNAIL_SHARE * budget.n_left)
     for draft in drafts:

@@ -50,7 +50,10 @@ class Configuration:
     @property
     def scores(self) -> dict[int, float]:
         """Learning curve: val_bpd by report point. A trial that continues another starts with that one's reports."""
-        return {step: score for trial in self.trials for step, score in trial.intermediate_values.items()}
+        scores: dict[int, float] = {}
+        for trial in self.trials:
+            scores.update(trial.intermediate_values)
+        return scores
 
     @property
     def is_paused(self) -> bool:

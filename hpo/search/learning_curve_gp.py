@@ -23,6 +23,9 @@ _FLOOR_BELOW_BEST = 0.3
 _MAX_OPTIMIZER_STEPS = 60
 # Added to the noise variance, so that the Cholesky decomposition exists.
 _JITTER = 1e-6
+# Configurations whose means are computed at once: of more, the kernel's matrices would not fit into the processor's
+# cache. 10,000 means from 600 scores take 0.15 s in such blocks, and 1 s at once.
+_BLOCK = 256
 # Variance c of a constant that is common to all scores, beside the mean that standardisation removes.
 _CONSTANT_VARIANCE = 0.01
 
@@ -99,13 +102,21 @@ class LearningCurveGP:
         With K the covariance of the observed scores y, noise included, and k the covariances to a point x:
         mean = k' K^-1 y, variance = k(x, x) - k' K^-1 k, without the noise of a score.
         """
-        x = _points(features_MF, np.ones(len(features_MF)))
-        cross = self._kernel(self.hyperparameters, x, self._x)
+        cross = self._cross(features_MF)
         mean = (cross @ self._weights)[:, 0]
         explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False).square().sum(0)
         prior = (2 * self.hyperparameters[-4:-1]).exp().sum() + _CONSTANT_VARIANCE
         deviation = (prior - explained).clamp(min=1e-10).sqrt()
         return mean.numpy(), deviation.numpy()
+
+    def predict_final_means(self, features_MF: Array) -> Array:
+        """Compute the means of `predict_final` alone, in a small part of its time for thousands of configurations."""
+        blocks = np.array_split(features_MF, range(_BLOCK, len(features_MF), _BLOCK))
+        return np.concatenate([self._cross(block) @ self._weights for block in blocks])[:, 0]
+
+    def _cross(self, features_MF: Array) -> Tensor:
+        """Compute the covariances of final scores with the observed scores, shape (M, N)."""
+        return self._kernel(self.hyperparameters, _points(features_MF, np.ones(len(features_MF))), self._x)
 
     @property
     def noise(self) -> float:

@@ -4,14 +4,15 @@ Legend: F features of a configuration, M configurations to judge.
 """
 
 from collections.abc import Sequence
-from math import inf
 
 import numpy as np
 import torch
 from optuna.distributions import BaseDistribution
+from torch import Tensor
 
 from hpo.search.configurations import Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
+from hpo.search.learning_curves.scores_to_fit import ScoreCollector
 from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
 
 # Configurations that are spread evenly over the space before the process is used.
@@ -23,9 +24,6 @@ _KAPPA, _EXPLORING_KAPPA = 1.0, 3.0
 # around the best candidate so far, within ever smaller radii (standard deviations in the unit cube).
 _N_UNIFORM, _N_AROUND, _N_BEST = 800, 60, 5
 _FIRST_RADII, _LAST_RADII = (0.05, 0.15), (0.1, 0.05, 0.02)
-# With more scores, a proposal would take seconds. From long curves only every second, third, ... score is used, and the
-# last; from very many configurations only the best ones and some of the others.
-_MAX_SCORES_PER_CURVE, _MAX_SCORES = 8, 600
 
 
 class LearningCurveSampler:
@@ -58,11 +56,13 @@ class LearningCurveSampler:
         """
         self._space = space
         self._transform = SearchSpaceTransform(space)
-        self._n_reports = n_reports
+        self._scores = ScoreCollector(self._transform, n_reports)
         self._n_startup = min(n_startup, N_SPREAD)
         self._seed = seed
         self._other_configurations = other_configurations
         self._fitted: tuple[bytes, LearningCurveGP] | None = None
+        self._kept: tuple[bytes, Tensor] | None = None
+        self._predicted: tuple[LearningCurveGP, bytes, Array] | None = None
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
         """Predict val_bpd at the end of training for each configuration that has a score, by its number."""
@@ -70,27 +70,25 @@ class LearningCurveSampler:
         scored = [configuration for configuration in configurations if configuration.scores]
         if not scored:
             return {}
-        gp = self._fit(self._collect_scores([*self._other_configurations, *configurations]))
-        means, _ = gp.predict_final(self._features(scored))
-        final_scores = gp.unstandardize(means)
+        final_scores = self._predict(self._fit(configurations), self._scores.features(scored))
         return {configuration.number: float(score) for configuration, score in zip(scored, final_scores, strict=True)}
 
     def propose(self, configurations: Sequence[Configuration], number: int) -> Values:
         """Propose values for a new configuration, which trial `number` will train."""
-        configurations = [*self._other_configurations, *self._within_space(configurations)]
+        own_configurations = self._within_space(configurations)
+        configurations = [*self._other_configurations, *own_configurations]
         n_configurations = len(configurations)
         if n_configurations < self._n_startup or not any(configuration.scores for configuration in configurations):
             sobol = torch.quasirandom.SobolEngine(self._transform.n_features, scramble=True, seed=self._seed)
             return self._transform.values(sobol.draw(n_configurations + 1)[-1].double().numpy())
-        scores = self._collect_scores(configurations)
-        gp = self._fit(scores)
+        gp = self._fit(own_configurations)
         running = [
             configuration for configuration in configurations if not configuration.scores and configuration.is_running
         ]
         if running:
-            fantasies = _with_fantasies(scores, self._features(running), gp)
+            fantasies = _with_fantasies(self._scores.collect(configurations), self._scores.features(running), gp)
             gp = LearningCurveGP(fantasies, gp.hyperparameters)
-        tried = {tuple(features) for features in self._features(configurations)}
+        tried = {tuple(features) for features in self._scores.features(configurations)}
         generator = np.random.default_rng([self._seed, number])
         point, deviation = self._minimize_bound(gp, tried, _KAPPA, generator)
         if deviation < gp.noise and n_configurations % 2 == 0:
@@ -118,7 +116,7 @@ class LearningCurveSampler:
             return np.asarray(center + generator.normal(0, radius, (_N_AROUND, len(center)))).clip(0, 1)
 
         tried_MF = np.array(sorted(tried))
-        best = tried_MF[np.argsort(gp.predict_final(tried_MF)[0])[:_N_BEST]]
+        best = tried_MF[np.argsort(gp.predict_final_means(tried_MF))[:_N_BEST]]
         uniform = generator.random((_N_UNIFORM, self._transform.n_features))
         first = np.vstack([uniform, *(draw_around(center, radius) for center in best for radius in _FIRST_RADII)])
         bound, deviation, points = evaluate(first)
@@ -128,65 +126,39 @@ class LearningCurveSampler:
         chosen = bound.argmin()
         return points[chosen], float(deviation[chosen])
 
-    def _fit(self, scores: Scores) -> LearningCurveGP:
-        """Fit a process to scores, or return the last one if the scores are the same."""
-        key = b"".join(part.tobytes() for part in (scores.features, scores.shares, scores.val_bpd))
+    def _fit(self, configurations: Sequence[Configuration]) -> LearningCurveGP:
+        """Fit a process to the scores of a study, or return the last one if scores and hyperparameters are the same."""
+        scores = self._scores.collect([*self._other_configurations, *configurations])
+        hyperparameters = self._kept_hyperparameters(configurations)
+        key = _bytes_of(scores) + (b"" if hyperparameters is None else hyperparameters.numpy().tobytes())
         if self._fitted is None or self._fitted[0] != key:
-            self._fitted = key, LearningCurveGP(scores)
+            self._fitted = key, LearningCurveGP(scores, hyperparameters)
         return self._fitted[1]
 
-    def _features(self, configurations: Sequence[Configuration]) -> Array:
-        """Return features, shape (M, F)."""
-        return np.array([self._transform.features(configuration.params) for configuration in configurations])
+    def _kept_hyperparameters(self, configurations: Sequence[Configuration]) -> Tensor | None:
+        """Return the hyperparameters that fit the first part of a large study; None if all scores decide."""
+        scores = self._scores.collect_for_hyperparameters(configurations, self._other_configurations)
+        if scores is None:
+            return None
+        key = _bytes_of(scores)
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, LearningCurveGP(scores).hyperparameters
+        return self._kept[1]
+
+    def _predict(self, gp: LearningCurveGP, features_MF: Array) -> Array:
+        """Return predicted final scores (M,), or the last ones if process and configurations are the same."""
+        key = features_MF.tobytes()
+        if self._predicted is None or self._predicted[0] is not gp or self._predicted[1] != key:
+            self._predicted = gp, key, gp.unstandardize(gp.predict_final_means(features_MF))
+        return self._predicted[2]
 
     def _within_space(self, configurations: Sequence[Configuration]) -> list[Configuration]:
         """Leave out configurations without values yet, and those of other hyperparameters, from another program."""
         return [configuration for configuration in configurations if configuration.params.keys() == self._space.keys()]
 
-    def _collect_scores(self, configurations: Sequence[Configuration]) -> Scores:
-        """Collect the scores of all curves.
 
-        An infeasible configuration gets the worst score of all as its final score, even if it has no score of its own.
-        """
-        informative = _subsample(
-            [configuration for configuration in configurations if configuration.scores or configuration.is_infeasible]
-        )
-        worst = max(score for configuration in informative for score in configuration.scores.values())
-        stride = -(-self._n_reports // _MAX_SCORES_PER_CURVE)
-        while stride < self._n_reports and _count_scores(informative, stride) > _MAX_SCORES:
-            stride += 1
-        rows = []
-        for configuration in informative:
-            features, curve = self._transform.features(configuration.params), configuration.scores
-            rows += [(features, step / self._n_reports, curve[step]) for step in _used_steps(configuration, stride)]
-            if configuration.is_infeasible:
-                rows.append((features, 1.0, worst))
-        features, shares, val_bpd = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
-        return Scores(features, shares, val_bpd)
-
-
-def _subsample(configurations: list[Configuration]) -> list[Configuration]:
-    """Keep at most _MAX_SCORES configurations: half of them the best so far, the others evenly from the rest."""
-    if len(configurations) <= _MAX_SCORES:
-        return configurations
-    half = _MAX_SCORES // 2
-    ranked = sorted(configurations, key=_last_score)
-    indices = np.linspace(half, len(ranked) - 1, half).astype(int)
-    return [*ranked[:half], *(ranked[index] for index in indices)]
-
-
-def _last_score(configuration: Configuration) -> float:
-    return configuration.scores[max(configuration.scores)] if configuration.scores else inf
-
-
-def _used_steps(configuration: Configuration, stride: int) -> list[int]:
-    """Return the report points that are multiples of `stride`, and the last one."""
-    steps = sorted(configuration.scores)
-    return [step for step in steps if step % stride == 0 or step == steps[-1]]
-
-
-def _count_scores(configurations: Sequence[Configuration], stride: int) -> int:
-    return sum(len(_used_steps(configuration, stride)) for configuration in configurations)
+def _bytes_of(scores: Scores) -> bytes:
+    return b"".join(part.tobytes() for part in (scores.features, scores.shares, scores.val_bpd))
 
 
 def _with_fantasies(scores: Scores, running_MF: Array, gp: LearningCurveGP) -> Scores:

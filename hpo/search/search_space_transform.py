@@ -25,6 +25,11 @@ class SearchSpaceTransform:
         self._choices = {
             name: _choices(entry) for name, entry in space.items() if isinstance(entry, CategoricalDistribution)
         }
+        self._ends = {
+            name: tuple(_scale(entry, end) for end in _bounds(entry))
+            for name, entry in space.items()
+            if name not in self._choices
+        }
         self._widths = [
             1 if name not in self._choices or _is_numeric(entry) else len(self._choices[name])
             for name, entry in space.items()
@@ -37,21 +42,21 @@ class SearchSpaceTransform:
 
     def features(self, values: Values) -> Array:
         """Return the point of a configuration's values, shape (F,)."""
-        return np.concatenate([self._encode(name, values[name]) for name in self._space])
+        return np.array([feature for name in self._space for feature in self._encode(name, values[name])])
 
     def values(self, point_F: Array) -> Values:
         """Return the values nearest to a point; coordinates outside of [0, 1] are clipped."""
         parts = np.split(point_F.clip(0, 1), np.cumsum(self._widths)[:-1])
         return {name: self._decode(name, part) for name, part in zip(self._space, parts, strict=True)}
 
-    def _encode(self, name: str, value: Any) -> Array:
+    def _encode(self, name: str, value: Any) -> list[float]:
         if name not in self._choices:
-            low, high, scaled = (_scale(self._space[name], number) for number in (*_bounds(self._space[name]), value))
-            return np.array([(scaled - low) / (high - low)])
+            low, high = self._ends[name]
+            return [(_scale(self._space[name], value) - low) / (high - low)]
         index, n_choices = self._choices[name].index(value), len(self._choices[name])
         if _is_numeric(self._space[name]):
-            return np.array([index / max(1, n_choices - 1)])
-        return np.asarray(np.eye(n_choices)[index])
+            return [index / max(1, n_choices - 1)]
+        return [float(position == index) for position in range(n_choices)]
 
     def _decode(self, name: str, part: Array) -> Any:
         entry = self._space[name]

@@ -1,10 +1,11 @@
 """Files of a study and its trials in Optuna's artifact store, where the dashboard shows them."""
 
 import json
+import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ from optuna.trial import FrozenTrial, Trial
 from optuna_dashboard.artifact import get_artifact_path
 
 from hpo.storage.paths import StudyPaths
+from hpo.storage.sqlite.study_attributes import system_attribute_names, system_attributes
 from model.atomic_files import replacing
 
 Owner = Study | Trial | FrozenTrial
@@ -48,7 +50,7 @@ def upload_or_replace(owner: Study | Trial, study: Study, file: Path, paths: Stu
 
     So an upload can be repeated: after a kill, or when a model is retrained.
     """
-    artifact_id = _ids(owner, study).get(file.name)
+    artifact_id = _ids(_attributes(owner, study)).get(file.name)
     if artifact_id is None:
         upload_artifact(artifact_store=artifact_store(paths), file_path=str(file), study_or_trial=owner)
         return
@@ -58,25 +60,38 @@ def upload_or_replace(owner: Study | Trial, study: Study, file: Path, paths: Stu
 
 def artifact_files(owner: Owner, study: Study, paths: StudyPaths) -> dict[str, Path]:
     """Return the paths of the artifacts of a study or trial, by file name; missing files are left out."""
-    return {name: path for name, path in _paths(owner, study, paths).items() if path.exists()}
+    ids = _ids(_attributes(owner, study))
+    return {name: paths.artifacts / artifact_id for name, artifact_id in ids.items() if _exists(paths, artifact_id)}
+
+
+def artifact_names(paths: StudyPaths) -> frozenset[str]:
+    """Return the names of all files in the artifact store, for `trial_artifact_files` of many trials."""
+    return frozenset(os.listdir(paths.artifacts)) if paths.artifacts.is_dir() else frozenset()
+
+
+def trial_artifact_files(trial: FrozenTrial, paths: StudyPaths, existing: frozenset[str]) -> dict[str, Path]:
+    """Return the paths of an ended trial's artifacts, by file name; those not among the `existing` are left out."""
+    ids = _ids(trial.system_attrs)
+    return {name: paths.artifacts / artifact_id for name, artifact_id in ids.items() if artifact_id in existing}
 
 
 def dashboard_url(owner: Study | Trial, study: Study, name: str) -> str | None:
     """Return the path, on the dashboard's own host, where it serves an artifact; None if there is no such artifact."""
-    artifact_id = _ids(owner, study).get(name)
+    artifact_id = _ids(_attributes(owner, study)).get(name)
     return str(get_artifact_path(owner, artifact_id)) if artifact_id else None
 
 
 def missing_artifacts_notice(study: Study, paths: StudyPaths) -> str | None:
     """Return one line on the artifacts of the study and of ended trials whose files are missing; None if none is."""
     ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-    owners: list[tuple[str, Owner]] = [("the study", study), *((f"trial {trial.number}", trial) for trial in ended)]
+    owners = [("the study", _attributes(study, study)), *((f"trial {t.number}", t.system_attrs) for t in ended)]
+    existing = artifact_names(paths)
     referenced = [
-        (f"{name} of {owner_name}", path)
-        for owner_name, owner in owners
-        for name, path in _paths(owner, study, paths).items()
+        (f"{name} of {owner_name}", artifact_id)
+        for owner_name, attributes in owners
+        for name, artifact_id in _ids(attributes).items()
     ]
-    missing = [name for name, path in referenced if not path.exists()]
+    missing = [name for name, artifact_id in referenced if artifact_id not in existing]
     if not missing:
         return None
     named = ", ".join(missing[:_N_NAMED]) + (", ..." if len(missing) > _N_NAMED else "")
@@ -89,7 +104,8 @@ def missing_artifacts_notice(study: Study, paths: StudyPaths) -> str | None:
 def remove_unreferenced_files(study: Study, paths: StudyPaths) -> int:
     """Remove files that no study in the database refers to, left by killed uploads; return the bytes freed."""
     n_bytes = 0
-    referenced = {key.rpartition(":")[2] for key in _attribute_names(study) if _PREFIX in key}
+    # Of every study in the database: the dashboard copies a study to rename it.
+    referenced = {name.rpartition(":")[2] for name in system_attribute_names(study, containing=_PREFIX)}
     for file in paths.artifacts.glob("*"):
         match = _FILE_NAME.fullmatch(file.name)
         if match and (match[1] or match[2] not in referenced) and time.time() - file.stat().st_mtime > _MAX_UPLOAD_S:
@@ -98,13 +114,12 @@ def remove_unreferenced_files(study: Study, paths: StudyPaths) -> int:
     return n_bytes
 
 
-def _paths(owner: Owner, study: Study, paths: StudyPaths) -> dict[str, Path]:
-    return {name: paths.artifacts / artifact_id for name, artifact_id in _ids(owner, study).items()}
+def _exists(paths: StudyPaths, artifact_id: str) -> bool:
+    return (paths.artifacts / artifact_id).exists()
 
 
-def _ids(owner: Owner, study: Study) -> dict[str, str]:
+def _ids(attributes: Mapping[str, Any]) -> dict[str, str]:
     """Return artifact ids by file name. The later of two of one name counts; one deleted in the dashboard does not."""
-    attributes = _attributes(owner, study)
     descriptions = [json.loads(value) for key, value in attributes.items() if key.startswith(_PREFIX)]
     return {
         description["filename"]: description["artifact_id"] for description in descriptions if description is not None
@@ -113,13 +128,5 @@ def _ids(owner: Owner, study: Study) -> dict[str, str]:
 
 def _attributes(owner: Owner, study: Study) -> dict[str, Any]:
     if isinstance(owner, Study):
-        return study._storage.get_study_system_attrs(owner._study_id)
+        return system_attributes(owner, _PREFIX)
     return study._storage.get_trial_system_attrs(owner._trial_id)
-
-
-def _attribute_names(study: Study) -> Iterator[str]:
-    """Yield the attribute names of every study and trial in the database: the dashboard copies a study to rename it."""
-    for frozen in study._storage.get_all_studies():
-        yield from frozen.system_attrs
-        for trial in study._storage.get_all_trials(frozen._study_id, deepcopy=False):
-            yield from study._storage.get_trial_system_attrs(trial._trial_id)

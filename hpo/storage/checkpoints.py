@@ -52,8 +52,9 @@ def unneeded_checkpoints(study: Study, paths: StudyPaths, n_best: int, pruner: P
     """Return the existing checkpoints of ended trials that are not resumable and not among the `n_best` best."""
     trials = study.get_trials(deepcopy=False)
     needed = _needed(trials, paths, n_best, n_paused_kept(pruner))
+    existing = _names_in(paths.checkpoints)
     candidates = (paths.checkpoint(trial.number) for trial in trials if trial.number not in needed)
-    return [path for path in candidates if path.exists()]
+    return [path for path in candidates if path.name in existing]
 
 
 def clean_checkpoints(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> int:
@@ -73,15 +74,21 @@ def remove_unneeded_checkpoints(study: Study, paths: StudyPaths, n_best: int, pr
     n_bytes = 0
     trials = study.get_trials(deepcopy=False)
     resumable = _needed(trials, paths, 0, n_paused_kept(pruner))
+    existing = _names_in(paths.checkpoints)
     for trial in trials:
-        if trial.number not in resumable:
-            shutil.rmtree(paths.trial(trial.number).folder, ignore_errors=True)
+        if trial.number not in resumable and (folder := paths.trial(trial.number).folder).name in existing:
+            shutil.rmtree(folder, ignore_errors=True)
     for path in unneeded_checkpoints(study, paths, n_best, pruner):
         # Another worker may have removed it meanwhile.
         with contextlib.suppress(FileNotFoundError):
             n_bytes += path.stat().st_size
             path.unlink()
     return n_bytes
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """Return the names in a folder, which may be missing: one question to the disk, not one for each trial."""
+    return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
 
 
 def _needed(trials: list[FrozenTrial], paths: StudyPaths, n_best: int, n_paused: int) -> set[int]:

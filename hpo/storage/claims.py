@@ -32,9 +32,10 @@ def interrupted_trials(study: Study, paths: StudyPaths) -> list[int]:
 
 def remove_stale_claims(study: Study, paths: StudyPaths) -> None:
     """Remove claims of workers that were killed after their trials had ended."""
+    existing = set(paths.trial_claims())
     for trial in ended_trials(study):
-        if not has_worker(paths, trial.number):
-            paths.claim(trial.number).unlink(missing_ok=True)
+        if (claim := paths.claim(trial.number)) in existing and not is_locked(claim):
+            claim.unlink(missing_ok=True)
 
 
 def mark_claims_as_parent_died(paths: StudyPaths) -> None:

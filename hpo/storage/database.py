@@ -13,6 +13,7 @@ from optuna.study import Study
 
 from hpo.config.schema import SAMPLE_SUFFIX
 from hpo.storage.paths import StudyPaths
+from hpo.storage.sqlite.bulk_reading_storage import BulkReadingStorage
 from model.errors import UserError
 
 # Key of the user attribute with the study's fingerprint. It is written last: a study without it is incomplete.
@@ -32,10 +33,10 @@ class StudyError(UserError):
     """The study cannot be opened, or is not the requested one."""
 
 
-def open_storage(paths: StudyPaths) -> optuna.storages.RDBStorage:
+def open_storage(paths: StudyPaths) -> BulkReadingStorage:
     """Open the study's SQLite database as Optuna's storage."""
     url = sqlalchemy.URL.create("sqlite", database=str(paths.database)).render_as_string()
-    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
+    return BulkReadingStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_TIMEOUT_S}})
 
 
 def create_database(path: Path) -> None:

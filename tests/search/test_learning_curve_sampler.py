@@ -134,7 +134,7 @@ def test_of_very_many_configurations_the_best_and_some_of_the_others_are_fitted(
         make_configuration(number, values[number % 100], [7.0 + number / 1000] * (8 if number < 200 else 1), "pruned")
         for number in range(900)
     ]
-    scores = make_sampler()._collect_scores(many)
+    scores = make_sampler()._scores.collect(many)
     assert 500 < len(scores.val_bpd) <= 600
     # From full curves only the last score: all 200 of them are among the best.
     assert (scores.shares == 1.0).sum() == 200

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
+from hpo.figures.study.trial_points import shown_positions
 from hpo.figures.style import FAINT, INK, MUTED, PAPER
 
 # Colour of secondary lines: darker than the grid, lighter than the rest.
@@ -29,6 +30,17 @@ def new_figure(title: str, x_label: str, y_label: str) -> go.Figure:
             hovermode="closest",
         )
     )
+
+
+def select_shown(trials: Sequence[PlottedTrial]) -> list[PlottedTrial]:
+    """Return the trials that a figure shows: of many the best, and some of the others. The database stores figures."""
+    return [trials[position] for position in shown_positions([trial.val_bpd for trial in trials])]
+
+
+def note_selection(figure: go.Figure, n_shown: int, n_all: int) -> None:
+    """Add to the title how many of all trials are shown, if these are not all."""
+    if n_shown < n_all:
+        figure.update_layout(title_text=f"{figure.layout.title.text}; {n_shown:,} of {n_all:,} trials")
 
 
 def score_range(trials: Sequence[PlottedTrial]) -> tuple[float, float] | None:

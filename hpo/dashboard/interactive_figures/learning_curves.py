@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from hpo.dashboard.interactive_figures.layout import QUIET, limit_to_scores, new_figure
+from hpo.dashboard.interactive_figures.layout import QUIET, limit_to_scores, new_figure, note_selection, select_shown
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
 from hpo.dashboard.interactive_figures.trial_marks import trial_points
 from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION
@@ -14,10 +14,12 @@ from hpo.search.best_trial import BestTrial
 
 
 def draw_interactive_learning_curves(trials: Sequence[PlottedTrial], best: BestTrial | None) -> go.Figure:
-    """Plot every trial's score over its epochs; crosses mark pruned trials."""
+    """Plot trials' scores over their epochs, of many trials those of some hundred; crosses mark pruned trials."""
+    all_trials, trials = trials, select_shown(trials)
     figure = new_figure(
         "Learning curves, and where the pruner stopped (lower is better)", "epoch", "val_bpd (bits/dim)"
     )
+    marked = [trial for trial in all_trials if best and trial.number == best.number]
     groups = {
         "pruned": ([t for t in trials if t.kind == "pruned"], QUIET, 1.2),
         "ended by a fault": ([t for t in trials if t.kind not in ("pruned", "finished")], ORANGE, 1.2),
@@ -27,13 +29,13 @@ def draw_interactive_learning_curves(trials: Sequence[PlottedTrial], best: BestT
         if group:
             figure.add_trace(_trial_lines(name, group, colour, width))
     if best:
-        marked = [trial for trial in trials if trial.number == best.number]
         figure.add_trace(_trial_lines(best.label, marked, INK, 3.5))
     pruned = [trial for trial in trials if trial.kind == "pruned"]
     if pruned:
         last_reports = [trial.curve[-1] for trial in pruned]
         figure.add_trace(trial_points("stopped by the pruner", last_reports, pruned, symbol="x", colour=VERMILLION))
     limit_to_scores(figure, trials)
+    note_selection(figure, len(trials), len(all_trials))
     return figure
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from hpo.analysis.ppca_baseline import PpcaBaseline
-from hpo.dashboard.interactive_figures.layout import QUIET, new_figure
+from hpo.dashboard.interactive_figures.layout import QUIET, new_figure, note_selection, select_shown
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
 from hpo.dashboard.interactive_figures.trial_marks import hover_text
 from hpo.figures.style import MUTED, PAPER
@@ -54,7 +54,8 @@ class BetaScale:
 def draw_interactive_rate_distortion(
     trials: Sequence[PlottedTrial], ppca: Sequence[PpcaPoint], iso_scores: Sequence[IsoScore]
 ) -> go.Figure:
-    """Plot distortion against rate of every trial, above pPCA of every latent dimension and lines of equal score."""
+    """Plot distortion against rate of trials, of many those of some hundred, above pPCA and lines of equal score."""
+    n_trials, trials = len(trials), select_shown(trials)
     figure = new_figure(
         "Rate and distortion: lower left is better", "rate (nats an image)", "distortion (nats an image)"
     )
@@ -64,6 +65,7 @@ def draw_interactive_rate_distortion(
     if ppca:
         _draw_ppca(figure, ppca)
     figure.add_trace(trial_cloud(trials))
+    note_selection(figure, len(trials), n_trials)
     figure.update_xaxes(range=list(x_range))
     figure.update_yaxes(range=list(y_range))
     return figure

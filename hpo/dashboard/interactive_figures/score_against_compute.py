@@ -8,9 +8,10 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
-from hpo.dashboard.interactive_figures.layout import limit_to_scores, new_figure
+from hpo.dashboard.interactive_figures.layout import limit_to_scores, new_figure, note_selection
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
 from hpo.dashboard.interactive_figures.trial_marks import trial_points
+from hpo.figures.study.trial_points import shown_positions
 from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION
 
 
@@ -41,7 +42,10 @@ def score_against_compute_data(trials: Sequence[PlottedTrial]) -> ScoreAgainstCo
 
 
 def draw_score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
-    """Plot every trial's last score against all training until its end, and the best so far as a step line."""
+    """Plot trials' last scores against all training until their ends, and the best so far as a step line.
+
+    The line follows from all trials; of many, some hundred are marked.
+    """
     data = score_against_compute_data(trials)
     title = "What the search has cost and brought (lower is better)"
     figure = new_figure(title, f"{data.unit} of training, all trials so far", "val_bpd (bits/dim)")
@@ -55,10 +59,12 @@ def draw_score_against_compute(trials: Sequence[PlottedTrial]) -> go.Figure:
         "continued": ("triangle-right-open", VERMILLION),
         "confirmation": ("circle-open", BLUE),
     }
-    for kind in dict.fromkeys(trial.kind for trial in trials):
-        chosen = [(compute, trial) for compute, trial in zip(data.spent, trials, strict=True) if trial.kind == kind]
+    shown = shown_positions([trial.val_bpd for trial in trials])
+    for kind in dict.fromkeys(trials[position].kind for position in shown):
+        chosen = [(data.spent[position], trials[position]) for position in shown if trials[position].kind == kind]
         symbol, colour = shapes.get(kind, ("diamond", ORANGE))
         points = [(compute, trial.val_bpd) for compute, trial in chosen]
         figure.add_trace(trial_points(kind, points, [trial for _, trial in chosen], symbol=symbol, colour=colour))
     limit_to_scores(figure, trials)
+    note_selection(figure, len(shown), len(trials))
     return figure

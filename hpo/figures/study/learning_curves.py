@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hpo.figures.study.trial_marks import BITS, FAULTY, MAX_VECTOR_LINES, cut_off
-from hpo.figures.study.trial_points import score_ceiling
+from hpo.figures.study.trial_marks import BITS, FAULTY, cut_off
+from hpo.figures.study.trial_points import of_kind, score_ceiling, shown_trials
 from hpo.figures.style import BLUE, INK, MUTED, ORANGE, SKY, VERMILLION, legend_below, new_figure, style_axes
 from hpo.search.best_trial import BestTrial
 
@@ -30,28 +30,33 @@ class LearningCurve:
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """Learning curves of all trials."""
+    """Learning curves of some hundred trials; `n_trials` have one, of which `n_pruned` were pruned."""
 
     curves: tuple[LearningCurve, ...]
     best: BestTrial | None
     ceiling: float | None
+    n_trials: int
+    n_pruned: int
 
 
 def learning_curves_data(
     trials: pd.DataFrame, reports: Mapping[int, Sequence[tuple[float, float]]], best: BestTrial | None
 ) -> LearningCurves:
-    """Collect the trials of the search that reported; `reports` are (epoch, score) by trial number.
+    """Collect trials of the search that reported; `reports` are (epoch, score) by trial number.
 
     A trial that another one continues is part of the curve of that one.
     """
     curves = []
-    for number, kind in zip(trials["number"], trials["kind"], strict=True):
+    with_curve = [number for number in trials["number"] if any(math.isfinite(score) for _, score in reports[number])]
+    is_part = trials["kind"].isin(["continued", "confirmation"])
+    searched = trials[trials["number"].isin(with_curve) & ~is_part]
+    shown = shown_trials(searched, best)
+    for number, kind in zip(shown["number"], shown["kind"], strict=True):
         points = [point for point in reports[number] if math.isfinite(point[1])]
-        if points and kind not in ("continued", "confirmation"):
-            epochs, scores = zip(*points, strict=True)
-            curves.append(LearningCurve(int(number), str(kind), epochs, scores))
+        epochs, scores = zip(*points, strict=True)
+        curves.append(LearningCurve(int(number), str(kind), epochs, scores))
     ceiling = score_ceiling(score for curve in curves for score in curve.scores)
-    return LearningCurves(tuple(curves), best, ceiling)
+    return LearningCurves(tuple(curves), best, ceiling, len(searched), len(of_kind(searched, "pruned")))
 
 
 def draw_learning_curves(data: LearningCurves) -> Figure:
@@ -61,7 +66,7 @@ def draw_learning_curves(data: LearningCurves) -> Figure:
     style_axes(axes, "lower is better; each trial from its first report", "epoch", BITS)
     best = data.best.number if data.best else None
     for curve in data.curves:
-        _draw_curve(axes, curve, is_best=curve.number == best, rasterized=len(data.curves) > MAX_VECTOR_LINES)
+        _draw_curve(axes, curve, is_best=curve.number == best)
     cut_off(axes, data.ceiling)
     axes.set_xlim(left=0)
     looks = {"finished": (SKY, "-", ""), "pruned": (ORANGE, "-", "x"), FAULTY: (MUTED, ":", "")}
@@ -80,11 +85,10 @@ def draw_learning_curves(data: LearningCurves) -> Figure:
 
 
 def _headline(data: LearningCurves) -> str:
-    n_pruned = sum(curve.kind == "pruned" for curve in data.curves)
-    return f"{n_pruned} of {len(data.curves)} trials were stopped early (×)"
+    return f"{data.n_pruned} of {data.n_trials} trials were stopped early (×)"
 
 
-def _draw_curve(axes: Axes, curve: LearningCurve, is_best: bool, rasterized: bool) -> None:
+def _draw_curve(axes: Axes, curve: LearningCurve, is_best: bool) -> None:
     look: dict[str, Any] = {
         "finished": {"color": SKY, "lw": 1.4, "zorder": 2},
         "pruned": {"color": ORANGE, "lw": 1.2, "alpha": 0.8, "zorder": 2},
@@ -94,6 +98,6 @@ def _draw_curve(axes: Axes, curve: LearningCurve, is_best: bool, rasterized: boo
         look = {"color": BLUE, "lw": 3, "zorder": 4}
     # A single report makes no line.
     dot = "o" if len(curve.epochs) == 1 and curve.kind != "pruned" else ""
-    axes.plot(curve.epochs, curve.scores, marker=dot, ms=4, rasterized=rasterized, **look)
+    axes.plot(curve.epochs, curve.scores, marker=dot, ms=4, **look)
     if curve.kind == "pruned":
         axes.plot(curve.epochs[-1], curve.scores[-1], "x", color=VERMILLION, ms=8, mew=2, zorder=3)

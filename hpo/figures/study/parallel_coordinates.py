@@ -13,8 +13,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hpo.figures.study.trial_marks import MAX_VECTOR_LINES, hyperparameter_label
-from hpo.figures.study.trial_points import SearchAxis, of_kind, with_finite_score
+from hpo.figures.study.trial_marks import hyperparameter_label
+from hpo.figures.study.trial_points import SearchAxis, of_kind, shown_trials, with_finite_score
 from hpo.figures.style import FAINT, INK, MUTED, PAPER, legend_below, new_figure
 from hpo.search.best_trial import BestTrial
 
@@ -36,7 +36,8 @@ class ParallelCoordinates:
 def parallel_coordinates_data(
     trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: BestTrial | None
 ) -> ParallelCoordinates:
-    """Collect a line for each finished and each pruned trial."""
+    """Collect a line for each finished and each pruned trial, of many trials for some hundred."""
+    trials = shown_trials(of_kind(trials, "finished", "pruned"), best)
     finished, pruned = with_finite_score(of_kind(trials, "finished")), of_kind(trials, "pruned")
     lines = zip(finished["number"], _positions(finished, axes), finished["val_bpd"], strict=True)
     return ParallelCoordinates(
@@ -56,9 +57,9 @@ def draw_parallel_coordinates(data: ParallelCoordinates) -> Figure:
     """Draw a line for each trial across all hyperparameters; finished ones coloured by their scores, dark is better."""
     figure = new_figure("Where the better trials run: dark lines", width_in=13, height_in=6.2)
     axes = figure.subplots()
-    x, rasterized = np.arange(len(data.axes) + 1), len(data.finished) + len(data.pruned) > MAX_VECTOR_LINES
+    x = np.arange(len(data.axes) + 1)
     for positions in data.pruned:
-        axes.plot(x[:-1], positions, color=FAINT, lw=1, zorder=1, rasterized=rasterized)
+        axes.plot(x[:-1], positions, color=FAINT, lw=1, zorder=1)
     scores = [score for _, _, score in data.finished]
     norm = Normalize(min(scores), max(scores))
     assert data.best is not None, "drawn only if trials have finished"
@@ -67,7 +68,7 @@ def draw_parallel_coordinates(data: ParallelCoordinates) -> Figure:
         badness = float(norm(score)) if max(scores) > min(scores) else 0.0
         look: dict[str, Any] = {"color": _COLOURS(_LIGHTEST * badness), "lw": 3.2 if is_best else 1.4}
         zorder = 3 if is_best else 2
-        axes.plot(x, [*positions, 1 - badness], alpha=0.9, zorder=zorder, rasterized=rasterized, **look)
+        axes.plot(x, [*positions, 1 - badness], alpha=0.9, zorder=zorder, **look)
     _draw_axes(axes, data, min(scores), max(scores))
     entries = [
         Line2D([], [], color=_COLOURS(0.0), lw=3.2, label=data.best.label),

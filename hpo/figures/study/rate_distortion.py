@@ -16,6 +16,7 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from hpo.figures.study.trial_marks import MAX_VECTOR_MARKS
 from hpo.figures.study.trial_points import of_kind
 from hpo.figures.style import FAINT, INK, MUTED, PAPER, legend_below, mark_values, new_figure, style_axes
 from hpo.search.best_trial import BestTrial
@@ -103,6 +104,7 @@ def _draw_trials(axes: Axes, points: list[RatePoint], norm: Normalize | None, fi
         edgecolors=PAPER if filled else colours,
         linewidths=1.2,
         zorder=4,
+        rasterized=len(points) > MAX_VECTOR_MARKS,
     )
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpo.figures.study.trial_marks import BITS, cut_off, draw_trials, hyperparameter_label
-from hpo.figures.study.trial_points import SearchAxis, TrialPoints, of_kind, score_ceiling, trial_points
+from hpo.figures.study.trial_points import SearchAxis, TrialPoints, of_kind, score_ceiling, shown_trials, trial_points
 from hpo.figures.style import BLUE, INK, PAPER, VERMILLION, legend_below, mark_values, new_figure, style_axes
 from hpo.search.best_trial import BestTrial
 
@@ -30,10 +30,11 @@ class Slices:
 
 
 def slices_data(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], best: BestTrial | None) -> Slices:
-    """Collect a panel for each hyperparameter."""
+    """Collect a panel for each hyperparameter, of many trials with some hundred."""
+    trials = shown_trials(of_kind(trials, "finished", "pruned"), best)
     finished, pruned = of_kind(trials, "finished"), of_kind(trials, "pruned")
     panels = tuple((axis, trial_points(finished, axis.name), trial_points(pruned, axis.name)) for axis in axes)
-    scores = trial_points(of_kind(trials, "finished", "pruned"), "number").scores
+    scores = trial_points(trials, "number").scores
     return Slices(panels, best, score_ceiling(scores))
 
 

@@ -11,8 +11,8 @@ from model.config import SETTINGS
 
 BITS = "val_bpd, bits/dim"
 FAULTY = "diverged or failed"
-# More lines than this are drawn as pixels: as vectors they would take megabytes.
-MAX_VECTOR_LINES = 300
+# More marks than this are drawn as pixels: as vectors they would take megabytes.
+MAX_VECTOR_MARKS = 300
 
 
 def hyperparameter_label(name: str) -> str:
@@ -33,4 +33,5 @@ def draw_trials(axes: Axes, points: TrialPoints, ceiling: float | None, name: st
     heights = [score if ceiling is None else min(score, ceiling) for score in points.scores]
     n_above = sum(ceiling is not None and score > ceiling for score in points.scores)
     above = f" ({n_above} beyond the upper edge)" if n_above else ""
-    axes.scatter(points.positions, heights, label=f"{name}{above}", clip_on=False, **look)
+    rasterized = len(heights) > MAX_VECTOR_MARKS
+    axes.scatter(points.positions, heights, label=f"{name}{above}", clip_on=False, rasterized=rasterized, **look)

@@ -7,12 +7,17 @@ every hyperparameter. Scores are val_bpd, in bits per dimension; those that are 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from hpo.search.best_trial import BestTrial
+
+# A figure of thousands of lines takes minutes, and nobody can tell them apart.
+MAX_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,26 @@ class TrialPoints:
     numbers: tuple[int, ...]
     positions: tuple[Any, ...]
     scores: tuple[float, ...]
+
+
+def shown_positions(scores: Sequence[float | None]) -> list[int]:
+    """Return the positions of at most MAX_SHOWN trials: half of them the best, the others evenly from the rest.
+
+    Trials without a score count as the worst.
+    """
+    if len(scores) <= MAX_SHOWN:
+        return list(range(len(scores)))
+    values = np.array([math.inf if score is None or math.isnan(score) else score for score in scores])
+    ranked, half = np.argsort(values, kind="stable"), MAX_SHOWN // 2
+    rest = ranked[np.linspace(half, len(ranked) - 1, half).astype(int)]
+    return sorted({*ranked[:half].tolist(), *rest.tolist()})
+
+
+def shown_trials(trials: pd.DataFrame, best: BestTrial | None) -> pd.DataFrame:
+    """Return the trials that a figure of lines or panels shows, see `shown_positions`, and the best in any case."""
+    shown = trials.iloc[shown_positions([float(score) for score in trials["val_bpd"]])]["number"]
+    numbers = {*shown, *([best.number] if best else [])}
+    return trials[trials["number"].isin(numbers)]
 
 
 def of_kind(trials: pd.DataFrame, *kinds: str) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from hpo.figures.study.parallel_coordinates import (
 from hpo.figures.study.rate_distortion import RateDistortionData, draw_rate_distortion, rate_distortion_data
 from hpo.figures.study.score_history import ScoreHistory, draw_score_history, score_history_data
 from hpo.figures.study.slices import Slices, draw_slices, slices_data
-from hpo.figures.study.trial_points import SearchAxis, TrialPoints
+from hpo.figures.study.trial_points import MAX_SHOWN, SearchAxis, TrialPoints, shown_positions, shown_trials
+from hpo.search.best_trial import BestTrial
 from tests.figures.study.trials import BATCH, BEST, BETA, CHOSEN, CURVES, NOTHING, TRIALS, rendered, ring_position
 
 
@@ -47,7 +48,22 @@ def test_learning_curves_leave_out_scores_that_are_not_finite_and_trials_without
         ),
         best=BEST,
         ceiling=None,
+        n_trials=3,
+        n_pruned=1,
     )
+
+
+def test_figures_of_many_trials_show_the_best_and_some_of_the_others() -> None:
+    scores = [None, *np.linspace(9.0, 6.0, 999)]
+    shown = shown_positions(scores)
+    assert len(shown) == MAX_SHOWN and shown == sorted(shown)
+    assert shown[0] == 0 and shown[-150:] == list(range(850, 1000))
+    kinds = ["pruned" if number % 2 else "finished" for number in range(1000)]
+    trials = pd.DataFrame({"number": range(1000), "kind": kinds, "val_bpd": scores})
+    luckless = BestTrial(3, 9.0)
+    assert 3 not in shown and 3 in set(shown_trials(trials, luckless)["number"])
+    data = learning_curves_data(trials, {number: [(1.0, 7.0)] for number in range(1000)}, None)
+    assert (len(data.curves), data.n_trials, data.n_pruned) == (MAX_SHOWN, 1000, 500)
 
 
 def test_slices_have_a_panel_for_each_hyperparameter() -> None:
@@ -79,7 +95,7 @@ def test_positions_on_linear_logarithmic_and_categorical_axes() -> None:
 def test_without_trials_the_data_of_all_figures_are_empty() -> None:
     no_points = TrialPoints((), (), ())
     assert score_history_data(NOTHING, None) == ScoreHistory(no_points, no_points, no_points, (), None, None)
-    assert learning_curves_data(NOTHING, {}, None) == LearningCurves((), None, None)
+    assert learning_curves_data(NOTHING, {}, None) == LearningCurves((), None, None, 0, 0)
     assert slices_data(NOTHING, (BETA,), None) == Slices(((BETA, no_points, no_points),), None, None)
     assert parallel_coordinates_data(NOTHING, (BETA,), None) == ParallelCoordinates((BETA,), (), (), None)
     assert rate_distortion_data(NOTHING, (), None) == RateDistortionData((), (), None)

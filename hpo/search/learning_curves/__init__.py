@@ -1,0 +1,1 @@
+"""Choice of the scores from which learning curves are predicted."""

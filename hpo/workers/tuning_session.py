@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import compute_ppca_baseline
+from hpo.config.call_arguments import TuneArguments, tune_arguments
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
 from hpo.dashboard.overview_refresher import OverviewRefresher
@@ -92,28 +93,39 @@ def open_tuning_session(
     config: StudyConfig,
     *,
     config_name: str | None = None,
-    budget: Budget | None = None,
+    trials: int | None = None,
+    timeout_minutes: float | None = None,
     workers: int = 1,
     device: str | None = None,
     from_study: str | None = None,
     fresh: bool = False,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> Iterator[TuningSession]:
-    """Check device, images and study, lock the study, and open or create it.
+    """Check arguments, device, images and study, lock the study, and open or create it.
 
     Args:
         config: the study's configuration.
         config_name: name or path by which commands call the study; its own name if None.
-        budget: budget of this call, in place of the configuration's.
+        trials: total number of configurations of the study, over all calls, in place of `budget.trials`.
+        timeout_minutes: minutes of this call, in place of `budget.timeout_minutes`.
         workers: number of worker processes; 1 runs the trials in this process.
         device: device in place of `training.device`.
         from_study: name of another study whose best values are tried first; for a new study only.
         fresh: move an existing study aside and start over.
         on_notice: called with each line that a user should read, as soon as it is known.
 
-    Raises: DeviceError, DataError, StudyError, WarmStartError, Busy: nothing has been written yet.
+    Returns: a context manager that yields the session and unlocks the study at its end.
+
+    Raises:
+        ConfigError: an argument is out of its range; the message names every such argument.
+        UserError: device, images or study cannot be used, or another process uses the study. Nothing has been written.
+
+    Example:
+        >>> with hpo.open_tuning_session(hpo.load_config("quick"), trials=4) as session:
+        ...     workers = session.start_workers()
+        ...     session.run(workers, lambda event: workers.stop() if isinstance(event, hpo.TrialEnded) else None)
     """
-    budget = budget or config.budget
+    budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
     prepared = prepare_study(config, device)
     warm_start = plan_warm_start(prepared, from_study, fresh) if from_study else None
     for notice in (*prepared.notices, *([warm_start.described()] if warm_start else [])):
@@ -124,10 +136,10 @@ def open_tuning_session(
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):
             on_notice(line)
-        plan, estimate, line = Plan(workers), None, ""
+        plan, estimate, line = Plan(budget.workers), None, ""
         if study is None or has_work(study, prepared.config, budget):
             estimate = budget_estimate.measure(prepared.config, prepared.data, prepared.runtime)
-            plan = estimate.plan(budget, workers)
+            plan = estimate.plan(budget, budget.workers)
             line = _estimate_line(estimate, prepared, study, budget, plan)
         if study is None:
             assert estimate is not None, "a new study has work"
@@ -137,7 +149,7 @@ def open_tuning_session(
             on_notice(line)
             if text := objectives_notice(prepared.config):
                 on_notice(text)
-            record_call(study, _call(budget, workers, prepared))
+            record_call(study, _call(budget, prepared))
         yield session
 
 
@@ -156,7 +168,7 @@ def _prepared_session(
         context=TrialContext(config, paths, study, prepared.data, prepared.runtime, plan),
         ppca_bpd=ppca_bpd,
         budget=budget,
-        deadline=prepared.started + 60 * minutes if minutes else None,
+        deadline=prepared.started + 60 * minutes if minutes is not None else None,
         n_workers=plan.n_workers,
         config_name=config_name,
     )
@@ -169,5 +181,5 @@ def _estimate_line(
     return budget_estimate.describe(estimate, prepared.config, budget, configurations, plan, prepared.runtime)
 
 
-def _call(budget: Budget, n_workers: int, prepared: PreparedStudy) -> Call:
-    return Call(budget.trials, budget.timeout_minutes, n_workers, prepared.runtime.describe())
+def _call(budget: TuneArguments, prepared: PreparedStudy) -> Call:
+    return Call(budget.trials, budget.timeout_minutes, budget.workers, prepared.runtime.describe())

@@ -17,7 +17,7 @@ from hpo.runs.full_length_run import RunEvent, RunFinished
 from hpo.runs.retrain import Retraining, open_retraining
 from hpo.storage.database import StudyError
 from hpo.storage.open_study import OpenStudy, open_study
-from hpo.workers.trial_events import TrialEvent
+from hpo.workers.trial_events import Notice, TrialEvent
 from hpo.workers.tuning_session import TuningSession, open_tuning_session
 
 __all__ = [
@@ -89,7 +89,8 @@ def tune(
         fresh=fresh,
         on_notice=on_notice,
     ) as session:
-        session.run(session.start_workers(), on_event)
+        with session.overview(lambda text: on_event(Notice(text))) as overview:
+            session.run(session.start_workers(), on_event, overview)
         return session.opened
 
 

@@ -26,7 +26,7 @@ from hpo.storage.study_lock import locked_study
 from hpo.workers import budget_estimate
 from hpo.workers.study_setup import create_prepared_study, has_work, plan_warm_start
 from hpo.workers.trial_context import TrialContext
-from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent
+from hpo.workers.trial_events import TrialEnded, TrialEvent
 from hpo.workers.worker import TooManyFailures
 from hpo.workers.worker_pool import Workers, start_workers
 
@@ -61,31 +61,38 @@ class TuningSession:
     def run(self, workers: Workers, *listeners: Listener) -> None:
         """Run trials until the budget is spent or the workers were stopped; call every listener with every event.
 
-        The study's overview in the dashboard is refreshed while trials end, and at the end.
+        Args:
+            workers: from `start_workers`.
+            listeners: functions that show or use the events; with that of `overview` the dashboard shows results.
 
         Raises: TooManyFailures: several trials failed in a row.
                 UserError, OSError, StorageInternalError: an error that is not the trial's fault.
         """
-        overview = OverviewRefresher(self.context.study, self.context.config, self.context.paths)
-
-        def notify(event: TrialEvent) -> None:
-            for listener in listeners:
-                listener(event)
-
-        def refresh(message: str | None) -> None:
-            if message:
-                notify(Notice(message))
-
         with contextlib.closing(workers.events()) as events:
-            try:
-                for event in events:
-                    notify(event)
-                    if isinstance(event, TrialEnded):
-                        refresh(overview.refresh_if_due())
-            except TooManyFailures:
-                refresh(overview.refresh())
-                raise
-            refresh(overview.refresh())
+            for event in events:
+                for listener in listeners:
+                    listener(event)
+
+    @contextmanager
+    def overview(self, on_notice: Callable[[str], None]) -> Iterator[Listener]:
+        """Yield a listener for `run` that refreshes the study's overview in the dashboard while trials end.
+
+        The last refresh follows at the end of the block, also after several trials failed in a row, but not after
+        other errors. `on_notice` is called with a line if a refresh was not possible.
+        """
+        context = self.context
+        refresher = OverviewRefresher(context.study, context.config, context.paths, on_notice)
+
+        def refresh_after_trials(event: TrialEvent) -> None:
+            if isinstance(event, TrialEnded):
+                refresher.refresh_if_due()
+
+        try:
+            yield refresh_after_trials
+        except TooManyFailures:
+            refresher.refresh()
+            raise
+        refresher.refresh()
 
 
 @contextmanager
@@ -122,8 +129,8 @@ def open_tuning_session(
 
     Example:
         >>> with hpo.open_tuning_session(hpo.load_config("quick"), trials=4) as session:
-        ...     workers = session.start_workers()
-        ...     session.run(workers, lambda event: workers.stop() if isinstance(event, hpo.TrialEnded) else None)
+        ...     with session.overview(on_notice=print) as overview:
+        ...         session.run(session.start_workers(), print, overview)
     """
     budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
     prepared = prepare_study(config, device)

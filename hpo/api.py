@@ -17,7 +17,7 @@ from hpo.runs.full_length_run import RunEvent, RunFinished
 from hpo.runs.retrain import Retraining, open_retraining
 from hpo.storage.database import StudyError
 from hpo.storage.open_study import OpenStudy, open_study
-from hpo.workers.trial_events import TrialEvent
+from hpo.workers.trial_events import Notice, TrialEvent
 from hpo.workers.tuning_session import TuningSession, open_tuning_session
 
 __all__ = [
@@ -70,25 +70,27 @@ def tune(
     Returns: the study, for `study_results`, `trials_frame` and `epochs_frame`.
 
     Raises:
-        UserError: something a user can fix (device, images, study, disk); the study can be continued afterwards.
+        ConfigError: an argument is out of its range.
+        UserError: something else that a user can fix: device, images, study or disk. The study can be continued
+            afterwards.
 
     Example:
         >>> study = hpo.tune(hpo.load_config("quick"), trials=4)
         >>> hpo.study_results(study).best.params["latent_dim"]
         94
     """
-    given = {"trials": trials, "timeout_minutes": timeout_minutes}
-    budget = config.budget.model_copy(update={name: value for name, value in given.items() if value is not None})
     with open_tuning_session(
         config,
-        budget=budget,
+        trials=trials,
+        timeout_minutes=timeout_minutes,
         workers=workers,
         device=device,
         from_study=from_study,
         fresh=fresh,
         on_notice=on_notice,
     ) as session:
-        session.run(session.start_workers(), on_event)
+        with session.overview(lambda text: on_event(Notice(text))) as overview:
+            session.run(session.start_workers(), on_event, overview)
         return session.opened
 
 
@@ -148,6 +150,7 @@ def retrain(
     Returns: the metrics as metrics.json holds them, the history by epochs, and notices.
 
     Raises:
+        ConfigError: an argument is out of its range.
         StudyError: there is no such study or trial, or the training diverged.
         UserError: another fault that a user can fix.
 

@@ -23,6 +23,6 @@ def follow_trials(session: "TuningSession") -> bool:
         workers.stop()
         screen.announce("Stopping after the current epoch; press Ctrl-C again to stop at once.")
 
-    with screen, catch_stop_signals(stop) as request:
-        session.run(workers, screen.show)
+    with screen, catch_stop_signals(stop) as request, session.overview(screen.announce) as overview:
+        session.run(workers, screen.show, overview)
     return request.requested

@@ -20,7 +20,7 @@ MAX_BYTES = 1_000_000
 
 
 class ConfigError(UserError):
-    """A study file that is absent, is no YAML, or breaks rules; the message lists every fault."""
+    """A study file that is absent, is no YAML, or breaks rules, or a faulty argument; the message lists every fault."""
 
 
 class _Loader(yaml.SafeLoader):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from hpo.config.call_arguments import retrain_arguments
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
@@ -83,7 +84,7 @@ def open_retraining(
     device: str | None = None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> Retraining:
-    """Find device, images, study and trial of a retraining.
+    """Check arguments, device, images, study and trial of a retraining; nothing is written or trained yet.
 
     Args:
         config: the study's configuration.
@@ -93,9 +94,18 @@ def open_retraining(
         device: device in place of `training.device`.
         on_notice: called with each line that a user should read.
 
-    Raises: DeviceError, DataError: device or images are not available.
-            StudyError: there is no such study or trial, or the study was created with different settings.
+    Returns: the retraining, whose `events()` train and yield every epoch.
+
+    Raises:
+        ConfigError: an argument is out of its range; the message names every such argument.
+        DeviceError, DataError: device or images are not available.
+        StudyError: there is no such study or trial, or the study was created with different settings.
+
+    Example:
+        >>> for event in hpo.open_retraining(hpo.load_config("quick"), epochs=30).events():
+        ...     print(event)
     """
+    arguments = retrain_arguments(trial=trial, epochs=epochs)
     name = config_name or config.name
     prepared = prepare_study(config, device)
     for notice in prepared.notices:
@@ -105,10 +115,10 @@ def open_retraining(
     if study is None:
         raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={shlex.quote(name)}")
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
-    chosen = choose_trial(study, trial, name)
+    chosen = choose_trial(study, arguments.trial, name)
     if prepared.data.reading:
         on_notice(prepared.data.reading)
-    return Retraining(prepared, study, chosen, epochs or prepared.config.retrain.epochs, name)
+    return Retraining(prepared, study, chosen, arguments.epochs or prepared.config.retrain.epochs, name)
 
 
 def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTrial:

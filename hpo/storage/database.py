@@ -26,6 +26,8 @@ _TABLES = {*models.BaseModel.metadata.tables, "alembic_version", "sqlite_sequenc
 DATABASE_ERRORS = (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error)
 # SQLite's result codes for a damaged file.
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# SQLite's result codes for a database that another connection uses.
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _START_OVER = "start over with --fresh (make tune FRESH=1), which moves the folder aside"
 
 
@@ -132,6 +134,11 @@ def is_deleted(study: Study) -> bool:
 def reason_of(error: BaseException) -> str:
     """Return SQLite's message of a database error; without one, the message of SQLAlchemy or Optuna."""
     return " ".join(str(_sqlite_error(error) or error).split())[:200]
+
+
+def is_busy(error: BaseException) -> bool:
+    """Return True if a database error only says that other processes kept the database locked."""
+    return getattr(_sqlite_error(error), "sqlite_errorcode", 0) & 0xFF in _BUSY
 
 
 def _sqlite_error(error: BaseException) -> sqlite3.Error | None:

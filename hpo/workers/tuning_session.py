@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import compute_ppca_baseline
+from hpo.config.call_arguments import TuneArguments, tune_arguments
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
 from hpo.dashboard.overview_refresher import OverviewRefresher
@@ -25,7 +26,7 @@ from hpo.storage.study_lock import locked_study
 from hpo.workers import budget_estimate
 from hpo.workers.study_setup import create_prepared_study, has_work, plan_warm_start
 from hpo.workers.trial_context import TrialContext
-from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent
+from hpo.workers.trial_events import TrialEnded, TrialEvent
 from hpo.workers.worker import TooManyFailures
 from hpo.workers.worker_pool import Workers, start_workers
 
@@ -60,31 +61,38 @@ class TuningSession:
     def run(self, workers: Workers, *listeners: Listener) -> None:
         """Run trials until the budget is spent or the workers were stopped; call every listener with every event.
 
-        The study's overview in the dashboard is refreshed while trials end, and at the end.
+        Args:
+            workers: from `start_workers`.
+            listeners: functions that show or use the events; with that of `overview` the dashboard shows results.
 
         Raises: TooManyFailures: several trials failed in a row.
                 UserError, OSError, StorageInternalError: an error that is not the trial's fault.
         """
-        overview = OverviewRefresher(self.context.study, self.context.config, self.context.paths)
-
-        def notify(event: TrialEvent) -> None:
-            for listener in listeners:
-                listener(event)
-
-        def refresh(message: str | None) -> None:
-            if message:
-                notify(Notice(message))
-
         with contextlib.closing(workers.events()) as events:
-            try:
-                for event in events:
-                    notify(event)
-                    if isinstance(event, TrialEnded):
-                        refresh(overview.refresh_if_due())
-            except TooManyFailures:
-                refresh(overview.refresh())
-                raise
-            refresh(overview.refresh())
+            for event in events:
+                for listener in listeners:
+                    listener(event)
+
+    @contextmanager
+    def overview(self, on_notice: Callable[[str], None]) -> Iterator[Listener]:
+        """Yield a listener for `run` that refreshes the study's overview in the dashboard while trials end.
+
+        The last refresh follows at the end of the block, also after several trials failed in a row, but not after
+        other errors. `on_notice` is called with a line if a refresh was not possible.
+        """
+        context = self.context
+        refresher = OverviewRefresher(context.study, context.config, context.paths, on_notice)
+
+        def refresh_after_trials(event: TrialEvent) -> None:
+            if isinstance(event, TrialEnded):
+                refresher.refresh_if_due()
+
+        try:
+            yield refresh_after_trials
+        except TooManyFailures:
+            refresher.refresh()
+            raise
+        refresher.refresh()
 
 
 @contextmanager
@@ -92,28 +100,39 @@ def open_tuning_session(
     config: StudyConfig,
     *,
     config_name: str | None = None,
-    budget: Budget | None = None,
+    trials: int | None = None,
+    timeout_minutes: float | None = None,
     workers: int = 1,
     device: str | None = None,
     from_study: str | None = None,
     fresh: bool = False,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> Iterator[TuningSession]:
-    """Check device, images and study, lock the study, and open or create it.
+    """Check arguments, device, images and study, lock the study, and open or create it.
 
     Args:
         config: the study's configuration.
         config_name: name or path by which commands call the study; its own name if None.
-        budget: budget of this call, in place of the configuration's.
+        trials: total number of configurations of the study, over all calls, in place of `budget.trials`.
+        timeout_minutes: minutes of this call, in place of `budget.timeout_minutes`.
         workers: number of worker processes; 1 runs the trials in this process.
         device: device in place of `training.device`.
         from_study: name of another study whose best values are tried first; for a new study only.
         fresh: move an existing study aside and start over.
         on_notice: called with each line that a user should read, as soon as it is known.
 
-    Raises: DeviceError, DataError, StudyError, WarmStartError, Busy: nothing has been written yet.
+    Returns: a context manager that yields the session and unlocks the study at its end.
+
+    Raises:
+        ConfigError: an argument is out of its range; the message names every such argument.
+        UserError: device, images or study cannot be used, or another process uses the study. Nothing has been written.
+
+    Example:
+        >>> with hpo.open_tuning_session(hpo.load_config("quick"), trials=4) as session:
+        ...     with session.overview(on_notice=print) as overview:
+        ...         session.run(session.start_workers(), print, overview)
     """
-    budget = budget or config.budget
+    budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
     prepared = prepare_study(config, device)
     warm_start = plan_warm_start(prepared, from_study, fresh) if from_study else None
     for notice in (*prepared.notices, *([warm_start.described()] if warm_start else [])):
@@ -124,10 +143,10 @@ def open_tuning_session(
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):
             on_notice(line)
-        plan, estimate, line = Plan(workers), None, ""
+        plan, estimate, line = Plan(budget.workers), None, ""
         if study is None or has_work(study, prepared.config, budget):
             estimate = budget_estimate.measure(prepared.config, prepared.data, prepared.runtime)
-            plan = estimate.plan(budget, workers)
+            plan = estimate.plan(budget, budget.workers)
             line = _estimate_line(estimate, prepared, study, budget, plan)
         if study is None:
             assert estimate is not None, "a new study has work"
@@ -140,7 +159,7 @@ def open_tuning_session(
             on_notice(line)
             if text := objectives_notice(prepared.config):
                 on_notice(text)
-            record_call(study, _call(budget, workers, prepared))
+            record_call(study, _call(budget, prepared))
         yield session
 
 
@@ -159,7 +178,7 @@ def _prepared_session(
         context=TrialContext(config, paths, study, prepared.data, prepared.runtime, plan),
         ppca_bpd=ppca_bpd,
         budget=budget,
-        deadline=prepared.started + 60 * minutes if minutes else None,
+        deadline=prepared.started + 60 * minutes if minutes is not None else None,
         n_workers=plan.n_workers,
         config_name=config_name,
     )
@@ -172,5 +191,5 @@ def _estimate_line(
     return budget_estimate.describe(estimate, prepared.config, budget, configurations, plan, prepared.runtime)
 
 
-def _call(budget: Budget, n_workers: int, prepared: PreparedStudy) -> Call:
-    return Call(budget.trials, budget.timeout_minutes, n_workers, prepared.runtime.describe())
+def _call(budget: TuneArguments, prepared: PreparedStudy) -> Call:
+    return Call(budget.trials, budget.timeout_minutes, budget.workers, prepared.runtime.describe())

@@ -1,13 +1,17 @@
 """Overview of a study in the dashboard: its note and figures, and when it is refreshed."""
 
+import errno
 import json
+import sqlite3
 from collections.abc import Generator, Iterable, Iterator
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
+from sqlalchemy.exc import OperationalError
 
 from hpo.analysis.ppca_baseline import PpcaBaseline
 from hpo.analysis.trial_table import trial_rows
@@ -86,7 +90,8 @@ def run_session(context: TrialContext, events: Iterable[TrialEvent]) -> list[Tri
     """Run a session with these events; return the events that its listener received."""
     received: list[TrialEvent] = []
     session = TuningSession(context, {}, Budget(trials=3), deadline=None, n_workers=1, config_name="small")
-    session.run(FakeWorkers(events), received.append)
+    with session.overview(lambda text: received.append(Notice(text))) as overview:
+        session.run(FakeWorkers(events), received.append, overview)
     return received
 
 
@@ -120,6 +125,37 @@ def test_an_unforeseen_error_in_the_overview_does_not_end_the_search(
     assert len(notices) == 2 and all("could not be made (AssertionError: a bug)" in text for text in notices)
     assert "in broken" in context.paths.errors.read_text()
     assert context.study.trials[0].state == TrialState.COMPLETE
+
+
+def test_a_locked_database_in_the_overview_becomes_a_notice_and_a_full_disk_ends_the_search(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_with(error: Exception) -> None:
+        def refuse(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr("hpo.dashboard.study_overview.refresh", refuse)
+
+    ended: TrialEvent = TrialEnded(0, TrialState.COMPLETE, "finished", 7.0)
+    for code, refusals in ((sqlite3.SQLITE_BUSY, 2), (sqlite3.SQLITE_BUSY_SNAPSHOT, 2)):
+        fail_with(database_error(code, "database is locked"))
+        events = run_session(context, [ended])
+        expected = Notice("the study's overview in the dashboard was not refreshed (database is locked)")
+        assert events == [ended, *[expected] * refusals], "after the trial and at the end"
+    for error in (OSError(errno.ENOSPC, "No space left"), database_error(sqlite3.SQLITE_FULL, "disk is full")):
+        fail_with(error)
+        with pytest.raises(type(error)) as raised:
+            run_session(context, [ended])
+        assert raised.value is error
+
+
+def database_error(code: int, message: str) -> StorageInternalError:
+    """Return SQLite's error as Optuna's storage raises it."""
+    reason = sqlite3.OperationalError(message)
+    reason.sqlite_errorcode = code
+    error = StorageInternalError("An exception is raised during the commit.")
+    error.__cause__ = OperationalError("INSERT", {}, reason)
+    return error
 
 
 def test_files_of_a_retrained_model_replace_those_of_an_earlier_one(context: TrialContext) -> None:

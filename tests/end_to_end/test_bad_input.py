@@ -152,7 +152,7 @@ OPTION_FAULTS = {
     "fraction-of-a-trial": (("tune", "mine", "--trials", "1.5"), ("--trials",)),
     "zero-minutes": (("tune", "mine", "--timeout", "0"), ("--timeout", "> 0", "got 0")),
     "negative-minutes": (("tune", "mine", "--timeout", "-1"), ("--timeout", "> 0", "got -1")),
-    "nan-minutes": (("tune", "mine", "--timeout", "nan"), ("--timeout", "> 0", "got nan")),
+    "nan-minutes": (("tune", "mine", "--timeout", "nan"), ("--timeout", "finite", "got nan")),
     "endless-minutes": (("tune", "mine", "--timeout", "inf"), ("--timeout", "got inf")),
     "text-for-minutes": (("tune", "mine", "--timeout", "soon"), ("--timeout",)),
     "negative-trial": (("retrain", "mine", "--trial", "-1"), ("--trial",)),

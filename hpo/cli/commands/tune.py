@@ -8,8 +8,8 @@ from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device
-from hpo.config.schema import Budget
-from hpo.config.study_file import ConfigError, load_config
+from hpo.config.call_arguments import MAX_WORKERS
+from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped. Every report is kept; run the same command to continue.")
@@ -23,7 +23,7 @@ def tune(
     ] = None,
     device: Device = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=256, help="Worker processes, which share the study and the cores.")
+        int, typer.Option(min=1, max=MAX_WORKERS, help="Worker processes, which share the study and the cores.")
     ] = 1,
     from_study: Annotated[
         str | None,
@@ -47,7 +47,8 @@ def tune(
     with open_tuning_session(
         study_config,
         config_name=config,
-        budget=_call_budget(study_config.budget, trials, timeout),
+        trials=trials,
+        timeout_minutes=timeout,
         workers=workers,
         device=device,
         from_study=from_study,
@@ -64,10 +65,3 @@ def tune(
         print_lines(try_to_write_report(study), next_command(study.study, session.context.config, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)
-
-
-def _call_budget(budget: Budget, trials: int | None, timeout: float | None) -> Budget:
-    if timeout is not None and not 0 < timeout < float("inf"):
-        raise ConfigError(f"--timeout: must be > 0 minutes, got {timeout}")
-    given = {"trials": trials, "timeout_minutes": timeout}
-    return budget.model_copy(update={name: value for name, value in given.items() if value is not None})

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hpo.analysis.ppca_baseline import ppca_verdict
+from hpo.analysis.earlier_best import earlier_best_notice
 from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.report.shareable_text import without_paths
+from model.scoring.definitions import ACTIVE_VARIANCE
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple MPS)"}
@@ -31,7 +32,7 @@ def template_environment() -> Environment:
         "label": hyperparameter_label,
         "without_paths": without_paths,
     }
-    environment.globals["ppca_verdict"] = ppca_verdict
+    environment.globals |= {"earlier_best_notice": earlier_best_notice, "active_variance": ACTIVE_VARIANCE}
     return environment
 
 

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from model.data.images import to_unit
-from model.scoring.elbo import DEQUANTIZATION_VARIANCE, bits_per_dimension
+from model.scoring.definitions import bits_per_dimension
+from model.scoring.elbo import DEQUANTIZATION_VARIANCE
 
 _CHUNK = 2500
 

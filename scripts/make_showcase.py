@@ -122,7 +122,7 @@ def _retraining(metrics: RunMetrics, best: RunPaths) -> str:
     if metrics.test.ppca_bpd is None:
         return retraining
     overfitted = earlier_best(read_history(best.metrics_csv)) is not None
-    verdict = ppca_verdict(metrics.test.bpd, metrics.test.ppca_bpd, overfitted=overfitted)
+    verdict = ppca_verdict(metrics.test.bpd, metrics.test.ppca_bpd, overfitted=overfitted).text
     return (
         f"{retraining} Probabilistic PCA with the same number of dimensions scores {metrics.test.ppca_bpd:.3f} there: "
         f"{verdict}."

@@ -20,6 +20,7 @@ from model.data.images import to_unit
 from model.device import Runtime, seeded_generator
 from model.network.vae import IMAGE_CHANNELS, IMAGE_SIZE
 from model.scoring import elbo
+from model.scoring.definitions import bits_per_dimension
 from model.scoring.evaluation import BATCH_SIZE, CALIBRATION_SEED, N_CALIBRATION, NOISE_SEED
 from model.training.batch_order import BatchOrder
 from model.training.initialization import untrained_model
@@ -224,7 +225,7 @@ def _score(stack: Stack, train_images: Tensor, validation_images: Tensor) -> tup
     parts = zip(mse * DIMENSIONS, sigma.tolist(), strict=True)
     distortion = torch.stack([elbo.gaussian_distortion(error, each) for error, each in parts])
     of_each = zip(distortion.tolist(), rate.tolist(), strict=True)
-    return torch.tensor([elbo.bits_per_dimension(*pair) for pair in of_each]), rate, mse
+    return torch.tensor([bits_per_dimension(*pair) for pair in of_each]), rate, mse
 
 
 def _run(stack: Stack, images: Tensor, noise_seed: int) -> tuple[Tensor, Tensor]:

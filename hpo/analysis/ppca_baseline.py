@@ -1,16 +1,24 @@
 """Probabilistic PCA as the baseline of a study: its validation scores, computed once and kept in the study's folder."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from optuna.study import Study
 
+from hpo.analysis.trial_table import TrialRow
 from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import write_text
 from model.data.images import ImageData
 from model.scoring import ppca
 from model.scoring.ppca import RateDistortion
+
+_UNDERTRAINED, _OVERFITTED = "is undertrained", "has overfitted"
+PPCA_EXPLANATION = (
+    "The baseline is probabilistic PCA (pPCA), the best linear model with the same number of latent dimensions, scored "
+    f"in the same way: a VAE that does not beat it {_UNDERTRAINED} or {_OVERFITTED}."
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,20 @@ class PpcaBaseline:
     bpd: dict[int, float]
     curve: dict[int, RateDistortion]
     images_per_direction: int | None = None
+
+
+@dataclass(frozen=True)
+class PpcaVerdict:
+    """Comparison of a model with pPCA of the same latent dimension.
+
+    `difference` is pPCA's score less the model's, in bits/dim: positive if pPCA `is_beaten`. `text` is the comparison
+    as a phrase about pPCA, `advice` a sentence that follows it.
+    """
+
+    is_beaten: bool
+    difference: float
+    text: str
+    advice: str
 
 
 def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: int) -> dict[int, float]:
@@ -68,16 +90,32 @@ def ppca_baseline_of(study: Study, paths: StudyPaths) -> PpcaBaseline:
     return baseline if baseline and baseline.digest.startswith(digest) else PpcaBaseline("", {}, {})
 
 
-def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> str:
+def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> PpcaVerdict:
     """Compare a model's score with pPCA of the same latent dimension on the same split, both in bits/dim.
 
-    This is the only place that words the comparison: terminal, pages and notes all show this text. `overfitted` says
-    that an earlier epoch scored notably better than the last.
+    This is the only place that makes the comparison and words it: terminal, pages, notes and figures follow it.
+    `overfitted` says that an earlier epoch scored notably better than the last.
     """
-    difference = f"{abs(ppca_bpd - bpd):.4f}"
+    difference = ppca_bpd - bpd
     if bpd < ppca_bpd:
-        return f"beaten by {difference}"
-    return f"not beaten, behind by {difference}: the model {'has overfitted' if overfitted else 'is undertrained'}"
+        return PpcaVerdict(True, difference, f"beaten by {difference:.4f}", "The VAE's nonlinear networks pay off.")
+    cause, epochs = (_OVERFITTED, "Fewer") if overfitted else (_UNDERTRAINED, "More")
+    return PpcaVerdict(
+        is_beaten=False,
+        difference=difference,
+        text=f"not beaten, behind by {abs(difference):.4f}: the model {cause}",
+        advice=f"{epochs} epochs, or other values, may bring it below.",
+    )
+
+
+def trials_that_beat_ppca(rows: Iterable[TrialRow], baseline: PpcaBaseline) -> dict[int, bool]:
+    """Return, by number, whether each finished trial beats pPCA of its size; trials without a baseline are missing."""
+    return {
+        row.number: ppca_verdict(row.val_bpd, ppca_bpd, overfitted=row.earlier_best is not None).is_beaten
+        for row in rows
+        if row.kind == "finished" and row.val_bpd is not None
+        if (ppca_bpd := baseline.bpd.get(int(row.values["latent_dim"]))) is not None
+    }
 
 
 def _covers(baseline: PpcaBaseline, max_latent_dim: int, n_train: int) -> bool:

@@ -8,8 +8,9 @@ from statistics import mean
 from optuna.study import Study
 
 from hpo.analysis.cost import count_cost
+from hpo.analysis.earlier_best import earlier_best_notice
 from hpo.analysis.formatting import format_value
-from hpo.analysis.ppca_baseline import ppca_verdict
+from hpo.analysis.ppca_baseline import PpcaVerdict, ppca_verdict
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import at_edge, searched, tutorial_values
@@ -46,6 +47,13 @@ class StudyResults:
     ppca_bpd: float | None
     at_edge: tuple[str, ...]
     luckier: TrialRow | None
+
+    @property
+    def ppca_verdict(self) -> PpcaVerdict | None:
+        """Comparison of the best trial with probabilistic PCA; None if pPCA's score is not known."""
+        if self.ppca_bpd is None:
+            return None
+        return ppca_verdict(self.best.val_bpd, self.ppca_bpd, overfitted=self.best_row.earlier_best is not None)
 
     @property
     def first_is_best(self) -> bool:
@@ -137,7 +145,7 @@ def _best(results: StudyResults, config: StudyConfig) -> list[str]:
     ]
     lines += _confirmation(results)
     if row.earlier_best:
-        lines.append(f"An earlier epoch was better: {row.earlier_best}; the last epoch counts")
+        lines.append(earlier_best_notice(row.earlier_best))
     tutorial = f" (the tutorial's {', '.join(searched(config.hyperparameters))})" if results.first_is_tutorial else ""
     if results.first_is_best:
         lines.append(f"The best is the first trial{tutorial}: no later trial has beaten it")
@@ -159,12 +167,11 @@ def _confirmation(results: StudyResults) -> list[str]:
 
 
 def _ppca(results: StudyResults) -> list[str]:
-    if results.ppca_bpd is None:
+    verdict = results.ppca_verdict
+    if verdict is None:
         return []
-    overfitted = results.best_row.earlier_best is not None
-    verdict = ppca_verdict(results.best.val_bpd, results.ppca_bpd, overfitted=overfitted)
     latent_dim = results.best_row.values["latent_dim"]
-    return [f"Probabilistic PCA with {latent_dim} dimensions: {results.ppca_bpd:.4f}, {verdict}"]
+    return [f"Probabilistic PCA with {latent_dim} dimensions: {results.ppca_bpd:.4f}, {verdict.text}"]
 
 
 def _edges(results: StudyResults) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from model.config import FIRST_VALUES
+from model.config import DIMENSIONS, FIRST_VALUES
+from model.scoring.definitions import bits
 
 _TEST_SCORES = ("bpd", "mse", "psnr_db", "rate_nats", "distortion_nats")
 
@@ -58,6 +59,16 @@ class SplitScores:
     def psnr_db(self) -> float:
         """Peak signal-to-noise ratio of reconstructions with pixels in [0, 1]: -10 log10(mse), infinite for mse 0."""
         return -10 * math.log10(self.mse) if self.mse > 0 else math.inf
+
+    @property
+    def rate_bits(self) -> float:
+        """Rate in bits per image."""
+        return bits(self.rate_nats)
+
+    @property
+    def rate_bpd(self) -> float:
+        """Share of the score that the rate makes, in bits per dimension."""
+        return bits(self.rate_nats) / DIMENSIONS
 
 
 @dataclass(frozen=True)

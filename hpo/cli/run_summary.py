@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from hpo.analysis.earlier_best import earlier_best
+from hpo.analysis.earlier_best import describe_earlier_best, earlier_best, earlier_best_notice
 from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics
 from hpo.cli.console import print_lines
@@ -23,9 +23,7 @@ def run_summary(entries: Mapping[str, Any], history: list[dict[str, float]]) -> 
     lines = [f"val_bpd {metrics.val_bpd:.4f}" + (f", test_bpd {metrics.test.bpd:.4f}" if metrics.test else "")]
     better = earlier_best(history)
     if better:
-        lines.append(
-            f"An earlier epoch was better: {better['val_bpd']:.4f} at epoch {better['epoch']:g}; the last epoch counts"
-        )
+        lines.append(earlier_best_notice(describe_earlier_best(better)))
     return [*lines, *_ppca_lines(metrics, overfitted=better is not None)]
 
 
@@ -62,7 +60,7 @@ def _ppca_lines(metrics: RunMetrics, *, overfitted: bool) -> list[str]:
     if metrics.test and metrics.test.ppca_bpd is not None:
         bpd, ppca_bpd = metrics.test.bpd, metrics.test.ppca_bpd
         on_test = f", test {ppca_bpd:.4f}"
-    verdict = ppca_verdict(bpd, ppca_bpd, overfitted=overfitted)
+    verdict = ppca_verdict(bpd, ppca_bpd, overfitted=overfitted).text
     return [
         f"Probabilistic PCA with {metrics.hyperparameters['latent_dim']} dimensions: "
         f"validation {metrics.ppca_val_bpd:.4f}{on_test}, {verdict}"

@@ -2,17 +2,8 @@
 
 from typing import Any
 
+from hpo.analysis.score_explanation import SCORE_EXPLANATION
 from hpo.dashboard.markdown_text import escaped
-
-SCORE = (
-    "Trials are compared by `val_bpd`, the negative ELBO at β = 1 on the validation split in bits per dimension: the "
-    "number of bits that the model needs for one of an image's 3,072 colour values; lower is better. β is not part of "
-    "it, since with a loss weighted by β the smallest β would win by construction, and σ is calibrated on training "
-    "images, so that one number compares every β, latent dimension, learning rate and batch size. It is the sum of the "
-    "rate (the information about an image in its code) and the distortion (the information that the code lacks). The "
-    "baseline is probabilistic PCA (pPCA), the best linear model with the same number of latent dimensions, scored in "
-    "the same way: a VAE that does not beat it is undertrained or has overfitted."
-)
 
 
 def study_note(
@@ -33,7 +24,7 @@ def study_note(
     if animation:
         parts.append(f"![The retrained model: originals above, reconstructions below, epoch by epoch]({animation})")
     parts += ["### The objectives", objectives] if objectives else []
-    return "\n\n".join([*parts, "### The score", SCORE])
+    return "\n\n".join([*parts, "### The score", SCORE_EXPLANATION])
 
 
 def _retrained(attributes: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from hpo.analysis.earlier_best import earlier_best
+from hpo.analysis.earlier_best import describe_earlier_best, earlier_best
+from hpo.analysis.ppca_baseline import PpcaVerdict, ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, SplitScores, read_history, read_run_metrics
 from hpo.config.schema import SAMPLE_SUFFIX
 from hpo.report.embedded_pictures import Picture, embedded
@@ -24,8 +25,8 @@ _SHOWN_OPTIONS = ("beta", "latent_dim", "learning_rate", "batch_size", "epochs")
 class RunPage:
     """Content of a run's page.
 
-    `untrained_bpd` is the validation score before training; `earlier_best` is (epoch, bits/dim) of an epoch notably
-    better than the last; `folder` is the folder of the finished run, as others may see it; `command` makes the run
+    `untrained_bpd` is the validation score before training; `earlier_best` describes an epoch notably better
+    than the last; `folder` is the folder of the finished run, as others may see it; `command` makes the run
     again; a picture whose file is missing is None.
     """
 
@@ -34,7 +35,7 @@ class RunPage:
     compiled: bool
     untrained_bpd: float
     validation: SplitScores
-    earlier_best: tuple[float, float] | None
+    earlier_best: str | None
     folder: str
     command: str
     pictures: Mapping[str, Picture | None]
@@ -43,6 +44,13 @@ class RunPage:
     def scored(self) -> SplitScores:
         """Scores by which the run is judged: test if that split was scored, else validation."""
         return self.metrics.test or self.validation
+
+    @property
+    def ppca_verdict(self) -> PpcaVerdict | None:
+        """Comparison of these scores with probabilistic PCA; None if pPCA's score is not known."""
+        if self.scored.ppca_bpd is None:
+            return None
+        return ppca_verdict(self.scored.bpd, self.scored.ppca_bpd, overfitted=self.earlier_best is not None)
 
 
 def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
@@ -59,7 +67,7 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
         compiled=config["compiled"],
         untrained_bpd=history[0]["val_bpd"],
         validation=_validation_scores(history[-1], metrics.ppca_val_bpd),
-        earlier_best=(better["epoch"], better["val_bpd"]) if better else None,
+        earlier_best=describe_earlier_best(better) if better else None,
         folder=folder,
         command=_retrain_command(metrics) if metrics.origin else _train_command(config["data"], training, folder),
         pictures={name: embedded(path) for name, path in _picture_files(paths).items()},

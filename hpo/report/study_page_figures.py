@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hpo.analysis.data_frames import trials_frame
+from hpo.analysis.ppca_baseline import trials_that_beat_ppca
 from hpo.config.hyperparameters import Choices
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
@@ -18,6 +19,7 @@ from hpo.figures.study import (
     score_history,
     slices,
 )
+from hpo.figures.study.rate_distortion_data import rate_distortion_data
 from hpo.figures.study.trial_points import SearchAxis
 from hpo.figures.style import as_svg, in_own_style
 from hpo.report.embedded_pictures import Picture, embedded_svg
@@ -61,7 +63,7 @@ def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | Non
         (latent_dim, point.rate_nats, point.distortion_nats)
         for latent_dim, point in sorted(page.ppca_baseline.curve.items())
     ]
-    rates = rate_distortion.rate_distortion_data(trials, ppca, best)
+    rates = rate_distortion_data(trials, ppca, best, trials_that_beat_ppca(page.rows, page.ppca_baseline))
     drawings: _Drawings = {}
     if history.finished.numbers or history.pruned.numbers or history.faulty.numbers:
         drawings["history"] = lambda: score_history.draw_score_history(history)

@@ -8,10 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from hpo.analysis.ppca_baseline import ppca_verdict
+from hpo.analysis.earlier_best import earlier_best_notice
 from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.report.shareable_text import without_paths
 from model.printable import printable
+from model.scoring.definitions import ACTIVE_VARIANCE
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _DEVICES = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple MPS)"}
@@ -37,7 +38,7 @@ def template_environment() -> Environment:
         "without_paths": without_paths,
         "shell": shlex.quote,
     }
-    environment.globals["ppca_verdict"] = ppca_verdict
+    environment.globals |= {"earlier_best_notice": earlier_best_notice, "active_variance": ACTIVE_VARIANCE}
     return environment
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from optuna.study import Study
 
+from hpo.analysis.score_explanation import SCORE
 from hpo.config.prepared_study import PreparedStudy
 from hpo.config.schema import Budget, StudyConfig
 from hpo.search.configurations import configurations_of
@@ -18,11 +19,6 @@ from hpo.storage.fingerprint import fingerprint, stored_fingerprint
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import StudyPaths
 from hpo.workers.budget_estimate import BudgetEstimate
-
-SCORE = (
-    "val_bpd: the negative ELBO at beta = 1 on the validation split, in bits per dimension, with a calibrated sigma; "
-    "lower is better, and comparable across every beta, latent dimension, learning rate and batch size"
-)
 
 
 def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> WarmStart | None:

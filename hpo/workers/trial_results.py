@@ -6,6 +6,7 @@ from typing import Any
 
 from optuna.trial import Trial
 
+from hpo.analysis.earlier_best import describe_earlier_best
 from hpo.analysis.trial_table import trial_row
 from hpo.config.schema import Objective, StudyConfig
 from hpo.dashboard.save_note import save_note
@@ -40,7 +41,7 @@ def trial_attributes(
     attributes |= {name: history[-1][name] for name in _LAST_FACTS}
     attributes["images_per_second"] = sum(row["images_per_second"] for row in history) / len(history)
     if better:
-        attributes["earlier_best"] = f"{better['val_bpd']:.4f} at epoch {better['epoch']:g}"
+        attributes["earlier_best"] = describe_earlier_best(better)
     return attributes
 
 

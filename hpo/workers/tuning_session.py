@@ -11,6 +11,7 @@ from hpo.analysis.ppca_baseline import compute_ppca_baseline
 from hpo.config.call_arguments import TuneArguments, tune_arguments
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
+from hpo.config.search_space import repetition_notice
 from hpo.dashboard.overview_refresher import OverviewRefresher
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import objectives_notice
@@ -157,7 +158,11 @@ def open_tuning_session(
             on_notice(prepared.data.reading)
         if estimate is not None:
             on_notice(line)
-            if text := objectives_notice(prepared.config):
+            notices = (
+                objectives_notice(prepared.config),
+                repetition_notice(prepared.config.hyperparameters, budget.trials),
+            )
+            for text in filter(None, notices):
                 on_notice(text)
             record_call(study, _call(budget, prepared))
         yield session

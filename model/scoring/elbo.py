@@ -1,4 +1,4 @@
-"""Objective as pure functions: distortion, rate, bits per dimension, importance-weighted bound.
+"""Objective as pure functions: distortion, rate, importance-weighted bound; `definitions` converts them to the score.
 
 Pixels are k/255 with k in 0..255. The decoder is p(x|z) = N(x; decode(z), sigma^2 I) with one scalar sigma
 (optimal-sigma VAE: Rybkin, Daniilidis & Levine 2021). Values are in nats per image unless a name gives another unit.
@@ -56,14 +56,6 @@ def gaussian_distortion(squared_errors: Tensor, sigma: float) -> Tensor:
     """
     expected_errors = squared_errors + DIMENSIONS * DEQUANTIZATION_VARIANCE
     return DIMENSIONS / 2 * math.log(2 * math.pi * sigma**2) + expected_errors / (2 * sigma**2)
-
-
-def bits_per_dimension(distortion_nats: float, rate_nats: float) -> float:
-    """Convert to the score: the negative ELBO (beta = 1) of the 8-bit image in bits per dimension. Lower is better.
-
-    (distortion + rate) / (D log 2) + log2(255)
-    """
-    return (distortion_nats + rate_nats) / (DIMENSIONS * math.log(2)) + math.log2(255)
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:

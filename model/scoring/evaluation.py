@@ -16,6 +16,7 @@ from model.data.images import to_unit
 from model.device import Runtime, seeded_generator
 from model.network.vae import ConvVAE
 from model.scoring import elbo
+from model.scoring.definitions import ACTIVE_VARIANCE, bits_per_dimension
 
 # The same noise in every epoch and trial: scores differ by the weights alone.
 NOISE_SEED = 1
@@ -77,7 +78,7 @@ def evaluate(
     distortion, rate = float(elbo.gaussian_distortion(squared_error, sigma)), float(rates.sum())
     return Evaluation(
         n_images=n_images,
-        bpd=elbo.bits_per_dimension(distortion, rate),
+        bpd=bits_per_dimension(distortion, rate),
         rate_nats=rate,
         distortion_nats=distortion,
         mse=float(squared_error) / DIMENSIONS,
@@ -99,7 +100,7 @@ def importance_weighted_bpd(
             weights = _log_weights(model, to_unit(batch), sigma, runtime, generator)
             log_weights_KB = torch.stack(list(islice(weights, n_samples)))
             bounds += float(elbo.importance_weighted_bound(log_weights_KB).sum())
-    return elbo.bits_per_dimension(-bounds / len(images), 0.0)
+    return bits_per_dimension(-bounds / len(images), 0.0)
 
 
 def encode(model: ConvVAE, images: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
@@ -125,8 +126,8 @@ def reconstruct(model: ConvVAE, images: Tensor, runtime: Runtime) -> Tensor:
 
 
 def active_units(means_NZ: Tensor) -> int:
-    """Count latent dimensions whose posterior mean has a variance above 0.01 over the images (Burda et al. 2016)."""
-    return int((means_NZ.var(0) > 0.01).sum())
+    """Count latent dimensions whose posterior mean has a variance above ACTIVE_VARIANCE over the images."""
+    return int((means_NZ.var(0) > ACTIVE_VARIANCE).sum())
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from model.config import DIMENSIONS
 from model.data.images import to_unit
-from model.scoring.elbo import DEQUANTIZATION_VARIANCE, bits_per_dimension
+from model.scoring.definitions import bits_per_dimension
+from model.scoring.elbo import DEQUANTIZATION_VARIANCE
 
 _CHUNK = 2500
 # A direction that is estimated from fewer images fits only these, and the noise variance comes out far too small.

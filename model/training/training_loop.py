@@ -16,6 +16,7 @@ from model.config import DIMENSIONS
 from model.data.images import ImageData, to_unit
 from model.errors import UserError
 from model.scoring import elbo
+from model.scoring.definitions import bits_per_dimension
 from model.scoring.evaluation import Evaluation, calibrate_sigma, evaluate
 from model.training.batch_order import BatchOrder
 from model.training.learning_rate_schedule import learning_rate_at
@@ -174,7 +175,7 @@ def _metrics(
     return EpochMetrics(
         epoch=state.config.epoch_at(report),
         images_seen=state.step * state.config.batch_size,
-        train_bpd=elbo.bits_per_dimension(train_distortion, means.rate_nats),
+        train_bpd=bits_per_dimension(train_distortion, means.rate_nats),
         train_rate_nats=means.rate_nats,
         train_distortion_nats=train_distortion,
         train_mse=means.mse,

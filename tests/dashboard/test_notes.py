@@ -5,10 +5,11 @@ import pytest
 from optuna_dashboard import get_note, save_note
 from optuna_dashboard.artifact import get_artifact_path
 
+from hpo.analysis.score_explanation import SCORE_EXPLANATION
 from hpo.analysis.trial_table import Kind, TrialRow
 from hpo.config.schema import Pruner
 from hpo.dashboard import save_note as ours
-from hpo.dashboard.study_note import SCORE, study_note
+from hpo.dashboard.study_note import study_note
 from hpo.dashboard.trial_note import trial_note
 from hpo.storage import artifacts
 from hpo.workers.trial_context import TrialContext
@@ -77,18 +78,18 @@ def test_note_explains_how_a_trial_ended(kind: Kind, end: str, explanation: str)
 
 
 def test_note_explains_the_score_in_four_sentences() -> None:
-    assert SCORE.count(". ") + 1 == 4
+    assert SCORE_EXPLANATION.count(". ") + 1 == 4
     for phrase in (
         *("lower is better", "β is not part of it", "probabilistic PCA (pPCA)", "validation split"),
         "undertrained or has overfitted",
     ):
-        assert phrase in SCORE
+        assert phrase in SCORE_EXPLANATION
 
 
 def test_note_of_a_study_has_its_findings_and_its_retrained_model() -> None:
     attributes = {"retrained_trial": 2, "retrained_epochs": 20, "val_bpd": 6.39123, "test_bpd": 6.39441}
     bare = study_note("mine", ["Best: trial 2", "3 of 9 trials pruned"], {}, None)
-    assert "- Best: trial 2\n- 3 of 9 trials pruned" in bare and SCORE in bare
+    assert "- Best: trial 2\n- 3 of 9 trials pruned" in bare and SCORE_EXPLANATION in bare
     assert "Retrained" not in bare
     whole = study_note("mine", ["Best: trial 2"], attributes, "/artifacts/1/abc")
     assert "trial 2 for 20 epochs, val_bpd 6.3912" in whole and "test_bpd 6.3944" in whole

@@ -24,7 +24,7 @@ from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent
 from hpo.workers.tuning_session import TuningSession
 from hpo.workers.worker import run_trials
-from model.scoring import elbo
+from model.scoring.definitions import bits_per_dimension
 from model.scoring.ppca import RateDistortion
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -36,7 +36,7 @@ def test_iso_score_lines_are_at_round_scores_and_hold_rate_and_distortion_of_tha
     lines = iso_scores([6.41, 6.78])
     assert [line.bpd for line in lines] == [6.4, 6.5, 6.6, 6.7, 6.8, 6.9]
     for line in lines:
-        assert elbo.bits_per_dimension(line.nats - 100.0, 100.0) == pytest.approx(line.bpd)
+        assert bits_per_dimension(line.nats - 100.0, 100.0) == pytest.approx(line.bpd)
 
 
 def test_the_ppca_curve_is_sorted_by_dimension_and_empty_without_rates() -> None:

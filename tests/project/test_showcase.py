@@ -78,7 +78,7 @@ def test_the_page_shows_the_search_and_the_retraining(study: optuna.Study) -> No
         "next came trial 3 with 6.890" in page
     )
     assert f"test_bpd {METRICS['test_bpd']:.3f}" in page
-    verdict = ppca_verdict(METRICS["test_bpd"], METRICS["ppca_bpd"], overfitted=False)
+    verdict = ppca_verdict(METRICS["test_bpd"], METRICS["ppca_bpd"], overfitted=False).text
     assert f"scores {METRICS['ppca_bpd']:.3f} there: {verdict}." in page
     assert "c0ffee" in page and METRICS["git_commit"] in page
 

@@ -135,11 +135,11 @@ def test_page_compares_the_score_with_probabilistic_pca(
 def test_page_of_an_overfitted_model_says_that_it_has_overfitted_and_when_it_was_better(make_run: MakeRun) -> None:
     paths = make_run()
     overfit(paths)
-    assert read_run_page(paths, FINAL).earlier_best == (10.0, 6.1)
+    assert read_run_page(paths, FINAL).earlier_best == "6.1000 at epoch 10"
     text = read(paths).text
     assert text.count("not beaten, behind by 0.0042: the model has overfitted") == 2
     assert "undertrained" not in text and "Fewer epochs, or other values, may bring it below" in text
-    assert "An earlier epoch was better: validation scored 6.100 at epoch 10 and 6.391 at the end" in text
+    assert "An earlier epoch was better: 6.1000 at epoch 10; the last epoch counts (validation: 6.3914)" in text
 
 
 def test_page_without_a_baseline_gives_the_reason_and_compares_nothing(make_run: MakeRun) -> None:

@@ -144,7 +144,10 @@ def test_page_does_not_name_the_tutorial_if_a_range_excludes_its_value(begin: Be
 def test_page_warns_of_an_earlier_epoch_that_was_better(begin: Begin) -> None:
     opened = begin()
     synthetic.add_trial(opened, 6.5, earlier_best="6.4000 at epoch 2")
-    assert "An earlier epoch was better: 6.4000 at epoch 2." in study_page(opened).text
+    assert (
+        "An earlier epoch was better: 6.4000 at epoch 2; the last epoch counts, for every trial."
+        in study_page(opened).text
+    )
 
 
 def test_page_compares_the_retrained_model_with_its_trial_and_links_to_its_page(begin: Begin) -> None:

@@ -14,7 +14,7 @@ from hpo.dashboard.interactive_figures.layout import QUIET, new_figure, note_sel
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
 from hpo.dashboard.interactive_figures.trial_marks import hover_text
 from hpo.figures.style import MUTED, PAPER
-from model.config import DIMENSIONS
+from model.scoring.definitions import nats_at_score
 
 # Diameters in pixels.
 _SMALLEST, _LARGEST = 8.0, 30.0
@@ -83,7 +83,7 @@ def iso_scores(scores: list[float]) -> list[IsoScore]:
     step = next((step for step in _ISO_STEPS if (high - low) / step <= _MAX_ISO_SCORES - 2), _ISO_STEPS[-1])
     first = math.floor(low / step)
     rounded = [round((first + index) * step, 2) for index in range(_MAX_ISO_SCORES)]
-    return [IsoScore(bpd, _nats(bpd)) for bpd in rounded]
+    return [IsoScore(bpd, nats_at_score(bpd)) for bpd in rounded]
 
 
 def marker_sizes(latent_dims: Sequence[int]) -> list[float]:
@@ -174,8 +174,3 @@ def _draw_iso_score(figure: go.Figure, iso: IsoScore, x_range: tuple[float, floa
             showlegend=False,
         )
     )
-
-
-def _nats(bpd: float) -> float:
-    """Return the sum of rate and distortion at this score, in nats: the inverse of `bits_per_dimension`."""
-    return (bpd - math.log2(255)) * DIMENSIONS * math.log(2)

@@ -13,9 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from hpo.figures.arrays import Floats
 from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION, in_own_style, new_figure, save_figure, style_axes
-
-# Burda et al. 2016: a unit whose posterior mean varies less than this over the images is unused.
-_ACTIVE_VARIANCE = 0.01
+from model.scoring.definitions import ACTIVE_VARIANCE
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def kl_per_dimension_data(nats: Floats, variances: Floats) -> KlPerDimension:
     return KlPerDimension(
         dimensions=tuple(order),
         nats=ordered,
-        active=tuple(bool(variances[dimension] > _ACTIVE_VARIANCE) for dimension in order),
+        active=tuple(bool(variances[dimension] > ACTIVE_VARIANCE) for dimension in order),
         rate_nats=sum(ordered),
         half_rank=sum(total < sum(ordered) / 2 for total in accumulate(ordered)) + 1,
     )
@@ -52,7 +50,7 @@ def draw_kl_per_dimension(data: KlPerDimension, path: Path) -> None:
     title = f"{sum(data.active)} of {n} latent dimensions are active; the rate is {data.rate_nats:.1f} nats per image"
     figure = new_figure(title, width_in=13, height_in=6.4)
     axes = figure.subplots()
-    rule = f"its posterior mean varies by more than {_ACTIVE_VARIANCE:g} over the images (Burda et al. 2016)"
+    rule = f"its posterior mean varies by more than {ACTIVE_VARIANCE:g} over the images (Burda et al. 2016)"
     active, inactive = (
         [rank for rank, is_active in enumerate(data.active, 1) if is_active == kind] for kind in (True, False)
     )

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -16,50 +13,14 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from hpo.figures.study.rate_distortion_data import RateDistortionData, RatePoint
 from hpo.figures.study.trial_marks import MAX_VECTOR_MARKS
-from hpo.figures.study.trial_points import of_kind
 from hpo.figures.style import FAINT, INK, MUTED, PAPER, legend_below, mark_values, new_figure, style_axes
-from hpo.search.best_trial import BestTrial
+from model.scoring.definitions import nats_at_score
 
 # Latent dimensions that are labelled on the curve of pPCA.
 _LABELLED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
-_SCORE_NATS = 3072 * math.log(2)
 _COLOURS = "viridis"
-
-
-@dataclass(frozen=True)
-class RatePoint:
-    """Trial on the rate-distortion plane, nats per image."""
-
-    number: int
-    rate_nats: float
-    distortion_nats: float
-    beta: float
-    latent_dim: int
-    is_finished: bool
-
-
-@dataclass(frozen=True)
-class RateDistortionData:
-    """Trials, and probabilistic PCA as (latent dimension, rate, distortion), ascending."""
-
-    points: tuple[RatePoint, ...]
-    ppca: tuple[tuple[int, float, float], ...]
-    best: BestTrial | None
-
-
-def rate_distortion_data(
-    trials: pd.DataFrame, ppca: Sequence[tuple[int, float, float]], best: BestTrial | None
-) -> RateDistortionData:
-    """Collect finished trials, and pruned ones at their last report."""
-    reported = of_kind(trials, "finished", "pruned").dropna(subset=["rate_nats", "distortion_nats"])
-    columns = (reported[name] for name in ("number", "rate_nats", "distortion_nats", "beta", "latent_dim", "kind"))
-    points = tuple(
-        RatePoint(int(number), float(rate), float(distortion), float(beta), int(latent_dim), kind == "finished")
-        for number, rate, distortion, beta, latent_dim, kind in zip(*columns, strict=True)
-        if math.isfinite(rate + distortion)
-    )
-    return RateDistortionData(points, tuple(sorted(ppca)), best)
 
 
 def draw_rate_distortion(data: RateDistortionData) -> Figure:
@@ -85,13 +46,12 @@ def draw_rate_distortion(data: RateDistortionData) -> Figure:
 
 
 def _headline(data: RateDistortionData) -> str:
-    if not data.ppca or not data.points:
-        return "What each trial bought: rate against distortion"
-    ppca_nats = {latent_dim: rate + distortion for latent_dim, rate, distortion in data.ppca}
-    finished = [point for point in data.points if point.is_finished and point.latent_dim in ppca_nats]
-    n_ahead = sum(point.rate_nats + point.distortion_nats < ppca_nats[point.latent_dim] for point in finished)
+    compared = [point.beats_ppca for point in data.points if point.beats_ppca is not None]
+    if not compared:
+        return "Rate and distortion of each trial"
+    n_ahead = sum(compared)
     verb, whose = ("beats", "its") if n_ahead == 1 else ("beat", "their")
-    return f"{n_ahead} of {len(finished)} finished trials {verb} the linear model of {whose} size"
+    return f"{n_ahead} of {len(compared)} finished trials {verb} the linear model of {whose} size"
 
 
 def _draw_trials(axes: Axes, points: list[RatePoint], norm: Normalize | None, filled: bool) -> None:
@@ -163,7 +123,7 @@ def _draw_scores(axes: Axes) -> None:
     """Draw straight lines of equal score: the distortion that a nat of rate must save to be worth it."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for score in np.arange(2, 12, 0.1):
-        total = (score - math.log2(255)) * _SCORE_NATS
+        total = nats_at_score(score)
         axes.plot([left, right], [total - left, total - right], color=FAINT, linewidth=1.2, zorder=1)
         if bottom < total - right < top:
             offset = {"xytext": (-4, 3), "textcoords": "offset points", "ha": "right", "va": "bottom"}

@@ -13,7 +13,8 @@ from hpo.figures.study.parallel_coordinates import (
     draw_parallel_coordinates,
     parallel_coordinates_data,
 )
-from hpo.figures.study.rate_distortion import RateDistortionData, draw_rate_distortion, rate_distortion_data
+from hpo.figures.study.rate_distortion import draw_rate_distortion
+from hpo.figures.study.rate_distortion_data import RateDistortionData, rate_distortion_data
 from hpo.figures.study.score_history import ScoreHistory, draw_score_history, score_history_data
 from hpo.figures.study.slices import Slices, draw_slices, slices_data
 from hpo.figures.study.trial_points import MAX_SHOWN, SearchAxis, TrialPoints, shown_positions, shown_trials
@@ -98,7 +99,7 @@ def test_without_trials_the_data_of_all_figures_are_empty() -> None:
     assert learning_curves_data(NOTHING, {}, None) == LearningCurves((), None, None, 0, 0)
     assert slices_data(NOTHING, (BETA,), None) == Slices(((BETA, no_points, no_points),), None, None)
     assert parallel_coordinates_data(NOTHING, (BETA,), None) == ParallelCoordinates((BETA,), (), (), None)
-    assert rate_distortion_data(NOTHING, (), None) == RateDistortionData((), (), None)
+    assert rate_distortion_data(NOTHING, (), None, {}) == RateDistortionData((), (), None)
 
 
 def test_each_figure_renders_and_its_title_states_its_result() -> None:
@@ -128,7 +129,7 @@ def test_figures_mark_the_trial_chosen_by_new_seeds_and_the_step_line_remains_th
     for figure in (
         draw_learning_curves(learning_curves_data(TRIALS, CURVES, CHOSEN)),
         draw_parallel_coordinates(parallel_coordinates_data(TRIALS, (BETA, BATCH), CHOSEN)),
-        draw_rate_distortion(rate_distortion_data(TRIALS, (), CHOSEN)),
+        draw_rate_distortion(rate_distortion_data(TRIALS, (), CHOSEN, {})),
     ):
         (legend,) = figure.legends
         assert "best by the mean of 2 new seeds: trial 6" in [text.get_text() for text in legend.get_texts()]

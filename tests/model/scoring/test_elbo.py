@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from model.config import DIMENSIONS
-from model.scoring import elbo
+from model.scoring import definitions, elbo
 
 
 def test_kl_agrees_with_torch_distributions() -> None:
@@ -24,10 +24,10 @@ def test_kl_is_zero_at_the_prior() -> None:
 
 
 def test_a_density_of_one_costs_log2_of_255_bits_per_dimension() -> None:
-    assert elbo.bits_per_dimension(0.0, 0.0) == pytest.approx(math.log2(255))
+    assert definitions.bits_per_dimension(0.0, 0.0) == pytest.approx(math.log2(255))
     nats_of_one_bit_each = 3072 * math.log(2)
-    assert elbo.bits_per_dimension(nats_of_one_bit_each, 0.0) == pytest.approx(math.log2(255) + 1)
-    assert elbo.bits_per_dimension(0.0, nats_of_one_bit_each) == pytest.approx(math.log2(255) + 1)
+    assert definitions.bits_per_dimension(nats_of_one_bit_each, 0.0) == pytest.approx(math.log2(255) + 1)
+    assert definitions.bits_per_dimension(0.0, nats_of_one_bit_each) == pytest.approx(math.log2(255) + 1)
 
 
 def test_distortion_is_the_expected_negative_log_likelihood_of_dequantized_pixels() -> None:

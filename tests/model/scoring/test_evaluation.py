@@ -6,7 +6,7 @@ import torch
 from model.data.images import ImageData, to_unit
 from model.device import Runtime
 from model.network.vae import ConvVAE
-from model.scoring import elbo
+from model.scoring.definitions import bits_per_dimension
 from model.scoring.evaluation import (
     active_units,
     calibrate_sigma,
@@ -39,7 +39,7 @@ def test_score_does_not_depend_on_batch_size(model: ConvVAE, data: ImageData, ru
 
 def test_score_is_the_sum_of_its_parts(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
     result = evaluate(model, data.validation.images, 0.2, runtime)
-    assert result.bpd == elbo.bits_per_dimension(result.distortion_nats, result.rate_nats)
+    assert result.bpd == bits_per_dimension(result.distortion_nats, result.rate_nats)
     assert sum(result.rate_per_dimension) == pytest.approx(result.rate_nats)
     assert result.n_images == len(data.validation)
 

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +28,7 @@ STEP, CONFIGURATION = "next step", "next configuration"
 REPORT, VERDICT, END = "report away from a rung", "report and verdict at a rung", "end of a trial, with its note"
 TABLE, REFRESH, STATUS = "table of trials", "refresh of the dashboard", "status"
 PAGE, EXPORT = "report", "export"
+READERS = (TABLE, REFRESH, STATUS, PAGE, EXPORT)
 
 Seconds = dict[str, list[float]]
 
@@ -50,9 +51,9 @@ class Stopwatch:
         return {operation: statistics.median(seconds) for operation, seconds in self.seconds.items()}
 
 
-def measure_growth(folder: Path, n_trials: int, *, pages: bool = True) -> dict[str, float]:
-    """Return the CPU seconds of each operation on a study of `n_trials` trials; `pages` includes pages and tables."""
-    open_growth_study(folder, n_trials, files=pages)
+def measure_growth(folder: Path, n_trials: int, readers: Sequence[str] = READERS) -> dict[str, float]:
+    """Return the CPU seconds of each operation on a study of `n_trials` trials; of READERS, of these alone."""
+    open_growth_study(folder, n_trials)
     watch = Stopwatch()
     with watch.measure(OPENING):
         opened = open_growth_study(folder, n_trials)
@@ -61,10 +62,10 @@ def measure_growth(folder: Path, n_trials: int, *, pages: bool = True) -> dict[s
         _next_step(opened)
     for _ in range(_ROUNDS):
         _run_trial(opened, watch)
-    if pages:
-        for operation, run in _readers(opened, folder).items():
-            with watch.measure(operation):
-                run()
+    functions = _readers(opened, folder)
+    for operation in readers:
+        with watch.measure(operation):
+            functions[operation]()
     return watch.medians()
 
 

@@ -72,10 +72,10 @@ class SyntheticTrial:
         return len(self.scores) == _N_REPORTS
 
 
-def open_growth_study(folder: Path, n_trials: int, *, files: bool = True) -> OpenStudy:
+def open_growth_study(folder: Path, n_trials: int) -> OpenStudy:
     """Open the study of `n_trials` trials in a folder, after writing it if it is not there.
 
-    With `files`, each trial has pictures and a table among its artifacts, hard links of the same few files.
+    Each trial has pictures and a table among its artifacts, hard links of the same few files.
     """
     path = folder / f"growth_{n_trials}.yaml"
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def open_growth_study(folder: Path, n_trials: int, *, files: bool = True) -> Ope
         halving = halving_of(config.pruner, config.training)
         assert halving is not None
         trials = list(_search(n_trials, halving.rungs, halving.factor))
-        _write(paths, trials, distributions(config.hyperparameters), files=files)
+        _write(paths, trials, distributions(config.hyperparameters))
         study = existing_study(config.name, paths)
     assert study is not None
     return OpenStudy(study, config_as_run(config, study), paths, str(path))
@@ -146,12 +146,10 @@ def _score(params: Mapping[str, Any], epoch: float) -> float:
     return 4.6 + excess + 0.5 * math.exp(-epoch)
 
 
-def _write(
-    paths: StudyPaths, trials: list[SyntheticTrial], space: Mapping[str, BaseDistribution], *, files: bool
-) -> None:
+def _write(paths: StudyPaths, trials: list[SyntheticTrial], space: Mapping[str, BaseDistribution]) -> None:
     """Insert all rows; ids are one more than numbers, since the database has no other study."""
     spaces = {name: (distribution, distribution_to_json(distribution)) for name, distribution in space.items()}
-    originals = _write_files(paths) if files else {}
+    originals = _write_files(paths)
     rows: dict[str, list[tuple[Any, ...]]] = {
         "trials (trial_id, number, study_id, state, datetime_start, datetime_complete)": [_trial(t) for t in trials],
         "trial_params (trial_id, param_name, param_value, distribution_json)": [

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hpo.search.configurations import Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
-from hpo.search.learning_curves.scores_to_fit import ScoreCollector
+from hpo.search.learning_curves.scores_to_fit import MAX_REFITTED, ScoreCollector
 from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
 
 # Configurations that are spread evenly over the space before the process is used.
@@ -60,7 +60,7 @@ class LearningCurveSampler:
         self._n_startup = min(n_startup, N_SPREAD)
         self._seed = seed
         self._other_configurations = other_configurations
-        self._fitted: tuple[bytes, LearningCurveGP] | None = None
+        self._fitted: tuple[bytes, LearningCurveGP, Scores] | None = None
         self._kept: tuple[bytes, Tensor] | None = None
         self._predicted: tuple[LearningCurveGP, bytes, Array] | None = None
 
@@ -70,7 +70,8 @@ class LearningCurveSampler:
         scored = [configuration for configuration in configurations if configuration.scores]
         if not scored:
             return {}
-        final_scores = self._predict(self._fit(configurations), self._scores.features(scored))
+        gp, _ = self._fit(configurations)
+        final_scores = self._predict(gp, self._scores.features(scored))
         return {configuration.number: float(score) for configuration, score in zip(scored, final_scores, strict=True)}
 
     def propose(self, configurations: Sequence[Configuration], number: int) -> Values:
@@ -81,27 +82,34 @@ class LearningCurveSampler:
         if n_configurations < self._n_startup or not any(configuration.scores for configuration in configurations):
             sobol = torch.quasirandom.SobolEngine(self._transform.n_features, scramble=True, seed=self._seed)
             return self._transform.values(sobol.draw(n_configurations + 1)[-1].double().numpy())
-        gp = self._fit(own_configurations)
+        gp, scores = self._fit(own_configurations)
         running = [
             configuration for configuration in configurations if not configuration.scores and configuration.is_running
         ]
         if running:
-            fantasies = _with_fantasies(self._scores.collect(configurations), self._scores.features(running), gp)
+            fantasies = _with_fantasies(scores, self._scores.features(running), gp)
             gp = LearningCurveGP(fantasies, gp.hyperparameters)
         tried = {tuple(features) for features in self._scores.features(configurations)}
+        # Of a large study those whose scores are fitted, the best among them: all others would only cost time.
+        known_MF = np.array(sorted(tried)) if len(tried) <= MAX_REFITTED else np.unique(scores.features, axis=0)
         generator = np.random.default_rng([self._seed, number])
-        point, deviation = self._minimize_bound(gp, tried, _KAPPA, generator)
+        point, deviation = self._minimize_bound(gp, tried, known_MF, _KAPPA, generator)
         if deviation < gp.noise and n_configurations % 2 == 0:
-            point, _ = self._minimize_bound(gp, tried, _EXPLORING_KAPPA, generator)
+            point, _ = self._minimize_bound(gp, tried, known_MF, _EXPLORING_KAPPA, generator)
         return self._transform.values(point)
 
     def _minimize_bound(
-        self, gp: LearningCurveGP, tried: set[tuple[float, ...]], kappa: float, generator: np.random.Generator
+        self,
+        gp: LearningCurveGP,
+        tried: set[tuple[float, ...]],
+        known_MF: Array,
+        kappa: float,
+        generator: np.random.Generator,
     ) -> tuple[Array, float]:
         """Minimise a(x) = mu(x) - kappa sigma(x) by random search; configurations in `tried` are excluded.
 
-        The first candidates are uniform, or near the configurations of the lowest predicted scores; the next ones are
-        ever nearer to the best candidate.
+        The first candidates are uniform, or near the configurations of the lowest predicted scores among `known_MF`;
+        the next ones are ever nearer to the best candidate.
 
         Returns: the point in the unit cube (F,), and sigma there.
         """
@@ -115,8 +123,7 @@ class LearningCurveSampler:
         def draw_around(center: Array, radius: float) -> Array:
             return np.asarray(center + generator.normal(0, radius, (_N_AROUND, len(center)))).clip(0, 1)
 
-        tried_MF = np.array(sorted(tried))
-        best = tried_MF[np.argsort(gp.predict_final_means(tried_MF))[:_N_BEST]]
+        best = known_MF[np.argsort(gp.predict_final_means(known_MF))[:_N_BEST]]
         uniform = generator.random((_N_UNIFORM, self._transform.n_features))
         first = np.vstack([uniform, *(draw_around(center, radius) for center in best for radius in _FIRST_RADII)])
         bound, deviation, points = evaluate(first)
@@ -126,14 +133,14 @@ class LearningCurveSampler:
         chosen = bound.argmin()
         return points[chosen], float(deviation[chosen])
 
-    def _fit(self, configurations: Sequence[Configuration]) -> LearningCurveGP:
+    def _fit(self, configurations: Sequence[Configuration]) -> tuple[LearningCurveGP, Scores]:
         """Fit a process to the scores of a study, or return the last one if scores and hyperparameters are the same."""
         scores = self._scores.collect([*self._other_configurations, *configurations])
         hyperparameters = self._kept_hyperparameters(configurations)
         key = _bytes_of(scores) + (b"" if hyperparameters is None else hyperparameters.numpy().tobytes())
         if self._fitted is None or self._fitted[0] != key:
-            self._fitted = key, LearningCurveGP(scores, hyperparameters)
-        return self._fitted[1]
+            self._fitted = key, LearningCurveGP(scores, hyperparameters), scores
+        return self._fitted[1:]
 
     def _kept_hyperparameters(self, configurations: Sequence[Configuration]) -> Tensor | None:
         """Return the hyperparameters that fit the first part of a large study; None if all scores decide."""

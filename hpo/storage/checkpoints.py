@@ -106,7 +106,7 @@ def _best_paused(configurations: Iterable[Configuration], n_each: int) -> list[C
     """Return the `n_each` best paused configurations at each report point."""
     by_step: dict[int, list[tuple[float, int, Configuration]]] = defaultdict(list)
     for configuration in configurations:
-        if configuration.is_paused and configuration.scores:
-            step = max(configuration.scores)
-            by_step[step].append((configuration.scores[step], configuration.number, configuration))
+        if configuration.is_paused and (scores := configuration.scores):
+            step = max(scores)
+            by_step[step].append((scores[step], configuration.number, configuration))
     return [configuration for paused in by_step.values() for _, _, configuration in sorted(paused)[:n_each]]

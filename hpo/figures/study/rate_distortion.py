@@ -55,7 +55,7 @@ def _headline(data: RateDistortionData) -> str:
 
 
 def _draw_trials(axes: Axes, points: list[RatePoint], norm: Normalize | None, filled: bool) -> None:
-    colours = [_colour(point.beta, norm) for point in points]
+    colours = _colours([point.beta for point in points], norm)
     axes.scatter(
         [point.rate_nats for point in points],
         [point.distortion_nats for point in points],
@@ -76,9 +76,11 @@ def _beta_scale(betas: list[float]) -> Normalize | None:
     return LogNorm(low, high) if low > 0 else Normalize(low, high)
 
 
-def _colour(beta: float, norm: Normalize | None) -> tuple[float, float, float, float]:
+def _colours(betas: list[float], norm: Normalize | None) -> list[tuple[float, float, float, float]]:
+    """Return a colour for each beta."""
     # The lightest tenth of the colour map would be invisible on white.
-    return colormaps[_COLOURS](0.5 if norm is None else 0.9 * float(norm(beta)))
+    shares = np.full(len(betas), 0.5) if norm is None else 0.9 * np.asarray(norm(np.array(betas)))
+    return [tuple(colour) for colour in colormaps[_COLOURS](shares).tolist()]
 
 
 def _area(latent_dim: int) -> float:

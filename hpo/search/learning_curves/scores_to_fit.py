@@ -17,7 +17,7 @@ from hpo.search.search_space_transform import Array, SearchSpaceTransform
 _MAX_SCORES_PER_CURVE, _MAX_SCORES = 8, 600
 # Up to so many configurations, the process's hyperparameters are fitted to all scores at each decision, which takes up
 # to 4 s with 600 scores. Later scores hardly change them.
-_MAX_REFITTED = 100
+MAX_REFITTED = 100
 # Beyond, they are fitted to so many configurations of the trials before trial 100, 110, 121, ...
 _FIRST_PREFIX, _PREFIX_GROWTH, _N_FITTED = 100, 0.1, 80
 
@@ -67,7 +67,7 @@ class ScoreCollector:
 
         Returns: None for a study of at most 100 configurations.
         """
-        n_ended = _count_leading_ended(configurations) if len(configurations) > _MAX_REFITTED else 0
+        n_ended = _count_leading_ended(configurations) if len(configurations) > MAX_REFITTED else 0
         if n_ended < _FIRST_PREFIX:
             return None
         first = [*others, *_before(_prefix_size(n_ended), configurations)]

@@ -1,0 +1,32 @@
+"""Cost of a study as it grows."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.growth import EXPORT, REPORT, STATUS, TABLE, measure_growth
+from hpo.storage.create_study import silence_optuna
+
+# Four times the trials: linear parts take four times as long, a square sixteen times.
+FEW, MANY, MAX_RATIO = 250, 1_000, 6
+# Below, a measurement is noise.
+_FLOOR_S = 0.03
+
+
+@pytest.fixture
+def one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_no_part_of_a_study_costs_the_square_of_its_trials(tmp_path: Path) -> None:
+    silence_optuna()
+    readers = (TABLE, STATUS, EXPORT)
+    # Imports and first calls.
+    measure_growth(tmp_path / "warm-up", 10, readers)
+    few, many = (measure_growth(tmp_path / f"{n_trials}", n_trials, readers) for n_trials in (FEW, MANY))
+    assert many[REPORT] < 0.02
+    ratios = {operation: seconds / max(few[operation], _FLOOR_S) for operation, seconds in many.items()}
+    assert {operation: ratio for operation, ratio in ratios.items() if ratio >= MAX_RATIO} == {}

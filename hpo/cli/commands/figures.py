@@ -8,7 +8,6 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import RunDevice
-from hpo.cli.run_summary import print_drawn
 from hpo.config.study_file import ConfigError
 from hpo.storage.paths import RunPaths
 from hpo.storage.paths.user_folder import expanded
@@ -31,6 +30,7 @@ def figures(
     """
     if fps is not None and not 0 < fps <= 60:
         raise ConfigError(f"--fps: must be > 0 and <= 60, got {fps}")
+    from hpo.cli.run_summary import print_drawn
     from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted
     from hpo.runs.redraw import redraw
 

@@ -5,8 +5,6 @@ Takes about a minute on two CPU cores; results go to results/tiny/.
 
 from pathlib import Path
 
-import numpy as np
-
 import hpo
 import model
 
@@ -25,7 +23,7 @@ def main() -> None:
     print(f"Retrained: test_bpd {run.metrics['test_bpd']:.3f}, pPCA {run.metrics['ppca_bpd']:.3f}")
 
     trained = model.load_model(Path("results/tiny/best/model.pt"))
-    images = np.asarray(model.load_sample().test.images[:8].permute(0, 2, 3, 1))
+    images = model.load_sample().test.pixels[:8]
     means, _ = trained.encode(images)
     print(f"Codes: {means.shape}; reconstructions: {trained.reconstruct(images).shape}")
     print(f"Samples of the prior: {trained.sample(16, seed=1).shape}")

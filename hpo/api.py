@@ -1,4 +1,4 @@
-"""The Python API: everything that the command line does, as functions. Import the names from `hpo`."""
+"""Functions of the Python API: search, retrain, read results. Import them, and the types that they use, from `hpo`."""
 
 from __future__ import annotations
 
@@ -12,33 +12,11 @@ from hpo.analysis.ppca_baseline import ppca_baseline_of
 from hpo.analysis.results import StudyResults
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import StudyConfig
-from hpo.config.study_file import ConfigError, load_config
 from hpo.runs.full_length_run import RunEvent, RunFinished
-from hpo.runs.retrain import Retraining, open_retraining
-from hpo.storage.database import StudyError
-from hpo.storage.open_study import OpenStudy, open_study
+from hpo.runs.retrain import open_retraining
+from hpo.storage.open_study import OpenStudy
 from hpo.workers.trial_events import Notice, TrialEvent
-from hpo.workers.tuning_session import TuningSession, open_tuning_session
-
-__all__ = [
-    "ConfigError",
-    "OpenStudy",
-    "Retraining",
-    "RunFinished",
-    "StudyConfig",
-    "StudyError",
-    "StudyResults",
-    "TuningSession",
-    "epochs_frame",
-    "load_config",
-    "open_retraining",
-    "open_study",
-    "open_tuning_session",
-    "retrain",
-    "study_results",
-    "trials_frame",
-    "tune",
-]
+from hpo.workers.tuning_session import open_tuning_session
 
 
 def tune(
@@ -64,7 +42,7 @@ def tune(
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`, in place of the file's.
         from_study: name of a study whose best values are tried first.
         fresh: move an existing study aside and start over.
-        on_event: called with every event: a trial starts, reports a score, ends, or a notice.
+        on_event: called with every event: `TrialStarted`, `TrialReported`, `TrialEnded` or `Notice`.
         on_notice: called with lines that a user should read before the first trial.
 
     Returns: the study, for `study_results`, `trials_frame` and `epochs_frame`.
@@ -97,7 +75,13 @@ def tune(
 def study_results(study: OpenStudy) -> StudyResults | None:
     """Compute what a study has found: best trial, confirmation, comparison with probabilistic PCA.
 
-    Returns: None if no trial has finished yet.
+    Args:
+        study: from `tune` or `open_study`. Every call reads its trials again.
+
+    Returns: the results, or None if no trial has finished yet.
+
+    Raises:
+        StorageInternalError, SQLAlchemyError: the database cannot be read, for example since it was moved.
 
     Example:
         >>> found = hpo.study_results(hpo.open_study("quick"))
@@ -111,6 +95,16 @@ def study_results(study: OpenStudy) -> StudyResults | None:
 def trials_frame(study: OpenStudy) -> pd.DataFrame:
     """Return one row per trial: values, scores, state and times; what a trial does not have is missing.
 
+    Args:
+        study: from `tune` or `open_study`. Every call reads its trials again.
+
+    Returns: a frame with the columns number, state, kind, end, continues, confirms; every hyperparameter; val_bpd,
+        rate_nats, distortion_nats, mse, sigma, epoch, elapsed_s, own_elapsed_s, images_per_second; datetime_start and
+        datetime_complete, in local time.
+
+    Raises:
+        StorageInternalError, SQLAlchemyError: the database cannot be read, for example since it was moved.
+
     Example:
         >>> hpo.trials_frame(hpo.open_study("quick")).sort_values("val_bpd")[["number", "beta", "val_bpd"]]
     """
@@ -119,6 +113,15 @@ def trials_frame(study: OpenStudy) -> pd.DataFrame:
 
 def epochs_frame(study: OpenStudy) -> pd.DataFrame:
     """Return one row per report of a trial: its learning curve with every metric.
+
+    Args:
+        study: from `tune` or `open_study`. Every call reads its trials again.
+
+    Returns: a frame with the columns trial, epoch and those of `EpochMetrics`. They come from the trial's artifacts;
+        of a trial without them only val_bpd is known.
+
+    Raises:
+        StorageInternalError, SQLAlchemyError: the database cannot be read, for example since it was moved.
 
     Example:
         >>> hpo.epochs_frame(hpo.open_study("quick")).pivot(index="epoch", columns="trial", values="val_bpd")
@@ -144,7 +147,8 @@ def retrain(
         trial: number of another trial than the best.
         epochs: length in place of `retrain.epochs`.
         device: device in place of the file's.
-        on_event: called with the start, with the metrics of every epoch, and with the result.
+        on_event: called with every event: `RunStarted`, `EpochMetrics` after every epoch, `DrawingStarted` for every
+            picture, and `RunFinished`.
         on_notice: called with lines that a user should read first.
 
     Returns: the metrics as metrics.json holds them, the history by epochs, and notices.

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.study import Study, create_study
+from optuna.study import Study
 
+from hpo.optuna_logging import in_memory_study
 from hpo.search.configurations import as_single_trial, configurations_of
 
 # Importances compare the distribution of the best trials with that of all trials. Five trials make a distribution, ten
@@ -34,7 +35,7 @@ def find_importances(study: Study, n_finished: int) -> Importances | None:
     # The evaluator takes this share of the trials, rounded up.
     evaluator = PedAnovaImportanceEvaluator(target_quantile=(n_top - 0.5) / n_finished)
     # Each configuration counts once, however many trials continued and confirmed it, and by val_bpd alone.
-    view = create_study()
+    view = in_memory_study()
     for configuration in configurations_of(study):
         if configuration.value is not None:
             trial = as_single_trial(configuration)

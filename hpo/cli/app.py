@@ -1,9 +1,7 @@
 """Command-line application: every command, in the order of `--help`."""
 
 import signal
-import warnings
 
-import optuna
 import typer
 
 # The commands import torch inside their functions: `--help` and a faulty file answer at once.
@@ -17,6 +15,7 @@ from hpo.cli.commands.schema import schema
 from hpo.cli.commands.status import status
 from hpo.cli.commands.train import train
 from hpo.cli.commands.tune import tune
+from hpo.optuna_logging import silence_optuna
 
 COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, schema)
 
@@ -33,8 +32,7 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its exit code."""
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    silence_optuna()
     try:
         app(prog_name="python -m hpo")
     finally:

@@ -11,7 +11,7 @@ import yaml
 from hpo.analysis.earlier_best import describe_earlier_best, earlier_best
 from hpo.analysis.ppca_baseline import PpcaVerdict, ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, SplitScores, read_history, read_run_metrics
-from hpo.config.schema import SAMPLE_SUFFIX
+from hpo.config.schema import SAMPLE_SUFFIX, Retrain
 from hpo.report.embedded_pictures import Picture, embedded
 from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
 from hpo.storage.paths import TRAIN, RunPaths
@@ -69,7 +69,7 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
         validation=_validation_scores(history[-1], metrics.ppca_val_bpd),
         earlier_best=describe_earlier_best(better) if better else None,
         folder=folder,
-        command=_retrain_command(metrics) if metrics.origin else _train_command(config["data"], training, folder),
+        command=_retrain_command(metrics) if metrics.origin else _train_command(config, metrics, training, folder),
         pictures={name: embedded(path) for name, path in _picture_files(paths).items()},
     )
 
@@ -93,8 +93,12 @@ def _retrain_command(metrics: RunMetrics) -> str:
     return f"make best-retrain STUDY={shlex.quote(study)} TRIAL={metrics.origin.trial} EPOCHS={metrics.epochs}"
 
 
-def _train_command(data: Mapping[str, Any], training: TrainConfig, folder: str) -> str:
-    """Return the command of a single run, with every option that differs from its default."""
+def _train_command(config: Mapping[str, Any], metrics: RunMetrics, training: TrainConfig, folder: str) -> str:
+    """Return the command of a single run, with every option that differs from its default and that its files hold.
+
+    They do not hold --device: the reader's machine may have another one. The page names the run's.
+    """
+    data = config["data"]
     changed = [name for name, setting in SETTINGS.items() if getattr(training, name) != setting.default]
     names = dict.fromkeys((*_SHOWN_OPTIONS, *changed))
     options = [_option(name, getattr(training, name)) for name in names]
@@ -102,6 +106,13 @@ def _train_command(data: Mapping[str, Any], training: TrainConfig, folder: str) 
         options.append(f"--data {shlex.quote(shareable_path(data.get('root') or '/', PATH_OF_IMAGES))}")
     elif data["source"] != "cifar10":
         options.append(f"--data {data['source']}")
+    for name in ("reconstruction_interval", "fps"):
+        default = Retrain.model_fields[name].default
+        # A run of an older version does not record them.
+        if (value := config.get(name, default)) != default:
+            options.append(_option(name, value))
+    if metrics.test:
+        options.append("--test")
     if folder != TRAIN.as_posix():
         options.append(f"--output {shlex.quote(folder)}")
     return f".venv/bin/python -m hpo train {' '.join(options)}"

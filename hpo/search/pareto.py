@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import optuna
 from optuna.study import StudyDirection
 from optuna.trial import create_trial
 
 from hpo.config.schema import StudyConfig
+from hpo.optuna_logging import in_memory_study
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def pareto_front_data(name: str, trials: Iterable[ParetoTrial]) -> ParetoFront:
     Trials with equal values are either all on the front or all dominated.
     """
     ordered = sorted(trials, key=lambda trial: (trial.val_bpd, trial.second, trial.number))
-    view = optuna.create_study(directions=[StudyDirection.MINIMIZE] * 2)
+    view = in_memory_study(directions=[StudyDirection.MINIMIZE] * 2)
     view.add_trials([create_trial(values=[trial.val_bpd, trial.second]) for trial in ordered])
     on_front = {trial.number for trial in view.best_trials}
     return ParetoFront(

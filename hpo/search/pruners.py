@@ -8,6 +8,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import Pruner, Training
+from hpo.optuna_logging import in_memory_study
 from hpo.search.configurations import CONFIRMS, Configuration, configurations_of
 from hpo.search.successive_halving import Halving, candidates_of, halving_of
 
@@ -66,7 +67,7 @@ class SearchMedianPruner(optuna.pruners.MedianPruner):
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return True if the trial is worse than the median of the search's finished trials."""
-        view = optuna.create_study(directions=study.directions)
+        view = in_memory_study(directions=study.directions)
         view.add_trials(_finished_search(study))
         return super().prune(view, trial)
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
@@ -16,6 +15,7 @@ from optuna.trial import FrozenTrial
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
+from hpo.optuna_logging import in_memory_study
 from hpo.search.configurations import Configuration, as_single_trial, group_trials
 from hpo.search.learning_curve_sampler import LearningCurveSampler
 from hpo.search.warm_start import warm_start_of
@@ -79,7 +79,7 @@ class ConfigurationSampler(BaseSampler):
         others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
         if self._curves:
             return self._curves.propose(group_trials(others), trial.number)
-        view = optuna.create_study(directions=study.directions, sampler=self._sampler(trial.number))
+        view = in_memory_study(directions=study.directions, sampler=self._sampler(trial.number))
         own_trials = [
             as_single_trial(configuration)
             for configuration in group_trials(others)

@@ -1,7 +1,6 @@
 """Creating a study in its database, and giving it a sampler, a pruner and its first trials."""
 
 import contextlib
-import warnings
 from typing import Any
 
 import optuna
@@ -9,18 +8,13 @@ from optuna.study import Study, StudyDirection
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import tutorial_values
+from hpo.optuna_logging import quiet_optuna
 from hpo.search.configurations import configurations_of
 from hpo.search.pruners import make_pruner
 from hpo.search.samplers import make_sampler
 from hpo.search.warm_start import warm_start_of
 from hpo.storage.database import create_database, open_storage
 from hpo.storage.paths import StudyPaths
-
-
-def silence_optuna() -> None:
-    """Turn off Optuna's warnings about experimental features, and its log messages below warnings."""
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, Any]) -> Study:
@@ -41,7 +35,8 @@ def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, A
         )
         optuna.delete_study(study_name=config.name, storage=storage)
     study = optuna.create_study(study_name=config.name, storage=storage, directions=directions)
-    study.set_metric_names(list(config.objectives))
+    with quiet_optuna():
+        study.set_metric_names(list(config.objectives))
     for name, value in attributes.items():
         study.set_user_attr(name, value)
     return study

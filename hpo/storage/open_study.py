@@ -24,8 +24,19 @@ class OpenStudy:
 def open_study(config_name: str) -> OpenStudy:
     """Open the study of a file or name, or the study of the bundled sample that was run in its place.
 
-    Raises: ConfigError: there is no such file, or it has faults.
-            StudyError: the study does not exist, is damaged, or was created with different settings.
+    Args:
+        config_name: name of a study in `study_configs/` (`quick`), or path of a YAML file.
+
+    Returns: the study, for `study_results`, `trials_frame` and `epochs_frame`. Nothing is trained or written.
+
+    Raises:
+        ConfigError: there is no such file, or it has faults.
+        StudyError: the study does not exist, is damaged, or was created with different settings.
+
+    Example:
+        >>> study = hpo.open_study("quick")
+        >>> len(hpo.trials_frame(study))
+        4
     """
     config = read_config(find_config(config_name))
     paths, study = find_study(config.name, config_name)

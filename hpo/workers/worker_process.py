@@ -15,9 +15,10 @@ from optuna.exceptions import StorageInternalError
 
 from hpo.config.dataset_with_fallback import load_images
 from hpo.config.schema import Data, StudyConfig
+from hpo.optuna_logging import silence_optuna
 from hpo.search.scheduler import Plan
 from hpo.storage.claims import mark_claims_as_parent_died
-from hpo.storage.create_study import attach_sampler_and_pruner, silence_optuna
+from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import DATABASE_ERRORS, StudyError, existing_study, reason_of
 from hpo.storage.error_log import log_traceback
 from hpo.storage.paths import StudyPaths

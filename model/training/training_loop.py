@@ -68,6 +68,8 @@ def train(state: TrainState, data: ImageData) -> Iterator[EpochMetrics]:
         state: advanced in place; a state that was loaded from a checkpoint continues where it was saved.
         data: images, on the device of the state's runtime.
 
+    Returns: an iterator of metrics, one per report point that is still to come.
+
     Raises: Diverged: more than half of the updates since the last report were not finite, or the score is not finite.
 
     Example:

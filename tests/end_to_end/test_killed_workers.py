@@ -12,7 +12,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from hpo.storage.create_study import silence_optuna
+from hpo.optuna_logging import silence_optuna
 from hpo.storage.database import create_database, open_storage
 from hpo.storage.file_locks import wait_for_lock
 from hpo.storage.paths import StudyPaths

@@ -41,9 +41,9 @@ def test_python_code_uses_names_and_arguments_that_exist(block: str) -> None:
 def test_names_of_the_python_api_exist() -> None:
     found = [re.match(r"(?:hpo|model)\.\w+", code) for code in doc("python-api").inline_code()]
     named = {match[0] for match in found if match}
-    assert {"hpo.open_study", "model.UserError"} <= named
+    assert {"hpo.open_study", "hpo.UserError"} <= named
     assert [name for name in named if name.split(".")[1] not in {*hpo.__all__, *model.__all__}] == []
-    assert issubclass(hpo.ConfigError, model.UserError)
+    assert issubclass(hpo.ConfigError, hpo.UserError)
 
 
 def test_results_have_the_fields_that_are_shown() -> None:

@@ -221,6 +221,25 @@ def test_command_of_a_single_run_has_every_setting_that_is_not_the_default(make_
     assert command.endswith(" --linear-path --data sample")
 
 
+@pytest.mark.parametrize(
+    ("record", "options"),
+    [
+        ({}, ""),
+        ({"fps": 2.0, "reconstruction_interval": 1}, ""),
+        ({"fps": 12.5, "reconstruction_interval": "log"}, " --reconstruction-interval log --fps 12.5"),
+    ],
+)
+@pytest.mark.parametrize("with_test", [False, True])
+def test_command_of_a_single_run_draws_and_scores_as_the_run_did(
+    make_run: MakeRun, record: dict[str, Any], options: str, with_test: bool
+) -> None:
+    paths = make_run(**(dict.fromkeys(["study", "trial"]) if with_test else SINGLE_RUN))
+    config = yaml.safe_load(paths.config.read_text())
+    paths.config.write_text(yaml.safe_dump(config | record))
+    command = read_run_page(paths, RunPaths(TRAIN)).command
+    assert command.endswith(f" --architecture plain{options}{' --test' * with_test}")
+
+
 def test_page_of_a_retrained_model_names_the_folder_of_its_study(whole: RunPaths) -> None:
     text = Page(whole.page.read_text(encoding="utf-8")).text
     assert 'folder = Path("results/cifar10/best") # the folder of this page' in text

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
-from hpo.config.study_file import load_config
 from hpo.storage.paths.user_folder import check_is_no_file, expanded
 
 
@@ -28,8 +28,8 @@ def export(
     if output:
         output = expanded(output)
         check_is_no_file("--output", output)
+    from hpo import open_study
     from hpo.report.export import write_tables
-    from hpo.storage.open_study import open_study
     from hpo.storage.paths import ExportPaths
 
     opened = open_study(study)

@@ -1,9 +1,9 @@
 """Command `report`: write a study's page."""
 
+from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
-from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped. Every file that was written is complete.")
@@ -14,8 +14,8 @@ def report(config: Config) -> None:
     """
     # A fault in the file is reported before the imports, which take seconds.
     load_config(config)
+    from hpo import open_study
     from hpo.report.study_page import write_report
-    from hpo.storage.open_study import open_study
 
     opened = open_study(config)
     write_report(opened)

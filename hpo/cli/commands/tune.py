@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
+from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device
 from hpo.config.call_arguments import MAX_WORKERS
-from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped. Every report is kept; run the same command to continue.")

@@ -74,7 +74,7 @@ def test_every_event_is_a_log_line() -> None:
     ) == [
         "trial 0: beta 0.5",
         "trial 0: epoch 1/2, val_bpd 6.6123, 1,234 images/s",
-        "trial 0: finished; 1 trials ended, 1 of 6 configurations, 0 pruned, best: trial 0 with 6.5000",
+        "trial 0: finished; 1 trial ended, 1 of 6 configurations, 0 pruned, best: trial 0 with 6.5000",
         "CIFAR-10 could not be downloaded",
         "trial 1 resumes after epoch 1.5: beta 0.5",
         "trial 2 continues trial 1 after epoch 1: beta 0.5",

@@ -20,12 +20,12 @@
 #| Set a variable after the target: make tune STUDY=quick TRIALS=10
 #|
 #|   STUDY=cifar10        name of a study in study_configs/ (cifar10, quick, ...), or path of its file
-#|   TRIALS=              tune: total number of trials of the study, over all calls
+#|   TRIALS=              tune: total number of configurations of the study, over all calls
 #|   TIMEOUT=             tune: stop this call after this many minutes
 #|   WORKERS=             tune: number of processes that share the study, the cores and the GPUs
 #|   FROM_STUDY=          tune: start a new study from the results of this one
 #|   FRESH=               tune: FRESH=1 starts over instead of resuming
-#|   DEVICE=              cpu, cuda or mps; empty: the fastest available
+#|   DEVICE=              auto, cpu, cuda or mps; empty: the study file's (tune, best-retrain), else auto
 #|   TRIAL=               best-retrain: number of a trial to retrain instead of the best
 #|   EPOCHS=              best-retrain, train: number of epochs
 #|   BETA=  LATENT_DIM=   train: weight of the rate; number of latent dimensions

@@ -158,7 +158,7 @@ def main(
 
     from benchmarks import growth_page
     from benchmarks.machine import describe
-    from hpo.storage.create_study import silence_optuna
+    from hpo.optuna_logging import silence_optuna
     from model.device import resolve
 
     silence_optuna()

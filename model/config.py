@@ -59,10 +59,15 @@ class TrainConfig:
     )
     warmup_epochs: float = field(
         default=0.0,
-        metadata=_described("Epochs in which the learning rate rises linearly from zero.", searchable=True, ge=0),
+        metadata=_described(
+            "Epochs in which the learning rate rises linearly from zero.", label="warm-up epochs", searchable=True, ge=0
+        ),
     )
     max_grad_norm: float = field(
-        default=5000.0, metadata=_described("Norm to which the gradient is clipped.", searchable=True, gt=0)
+        default=5000.0,
+        metadata=_described(
+            "Norm to which the gradient is clipped.", label="maximum gradient norm", searchable=True, gt=0
+        ),
     )
     reconstruction: Reconstruction = field(
         default="gaussian",
@@ -77,6 +82,7 @@ class TrainConfig:
         metadata=_described(
             "Decay of Adam's second moment; 0.98 reaches back 50 updates, since a run has only thousands; the "
             "tutorial's is 0.999.",
+            label="Adam's β₂",
             searchable=True,
             gt=0,
             lt=1,

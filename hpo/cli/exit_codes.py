@@ -9,14 +9,13 @@ from typing import Any
 import typer
 
 from hpo.cli.console import errors
-from hpo.storage.database import DATABASE_ERRORS, reason_of
+from hpo.storage.database import DATABASE_ERRORS, FIX_AND_RUN_AGAIN, reason_of
 from hpo.workers.signals import sigterm_as_keyboard_interrupt
 from model.errors import UserError
 from model.printable import printable
 
 INTERNAL_ERROR, USER_ERROR, INTERRUPTED = 1, 2, 130
 _BUG = "This is a bug in this program; please report these lines."
-_REMEDY = "fix that and run the same command again"
 
 
 def reports_errors(stopped: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -37,7 +36,7 @@ def reports_errors(stopped: str) -> Callable[[Callable[..., None]], Callable[...
             except OSError as error:
                 _fail(_file_message(error), USER_ERROR)
             except DATABASE_ERRORS as error:
-                _fail(f"the study's database: {reason_of(error)}; {_REMEDY}", USER_ERROR)
+                _fail(f"the study's database: {reason_of(error)}; {FIX_AND_RUN_AGAIN}", USER_ERROR)
             except KeyboardInterrupt:
                 _fail(stopped, INTERRUPTED)
             except typer.Exit:
@@ -54,7 +53,7 @@ def reports_errors(stopped: str) -> Callable[[Callable[..., None]], Callable[...
 
 def _file_message(error: OSError) -> str:
     location = f"{Path(str(error.filename))}: " if error.filename is not None else ""
-    return f"{location}{error.strerror or ' '.join(str(error).split())}; {_REMEDY}"
+    return f"{location}{error.strerror or ' '.join(str(error).split())}; {FIX_AND_RUN_AGAIN}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hpo.cli.console import print_lines
+from hpo.cli.console import STOPPING, print_lines
 
 if TYPE_CHECKING:
     from hpo.runs.drawing_steps import DrawingStarted
@@ -20,9 +20,7 @@ def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
     from hpo.runs.full_length_run import RunFinished
     from hpo.workers.signals import catch_stop_signals
 
-    with catch_stop_signals(
-        lambda: print_lines("Stopping after the current epoch; press Ctrl-C again to stop at once.")
-    ) as request:
+    with catch_stop_signals(lambda: print_lines(STOPPING)) as request:
         for event in events:
             if isinstance(event, RunFinished):
                 return event

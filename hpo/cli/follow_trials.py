@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from hpo.cli.console import console
+from hpo.cli.console import STOPPING, console
 
 if TYPE_CHECKING:
     from hpo.workers.tuning_session import TuningSession
@@ -21,7 +21,7 @@ def follow_trials(session: "TuningSession") -> bool:
 
     def stop() -> None:
         workers.stop()
-        screen.announce("Stopping after the current epoch; press Ctrl-C again to stop at once.")
+        screen.announce(STOPPING)
 
     with screen, catch_stop_signals(stop) as request, session.overview(screen.announce) as overview:
         session.run(workers, screen.show, overview)

@@ -35,8 +35,8 @@ class Data(StrictModel):
     )
     root: Path | None = Field(
         default=None,
-        description="For source cifar10 the folder that holds cifar-10-batches-py, which the variable CIFAR10_ROOT "
-        "overrides; for source folder the folder of images.",
+        description="Folder that holds cifar-10-batches-py, for source cifar10, which the variable CIFAR10_ROOT "
+        "overrides; in the older form {source: folder, root: PATH}, now source: PATH, the folder of images.",
     )
     fallback: bool = Field(default=True, description="Use the sample if CIFAR-10 cannot be downloaded.")
 

@@ -138,7 +138,9 @@ FrameInterval = Annotated[
     Annotated[int, Field(ge=1), Tag("<value>")] | Annotated[Literal["log"], Tag("<word>")],
     Discriminator(_tag),
 ]
-FramesPerSecond = Annotated[float, Field(gt=0, le=60)]
+# At fewer frames a second, the film of a training of 20 epochs would last for minutes.
+SLOWEST_FPS, FASTEST_FPS = 0.1, 60.0
+FramesPerSecond = Annotated[float, Field(ge=SLOWEST_FPS, le=FASTEST_FPS)]
 
 
 class Retrain(StrictModel):

@@ -41,6 +41,15 @@ class RunPage:
     pictures: Mapping[str, Picture | None]
 
     @property
+    def settings(self) -> list[tuple[str, Any]]:
+        """Labels and values of every hyperparameter, and of the training's length and seed."""
+        return [
+            (setting.label, getattr(self.training, name))
+            for name, setting in SETTINGS.items()
+            if setting.searchable or name in ("epochs", "seed")
+        ]
+
+    @property
     def scored(self) -> SplitScores:
         """Scores by which the run is judged: test if that split was scored, else validation."""
         return self.metrics.test or self.validation

@@ -46,7 +46,7 @@ def try_to_write_report(opened: OpenStudy) -> str:
         )
     except OSError as error:
         return (
-            f"{path}: could not be written ({error.strerror or error}); the study itself is whole. "
+            f"{path}: could not be written ({error.strerror or error}); the study itself is complete. "
             f"Fix that and run make report STUDY={shlex.quote(opened.config_name)}"
         )
     return fault or f"The study on one page: {path}"

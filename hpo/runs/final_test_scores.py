@@ -14,6 +14,7 @@ from hpo.analysis.run_metrics import (
     entries_of_test_split,
 )
 from hpo.storage import provenance
+from model.config import SETTINGS
 from model.data.images import ImageData, LabelledImages
 from model.device import Runtime
 from model.network.vae import ConvVAE
@@ -23,7 +24,6 @@ from model.training.train_state import TrainState
 
 # The importance-weighted bound takes k decodings per image: a fixed subset is enough.
 N_IMPORTANCE_IMAGES = 1000
-_HYPERPARAMETERS = ("beta", "latent_dim", "learning_rate", "batch_size")
 
 
 def score(
@@ -48,7 +48,7 @@ def score(
         test, weighted = _score_test_split(state.model, data, state.runtime, sigma, importance_samples, linear)
     return RunMetrics(
         origin=origin,
-        hyperparameters={name: getattr(config, name) for name in _HYPERPARAMETERS},
+        hyperparameters={name: getattr(config, name) for name, setting in SETTINGS.items() if setting.searchable},
         architecture=config.architecture,
         linear_path=config.linear_path,
         seed=config.seed,
@@ -70,7 +70,7 @@ def score(
     )
 
 
-def test_metrics(
+def test_split_entries(
     model: ConvVAE, data: ImageData, runtime: Runtime, sigma: float, importance_samples: int, linear: ppca.PPCA
 ) -> dict[str, Any]:
     """Score the test split; return its entries of metrics.json.

@@ -14,7 +14,7 @@ from hpo.config.schema import Interval
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import FrameRecorder, frame_epochs, write_animations
 from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted, draw_each
-from hpo.runs.final_test_scores import score, test_metrics
+from hpo.runs.final_test_scores import score, test_split_entries
 from hpo.runs.run_figures import run_drawings
 from hpo.storage.file_locks import hold_lock
 from hpo.storage.paths import RunPaths, move_aside
@@ -182,7 +182,7 @@ def _existing_result(run: TrainingRun, final: RunPaths) -> RunFinished:
     if run.importance_samples is not None and metrics["test_bpd"] is None:
         saved, linear = read_model(final.model), ppca.fit(run.data.train.images)
         model = saved.network.to(run.runtime.device)
-        metrics |= test_metrics(model, run.data, run.runtime, saved.sigma, run.importance_samples, linear)
+        metrics |= test_split_entries(model, run.data, run.runtime, saved.sigma, run.importance_samples, linear)
         _write_metrics(final, metrics)
         write_page(final)
     history = read_history(final.metrics_csv)

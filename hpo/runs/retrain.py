@@ -15,7 +15,7 @@ from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of, end_of, is_pruned, val_bpd_of
-from hpo.storage.database import StudyError, existing_study
+from hpo.storage.database import StudyError, existing_study, no_study
 from hpo.storage.fingerprint import check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
@@ -113,7 +113,7 @@ def open_retraining(
     paths = StudyPaths.of(prepared.config.name)
     study = existing_study(prepared.config.name, paths)
     if study is None:
-        raise StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={shlex.quote(name)}")
+        raise no_study(paths, name)
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
     chosen = choose_trial(study, arguments.trial, name)
     if prepared.data.reading:

@@ -23,14 +23,14 @@ class ParetoTrial:
 
 @dataclass(frozen=True)
 class ParetoFront:
-    """Non-dominated trials (`front`) and dominated trials (`beaten`), each in the order of their scores.
+    """Non-dominated trials (`front`) and dominated trials (`dominated`), each in the order of their scores.
 
     `name` is the name of the second objective.
     """
 
     name: str
     front: tuple[ParetoTrial, ...]
-    beaten: tuple[ParetoTrial, ...]
+    dominated: tuple[ParetoTrial, ...]
 
 
 def pareto_front_data(name: str, trials: Iterable[ParetoTrial]) -> ParetoFront:
@@ -45,7 +45,7 @@ def pareto_front_data(name: str, trials: Iterable[ParetoTrial]) -> ParetoFront:
     return ParetoFront(
         name,
         front=tuple(trial for index, trial in enumerate(ordered) if index in on_front),
-        beaten=tuple(trial for index, trial in enumerate(ordered) if index not in on_front),
+        dominated=tuple(trial for index, trial in enumerate(ordered) if index not in on_front),
     )
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import optuna
@@ -14,7 +15,9 @@ from hpo.storage.file_locks import is_locked, wait_for_lock
 from hpo.storage.paths import StudyPaths
 
 # Content of the claim of a worker that was stopped because its parent process stopped or died.
-PARENT_DIED = "its leader died"
+PARENT_DIED = "its parent process stopped"
+# What earlier versions wrote.
+_FIRST_PARENT_DIED = "its leader died"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ def mark_claims_as_parent_died(paths: StudyPaths) -> None:
         # Opened without creating it: the trial may just have been released.
         with contextlib.suppress(OSError), claim.open("r+") as file:
             file.write(PARENT_DIED)
+
+
+def parent_died(claim: Path) -> bool:
+    """Return True if this claim, which was left behind, is marked by `mark_claims_as_parent_died`."""
+    return claim.read_text() in (PARENT_DIED, _FIRST_PARENT_DIED)
 
 
 def has_worker(paths: StudyPaths, trial_number: int) -> bool:

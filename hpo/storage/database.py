@@ -28,6 +28,7 @@ DATABASE_ERRORS = (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlc
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # SQLite's result codes for a database that another connection uses.
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+FIX_AND_RUN_AGAIN = "fix that and run the same command again"
 _START_OVER = "start over with --fresh (make tune FRESH=1), which moves the folder aside"
 
 
@@ -50,7 +51,7 @@ def create_database(path: Path) -> None:
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
-        raise StudyError(f"{path}: cannot be written ({error}); fix that and run the same command again") from error
+        raise StudyError(f"{path}: cannot be written ({error}); {FIX_AND_RUN_AGAIN}") from error
 
 
 def checkpoint_log(paths: StudyPaths) -> None:
@@ -122,8 +123,19 @@ def find_study(name: str, config_name: str) -> tuple[StudyPaths, Study]:
         study = existing_study(candidate, paths)
         if study is not None:
             return paths, study
-    remedy = f"run make tune STUDY={shlex.quote(config_name)}"
-    raise StudyError(f"{StudyPaths.of(name).folder}: there is no study yet; {remedy}")
+    raise no_study(StudyPaths.of(name), config_name)
+
+
+def no_study(paths: StudyPaths, config_name: str) -> StudyError:
+    """Return the error of a command that needs a study where none was created."""
+    return StudyError(f"{paths.folder}: there is no study yet; run make tune STUDY={shlex.quote(config_name)}")
+
+
+def removed_study(paths: StudyPaths) -> StudyError:
+    """Return the error of a worker whose study was removed."""
+    return StudyError(
+        f"{paths.folder}: was removed while trials ran; put it back, or run the same command again to start over"
+    )
 
 
 def is_deleted(study: Study) -> bool:
@@ -158,7 +170,7 @@ def _unusable_database(paths: StudyPaths, error: Exception) -> StudyError:
     sqlite_error = _sqlite_error(error)
     code = getattr(sqlite_error, "sqlite_errorcode", None)
     if sqlite_error is not None and code is not None and code & 0xFF not in _DAMAGE:
-        return StudyError(f"{paths.database}: cannot be used ({sqlite_error}); fix that and run the same command again")
+        return StudyError(f"{paths.database}: cannot be used ({sqlite_error}); {FIX_AND_RUN_AGAIN}")
     return StudyError(
         f"{paths.database}: cannot be opened as a study ({reason_of(error)}). Restore it, or {_START_OVER}"
     )

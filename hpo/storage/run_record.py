@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from hpo.config.schema import FrameInterval, FramesPerSecond
+from hpo.config.schema import FrameInterval
+from hpo.config.strict_model import Positive
 from model.atomic_files import write_text
 from model.config import FIRST_VALUES, Source, TrainConfig
 from model.errors import UserError
@@ -42,7 +43,8 @@ class RunRecord(BaseModel):
     precision: str
     compiled: bool
     reconstruction_interval: FrameInterval
-    fps: FramesPerSecond
+    # Runs that are older than the lower limit of `retrain.fps` have smaller values.
+    fps: Positive
     training: Annotated[TrainConfig, BeforeValidator(_with_first_values)]
 
     def is_same_run(self, other: "RunRecord") -> bool:

@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.configurations import ENDED_OUTSIDE, group_trials
 from hpo.search.scheduler import next_step
-from hpo.storage.claims import PARENT_DIED, Claim, releasing, running_trials
-from hpo.storage.database import StudyError, reopen_trial
+from hpo.storage.claims import Claim, parent_died, releasing, running_trials
+from hpo.storage.database import StudyError, removed_study, reopen_trial
 from hpo.storage.file_locks import try_lock, wait_for_lock
 from hpo.storage.paths import StudyPaths
 from hpo.workers.crash_retries import count_crash
@@ -94,9 +94,7 @@ def may_stop_after(event: TrialEvent, context: TrialContext) -> bool:
 def _check_database_exists(paths: StudyPaths) -> None:
     """Raise StudyError if the database was removed: SQLite would keep writing into the removed file."""
     if not paths.database.exists():
-        raise StudyError(
-            f"{paths.folder}: was removed while trials ran; put it back, or run the same command again to start over"
-        )
+        raise removed_study(paths)
 
 
 def _is_past(deadline: float | None, now: float | None = None) -> bool:
@@ -139,7 +137,7 @@ def _claim_interrupted(context: TrialContext, running: dict[int, FrozenTrial]) -
             continue
         remove_unfinished(context.paths.checkpoint(number))
         trial = reopen_trial(context.study, frozen)
-        if was_left_behind and path.read_text() != PARENT_DIED:
+        if was_left_behind and not parent_died(path):
             count_crash(trial, n_reports=len(frozen.intermediate_values))
         file.truncate(0)
         return Claim(trial, file)

@@ -19,7 +19,7 @@ from hpo.optuna_logging import silence_optuna
 from hpo.search.scheduler import Plan
 from hpo.storage.claims import mark_claims_as_parent_died
 from hpo.storage.create_study import attach_sampler_and_pruner
-from hpo.storage.database import DATABASE_ERRORS, StudyError, existing_study, reason_of
+from hpo.storage.database import DATABASE_ERRORS, existing_study, reason_of, removed_study
 from hpo.storage.error_log import log_traceback
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
@@ -108,9 +108,7 @@ def _exit_with_parent(paths: StudyPaths) -> None:
 def _trial_context(task: WorkerTask, runtime: Runtime, paths: StudyPaths) -> TrialContext:
     study = existing_study(task.config.name, paths)
     if study is None:
-        raise StudyError(
-            f"{paths.folder}: was removed while trials ran; put it back, or run the same command again to start over"
-        )
+        raise removed_study(paths)
     attach_sampler_and_pruner(study, task.config, task.n_total)
     data, _ = load_images(task.data)
     return TrialContext(task.config, paths, study, data.to(runtime.device), runtime, task.plan)

@@ -37,7 +37,9 @@ def lines_of(context: TrialContext) -> dict[str, list[str]]:
 
 def test_a_new_study_has_no_trials_and_needs_no_attention(context: TrialContext) -> None:
     lines = lines_of(context)
-    assert lines[str(context.paths.folder)] == ["0 of 6 trials ended, 0 running, 1 waiting, on the bundled sample"]
+    assert lines[str(context.paths.folder)] == [
+        "0 of 6 configurations ended, 0 running, 1 waiting, on the bundled sample"
+    ]
     assert lines["best"] == ["no trial has finished yet"]
     assert lines["workers"] == ["none"]
     assert lines["attention"] == ["none"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.growth import EXPORT, REPORT, STATUS, TABLE, measure_growth
-from hpo.storage.create_study import silence_optuna
+from hpo.optuna_logging import silence_optuna
 
 # Four times the trials: linear parts take four times as long, a square sixteen times.
 FEW, MANY, MAX_RATIO = 250, 1_000, 6

@@ -78,6 +78,12 @@ def test_help_explains_every_argument_and_option(command: str) -> None:
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
 
 
+@pytest.mark.parametrize("fps", ["0.001", "61", "nan"])
+def test_frame_rates_beyond_the_limits_of_a_study_file_are_refused(fps: str) -> None:
+    result = CliRunner().invoke(app, ["figures", "nowhere", "--fps", fps])
+    assert (result.exit_code, result.stderr) == (2, f"error: --fps: must be from 0.1 to 60, got {float(fps)}\n")
+
+
 def test_help_and_a_faulty_study_file_are_answered_without_importing_torch(tmp_path: Path) -> None:
     (tmp_path / "faulty.yaml").write_text("seed: -1\n")
     script = (

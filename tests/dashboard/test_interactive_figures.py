@@ -90,7 +90,7 @@ def test_every_trial_is_a_marker_coloured_by_beta_and_sized_by_latent_dimension(
     assert list(cloud.marker.color) == [0.0, -1.0, 1.0, round(math.log10(3), 4)]
     assert list(cloud.marker.size) == marker_sizes([128, 32, 8, 64])
     assert list(cloud.marker.symbol) == ["circle", "x", "circle", "circle"]
-    assert cloud.text[1] == "trial 1, pruned<br>val_bpd 7.6000<br>beta 0.1, latent_dim 32"
+    assert cloud.text[1] == "trial 1, pruned<br>val_bpd 7.6000<br>β 0.1, latent dimension 32"
     line = trace(figure, "probabilistic PCA")
     assert (list(line.x), list(line.y)) == ([60.0, 500.0], [-2600.0, -4000.0])
     assert [list(point) for point in line.customdata] == [[8, 6.8], [128, 6.2]]

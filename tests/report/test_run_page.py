@@ -20,7 +20,7 @@ from hpo.report.run_page import write_page
 from hpo.report.run_page_data import read_run_page
 from hpo.report.template_filters import duration, fixed
 from hpo.storage.paths import SHOWCASE, TRAIN, RunPaths, StudyPaths
-from model.config import TrainConfig
+from model.config import SETTINGS, TrainConfig
 from model.network.vae import ConvVAE
 from model.training.model_file import save_model
 from tests.report.conftest import A_RUN
@@ -101,6 +101,15 @@ def test_content_of_the_page_is_that_of_the_files(make_run: MakeRun) -> None:
     assert (page.untrained_bpd, page.compiled, page.earlier_best) == (8.08298750849979, False, None)
     assert page.command == "make best-retrain STUDY=cifar10 TRIAL=0 EPOCHS=20"
     assert set(page.pictures.values()) == {None}
+
+
+def test_page_lists_every_hyperparameter_under_its_label(make_run: MakeRun) -> None:
+    text = read(make_run({"adam_beta2": 0.95, "reconstruction": "bce"})).text
+    values = {"beta": "1", "learning_rate": "0.001", "adam_beta2": "0.95", "reconstruction": "bce", "seed": "1000"}
+    values |= {"schedule": "cosine", "warmup_epochs": "0.2", "max_grad_norm": "5,000", "latent_dim": "128"}
+    for name, setting in SETTINGS.items():
+        if setting.searchable:
+            assert setting.label + values.get(name, "") in text.split("Training", 1)[1].replace("\n", "")
 
 
 def test_page_shows_all_numbers(whole: RunPaths) -> None:

@@ -29,7 +29,7 @@ def test_page_adds_up_the_cost_of_all_trials(begin: Begin) -> None:
     assert (cost.epochs_trained, cost.epochs_saved, cost.saved_share) == (4.5, 2.0, 2 / 6)
     assert (cost.elapsed_s, cost.images_per_second, cost.seconds_per_epoch) == (160.0, 1100.0, 40.0)
     text = study_page(opened).text
-    assert "2 min 40 s" in text and "40.0 s, scoring included" in text and "Trials under way are included" in text
+    assert "2 min 40 s" in text and "40.0 s, scoring included" in text and "Running trials are included" in text
 
 
 def test_settings_on_the_page_are_the_studys_file(whole: OpenStudy, tmp_path: Path) -> None:

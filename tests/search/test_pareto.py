@@ -42,7 +42,7 @@ def test_a_trial_is_on_the_front_unless_another_one_is_better_in_one_objective_a
     values = [(7.0, 8), (6.5, 64), (6.8, 64), (6.4, 128), (7.0, 16), (6.5, 64)]
     front = pareto_front_data("latent_dim", [ParetoTrial(number, *pair) for number, pair in enumerate(values)])
     assert numbers(front.front) == [3, 1, 5, 0], "trials of equal values are both on it"
-    assert numbers(front.beaten) == [2, 4]
+    assert numbers(front.dominated) == [2, 4]
 
 
 def test_the_front_is_the_one_that_optuna_finds() -> None:
@@ -53,7 +53,7 @@ def test_the_front_is_the_one_that_optuna_finds() -> None:
         study.add_trials([optuna.trial.create_trial(values=pair) for pair in values])
         front = pareto_front_data("latent_dim", [ParetoTrial(number, *pair) for number, pair in enumerate(values)])
         assert sorted(numbers(front.front)) == [trial.number for trial in study.best_trials]
-        assert len(front.front) + len(front.beaten) == len(values)
+        assert len(front.front) + len(front.dominated) == len(values)
 
 
 def test_both_figures_show_the_front_as_a_line_and_the_other_trials_apart() -> None:
@@ -65,9 +65,9 @@ def test_both_figures_show_the_front_as_a_line_and_the_other_trials_apart() -> N
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([8, 128], [7.0, 6.4])  # type: ignore[arg-type]
     assert {text.get_text() for text in axes.texts} == {"0", "3"}
     assert axes.get_xlabel() == "latent dimension"
-    beaten, best = draw_interactive_pareto_front(front, ()).data
+    dominated, best = draw_interactive_pareto_front(front, ()).data
     assert (list(best.x), list(best.y), best.line.shape) == ([8, 128], [7.0, 6.4], "hv")
-    assert list(beaten.x) == [130] and "trial 2" in beaten.text[0]
+    assert list(dominated.x) == [130] and "trial 2" in dominated.text[0]
 
 
 @pytest.mark.parametrize(

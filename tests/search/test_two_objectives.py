@@ -210,7 +210,7 @@ def test_the_dashboard_shows_both_objectives_the_notice_and_the_front(four_trial
     assert "On the Pareto front of val_bpd and latent_dim: trial 1" in get_note(study)
     figures = get_plotly_graph_objects(study._storage.get_study_system_attrs(study._study_id))
     traces = json.loads(figures["pareto-front"])["data"]
-    assert [trace["name"] for trace in traces] == ["beaten by a trial of the front", "on the front"]
+    assert [trace["name"] for trace in traces] == ["dominated by a trial of the front", "on the front"]
     server = listen(four_trials.paths, "127.0.0.1", 0)
     threading.Thread(target=server.handle_request, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/api/studies/{study._study_id}?after=0"

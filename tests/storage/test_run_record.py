@@ -6,7 +6,7 @@ from hpo.storage.run_record import RunRecord
 from model.config import TrainConfig
 
 
-def test_a_record_from_before_there_were_architectures_is_of_the_plain_one() -> None:
+def test_a_record_of_an_earlier_version_is_read_plain_and_with_its_frame_rate() -> None:
     training = asdict(TrainConfig())
     del training["architecture"], training["linear_path"], training["adam_beta2"]
     record = RunRecord.model_validate(
@@ -17,8 +17,9 @@ def test_a_record_from_before_there_were_architectures_is_of_the_plain_one() -> 
             "precision": "float32",
             "compiled": False,
             "reconstruction_interval": 1,
-            "fps": 2.0,
+            # Below the lower limit of today.
+            "fps": 0.01,
             "training": training,
         }
     )
-    assert record.training.architecture == "plain"
+    assert (record.training.architecture, record.fps) == ("plain", 0.01)

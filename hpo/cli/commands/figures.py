@@ -8,6 +8,7 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import RunDevice
+from hpo.config.sections import FASTEST_FPS, SLOWEST_FPS
 from hpo.config.study_file import ConfigError
 from hpo.storage.paths import RunPaths
 from hpo.storage.paths.user_folder import expanded
@@ -28,8 +29,8 @@ def figures(
 
     The pictures, the animation and the page are replaced; nothing is trained.
     """
-    if fps is not None and not 0 < fps <= 60:
-        raise ConfigError(f"--fps: must be > 0 and <= 60, got {fps}")
+    if fps is not None and not SLOWEST_FPS <= fps <= FASTEST_FPS:
+        raise ConfigError(f"--fps: must be from {SLOWEST_FPS:g} to {FASTEST_FPS:g}, got {fps}")
     from hpo.cli.run_summary import print_drawn
     from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted
     from hpo.runs.redraw import redraw

@@ -52,10 +52,10 @@ def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[
 def _trials(status: Status) -> str:
     total = f" of {status.n_total}" if status.n_total else ""
     kinds = ", ".join(f"{n} {kind}" for kind, n in status.counts.items())
-    ended = f" ({kinds})" if kinds else ""
+    ended = f" (trials: {kinds})" if kinds else ""
     sample = ", on the bundled sample" if status.source == "sample" else ""
     waiting = f", {status.n_waiting} waiting" if status.n_waiting else ""
-    noun = "trials" if status.n_total or status.n_configurations != 1 else "trial"
+    noun = "configurations" if status.n_total or status.n_configurations != 1 else "configuration"
     return f"{status.n_configurations}{total} {noun} ended{ended}, {len(status.running)} running{waiting}{sample}"
 
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from hpo.dashboard.interactive_figures.layout import QUIET, new_figure, note_selection
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
 from hpo.dashboard.interactive_figures.trial_marks import hover_text
+from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.figures.study.trial_points import shown_positions
 from hpo.figures.style import BLUE
 from hpo.search.pareto import ParetoFront
@@ -17,13 +18,13 @@ from hpo.search.pareto import ParetoFront
 def draw_interactive_pareto_front(data: ParetoFront, trials: Sequence[PlottedTrial]) -> go.Figure:
     """Plot finished trials' scores against the second objective; a step line joins the front."""
     hover_texts = {trial.number: hover_text(trial) for trial in trials}
-    beaten = [data.beaten[position] for position in shown_positions([trial.val_bpd for trial in data.beaten])]
-    name = data.name.replace("_", " ").replace("latent dim", "latent dimension")
-    figure = new_figure(f"Pareto front of val_bpd and {data.name}: lower left is better", name, "val_bpd (bits/dim)")
-    note_selection(figure, len(data.front) + len(beaten), len(data.front) + len(data.beaten))
+    dominated = [data.dominated[position] for position in shown_positions([trial.val_bpd for trial in data.dominated])]
+    name = hyperparameter_label(data.name)
+    figure = new_figure(f"Pareto front of val_bpd and {name}: lower left is better", name, "val_bpd (bits/dim)")
+    note_selection(figure, len(data.front) + len(dominated), len(data.front) + len(data.dominated))
     line = {"color": BLUE, "width": 2, "shape": "hv"}
     for group, legend, look in (
-        (beaten, "beaten by a trial of the front", {"mode": "markers", "marker": {"color": QUIET, "size": 9}}),
+        (dominated, "dominated by a trial of the front", {"mode": "markers", "marker": {"color": QUIET, "size": 9}}),
         (data.front[::-1], "on the front", {"mode": "lines+markers", "line": line, "marker": {"size": 12}}),
     ):
         hover = [

@@ -13,6 +13,7 @@ from hpo.analysis.ppca_baseline import PpcaBaseline
 from hpo.dashboard.interactive_figures.layout import QUIET, new_figure, note_selection, select_shown
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
 from hpo.dashboard.interactive_figures.trial_marks import hover_text
+from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.figures.style import MUTED, PAPER
 from model.scoring.definitions import nats_at_score
 
@@ -111,8 +112,13 @@ def trial_cloud(trials: Sequence[PlottedTrial]) -> go.Scatter:
         "colorscale": "Viridis",
         "line": {"color": PAPER, "width": 1},
         "symbol": ["x" if trial.kind == "pruned" else "circle" for trial in trials],
-        "colorbar": {"title": {"text": "beta"}, "tickvals": list(scale.ticks), "ticktext": list(scale.labels)},
+        "colorbar": {
+            "title": {"text": hyperparameter_label("beta")},
+            "tickvals": list(scale.ticks),
+            "ticktext": list(scale.labels),
+        },
     }
+    colour, size = hyperparameter_label("beta"), hyperparameter_label("latent_dim")
     return go.Scatter(
         x=[round(trial.rate_nats, 2) for trial in trials],
         y=[round(trial.distortion_nats, 2) for trial in trials],
@@ -120,7 +126,7 @@ def trial_cloud(trials: Sequence[PlottedTrial]) -> go.Scatter:
         marker=marker,
         text=[hover_text(trial) for trial in trials],
         hovertemplate="%{text}<br>rate %{x:.1f}, distortion %{y:.1f}<extra></extra>",
-        name="trials: colour beta, size latent_dim, crosses pruned",
+        name=f"trials: colour {colour}, size {size}, crosses pruned",
     )
 
 

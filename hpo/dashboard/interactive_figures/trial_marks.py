@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
+from hpo.figures.study.trial_marks import hyperparameter_label
 
 
 def hover_text(trial: PlottedTrial) -> str:
     """Return the lines that appear on hovering over a trial."""
     return (
         f"trial {trial.number}, {trial.kind}<br>val_bpd {trial.val_bpd:.4f}<br>"
-        f"beta {trial.beta:.3g}, latent_dim {trial.latent_dim}"
+        f"{hyperparameter_label('beta')} {trial.beta:.3g}, {hyperparameter_label('latent_dim')} {trial.latent_dim}"
     )
 
 

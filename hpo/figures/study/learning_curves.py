@@ -77,7 +77,7 @@ def draw_learning_curves(data: LearningCurves) -> Figure:
         if kind in kinds
     ]
     if "" in kinds:
-        entries.append(Line2D([], [], color=INK, ls="--", lw=1, label="under way"))
+        entries.append(Line2D([], [], color=INK, ls="--", lw=1, label="running"))
     if data.best is not None:
         entries.insert(0, Line2D([], [], color=BLUE, lw=3, label=data.best.label))
     legend_below(figure, entries)

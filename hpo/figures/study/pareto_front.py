@@ -25,7 +25,7 @@ def draw_pareto_front(data: ParetoFront) -> Figure:
     figure = new_figure(_headline(data), width_in=13, height_in=7.4)
     axes = figure.subplots()
     style_axes(axes, "finished trials; down and to the left is better", _with_unit(data.name), BITS)
-    trials = (*data.front, *data.beaten)
+    trials = (*data.front, *data.dominated)
     ceiling = score_ceiling(trial.val_bpd for trial in trials)
     _scale(axes, [trial.second for trial in trials])
     cut_off(axes, ceiling)
@@ -36,11 +36,11 @@ def draw_pareto_front(data: ParetoFront) -> Figure:
         color=SKY,
         lw=2,
         zorder=2,
-        label="as good as it gets: the front",
+        label="Pareto front",
     )
     look = {"marker": "o", "edgecolors": PAPER}
     draw_trials(
-        axes, _points(data.beaten), ceiling, "beaten by a trial of the front", s=50, color=MUTED, zorder=3, **look
+        axes, _points(data.dominated), ceiling, "dominated by a trial of the front", s=50, color=MUTED, zorder=3, **look
     )
     draw_trials(
         axes, _points(data.front), ceiling, "on the front, with the trial's number", s=95, color=BLUE, zorder=4, **look
@@ -55,10 +55,11 @@ def draw_pareto_front(data: ParetoFront) -> Figure:
 
 
 def _headline(data: ParetoFront) -> str:
-    n_front, n_finished = len(data.front), len(data.front) + len(data.beaten)
-    if n_front == 1:
-        return f"Trial {data.front[0].number} is the whole Pareto front: no other of {n_finished} is better in anything"
-    return f"{n_front} of {n_finished} finished trials lie on the Pareto front"
+    n_front, n_finished = len(data.front), len(data.front) + len(data.dominated)
+    if n_front == 1 < n_finished:
+        return f"1 of {n_finished} finished trials, trial {data.front[0].number}, dominates all others"
+    subject = "The only finished trial lies" if n_finished == 1 else f"{n_front} of {n_finished} finished trials lie"
+    return f"{subject} on the Pareto front"
 
 
 def _with_unit(name: str) -> str:

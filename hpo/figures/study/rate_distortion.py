@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hpo.figures.study.rate_distortion_data import RateDistortionData, RatePoint
-from hpo.figures.study.trial_marks import MAX_VECTOR_MARKS
+from hpo.figures.study.trial_marks import MAX_VECTOR_MARKS, hyperparameter_label
 from hpo.figures.style import FAINT, INK, MUTED, PAPER, legend_below, mark_values, new_figure, style_axes
 from model.scoring.definitions import nats_at_score
 
@@ -164,7 +164,7 @@ def _dot(label: str, size: float, **look: Any) -> Line2D:
 def _colour_bar(figure: Figure, axes: Axes, norm: Normalize, betas: list[float]) -> None:
     colours = ListedColormap(colormaps[_COLOURS](np.linspace(0, 0.9, 256)))
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, fraction=0.04, pad=0.01)
-    bar.set_label("β", fontsize=13, color=MUTED, rotation=0)
+    bar.set_label(hyperparameter_label("beta"), fontsize=13, color=MUTED, rotation=0)
     bar.outline.set_visible(False)
     mark_values(bar.ax.yaxis, min(betas), max(betas), isinstance(norm, LogNorm))
     bar.ax.tick_params(labelsize=11, colors=MUTED, length=0, which="both")

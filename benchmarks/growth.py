@@ -22,7 +22,6 @@ from hpo.storage.open_study import OpenStudy
 SIZES = (10, 300, 2_000, 10_000)
 # Names of the result, and of that of the version before.
 NAME, BEFORE = "growth", "growth_before"
-_ROUNDS = 3
 OPENING, FIRST = "open the study for a search", "first decision of a process"
 STEP, CONFIGURATION = "next step", "next configuration"
 REPORT, VERDICT, END = "report away from a rung", "report and verdict at a rung", "end of a trial, with its note"
@@ -51,8 +50,13 @@ class Stopwatch:
         return {operation: statistics.median(seconds) for operation, seconds in self.seconds.items()}
 
 
-def measure_growth(folder: Path, n_trials: int, readers: Sequence[str] = READERS) -> dict[str, float]:
-    """Return the CPU seconds of each operation on a study of `n_trials` trials; of READERS, of these alone."""
+def measure_growth(
+    folder: Path, n_trials: int, readers: Sequence[str] = READERS, n_rounds: int = 3
+) -> dict[str, float]:
+    """Return the CPU seconds of each operation on a study of `n_trials` trials; of READERS, of these alone.
+
+    `n_rounds` trials are run.
+    """
     open_growth_study(folder, n_trials)
     watch = Stopwatch()
     with watch.measure(OPENING):
@@ -60,7 +64,7 @@ def measure_growth(folder: Path, n_trials: int, readers: Sequence[str] = READERS
         _prepare(opened)
     with watch.measure(FIRST):
         _next_step(opened)
-    for _ in range(_ROUNDS):
+    for _ in range(n_rounds):
         _run_trial(opened, watch)
     functions = _readers(opened, folder)
     for operation in readers:

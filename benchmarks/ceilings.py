@@ -34,8 +34,8 @@ def convolutions(batch_size: int, runtime: Runtime, *, own: bool) -> Callable[[]
     passes = [_pass(layer, x.to(runtime.device, kind), runtime, own) for layer, x in _inputs(layers, batch_size)]
 
     def run() -> None:
-        for one in passes:
-            one()
+        for run_pass in passes:
+            run_pass()
 
     return run
 

@@ -19,10 +19,10 @@ import typer
 
 STUDY = "cifar10"
 TRAINING = "training"
-START = "start-up: imports, data, yardstick, forecast"
+START = "start-up: imports, data, baseline, budget estimate"
 REST = "the rest"
-# By the name under which each is looked up. Inner ones are not counted in outer ones, but for those of the forecast,
-# which trains as well.
+# By the name under which each is looked up. Inner ones are not counted in outer ones, but for those of the budget
+# estimate, which trains as well.
 WHOLE = ("hpo.workers.budget_estimate.measure",)
 PARTS = {
     "model.training.training_loop._train_until": TRAINING,

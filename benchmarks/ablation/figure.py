@@ -14,23 +14,23 @@ def draw(rows: Sequence[Measured], path: Path) -> None:
     """The rows from the tutorial's recipe to ours and the longer ones as lines, other trials as points at their end."""
     figure = new_figure("From the tutorial's recipe to ours: the same epochs, a lower score", 10.5, 6.4)
     panels = figure.subplots(1, 2, sharey=True)
-    lines = [one for one in rows if one.row.part in ("way", "longer")]
-    points = [one for one in rows if one.row.part in ("change", "linear")]
+    lines = [result for result in rows if result.row.part in ("way", "longer")]
+    points = [result for result in rows if result.row.part in ("change", "linear")]
     style_axes(panels[0], "", "images seen, thousands", "val_bpd, bits per dimension")
     style_axes(panels[1], "", "seconds of training", "")
-    handles = [_draw_line(panels, one, index) for index, one in enumerate(lines)]
-    for one in points:
-        panels[1].plot(one.seconds, one.curve[-1][1], "o", ms=3.5, mfc="none", mec=INK, mew=0.8)
+    handles = [_draw_line(panels, result, index) for index, result in enumerate(lines)]
+    for result in points:
+        panels[1].plot(result.seconds, result.curve[-1][1], "o", ms=3.5, mfc="none", mec=INK, mew=0.8)
     figure.legend(handles=handles, loc="outside lower left", ncols=2)
     save_figure(figure, path)
 
 
-def _draw_line(panels: Sequence[Axes], one: Measured, index: int) -> Line2D:
+def _draw_line(panels: Sequence[Axes], result: Measured, index: int) -> Line2D:
     # There are more lines than colours.
-    style = "--" if one.row.part == "longer" else "-" if index < len(CYCLE) else "-."
+    style = "--" if result.row.part == "longer" else "-" if index < len(CYCLE) else "-."
     color = CYCLE[index % len(CYCLE)]
-    images, scores = zip(*one.curve, strict=True)
-    panels[0].plot([n / 1000 for n in images], scores, style, color=color, marker=".", label=one.row.name)
-    seconds = [n / one.images_per_second for n in images]
-    (line,) = panels[1].plot(seconds, scores, style, color=color, marker=".", label=one.row.name)
+    images, scores = zip(*result.curve, strict=True)
+    panels[0].plot([n / 1000 for n in images], scores, style, color=color, marker=".", label=result.row.name)
+    seconds = [n / result.images_per_second for n in images]
+    (line,) = panels[1].plot(seconds, scores, style, color=color, marker=".", label=result.row.name)
     return line

@@ -87,18 +87,18 @@ def table(rows: Sequence[Measured]) -> str:
     return "\n".join([_HEADER, *map(_line, rows)])
 
 
-def _line(one: Measured) -> str:
-    seeds = " ".join(f"{score:.4f}" for score in one.val_bpd) if len(one.val_bpd) > 1 else ""
+def _line(result: Measured) -> str:
+    seeds = " ".join(f"{score:.4f}" for score in result.val_bpd) if len(result.val_bpd) > 1 else ""
     cells = [
-        one.row.name,
-        f"{one.n_weights / 1e6:.2f} M",
-        f"{one.images_per_second:,.0f}",
-        f"{one.seconds:.0f}",
-        f"{one.rate_nats:.1f}",
-        f"{one.mse:.5f}",
-        f"{mean(one.val_bpd):.4f}",
+        result.row.name,
+        f"{result.n_weights / 1e6:.2f} M",
+        f"{result.images_per_second:,.0f}",
+        f"{result.seconds:.0f}",
+        f"{result.rate_nats:.1f}",
+        f"{result.mse:.5f}",
+        f"{mean(result.val_bpd):.4f}",
         seeds,
-        f"{one.mixture_gap_nats:.1f}",
+        f"{result.mixture_gap_nats:.1f}",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -111,8 +111,11 @@ def write_page() -> None:
     if not rows:
         return
     speed = read(SPEEDS)[-1]
-    titles = {part: title for part, title in _TITLES.items() if any(one.row.part == part for one in rows)}
-    parts = [f"## {title}\n\n{table([one for one in rows if one.row.part == part])}" for part, title in titles.items()]
+    titles = {part: title for part, title in _TITLES.items() if any(result.row.part == part for result in rows)}
+    parts = [
+        f"## {title}\n\n{table([result for result in rows if result.row.part == part])}"
+        for part, title in titles.items()
+    ]
     write_text(PAGE, "\n\n".join([_head(speed, len(rows)), *parts, _reach(), _PICTURES]) + "\n")
     draw(rows, FIGURE)
 

@@ -75,7 +75,7 @@ WAY = (
     Row("linear output, clamped", "way", _OLD_BETA2, seeds=DECISIVE_SEEDS),
     Row("Adam's second moment over 50 steps: ours", "way", seeds=DECISIVE_SEEDS),
 )
-# As SiLU's in model/vae.py: of a standard normal x, E[relu(x)^2] = 0.5 and E[gelu(x)^2] = 0.425.
+# As SILU_GAIN of model/network/initial_weights.py: of a standard normal x, E[relu(x)^2] = 0.5 and E[gelu(x)^2] = 0.425.
 RELU_GAIN, GELU_GAIN = 0.5**-0.5, 0.425**-0.5
 # Ours with one thing otherwise.
 CHANGES = (

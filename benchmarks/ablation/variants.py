@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.network.initial_weights import SILU_GAIN
 from model.network.linear_path import LinearPath
 from model.network.strided_convolution import DownConv, UpConv
-from model.network.vae import SILU_GAIN, ConvVAE, Stack
+from model.network.vae import ConvVAE, Stack
 
 Change = Callable[[ConvVAE], None]
 N_GROUPS = 8

@@ -44,9 +44,10 @@ def fit(points_NF: Array, y_NE: Array, noise_NE: Array) -> GaussianProcesses:
         for e in range(y_NE.shape[1])
     ]
     # kernel_ is (amplitude * Matérn) + white noise.
-    length_scales = [np.broadcast_to(one.kernel_.k1.k2.length_scale, points_NF.shape[1]) for one in fitted]
+    length_scales = [np.broadcast_to(regressor.kernel_.k1.k2.length_scale, points_NF.shape[1]) for regressor in fitted]
     weights = [
-        one.kernel_.k1.k1.constant_value * scale * one.alpha_ for one, scale in zip(fitted, scales_E, strict=True)
+        regressor.kernel_.k1.k1.constant_value * scale * regressor.alpha_
+        for regressor, scale in zip(fitted, scales_E, strict=True)
     ]
     return GaussianProcesses(points_NF, np.array(length_scales), np.array(weights), offsets_E)
 

@@ -37,11 +37,14 @@ def held_out(curves: Sequence[Curve], epochs: Sequence[int]) -> list[HeldOut]:
 
     Diverged configurations are left out.
     """
-    table = [one for one in by_configuration(curves) if not one.diverged]
+    table = [configuration for configuration in by_configuration(curves) if not configuration.diverged]
     columns = [epoch - 1 for epoch in epochs]
-    kept = [Configuration(one.values, one.curves_RE[:, columns]) for one in table]
+    kept = [Configuration(configuration.values, configuration.curves_RE[:, columns]) for configuration in table]
     noise_E = noise_of(table).deviation_E[columns] ** 2
-    predicted_NE, true_NE = np.empty((len(kept), len(epochs))), np.array([one.mean_E for one in kept])
+    predicted_NE, true_NE = (
+        np.empty((len(kept), len(epochs))),
+        np.array([configuration.mean_E for configuration in kept]),
+    )
     for fitted, left_out in KFold(_FOLDS, shuffle=True, random_state=0).split(kept):
         means = MeanCurves.fit([kept[index] for index in fitted], noise_E)
         predicted_NE[left_out] = [means(kept[index].values) for index in left_out]
@@ -50,7 +53,9 @@ def held_out(curves: Sequence[Curve], epochs: Sequence[int]) -> list[HeldOut]:
 
 def rank_correlation_of_first_epoch(curves: Sequence[Curve]) -> float:
     """Spearman's, of the table's scores after the first and the last epoch."""
-    means_NE = np.array([one.mean_E for one in by_configuration(curves) if not one.diverged])
+    means_NE = np.array(
+        [configuration.mean_E for configuration in by_configuration(curves) if not configuration.diverged]
+    )
     return float(spearmanr(means_NE[:, 0], means_NE[:, -1]).statistic)
 
 

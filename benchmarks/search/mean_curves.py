@@ -40,13 +40,13 @@ class MeanCurves:
     @classmethod
     def fit(cls, table: Sequence[Configuration], noise_E: Array) -> "MeanCurves":
         """From mean curves; `noise_E` are the variances of one seed's scores, in bits per dimension squared."""
-        features_NF = np.array([features(one.values) for one in table])
+        features_NF = np.array([features(configuration.values) for configuration in table])
         center_F, scale_F = features_NF.mean(0), features_NF.std(0) + 1e-12
         points_NF = (features_NF - center_F) / scale_F
-        diverged_N = np.array([one.diverged for one in table])
-        kept = [one for one in table if not one.diverged]
-        means_NE = np.array([one.mean_E for one in kept])
-        n_seeds_N = np.array([len(one.curves_RE) for one in kept])
+        diverged_N = np.array([configuration.diverged for configuration in table])
+        kept = [configuration for configuration in table if not configuration.diverged]
+        means_NE = np.array([configuration.mean_E for configuration in kept])
+        n_seeds_N = np.array([len(configuration.curves_RE) for configuration in kept])
         floor_E = means_NE.min(0) - _BELOW_BEST
         above_NE = means_NE - floor_E
         # Of a logarithm: relative variances.

@@ -66,9 +66,13 @@ class Ours:
         if before is not None:
             for epoch, val_bpd in self._study.get_trials(deepcopy=False)[before].intermediate_values.items():
                 trial.report(val_bpd, epoch)
-        (one,) = (one for one in configurations_of(self._study) if one.last_trial.number == trial.number)
-        self._trials[one.number] = trial
-        return Job(one.number, trial.params)
+        (configuration,) = (
+            configuration
+            for configuration in configurations_of(self._study)
+            if configuration.last_trial.number == trial.number
+        )
+        self._trials[configuration.number] = trial
+        return Job(configuration.number, trial.params)
 
     def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
         """Pause at a rung that is not passed."""

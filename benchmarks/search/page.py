@@ -62,7 +62,7 @@ def numbers(results: Results) -> dict[str, object]:
         "n_epochs": N_EPOCHS,
         "n_repetitions": max(map(len, results.traces[1].values())),
         "target": results.surrogate.target,
-        "compute_to_target_ratio": {name: asdict(one) for name, one in ratios(results.to_target(1)).items()},
+        "compute_to_target_ratio": {name: asdict(ratio) for name, ratio in ratios(results.to_target(1)).items()},
     }
 
 
@@ -113,7 +113,7 @@ one core of a CPU, what most people search on, which `python -m benchmarks.searc
 
 def _surrogate_told(results: Results) -> str:
     noise = results.surrogate.noise
-    lines = "\n".join(_line_held_out(one) for one in held_out(results.curves, (1, N_EPOCHS)))
+    lines = "\n".join(_line_held_out(errors) for errors in held_out(results.curves, (1, N_EPOCHS)))
     return f"""## The surrogate
 
 Mean curves: a Gaussian process of log(val_bpd - floor) for each epoch. Errors by tenfold cross-validation over
@@ -131,8 +131,8 @@ A configuration whose nearest neighbour in the table diverged scores as the tabl
 mean configuration takes {results.unit_s:,.0f} s of one core."""
 
 
-def _line_held_out(one: HeldOut) -> str:
-    return f"| {one.epoch} | {one.rmse:.4f} | {one.of_best_quarter:.4f} | {one.rank_correlation:.3f} |"
+def _line_held_out(errors: HeldOut) -> str:
+    return f"| {errors.epoch} | {errors.rmse:.4f} | {errors.of_best_quarter:.4f} | {errors.rank_correlation:.3f} |"
 
 
 def _methods_told(results: Results) -> str:
@@ -191,7 +191,7 @@ Time to the target on the clock, in the time of a full-length training of the me
 def _times(results: Results, n_workers: int) -> list[list[str]]:
     times, traces, limit = results.to_target(n_workers), results.traces[n_workers], LIMIT / n_workers
     found = ratios(times)
-    ratios_told = {name: f"{one.median:.2f} ({one.low:.2f}, {one.high:.2f})" for name, one in found.items()}
+    ratios_told = {name: f"{ratio.median:.2f} ({ratio.low:.2f}, {ratio.high:.2f})" for name, ratio in found.items()}
     return [
         [name, str(len(some)), str(n_reached(some)), spread(times[name], limit), ratios_told.get(name, "")]
         for name, some in traces.items()
@@ -200,7 +200,9 @@ def _times(results: Results, n_workers: int) -> list[list[str]]:
 
 def spread(samples: Array, limit: float) -> str:
     """Median and quartiles, those at the limit marked."""
-    low, median, high = (f"{'≥ ' * bool(one >= limit)}{one:.1f}" for one in np.quantile(samples, [0.25, 0.5, 0.75]))
+    low, median, high = (
+        f"{'≥ ' * bool(quantile >= limit)}{quantile:.1f}" for quantile in np.quantile(samples, [0.25, 0.5, 0.75])
+    )
     return f"{median} ({low}, {high})"
 
 

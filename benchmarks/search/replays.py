@@ -65,7 +65,7 @@ class Ground:
         cls, curves: Sequence[Curve], timings: Sequence[Timing], space: Space, methods: Mapping[str, Method]
     ) -> "Ground":
         """Build from the surrogate of these curves."""
-        told = [[one.__dict__ for one in of_kind] for of_kind in (curves, timings)]
+        told = [[record.__dict__ for record in of_kind] for of_kind in (curves, timings)]
         return cls(Surrogate.fit(curves, timings), space, methods, _digest(json.dumps(told)))
 
     def run(self, task: Task) -> Trace:

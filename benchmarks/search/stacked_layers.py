@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from model.network.strided_convolution import KERNEL, PADDING, STRIDE, DownConv, UpConv
+from model.network.patch_products import KERNEL, PADDING, STRIDE
+from model.network.strided_convolution import DownConv, UpConv
 from model.network.vae import IMAGE_SIZE, LOG_VARIANCE_BOUND, ConvVAE
 
 # Sides of a product are multiples of this, for which the tensor cores' fast kernels are.

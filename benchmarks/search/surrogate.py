@@ -47,8 +47,11 @@ class Surrogate:
             mean_curves=MeanCurves.fit(table, noise.deviation_E**2),
             noise=noise,
             epoch_seconds=epoch_seconds,
-            best=min((one for one in table if not one.diverged), key=lambda one: float(one.mean_E[-1])).values,
-            full_length_s=float(np.mean([N_EPOCHS * epoch_seconds(one.values) for one in table])),
+            best=min(
+                (configuration for configuration in table if not configuration.diverged),
+                key=lambda configuration: float(configuration.mean_E[-1]),
+            ).values,
+            full_length_s=float(np.mean([N_EPOCHS * epoch_seconds(configuration.values) for configuration in table])),
         )
 
     @property
@@ -83,4 +86,6 @@ class Surrogate:
 
 def noise_of(table: Sequence[Configuration]) -> SeedNoise:
     """From configurations with several seeds; taken to be the same everywhere."""
-    return SeedNoise.estimate([one.curves_RE for one in table if len(one.curves_RE) > 1], N_EPOCHS)
+    return SeedNoise.estimate(
+        [configuration.curves_RE for configuration in table if len(configuration.curves_RE) > 1], N_EPOCHS
+    )

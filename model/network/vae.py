@@ -9,12 +9,12 @@ B batch, C channels, H W pixels, Z latent.
 """
 
 import itertools
-import math
 
 import torch
 from torch import Tensor, nn
 
 from model.config import CHANNELS, Architecture, Reconstruction, TrainConfig
+from model.network.initial_weights import SILU_GAIN, keep_variance, set_to_zero
 from model.network.linear_path import LinearPath
 from model.network.strided_convolution import DownConv, UpConv
 
@@ -22,8 +22,6 @@ IMAGE_CHANNELS = 3
 IMAGE_SIZE = 32
 # Bound of |log variance|: standard deviations from 1/150 to 150.
 LOG_VARIANCE_BOUND = 10.0
-# Compensates for SiLU: E[silu(x)^2] = 0.356 for a standard normal x.
-SILU_GAIN = 1 / math.sqrt(0.356)
 _GREY = 0.5
 
 
@@ -55,12 +53,12 @@ class Encoder(nn.Module):
         self.mean = nn.Linear(n_features, latent_dim)
         self.log_variance = nn.Linear(n_features, latent_dim)
         if architecture == "norm_free":
-            _keep_variance(self.mean, SILU_GAIN)
-            _keep_variance(self.log_variance, SILU_GAIN)
+            keep_variance(self.mean, SILU_GAIN)
+            keep_variance(self.log_variance, SILU_GAIN)
         self.linear = linear
         if linear is not None:
-            _set_to_zero(self.mean)
-            _set_to_zero(self.log_variance)
+            set_to_zero(self.mean)
+            set_to_zero(self.log_variance)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance, each (B, Z) in float32."""
@@ -94,11 +92,11 @@ class Decoder(nn.Module):
             self.trunk.extend(_block(UpConv, *sizes, architecture))
         to_image = UpConv(upwards[-1], IMAGE_CHANNELS, bias=True)
         if architecture == "norm_free":
-            _keep_variance(to_image, gain=1.0)
+            keep_variance(to_image, gain=1.0)
         self.trunk.append(to_image)
         self.linear = linear
         if linear is not None:
-            _set_to_zero(to_image)
+            set_to_zero(to_image)
 
     def forward(self, z_BZ: Tensor) -> Tensor:
         """Return the image means, (B, 3, 32, 32) in float32."""
@@ -174,25 +172,8 @@ def _block(kind: type[DownConv | UpConv], n_in: int, n_out: int, architecture: A
     if architecture == "plain":
         return kind(n_in, n_out), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
     layer = kind(n_in, n_out, bias=True)
-    _keep_variance(layer, SILU_GAIN)
+    keep_variance(layer, SILU_GAIN)
     return layer, nn.SiLU()
-
-
-def _keep_variance(layer: nn.Linear | DownConv | UpConv, gain: float) -> None:
-    """Draw weights from N(0, gain² / n), n inputs per output, so that the mean square grows by gain²; zero the bias."""
-    if isinstance(layer, nn.Linear):
-        n_inputs = layer.in_features
-    else:
-        # In a transposed convolution of stride 2, 4 of a kernel's 16 pixels reach each output pixel.
-        n_inputs = layer.in_channels * (16 if isinstance(layer, DownConv) else 4)
-    nn.init.normal_(layer.weight, std=gain / math.sqrt(n_inputs))
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-
-
-def _set_to_zero(layer: nn.Linear | UpConv) -> None:
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
 
 
 def _clamp(y_BCHW: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ def test_every_row_trains(row: Row, data: ImageData, runtime: Runtime) -> None:
 def test_names_are_unique_and_none_is_part_of_a_pair_that_trains_alike() -> None:
     assert len({row.name for row in ROWS}) == len(ROWS)
     told = [(row.config, row.changes, row.weight_decay, row.kl_warmup_epochs, row.averaged_epochs) for row in ROWS]
-    assert all(told.index(one) == index for index, one in enumerate(told)), "two rows train the same"
+    assert all(told.index(settings) == index for index, settings in enumerate(told)), "two rows train the same"
 
 
 def test_the_way_leads_to_the_shipped_model() -> None:
@@ -105,7 +105,7 @@ def test_the_rates_weight_rises_from_nothing(
 def test_averaged_weights_are_scored_once_at_the_end(data: ImageData, runtime: Runtime) -> None:
     plain = Row("", "change", SMALL)
     alone, averaged = (
-        train_row(one, 0, data, runtime)["reports"] for one in (plain, replace(plain, averaged_epochs=1.0))
+        train_row(row, 0, data, runtime)["reports"] for row in (plain, replace(plain, averaged_epochs=1.0))
     )
     assert alone[0]["val_bpd"] == averaged[0]["val_bpd"]
     assert alone[1]["val_bpd"] != averaged[1]["val_bpd"]
@@ -140,10 +140,10 @@ def test_a_rows_line_has_the_means_of_its_seeds_and_seconds_from_the_median_spee
         append(runs, {"row": row.name, "seed": seed, "n_weights": 10, "reports": [report], "mixture_gap_nats": 7.0})
     for rate in (900.0, 3000.0, 4000.0):
         append(speeds, {"row": row.timed_as, "images_per_second": rate})
-    (one,) = page.measured(runs, speeds)
-    assert (one.seconds, one.images_per_second) == (3.0, 3000.0)
-    assert one.curve == ((9000, 6.4),)
-    assert "| 6.4000 | 6.5000 6.3000 | 7.0 |" in page.table([one])
+    (measured,) = page.measured(runs, speeds)
+    assert (measured.seconds, measured.images_per_second) == (3.0, 3000.0)
+    assert measured.curve == ((9000, 6.4),)
+    assert "| 6.4000 | 6.5000 6.3000 | 7.0 |" in page.table([measured])
 
 
 def test_the_page_is_what_its_results_make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

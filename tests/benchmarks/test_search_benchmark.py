@@ -253,10 +253,10 @@ def test_the_surrogate_predicts_what_it_was_not_fitted_to(curves: list[Curve], s
 def test_held_out_errors_are_what_they_are_for_new_configurations(curves: list[Curve]) -> None:
     first, last = held_out(curves, (1, N_EPOCHS))
     assert (first.epoch, last.epoch) == (1, N_EPOCHS)
-    for one in (first, last):
+    for errors in (first, last):
         # Not below the noise of what they are measured against, most of it of one seed.
-        assert 0.7 * NOISE < one.of_best_quarter < 0.025
-        assert one.rank_correlation > 0.99
+        assert 0.7 * NOISE < errors.of_best_quarter < 0.025
+        assert errors.rank_correlation > 0.99
 
 
 def test_ranks_after_one_epoch_are_like_those_at_the_end_but_not_the_same(curves: list[Curve]) -> None:
@@ -355,7 +355,7 @@ def test_a_small_table_without_repeated_seeds_is_accepted() -> None:
     small = [curve for curve in table(20) if curve.seed == 0]
     surrogate = Surrogate.fit(small, timings())
     assert surrogate.noise.degrees_of_freedom == 0
-    assert all(one.rank_correlation > 0.5 for one in held_out(small, (1, N_EPOCHS)))
+    assert all(errors.rank_correlation > 0.5 for errors in held_out(small, (1, N_EPOCHS)))
     assert surrogate.curve(configurations(1, seed=1)[0], 0) == pytest.approx(
         true_curve(configurations(1, seed=1)[0]), abs=0.3
     )
@@ -485,11 +485,11 @@ def test_twice_the_budget_is_two_workers_for_one_until_twice_the_compute(ground:
 
 
 def test_processes_side_by_side_find_what_one_does(ground: Ground, tmp_path: Path) -> None:
-    one, two = (replay(TASKS[:4], ground, tmp_path / f"{n}.jsonl", n_processes=n) for n in (1, 2))
+    alone, shared = (replay(TASKS[:4], ground, tmp_path / f"{n}.jsonl", n_processes=n) for n in (1, 2))
     for task in TASKS[:4]:
         # All but what the sampler took is the same.
-        assert [point.above_target for point in two[task].points] == pytest.approx(
-            [point.above_target for point in one[task].points], abs=1e-6
+        assert [point.above_target for point in shared[task].points] == pytest.approx(
+            [point.above_target for point in alone[task].points], abs=1e-6
         )
 
 

@@ -43,7 +43,7 @@ def save(page: Page, address: str, name: str, scroll_to: str = "") -> None:
     page.goto(address)
     page.wait_for_load_state("networkidle")
     if scroll_to:
-        page.locator(f'[id="{scroll_to}"]').evaluate("one => one.scrollIntoView()")
+        page.locator(f'[id="{scroll_to}"]').evaluate("element => element.scrollIntoView()")
         page.mouse.wheel(0, -90)
     page.wait_for_timeout(2000)
     path = SHOWCASE / name

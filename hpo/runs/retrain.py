@@ -15,7 +15,7 @@ from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of, end_of, is_pruned, val_bpd_of
-from hpo.storage.database import StudyError, existing_study, no_study
+from hpo.storage.database import StudyError, checkpoint_log, existing_study, no_study
 from hpo.storage.fingerprint import check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
@@ -50,6 +50,7 @@ class Retraining:
                 if isinstance(event, RunFinished):
                     _set_attributes(self.study, event)
                     event = _add_to_dashboard(self.study, config, event)
+                    checkpoint_log(StudyPaths.of(config.name))
                 yield event
         except Diverged as error:
             raise StudyError(

@@ -29,8 +29,11 @@ def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study |
             moved = _move_aside(paths)
         if study is not None:
             check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
-        yield study, moved
-        checkpoint_log(paths)
+        try:
+            yield study, moved
+        finally:
+            # Also after an error: every trial that was reported is then in study.db.
+            checkpoint_log(paths)
 
 
 def _move_aside(paths: StudyPaths) -> Path | None:

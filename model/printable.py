@@ -1,12 +1,16 @@
 """Text of the user's (names of files, folders and classes) in a form that every terminal, page and picture can show."""
 
-import unicodedata
+import re
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# Change the order of the text that follows them, also outside of a name.
-_BIDIRECTIONAL_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Controls (among them newline and escape), surrogates (bytes of a name that are not UTF-8), line separators.
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_UNPRINTABLE = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # controls, among them newline and escape
+    "\ud800-\udfff"  # surrogates: bytes of a name that are not UTF-8
+    "\u2028\u2029"  # line and paragraph separators
+    "\u202a-\u202e\u2066-\u2069"  # change the order of the text that follows them, also outside of a name
+    "]"
+)
 
 
 def printable(text: object, keep: str = "") -> str:
@@ -16,10 +20,4 @@ def printable(text: object, keep: str = "") -> str:
         text: a text or a path.
         keep: characters that are kept in any case, such as newlines.
     """
-    return "".join(
-        REPLACEMENT if character not in keep and _is_unprintable(character) else character for character in str(text)
-    )
-
-
-def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTABLE or character in _BIDIRECTIONAL_CONTROLS
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in keep else REPLACEMENT, str(text))

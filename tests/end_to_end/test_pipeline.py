@@ -27,6 +27,7 @@ from model.scoring.ppca import fit, score
 from model.training.model_file import read_model
 from tests.tools import warm_process
 from tests.tools.class_folders import write_class_folders
+from tests.tools.fault_injection import STUDY as SMALL_STUDY
 from tests.tools.fault_injection import checkout, finish, make_images, paths_in
 from tests.tools.fault_injection import load as load_small
 from tests.tools.warm_process import environment
@@ -315,17 +316,48 @@ def test_the_animation_has_a_frame_per_epoch_and_holds_the_last(best: Path) -> N
     assert np.abs(first[lower] - last[lower]).mean() > 1, "the reconstructions do"
 
 
+# A search for two objectives
+
+TWO_OBJECTIVES = SMALL_STUDY.replace("latent_dim: 4", "latent_dim: {choices: [2, 4, 8]}")
+TWO_OBJECTIVES += "objectives: [val_bpd, latent_dim]\n"
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with few images, tuned and retrained."""
+    """A checkout with few images and a study with two objectives."""
     images = make_images(tmp_path_factory.mktemp("images"))
-    folder = checkout(tmp_path_factory.mktemp("small") / "checkout", images)
-    finish(folder, "tune", "small", "--trials", "2")
-    finish(folder, "retrain", "small")
-    return folder
+    return checkout(tmp_path_factory.mktemp("small") / "checkout", images, TWO_OBJECTIVES)
 
 
-def test_retraining_again_replaces_the_folder_whole(small: Path) -> None:
+@pytest.fixture(scope="module")
+def outputs(small: Path) -> list[str]:
+    """What the commands print that tune the study, resume it with two workers, retrain its best trial and export it."""
+    commands = ("tune --trials 2", "tune --workers 2", "status", "retrain", "export")
+    return [finish(small, name, "small", *options) for name, *options in map(str.split, commands)]
+
+
+def test_a_search_for_two_objectives_prunes_none_and_the_lowest_score_is_retrained(
+    small: Path, outputs: list[str]
+) -> None:
+    first, resumed, status, retrained, _ = outputs
+    assert "none is pruned" in first and "Pruning and confirmation are off" in first
+    assert first.index("Pruning and confirmation") < first.index("trial 0")
+    study, paths = load_small(small), paths_in(small)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 4
+    lowest = min(study.trials, key=lambda trial: trial.values[0])
+    assert f"Best by val_bpd: trial {lowest.number}, val_bpd {lowest.values[0]:.4f}" in resumed
+    assert f"best by val_bpd: trial {lowest.number}," in status
+    assert f"Retraining trial {lowest.number}, of lowest val_bpd, for 3 epochs" in retrained
+    metrics = json.loads(paths.best.metrics_json.read_text())
+    assert (metrics["trial"], metrics["trial_val_bpd"]) == (lowest.number, lowest.values[0])
+    assert 'id="front"' in paths.report.read_text()
+    trials = pd.read_csv(paths.export.trials_csv)
+    exported = [list(pair) for pair in zip(trials["val_bpd"], trials["latent_dim"], strict=True)]
+    assert exported == [trial.values for trial in study.trials]
+
+
+def test_retraining_again_replaces_the_folder_whole(small: Path, outputs: list[str]) -> None:
+    assert outputs
     best = paths_in(small).best.folder
     (best / "of_an_earlier_run").write_text("")
     finish(small, "retrain", "small", "--trial", "0", "--epochs", "1")
@@ -341,7 +373,8 @@ def test_retraining_again_replaces_the_folder_whole(small: Path) -> None:
     assert shown.read_bytes() == (best / "metrics.json").read_bytes()
 
 
-def test_fresh_moves_the_old_study_aside(small: Path) -> None:
+def test_fresh_moves_the_old_study_aside(small: Path, outputs: list[str]) -> None:
+    assert outputs
     printed = finish(small, "tune", "small", "--fresh", "--trials", "1")
     (aside,) = [path for path in (small / "results").iterdir() if path.name.startswith("small-")]
     assert f"{aside.relative_to(small)}" in printed

@@ -6,7 +6,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from optuna.trial import TrialState
 from optuna_dashboard import get_note
@@ -36,7 +35,6 @@ from model.data.images import ImageData
 from model.device import Runtime
 from model.training.training_loop import Diverged
 from tests.tools import synthetic
-from tests.tools.fault_injection import STUDY, checkout, finish, load, make_images, paths_in
 from tests.tools.html_pages import Page
 from tests.tools.small_study import CONFIG
 
@@ -228,32 +226,3 @@ def test_a_study_of_an_older_version_has_one_objective(begin: Begin) -> None:
     with pytest.raises(StudyError, match=r'objectives was \["val_bpd"\], is now \["val_bpd", "latent_dim"\]'):
         check_unchanged(opened.study, now, opened.paths)
     check_unchanged(opened.study, now | {"objectives": '["val_bpd"]'}, opened.paths)
-
-
-# The command line
-
-STUDY_FILE = STUDY.replace("latent_dim: 4", "latent_dim: {choices: [2, 4, 8]}") + "objectives: [val_bpd, latent_dim]\n"
-
-
-@pytest.mark.slow
-def test_a_study_is_tuned_resumed_reported_exported_and_its_lowest_score_retrained(tmp_path: Path) -> None:
-    images = tmp_path / "images"
-    images.mkdir()
-    folder = checkout(tmp_path / "checkout", make_images(images), STUDY_FILE)
-    first = finish(folder, "tune", "small", "--trials", "2")
-    assert "none is pruned" in first and "Pruning and confirmation are off" in first
-    assert first.index("Pruning and confirmation") < first.index("trial 0")
-    second = finish(folder, "tune", "small", "--workers", "2")
-    study = load(folder)
-    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 4
-    lowest = min(study.trials, key=lambda trial: trial.values[0])
-    assert f"Best by val_bpd: trial {lowest.number}, val_bpd {lowest.values[0]:.4f}" in second
-    assert f"best by val_bpd: trial {lowest.number}," in finish(folder, "status", "small")
-    assert f"Retraining trial {lowest.number}, of lowest val_bpd, for 3 epochs" in finish(folder, "retrain", "small")
-    metrics = json.loads(paths_in(folder).best.metrics_json.read_text())
-    assert (metrics["trial"], metrics["trial_val_bpd"]) == (lowest.number, lowest.values[0])
-    assert 'id="front"' in paths_in(folder).report.read_text()
-    finish(folder, "export", "small")
-    trials = pd.read_csv(paths_in(folder).export.trials_csv)
-    exported = [list(pair) for pair in zip(trials["val_bpd"], trials["latent_dim"], strict=True)]
-    assert exported == [trial.values for trial in study.trials]

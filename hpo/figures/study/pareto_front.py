@@ -28,7 +28,6 @@ def draw_pareto_front(data: ParetoFront) -> Figure:
     trials = (*data.front, *data.dominated)
     ceiling = score_ceiling(trial.val_bpd for trial in trials)
     _scale(axes, [trial.second for trial in trials])
-    cut_off(axes, ceiling)
     axes.step(
         [trial.second for trial in reversed(data.front)],
         [trial.val_bpd for trial in reversed(data.front)],
@@ -50,6 +49,7 @@ def draw_pareto_front(data: ParetoFront) -> Figure:
     best = data.front[0]
     ring: dict[str, Any] = {"ms": 15, "mfc": "none", "mec": INK, "mew": 2, "ls": "", "zorder": 5}
     axes.plot(best.second, best.val_bpd, "o", label=f"lowest val_bpd: trial {best.number}", **ring)
+    cut_off(axes, ceiling)
     legend_below(figure, axes.get_legend_handles_labels()[0])
     return figure
 

@@ -48,13 +48,13 @@ def draw_score_history(data: ScoreHistory) -> Figure:
     figure = new_figure(_headline(data), width_in=13, height_in=6.4)
     axes = figure.subplots()
     style_axes(axes, "lower is better", "trial", BITS)
-    cut_off(axes, data.ceiling)
     draw_trials(axes, data.finished, data.ceiling, "finished", marker="o", s=55, color=BLUE, edgecolors=PAPER, zorder=3)
     draw_trials(axes, data.pruned, data.ceiling, "pruned, at its last report", marker="x", s=45, color=VERMILLION)
     draw_trials(axes, data.faulty, data.ceiling, FAULTY, marker="s", s=40, facecolors="none", edgecolors=MUTED)
     if data.best:
         _draw_best_so_far(axes, data)
         _ring(axes, data.best)
+    cut_off(axes, data.ceiling)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     legend_below(figure, axes.get_legend_handles_labels()[0])
     return figure

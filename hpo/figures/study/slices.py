@@ -47,10 +47,11 @@ def draw_slices(data: Slices) -> Figure:
     for axes, (axis, finished, pruned) in zip(grid.flat, data.panels, strict=False):
         style_axes(axes, hyperparameter_label(axis.name), "", BITS if axes in grid[:, 0] else "")
         _scale(axes, axis)
-        cut_off(axes, data.ceiling)
         _draw_marks(axes, axis, finished, data.ceiling, "finished", **_FINISHED)
         _draw_marks(axes, axis, pruned, data.ceiling, "pruned, at its last report", **_PRUNED)
         _ring_the_best(axes, axis, finished, data.best)
+    # The panels share this axis.
+    cut_off(grid.flat[0], data.ceiling)
     for axes in list(grid.flat)[len(data.panels) :]:
         axes.remove()
     legend_below(figure, grid.flat[0].get_legend_handles_labels()[0])

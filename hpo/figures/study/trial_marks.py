@@ -21,7 +21,7 @@ def hyperparameter_label(name: str) -> str:
 
 
 def cut_off(axes: Axes, ceiling: float | None) -> None:
-    """End the scores' axis at the ceiling, if there is one."""
+    """End the scores' axis at the ceiling, if there is one; called last, since it fixes the axis' other end, too."""
     if ceiling is not None:
         axes.set_ylim(top=ceiling)
 

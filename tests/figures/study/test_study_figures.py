@@ -13,12 +13,14 @@ from hpo.figures.study.parallel_coordinates import (
     draw_parallel_coordinates,
     parallel_coordinates_data,
 )
+from hpo.figures.study.pareto_front import draw_pareto_front
 from hpo.figures.study.rate_distortion import draw_rate_distortion
 from hpo.figures.study.rate_distortion_data import RateDistortionData, rate_distortion_data
 from hpo.figures.study.score_history import ScoreHistory, draw_score_history, score_history_data
 from hpo.figures.study.slices import Slices, draw_slices, slices_data
 from hpo.figures.study.trial_points import MAX_SHOWN, SearchAxis, TrialPoints, shown_positions, shown_trials
 from hpo.search.best_trial import BestTrial
+from hpo.search.pareto import ParetoFront, ParetoTrial
 from tests.figures.study.trials import BATCH, BEST, BETA, CHOSEN, CURVES, NOTHING, TRIALS, rendered, ring_position
 
 
@@ -38,6 +40,20 @@ def test_a_score_far_from_the_rest_is_cut_off() -> None:
     assert score_history_data(trials, None).ceiling == pytest.approx(7.5)
     assert score_history_data(trials[:10], None).ceiling is None
     assert score_history_data(trials[:1], None).ceiling is None
+
+
+def test_where_a_score_is_cut_off_the_axis_still_begins_near_the_lowest_one() -> None:
+    scores = [*np.linspace(6.0, 7.0, 10), 90.0]
+    trials = pd.DataFrame({"number": range(11), "kind": "finished", "val_bpd": scores, "beta": 1.0})
+    best = BestTrial(0, 6.0)
+    pareto = [ParetoTrial(number, score, 16.0 + number) for number, score in enumerate(scores)]
+    for figure in (
+        draw_score_history(score_history_data(trials, best)),
+        draw_slices(slices_data(trials, (BETA,), best)),
+        draw_pareto_front(ParetoFront("latent_dim", tuple(pareto[:1]), tuple(pareto[1:]))),
+    ):
+        bottom, top = figure.axes[0].get_ylim()
+        assert 5.5 < bottom < 6.0 and top == pytest.approx(7.5)
 
 
 def test_learning_curves_leave_out_scores_that_are_not_finite_and_trials_without_reports() -> None:

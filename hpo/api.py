@@ -89,7 +89,7 @@ def study_results(study: OpenStudy) -> StudyResults | None:
         (7, 6.794)
     """
     baseline = ppca_baseline_of(study.study, study.paths)
-    return results.study_results(study.study, study.config, baseline.bpd)
+    return results.study_results(study.study, study.config, baseline)
 
 
 def trials_frame(study: OpenStudy) -> pd.DataFrame:

@@ -16,3 +16,8 @@ def format_duration(seconds: float) -> str:
 def format_megabytes(n_bytes: int) -> str:
     """Format a size on disk: `12.3 MB`."""
     return f"{n_bytes / 1e6:.1f} MB"
+
+
+def capitalized(text: str) -> str:
+    """Return the text with a capital first letter, the others as they are."""
+    return text[0].upper() + text[1:]

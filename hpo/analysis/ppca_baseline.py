@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 from optuna.study import Study
 
 from hpo.analysis.trial_table import TrialRow
@@ -33,29 +34,59 @@ class PpcaBaseline:
     curve: dict[int, RateDistortion]
     images_per_direction: int | None = None
 
+    def best_model(self, largest_latent_dim: int) -> "LinearModel | None":
+        """Return the linear model of the lowest score with at most so many dimensions; None without any score."""
+        within = {d: bpd for d, bpd in self.bpd.items() if d <= largest_latent_dim}
+        return LinearModel(best := min(within, key=within.__getitem__), within[best]) if within else None
+
+    def model_at_rate(self, rate_nats: float) -> "LinearModel | None":
+        """Return the linear model whose rate is this one, its score interpolated between two latent dimensions.
+
+        None if the rate lies beyond the curve.
+        """
+        latent_dims = sorted(self.curve, key=lambda d: self.curve[d].rate_nats)
+        rates = [self.curve[d].rate_nats for d in latent_dims]
+        if not rates or not rates[0] <= rate_nats <= rates[-1]:
+            return None
+        latent_dim = round(float(np.interp(rate_nats, rates, latent_dims)))
+        return LinearModel(latent_dim, float(np.interp(rate_nats, rates, [self.curve[d].bpd for d in latent_dims])))
+
+
+# Of a study whose folder has no baseline.
+NO_BASELINE = PpcaBaseline("", {}, {})
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Probabilistic PCA with so many latent dimensions, and its score in bits/dim."""
+
+    latent_dim: int
+    bpd: float
+
 
 @dataclass(frozen=True)
 class PpcaVerdict:
     """Comparison of a model with pPCA of the same latent dimension.
 
-    `difference` is pPCA's score less the model's, in bits/dim: positive if pPCA `is_beaten`. `text` is the comparison
-    as a phrase about pPCA, `advice` a sentence that follows it.
+    `difference` is pPCA's score less the model's, in bits/dim: positive if pPCA `is_beaten`. `comparison` is a phrase
+    about pPCA, `text` the same with the cause, `advice` a sentence that follows it.
     """
 
     is_beaten: bool
     difference: float
+    comparison: str
     text: str
     advice: str
 
 
-def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: int) -> dict[int, float]:
-    """Return pPCA's validation bits per dimension, fitted on the training split, for 1 to `max_latent_dim` dimensions.
+def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: int) -> PpcaBaseline:
+    """Return pPCA's validation scores, fitted on the training split, for 1 to `max_latent_dim` dimensions.
 
     Reads the study's file if it covers these images and dimensions, else computes and writes it.
     """
     baseline = load_ppca_baseline(paths)
     if baseline is not None and baseline.digest == data.digest and _covers(baseline, max_latent_dim, len(data.train)):
-        return baseline.bpd
+        return baseline
     latent_dims = list(range(1, max_latent_dim + 1))
     curve = ppca.rate_distortion(ppca.fit(data.train.images), data.validation.images, latent_dims)
     contents = {
@@ -66,7 +97,7 @@ def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: in
         "validation_distortion_nats": {str(d): round(point.distortion_nats, 3) for d, point in curve.items()},
     }
     write_text(paths.ppca_baseline, json.dumps(contents))
-    return {d: point.bpd for d, point in curve.items()}
+    return PpcaBaseline(data.digest, {d: point.bpd for d, point in curve.items()}, curve, ppca.IMAGES_PER_DIRECTION)
 
 
 def load_ppca_baseline(paths: StudyPaths) -> PpcaBaseline | None:
@@ -87,7 +118,17 @@ def ppca_baseline_of(study: Study, paths: StudyPaths) -> PpcaBaseline:
     """Return the baseline in the study's folder; an empty one if it is missing, torn, or of other images."""
     baseline = load_ppca_baseline(paths)
     digest = str(json.loads(stored_fingerprint(study)["data.digest"]))
-    return baseline if baseline and baseline.digest.startswith(digest) else PpcaBaseline("", {}, {})
+    return baseline if baseline and baseline.digest.startswith(digest) else NO_BASELINE
+
+
+def ppca_name(latent_dim: int, n_train: int) -> str:
+    """Return the linear model's name in a sentence: `probabilistic PCA with 12 dimensions`.
+
+    With too few training images it has fewer dimensions than the VAE, see `model.scoring.ppca`; then it says so.
+    """
+    n_directions = ppca.n_directions(latent_dim, n_train)
+    few = f" (a tenth of the {n_train:,} training images)" if n_directions < latent_dim else ""
+    return f"probabilistic PCA with {n_directions} dimensions{few}"
 
 
 def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> PpcaVerdict:
@@ -98,12 +139,15 @@ def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> PpcaVerdic
     """
     difference = ppca_bpd - bpd
     if bpd < ppca_bpd:
-        return PpcaVerdict(True, difference, f"beaten by {difference:.4f}", "The VAE's nonlinear networks pay off.")
+        comparison = f"beaten by {difference:.4f}"
+        return PpcaVerdict(True, difference, comparison, comparison, "The VAE's nonlinear networks pay off.")
+    comparison = f"not beaten, behind by {abs(difference):.4f}"
     cause, epochs = (_OVERFITTED, "Fewer") if overfitted else (_UNDERTRAINED, "More")
     return PpcaVerdict(
         is_beaten=False,
         difference=difference,
-        text=f"not beaten, behind by {abs(difference):.4f}: the model {cause}",
+        comparison=comparison,
+        text=f"{comparison}: the model {cause}",
         advice=f"{epochs} epochs, or other values, may bring it below.",
     )
 

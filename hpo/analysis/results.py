@@ -1,7 +1,7 @@
 """Results of a study: its best trial and how it compares, as values for pages and sentences for terminal and notes."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -9,8 +9,8 @@ from optuna.study import Study
 
 from hpo.analysis.cost import count_cost
 from hpo.analysis.earlier_best import earlier_best_notice
-from hpo.analysis.formatting import format_value
-from hpo.analysis.ppca_baseline import PpcaVerdict, ppca_verdict
+from hpo.analysis.formatting import capitalized, format_value
+from hpo.analysis.ppca_baseline import LinearModel, PpcaBaseline, PpcaVerdict, ppca_name, ppca_verdict
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import at_edge, searched, tutorial_values
@@ -33,8 +33,10 @@ class StudyResults:
     ascending, its own included; `runner_up` is the best score of another trial; `luckier` is a trial that scored lower
     itself but was not confirmed by new seeds. `first` is the study's first trial; if `first_is_tutorial`, it had the
     tutorial's values of all searched hyperparameters. `ppca_bpd` is the score of probabilistic PCA with the best
-    trial's latent dimension, if known. `at_edge` names the hyperparameters whose best value lies at the end of its
-    range.
+    trial's latent dimension, if known, and `ppca_name` its name in a sentence. `better_linear` is the best linear
+    model within the study's range of latent dimensions, if it scores lower than the best trial; `linear_at_rate` has
+    the rate of the best trial, if the baseline reaches it. `at_edge` names the hyperparameters whose best value lies
+    at the end of its range.
     """
 
     best: BestTrial
@@ -45,6 +47,9 @@ class StudyResults:
     first: TrialRow
     first_is_tutorial: bool
     ppca_bpd: float | None
+    ppca_name: str
+    better_linear: LinearModel | None
+    linear_at_rate: LinearModel | None
     at_edge: tuple[str, ...]
     luckier: TrialRow | None
 
@@ -54,6 +59,14 @@ class StudyResults:
         if self.ppca_bpd is None:
             return None
         return ppca_verdict(self.best.val_bpd, self.ppca_bpd, overfitted=self.best_row.earlier_best is not None)
+
+    @property
+    def verdict_at_rate(self) -> PpcaVerdict | None:
+        """Comparison of the best trial's own score with the linear model of its rate; None if that is not known."""
+        if self.linear_at_rate is None or self.best_row.val_bpd is None:
+            return None
+        overfitted = self.best_row.earlier_best is not None
+        return ppca_verdict(self.best_row.val_bpd, self.linear_at_rate.bpd, overfitted=overfitted)
 
     @property
     def first_is_best(self) -> bool:
@@ -68,13 +81,13 @@ class StudyResults:
         return self.first.val_bpd - self.best.val_bpd
 
 
-def study_results(study: Study, config: StudyConfig, ppca_bpd: Mapping[int, float]) -> StudyResults | None:
+def study_results(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> StudyResults | None:
     """Compute the results of a study; None if no trial has finished.
 
     Args:
         study: the study.
         config: the study's file.
-        ppca_bpd: validation score of probabilistic PCA by latent dimension.
+        baseline: validation scores of probabilistic PCA.
     """
     best = best_trial_of(configurations_of(study))
     if best is None:
@@ -84,7 +97,8 @@ def study_results(study: Study, config: StudyConfig, ppca_bpd: Mapping[int, floa
     best_row = by_number[best.number]
     scores = {row.number: row.val_bpd for row in rows if row.kind == "finished" and row.val_bpd is not None}
     lowest, _ = min(scores.items(), key=lambda score: (score[1], score[0]))
-    searched_entries = searched(config.hyperparameters)
+    searched_entries, latent_dim = searched(config.hyperparameters), int(best_row.values["latent_dim"])
+    linear = baseline.best_model(int(config.hyperparameters.largest("latent_dim")))
     return StudyResults(
         best=best,
         best_row=best_row,
@@ -93,7 +107,10 @@ def study_results(study: Study, config: StudyConfig, ppca_bpd: Mapping[int, floa
         runner_up=min((score for number, score in scores.items() if number != best.number), default=None),
         first=_first(rows),
         first_is_tutorial=tutorial_values(config.hyperparameters).keys() == searched_entries.keys(),
-        ppca_bpd=ppca_bpd.get(int(best_row.values["latent_dim"])),
+        ppca_bpd=baseline.bpd.get(latent_dim),
+        ppca_name=ppca_name(latent_dim, study.user_attrs["data"]["n_train"]),
+        better_linear=linear if linear and linear.bpd < best.val_bpd else None,
+        linear_at_rate=baseline.model_at_rate(best_row.rate_nats) if best_row.rate_nats is not None else None,
         at_edge=tuple(name for name, entry in searched_entries.items() if at_edge(entry, best_row.values[name])),
         luckier=by_number[lowest] if lowest != best.number else None,
     )
@@ -108,10 +125,10 @@ def _first(rows: Sequence[TrialRow]) -> TrialRow:
     return first
 
 
-def findings(study: Study, config: StudyConfig, ppca_bpd: Mapping[int, float]) -> list[str]:
+def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> list[str]:
     """Return the results as sentences: best values and how they compare, ranges, prunings, interrupted trials."""
     rows = trial_rows(study, config)
-    results = study_results(study, config, ppca_bpd)
+    results = study_results(study, config, baseline)
     if results is None:
         return [*_interrupted(study, config), "No trial has finished yet."]
     return [
@@ -167,11 +184,20 @@ def _confirmation(results: StudyResults) -> list[str]:
 
 
 def _ppca(results: StudyResults) -> list[str]:
-    verdict = results.ppca_verdict
-    if verdict is None:
-        return []
-    latent_dim = results.best_row.values["latent_dim"]
-    return [f"Probabilistic PCA with {latent_dim} dimensions: {results.ppca_bpd:.4f}, {verdict.text}"]
+    lines, verdict, at_rate = [], results.ppca_verdict, results.verdict_at_rate
+    if verdict is not None:
+        lines.append(f"{capitalized(results.ppca_name)}: {results.ppca_bpd:.4f}, {verdict.text}")
+    if at_rate is not None and (linear := results.linear_at_rate):
+        lines.append(
+            f"Probabilistic PCA at the same rate, {results.best_row.rate_nats:.0f} nats, has {linear.latent_dim} "
+            f"dimensions: {linear.bpd:.4f}, {at_rate.comparison}"
+        )
+    if better := results.better_linear:
+        lines.append(
+            f"A linear model within this study's range is better than the best trial: probabilistic PCA with "
+            f"{better.latent_dim} dimensions: {better.bpd:.4f}, ahead by {results.best.val_bpd - better.bpd:.4f}"
+        )
+    return lines
 
 
 def _edges(results: StudyResults) -> list[str]:

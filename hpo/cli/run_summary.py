@@ -6,7 +6,8 @@ from typing import Any
 import typer
 
 from hpo.analysis.earlier_best import describe_earlier_best, earlier_best, earlier_best_notice
-from hpo.analysis.ppca_baseline import ppca_verdict
+from hpo.analysis.formatting import capitalized
+from hpo.analysis.ppca_baseline import ppca_name, ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics
 from hpo.cli.console import print_lines
 from hpo.storage.paths import RunPaths
@@ -62,6 +63,6 @@ def _ppca_lines(metrics: RunMetrics, *, overfitted: bool) -> list[str]:
         on_test = f", test {ppca_bpd:.4f}"
     verdict = ppca_verdict(bpd, ppca_bpd, overfitted=overfitted).text
     return [
-        f"Probabilistic PCA with {metrics.hyperparameters['latent_dim']} dimensions: "
+        f"{capitalized(ppca_name(metrics.hyperparameters['latent_dim'], metrics.data.n_train))}: "
         f"validation {metrics.ppca_val_bpd:.4f}{on_test}, {verdict}"
     ]

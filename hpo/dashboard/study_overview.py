@@ -2,7 +2,7 @@
 
 from optuna.study import Study
 
-from hpo.analysis.ppca_baseline import load_ppca_baseline
+from hpo.analysis.ppca_baseline import NO_BASELINE, load_ppca_baseline
 from hpo.analysis.results import findings
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import StudyConfig
@@ -43,7 +43,7 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
                 write_figure(study, figure.to_json(), figure_id)
         if front:
             write_figure(study, draw_interactive_pareto_front(front, trials).to_json(), "pareto-front")
-        results = findings(study, config, baseline.bpd if baseline else {})
+        results = findings(study, config, baseline or NO_BASELINE)
         animation = artifacts.dashboard_url(study, study, paths.best.animation_gif.name)
         note = study_note(config.name, results, study.user_attrs, animation, objectives_notice(config))
         save_note(study, note)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from hpo.analysis.earlier_best import describe_earlier_best, earlier_best
-from hpo.analysis.ppca_baseline import PpcaVerdict, ppca_verdict
+from hpo.analysis.ppca_baseline import PpcaVerdict, ppca_name, ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, SplitScores, read_history, read_run_metrics
 from hpo.config.schema import SAMPLE_SUFFIX, Retrain
 from hpo.report.embedded_pictures import Picture, embedded
@@ -53,6 +53,11 @@ class RunPage:
     def scored(self) -> SplitScores:
         """Scores by which the run is judged: test if that split was scored, else validation."""
         return self.metrics.test or self.validation
+
+    @property
+    def ppca_name(self) -> str:
+        """Name of the linear model that these scores are compared with, in a sentence."""
+        return ppca_name(self.training.latent_dim, self.metrics.data.n_train)
 
     @property
     def ppca_verdict(self) -> PpcaVerdict | None:
@@ -137,6 +142,7 @@ def _picture_files(paths: RunPaths) -> dict[str, Path]:
         "animation": paths.animation_gif,
         "samples_animation": paths.samples_gif,
         "loss_curves": paths.loss_curves,
+        "linear_models": paths.linear_models,
         "reconstructions": paths.reconstructions,
         "samples": paths.samples,
         "interpolations": paths.interpolations,

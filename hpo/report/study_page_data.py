@@ -99,7 +99,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
     """Read the content of a study's page; only importances are computed here."""
     study, config, paths = opened.study, opened.config, opened.paths
     rows, baseline = trial_rows(study, config), ppca_baseline_of(study, paths)
-    results = study_results(study, config, baseline.bpd)
+    results = study_results(study, config, baseline)
     return StudyPage(
         name=study.study_name,
         # A path of the study's file is replaced by its name, as in the recipe.

@@ -12,6 +12,7 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
 from hpo.figures.study import (
     importances,
+    latent_dim_scores,
     learning_curves,
     parallel_coordinates,
     pareto_front,
@@ -27,7 +28,7 @@ from hpo.report.study_page_data import StudyPage
 from hpo.search.best_trial import BestTrial
 from hpo.storage.open_study import OpenStudy
 
-FIGURES = ("history", "learning_curves", "importances", "slices", "parallel", "pareto", "rate_distortion")
+FIGURES = ("history", "learning_curves", "importances", "slices", "parallel", "pareto", "latent_dim", "rate_distortion")
 _POINTS_PER_INCH = 72
 _Drawings = dict[str, Callable[[], Figure]]
 
@@ -69,6 +70,11 @@ def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | Non
         drawings["history"] = lambda: score_history.draw_score_history(history)
     if learning.curves:
         drawings["learning_curves"] = lambda: learning_curves.draw_learning_curves(learning)
+    linear = sorted(page.ppca_baseline.bpd.items())
+    # With a fixed latent dimension, all trials would lie above one another.
+    if best and linear and trials["latent_dim"].nunique() > 1:
+        scores = latent_dim_scores.latent_dim_scores_data(trials, linear, best)
+        drawings["latent_dim"] = lambda: latent_dim_scores.draw_latent_dim_scores(scores)
     if rates.points:
         drawings["rate_distortion"] = lambda: rate_distortion.draw_rate_distortion(rates)
     return drawings

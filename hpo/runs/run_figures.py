@@ -22,6 +22,7 @@ from hpo.figures.run import (
     loss_curves,
     reconstructions,
     samples,
+    score_beside_linear_models,
     traversals,
     tsne_and_pca,
 )
@@ -29,11 +30,12 @@ from hpo.figures.run import kl_per_dimension as kl_figure
 from hpo.figures.run.latent_map_data import latent_map_data
 from hpo.runs.latent_mixture import fit_mixture_of_any_size, mixture_samples
 from hpo.storage.paths import RunPaths
+from model.config import DIMENSIONS
 from model.data.images import ImageData, LabelledImages, as_pixels
 from model.device import Runtime, seeded_generator
 from model.network.vae import ConvVAE
 from model.picture_inputs import fixed_positions
-from model.scoring import elbo
+from model.scoring import elbo, ppca
 from model.scoring.evaluation import decode, encode, reconstruct
 
 N_FIXED, N_EXTREMES, N_SAMPLES = 20, 10, 64
@@ -66,6 +68,7 @@ def run_drawings(
 
     return {
         "loss curves": lambda: loss_curves.draw_loss_curves(history, paths.loss_curves),
+        "linear models": lambda: _draw_linear_models(model.latent_dim, history["val_bpd"].iloc[-1], data, paths),
         "reconstructions": lambda: _draw_reconstructions(model, data.validation, runtime, paths),
         "samples": lambda: _draw_samples(model, means_NZ(), runtime, paths),
         "interpolations": lambda: _draw_interpolations(model, data, runtime, paths),
@@ -124,6 +127,14 @@ def most_faithful(model: ConvVAE, split: LabelledImages, means_NZ: Floats, runti
     reconstructed = decode(model, torch.from_numpy(means_NZ[fixed.numpy()]).float(), runtime)
     errors = squared_error_per_image(split.images[fixed.to(split.images.device)], reconstructed)
     return int(fixed[extremes(errors, 1).best[0]])
+
+
+def _draw_linear_models(latent_dim: int, val_bpd: float, data: ImageData, paths: RunPaths) -> None:
+    n_directions = ppca.n_directions(DIMENSIONS, len(data.train))
+    scores = ppca.score(ppca.fit(data.train.images), data.validation.images, list(range(1, n_directions + 1)))
+    score_beside_linear_models.draw_score_beside_linear_models(
+        sorted(scores.items()), latent_dim, val_bpd, paths.linear_models
+    )
 
 
 def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtime, paths: RunPaths) -> None:

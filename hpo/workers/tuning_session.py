@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from optuna.study import Study
 
-from hpo.analysis.ppca_baseline import compute_ppca_baseline
+from hpo.analysis.ppca_baseline import PpcaBaseline, compute_ppca_baseline
 from hpo.config.call_arguments import TuneArguments, tune_arguments
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
@@ -38,12 +38,11 @@ Listener = Callable[[TrialEvent], None]
 class TuningSession:
     """A study that is locked, prepared and ready to run trials.
 
-    `ppca_bpd` holds pPCA's validation score of each latent dimension; `deadline` is on the clock of
-    `time.monotonic()`, None without a time limit.
+    `deadline` is on the clock of `time.monotonic()`, None without a time limit.
     """
 
     context: TrialContext
-    ppca_bpd: dict[int, float]
+    ppca_baseline: PpcaBaseline
     budget: Budget
     deadline: float | None
     n_workers: int
@@ -177,11 +176,11 @@ def _prepared_session(
     clean_checkpoints(study, paths, N_BEST_KEPT, config.pruner)
     artifacts.remove_unreferenced_files(study, paths)
     remove_stale_claims(study, paths)
-    ppca_bpd = compute_ppca_baseline(paths, prepared.data, config.hyperparameters.largest("latent_dim"))
+    baseline = compute_ppca_baseline(paths, prepared.data, config.hyperparameters.largest("latent_dim"))
     minutes = budget.timeout_minutes
     return TuningSession(
         context=TrialContext(config, paths, study, prepared.data, prepared.runtime, plan),
-        ppca_bpd=ppca_bpd,
+        ppca_baseline=baseline,
         budget=budget,
         deadline=prepared.started + 60 * minutes if minutes is not None else None,
         n_workers=plan.n_workers,

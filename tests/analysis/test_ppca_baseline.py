@@ -7,21 +7,25 @@ from pathlib import Path
 import pytest
 
 from hpo.analysis.ppca_baseline import (
+    LinearModel,
     PpcaBaseline,
     compute_ppca_baseline,
     load_ppca_baseline,
+    ppca_name,
     ppca_verdict,
     trials_that_beat_ppca,
 )
 from hpo.analysis.trial_table import trial_rows
 from hpo.storage.paths import StudyPaths
 from model.data.images import ImageData
+from model.scoring.definitions import bits_per_dimension
+from model.scoring.ppca import RateDistortion
 from tests.tools import synthetic
 
 
 def test_a_baseline_without_rates_is_read_and_computed_again(tmp_path: Path, data: ImageData) -> None:
     paths = StudyPaths(tmp_path / "small")
-    bpd = compute_ppca_baseline(paths, data, 4)
+    bpd = compute_ppca_baseline(paths, data, 4).bpd
     contents = json.loads(paths.ppca_baseline.read_text())
     older = {name: contents[name] for name in ("digest", "validation_bpd")}
     paths.ppca_baseline.write_text(json.dumps(older))
@@ -33,9 +37,9 @@ def test_a_baseline_without_rates_is_read_and_computed_again(tmp_path: Path, dat
 
 def test_a_baseline_of_more_dimensions_is_read_and_not_written_again(tmp_path: Path, data: ImageData) -> None:
     paths = StudyPaths(tmp_path / "small")
-    bpd = compute_ppca_baseline(paths, data, 4)
+    bpd = compute_ppca_baseline(paths, data, 4).bpd
     written_ns = paths.ppca_baseline.stat().st_mtime_ns
-    assert compute_ppca_baseline(paths, data, 3) == pytest.approx(bpd, abs=1e-6)
+    assert compute_ppca_baseline(paths, data, 3).bpd == pytest.approx(bpd, abs=1e-6)
     assert paths.ppca_baseline.stat().st_mtime_ns == written_ns
 
 
@@ -56,3 +60,34 @@ def test_finished_trials_are_compared_with_ppca_of_their_own_size(tmp_path: Path
     (latent_dim,) = {row.values["latent_dim"] for row in rows}
     assert trials_that_beat_ppca(rows, PpcaBaseline("", {latent_dim: 6.5}, {})) == {0: True, 1: False}
     assert trials_that_beat_ppca(rows, PpcaBaseline("", {latent_dim + 1: math.inf}, {})) == {}
+
+
+# Distortions in nats; the rate of 2 dimensions lies half-way between those of 1 and 3.
+CURVE = {1: RateDistortion(10.0, -1000.0), 2: RateDistortion(20.0, -1100.0), 3: RateDistortion(30.0, -1060.0)}
+BASELINE = PpcaBaseline("", {d: point.bpd for d, point in CURVE.items()}, CURVE)
+
+
+def test_the_best_linear_model_is_searched_up_to_a_largest_latent_dimension() -> None:
+    assert BASELINE.best_model(3) == LinearModel(2, bits_per_dimension(-1100.0, 20.0))
+    assert BASELINE.best_model(1) == LinearModel(1, bits_per_dimension(-1000.0, 10.0))
+    assert PpcaBaseline("", {}, {}).best_model(3) is None
+
+
+@pytest.mark.parametrize(
+    ("rate_nats", "latent_dim", "distortion_nats"), [(10.0, 1, -1000.0), (24.0, 2, -1084.0), (30.0, 3, -1060.0)]
+)
+def test_the_linear_model_at_a_rate_lies_between_its_neighbours(
+    rate_nats: float, latent_dim: int, distortion_nats: float
+) -> None:
+    linear = BASELINE.model_at_rate(rate_nats)
+    assert linear is not None and linear.latent_dim == latent_dim
+    assert linear.bpd == pytest.approx(bits_per_dimension(distortion_nats, rate_nats))
+
+
+def test_no_linear_model_has_a_rate_beyond_the_curve() -> None:
+    assert BASELINE.model_at_rate(9.9) is BASELINE.model_at_rate(30.1) is None
+
+
+def test_a_linear_model_of_few_images_is_called_by_the_dimensions_that_it_has() -> None:
+    assert ppca_name(128, 45_000) == "probabilistic PCA with 128 dimensions"
+    assert ppca_name(128, 305) == "probabilistic PCA with 30 dimensions (a tenth of the 305 training images)"

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from hpo.analysis.ppca_baseline import NO_BASELINE, PpcaBaseline
 from hpo.analysis.results import findings, next_command, study_results
 from hpo.analysis.status import status_of
 from hpo.cli.commands.status import status_lines
+from model.scoring.definitions import nats_at_score
+from model.scoring.ppca import RateDistortion
 from tests.tools import synthetic
 
 
@@ -13,7 +16,7 @@ def test_the_first_configuration_includes_the_trial_that_continues_it(tmp_path: 
     synthetic.add_trial(opened, 7.5, 7.4, end="pruned at epoch 1: 7.4000, place 1 of 1")
     synthetic.add_trial(opened, *[7.3] * 5, 6.9)
     synthetic.add_trial(opened, *[7.4] * 5, 6.8, continues=0)
-    results = study_results(opened.study, opened.config, {})
+    results = study_results(opened.study, opened.config, NO_BASELINE)
     assert results is not None
     assert (results.best.number, results.first.number, results.first_is_best) == (2, 2, True)
 
@@ -24,11 +27,11 @@ def test_the_confirmed_trial_is_the_best_and_the_luckier_one_is_named(tmp_path: 
     synthetic.add_trial(opened, *[7.3] * 5, 6.7)
     synthetic.add_trial(opened, *[7.3] * 5, 6.9, confirms=0)
     synthetic.add_trial(opened, *[7.3] * 5, 6.75, confirms=1)
-    results = study_results(opened.study, opened.config, {})
+    results = study_results(opened.study, opened.config, NO_BASELINE)
     assert results is not None and results.luckier is not None
     assert (results.best.number, results.best.confirmation_scores) == (1, (6.75,))
     assert (results.luckier.number, results.n_finished) == (0, 2)
-    assert "Confirmed with a new seed: 6.7500" in findings(opened.study, opened.config, {})
+    assert "Confirmed with a new seed: 6.7500" in findings(opened.study, opened.config, NO_BASELINE)
 
 
 def test_missing_confirmations_come_next(tmp_path: Path) -> None:
@@ -48,6 +51,33 @@ def test_paused_and_interrupted_trials_are_counted_apart(tmp_path: Path) -> None
     synthetic.add_trial(opened, *[7.3] * 5, 6.6)
     synthetic.add_trial(opened, 7.5, 7.4, end="pruned at epoch 1: 7.4000, place 2 of 2")
     synthetic.add_trial(opened, 7.5, end="running")
-    lines = findings(opened.study, opened.config, {})
+    lines = findings(opened.study, opened.config, NO_BASELINE)
     assert any(line.startswith("1 of 2 trials paused at a rung; ") for line in lines)
     assert "Trial 2 was interrupted after 1 reports; the next call resumes it" in lines
+
+
+def linear_baseline(**bpd_by_latent_dim: float) -> PpcaBaseline:
+    """A baseline with scores of d16, d128, ..., and a rate of d nats."""
+    scores = {int(name[1:]): bpd for name, bpd in bpd_by_latent_dim.items()}
+    curve = {d: RateDistortion(float(d), nats_at_score(bpd) - d) for d, bpd in scores.items()}
+    return PpcaBaseline("", scores, curve)
+
+
+def test_linear_models_are_compared_by_size_by_rate_and_within_the_range(tmp_path: Path) -> None:
+    opened = synthetic.create(tmp_path)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.6, values={"latent_dim": 128}, val_rate_nats=72.0)
+    lines = findings(opened.study, opened.config, linear_baseline(d16=6.9, d128=6.7, d256=6.5, d300=6.4))
+    assert "Probabilistic PCA with 128 dimensions: 6.7000, beaten by 0.1000" in lines
+    assert "Probabilistic PCA at the same rate, 72 nats, has 72 dimensions: 6.8000, beaten by 0.2000" in lines
+    assert (
+        "A linear model within this study's range is better than the best trial: probabilistic PCA with 256 "
+        "dimensions: 6.5000, ahead by 0.1000"
+    ) in lines
+    beaten = findings(opened.study, opened.config, linear_baseline(d16=6.9, d128=6.7, d256=6.65))
+    assert not any("within this study's range" in line for line in beaten)
+
+
+def test_without_a_baseline_no_line_names_a_linear_model(tmp_path: Path) -> None:
+    opened = synthetic.create(tmp_path)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.6)
+    assert not any("PCA" in line for line in findings(opened.study, opened.config, NO_BASELINE))

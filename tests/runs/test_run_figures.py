@@ -88,8 +88,11 @@ def test_drawing_twice_gives_the_same_pictures_and_leaves_the_model_unchanged(
         drawn.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert drawn[0] == drawn[1]
     paths = RunPaths(tmp_path)
-    expected = ("loss_curves", "reconstructions", "samples", "interpolations", "traversals", "latent_pca")
-    assert set(drawn[0]) == {getattr(paths, name).name for name in (*expected, "latent_tsne", "kl_per_dimension")}
+    expected = (
+        *("loss_curves", "linear_models", "reconstructions", "samples", "interpolations"),
+        *("traversals", "latent_pca", "latent_tsne", "kl_per_dimension"),
+    )
+    assert set(drawn[0]) == {getattr(paths, name).name for name in expected}
     assert model.training
     assert torch.equal(torch.get_rng_state(), random_state)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -101,4 +104,4 @@ def test_a_model_of_one_latent_dimension_has_all_pictures(
     torch.manual_seed(0)
     model = ConvVAE(latent_dim=1, channels=(4, 4, 8, 8))
     draw_all(run_figures.run_drawings(model, few_images, runtime, RunPaths(tmp_path), run_history([8.0, 7.0])))
-    assert len(list(tmp_path.iterdir())) == 8
+    assert len(list(tmp_path.iterdir())) == 9

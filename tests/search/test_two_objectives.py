@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
+from hpo.analysis.ppca_baseline import NO_BASELINE
 from hpo.analysis.results import findings, next_command
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import Objective, StudyConfig
@@ -167,7 +168,7 @@ def page_of(opened: OpenStudy) -> Page:
 
 def test_the_results_name_the_trial_of_lowest_score_as_such_and_the_front(four_trials: OpenStudy) -> None:
     study, config = four_trials.study, four_trials.config
-    lines = findings(study, config, {})
+    lines = findings(study, config, NO_BASELINE)
     assert lines[0].startswith("Best by val_bpd: trial 1, val_bpd 6.5000")
     assert "On the Pareto front of val_bpd and latent_dim: trial 1 (6.5000, 64), trial 2 (6.9000, 16)" in lines
     assert "of lowest val_bpd; TRIAL=N for another of the front" in next_command(study, config, "small")

@@ -12,6 +12,7 @@ from hpo.storage.create_study import attach_sampler_and_pruner, create_study
 from hpo.storage.database import FINGERPRINT, existing_study
 from hpo.storage.fingerprint import fingerprint
 from hpo.storage.paths import StudyPaths
+from hpo.storage.provenance import data_facts
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEvent
 from hpo.workers.worker import run_trials
@@ -39,7 +40,8 @@ POOR_VALUES = {"beta": 10.0, "latent_dim": 2, "learning_rate": 1e-4}
 
 def create_small_study(paths: StudyPaths, data: ImageData) -> optuna.Study:
     """Create a study of CONFIG; its first trial, with the tutorial's values, waits."""
-    study = create_study(CONFIG, paths, {"startup_trials": 3, FINGERPRINT: fingerprint(CONFIG, data)})
+    attributes = {"startup_trials": 3, "data": data_facts(data), FINGERPRINT: fingerprint(CONFIG, data)}
+    study = create_study(CONFIG, paths, attributes)
     attach_sampler_and_pruner(study, CONFIG)
     return study
 

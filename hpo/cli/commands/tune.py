@@ -61,7 +61,7 @@ def tune(
         except TooManyFailures:
             print_lines(try_to_write_report(study))
             raise
-        print_lines(*findings(study.study, session.context.config, session.ppca_bpd))
+        print_lines(*findings(study.study, session.context.config, session.ppca_baseline))
         print_lines(try_to_write_report(study), next_command(study.study, session.context.config, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -103,6 +103,11 @@ class RunPaths(_TrainingPaths):
         return self.folder / "loss_curves.png"
 
     @property
+    def linear_models(self) -> Path:
+        """Validation score beside those of linear models of every size."""
+        return self.folder / "linear_models.png"
+
+    @property
     def interpolations(self) -> Path:
         """Interpolations between real images, and between draws from the prior."""
         return self.folder / "interpolations.png"

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hpo.figures.linear_models import compare_with_linear_models
 from hpo.figures.study.importances import draw_importances
+from hpo.figures.study.latent_dim_scores import draw_latent_dim_scores, latent_dim_scores_data
 from hpo.figures.study.learning_curves import LearningCurve, LearningCurves, draw_learning_curves, learning_curves_data
 from hpo.figures.study.parallel_coordinates import (
     ParallelCoordinates,
@@ -172,3 +174,24 @@ def test_slices_render_at_any_number_of_hyperparameters(n_axes: int) -> None:
     figure = draw_slices(slices_data(TRIALS, (BETA, BATCH, BETA, BETA, BATCH)[:n_axes], BEST))
     assert len(figure.axes) == n_axes
     rendered(figure)
+
+
+def test_the_best_trial_is_drawn_beside_linear_models_from_the_smallest_trial_to_the_end_of_the_range() -> None:
+    data = latent_dim_scores_data(TRIALS, [(4, 7.4), (8, 6.9), (32, 6.6), (64, 6.4), (128, 6.0)], BEST)
+    assert data.linear == ((8, 6.9), (32, 6.6), (64, 6.4), (128, 6.0))
+    assert data.finished == TrialPoints((0, 2, 6), (8, 32, 8), (7.0, 6.5, 6.8))
+    figure = draw_latent_dim_scores(data)
+    assert ring_position(figure) == (32.0, 6.5)
+    assert "Linear models with 64 or more dimensions score lower than best: trial 2 with 32" in rendered(figure)
+
+
+@pytest.mark.parametrize(
+    ("scores", "title"),
+    [
+        ((7.0, 6.6), "this model, with 8 dimensions, beats every linear model of up to 2"),
+        ((7.0, 6.4, 6.3), "Linear models with 2 or more dimensions score lower than this model with 8"),
+        ((7.0, 6.4, 6.4, 6.9), "Linear models with 2 to 3 dimensions score lower than this model with 8"),
+    ],
+)
+def test_a_title_names_the_linear_models_that_score_lower(scores: tuple[float, ...], title: str) -> None:
+    assert compare_with_linear_models(list(enumerate(scores, 1)), 8, 6.5, "this model") == title

@@ -1,7 +1,7 @@
 """Search space of a study: what Optuna samples, and the only module that asks a trial for values."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -59,14 +59,16 @@ def tutorial_values(hyperparameters: Hyperparameters) -> dict[str, Any]:
     return {name: value for name, value in values.items() if admits(hyperparameters.entries()[name], value)}
 
 
-def at_edge(entry: Range[Any] | Choices[Any], value: Any) -> bool:
-    """Return True for a value within 2% of an end of its range, or the lowest or highest of 3 or more numbers."""
+def edge_of(entry: Range[Any] | Choices[Any], value: Any) -> Literal["lower", "upper"] | None:
+    """Return the end of its range that a value lies at: within 2% of it, or the last of 3 or more numbers."""
     if isinstance(entry, Choices):
         numeric = all(isinstance(choice, int | float) for choice in entry.choices)
-        return numeric and len(entry.choices) > 2 and value in (min(entry.choices), max(entry.choices))
+        low, high = (min(entry.choices), max(entry.choices)) if numeric and len(entry.choices) > 2 else (None, None)
+        return "lower" if value == low else "upper" if value == high else None
     scale = math.log if entry.log else float
     low, high = scale(entry.low), scale(entry.high)
-    return not 0.02 < (scale(value) - low) / (high - low) < 0.98
+    share = (scale(value) - low) / (high - low)
+    return "lower" if share <= 0.02 else "upper" if share >= 0.98 else None
 
 
 def admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:

@@ -2,8 +2,8 @@
 
 from optuna.study import Study
 
+from hpo.analysis.findings import findings
 from hpo.analysis.ppca_baseline import NO_BASELINE, load_ppca_baseline
-from hpo.analysis.results import findings
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.dashboard.interactive_figures.learning_curves import draw_interactive_learning_curves

@@ -16,7 +16,8 @@ def compare_with_linear_models(linear: LinearScores, latent_dim: int, bpd: float
     """Return a figure's title: the linear models that score lower than `subject`, which has `latent_dim` dimensions."""
     better = [n_dimensions for n_dimensions, score in linear if score < bpd]
     if not better:
-        return f"{subject}, with {latent_dim} dimensions, beats every linear model of up to {linear[-1][0]}"
+        first = f"{subject[0].upper()}{subject[1:]}"
+        return f"{first}, with {latent_dim} dimensions, beats every linear model of up to {linear[-1][0]}"
     reach = "or more" if better[-1] == linear[-1][0] else f"to {better[-1]}"
     return f"Linear models with {better[0]} {reach} dimensions score lower than {subject} with {latent_dim}"
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from hpo.analysis.earlier_best import earlier_best_notice
+from hpo.analysis.results import SHORTER_CODE_BPD
 from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.report.shareable_text import without_paths
 from model.printable import printable
@@ -38,7 +39,11 @@ def template_environment() -> Environment:
         "without_paths": without_paths,
         "shell": shlex.quote,
     }
-    environment.globals |= {"earlier_best_notice": earlier_best_notice, "active_variance": ACTIVE_VARIANCE}
+    environment.globals |= {
+        "earlier_best_notice": earlier_best_notice,
+        "active_variance": ACTIVE_VARIANCE,
+        "shorter_code_bpd": SHORTER_CODE_BPD,
+    }
     return environment
 
 

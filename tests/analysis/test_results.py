@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from hpo.analysis.findings import findings, next_command
 from hpo.analysis.ppca_baseline import NO_BASELINE, PpcaBaseline
-from hpo.analysis.results import findings, next_command, study_results
+from hpo.analysis.results import study_results
 from hpo.analysis.status import status_of
 from hpo.cli.commands.status import status_lines
 from model.scoring.definitions import nats_at_score
@@ -81,3 +82,22 @@ def test_without_a_baseline_no_line_names_a_linear_model(tmp_path: Path) -> None
     opened = synthetic.create(tmp_path)
     synthetic.add_trial(opened, *[7.3] * 5, 6.6)
     assert not any("PCA" in line for line in findings(opened.study, opened.config, NO_BASELINE))
+
+
+def test_the_shortest_code_near_the_best_is_named_and_the_longest_is_no_edge_to_widen(tmp_path: Path) -> None:
+    opened = synthetic.create(tmp_path)
+    for latent_dim, score in ((256, 6.5), (64, 6.56), (128, 6.548), (128, 6.54)):
+        synthetic.add_trial(opened, *[7.3] * 5, score, values={"latent_dim": latent_dim, "beta": 0.3})
+    lines = findings(opened.study, opened.config, NO_BASELINE)
+    assert "Shortest code within 0.05 of the best: 128 dimensions, trial 3, 6.5400" in lines
+    assert any(line.startswith("The best has the longest code that was allowed") for line in lines)
+    assert "At the edge of its range: beta; a wider range may hold better values" in lines
+
+
+def test_the_shortest_allowed_code_is_an_edge_and_no_code_is_shorter(tmp_path: Path) -> None:
+    opened = synthetic.create(tmp_path)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.5, values={"latent_dim": 16})
+    synthetic.add_trial(opened, *[7.3] * 5, 6.51, values={"latent_dim": 16})
+    lines = findings(opened.study, opened.config, NO_BASELINE)
+    assert "At the edge of its range: latent_dim; a wider range may hold better values" in lines
+    assert not any("code" in line for line in lines)

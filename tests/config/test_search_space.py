@@ -7,7 +7,7 @@ import pytest
 
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.schema import StudyConfig
-from hpo.config.search_space import at_edge, n_configurations, repetition_notice, suggest, trial_config, tutorial_values
+from hpo.config.search_space import edge_of, n_configurations, repetition_notice, suggest, trial_config, tutorial_values
 from hpo.config.study_file import read_config
 from tests.config.study_file_texts import BUDGET, read
 
@@ -62,10 +62,10 @@ def test_seeds_of_trials_differ_within_a_study_and_between_studies() -> None:
 
 def test_only_values_near_an_end_of_their_range_are_at_the_edge() -> None:
     beta, size = Range[float](low=0.1, high=10.0, log=True), Range[int](low=16, high=256, log=True)
-    assert at_edge(beta, 9.9) and at_edge(beta, 0.1) and not at_edge(beta, 1.0)
-    assert at_edge(size, 256) and not at_edge(size, 200)
+    assert [edge_of(beta, value) for value in (0.1, 1.0, 9.9)] == ["lower", None, "upper"]
+    assert [edge_of(size, value) for value in (200, 256)] == [None, "upper"]
     choices = Choices[int](choices=(2, 4, 128))
-    assert at_edge(choices, 128) and not at_edge(choices, 4)
+    assert [edge_of(choices, value) for value in (4, 128)] == [None, "upper"]
 
 
 def test_more_trials_than_configurations_are_noticed() -> None:

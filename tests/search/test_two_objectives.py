@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 
+from hpo.analysis.findings import findings, next_command
 from hpo.analysis.ppca_baseline import NO_BASELINE
-from hpo.analysis.results import findings, next_command
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import Objective, StudyConfig
 from hpo.dashboard.server import listen

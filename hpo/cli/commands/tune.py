@@ -40,7 +40,7 @@ def tune(
     """
     study_config = load_config(config)
     from hpo import open_tuning_session
-    from hpo.analysis.results import findings, next_command
+    from hpo.analysis.findings import findings, next_command
     from hpo.report.study_page import try_to_write_report
     from hpo.workers.worker import TooManyFailures
 

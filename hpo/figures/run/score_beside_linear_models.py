@@ -12,7 +12,7 @@ from hpo.figures.style import BLUE, in_own_style, legend_below, new_figure, save
 def draw_score_beside_linear_models(linear: LinearScores, latent_dim: int, val_bpd: float, path: Path) -> None:
     """Draw linear models as a line over their dimensions, and the model as a point, both on the validation split."""
     title = compare_with_linear_models(linear, latent_dim, val_bpd, "this model")
-    figure = new_figure(title[0].upper() + title[1:], width_in=13, height_in=6.4)
+    figure = new_figure(title, width_in=13, height_in=6.4)
     axes = figure.subplots()
     style_axes(axes, "validation split; lower is better", "latent dimension", "score (bits/dim)")
     draw_linear_models(axes, linear)

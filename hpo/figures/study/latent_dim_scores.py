@@ -46,7 +46,7 @@ def latent_dim_scores_data(trials: pd.DataFrame, linear: LinearScores, best: Bes
 def draw_latent_dim_scores(data: LatentDimScores) -> Figure:
     """Draw trials as marks above their latent dimension, linear models as a line, the best trial in a ring."""
     best, latent_dim = data.best, data.best_latent_dim
-    title = compare_with_linear_models(data.linear, latent_dim, best.val_bpd, best.label)
+    title = compare_with_linear_models(data.linear, latent_dim, best.val_bpd, "the best trial")
     figure = new_figure(title, width_in=13, height_in=6.4)
     axes = figure.subplots()
     style_axes(axes, "validation split; lower is better", "latent dimension", BITS)

@@ -182,13 +182,13 @@ def test_the_best_trial_is_drawn_beside_linear_models_from_the_smallest_trial_to
     assert data.finished == TrialPoints((0, 2, 6), (8, 32, 8), (7.0, 6.5, 6.8))
     figure = draw_latent_dim_scores(data)
     assert ring_position(figure) == (32.0, 6.5)
-    assert "Linear models with 64 or more dimensions score lower than best: trial 2 with 32" in rendered(figure)
+    assert "Linear models with 64 or more dimensions score lower than the best trial with 32" in rendered(figure)
 
 
 @pytest.mark.parametrize(
     ("scores", "title"),
     [
-        ((7.0, 6.6), "this model, with 8 dimensions, beats every linear model of up to 2"),
+        ((7.0, 6.6), "This model, with 8 dimensions, beats every linear model of up to 2"),
         ((7.0, 6.4, 6.3), "Linear models with 2 or more dimensions score lower than this model with 8"),
         ((7.0, 6.4, 6.4, 6.9), "Linear models with 2 to 3 dimensions score lower than this model with 8"),
     ],

@@ -49,7 +49,9 @@ class Server(ThreadingMixIn, WSGIServer):
     @property
     def address(self) -> str:
         """Address that opens the dashboard, with the token if it asks for one."""
-        return with_token(f"http://{self.access.host or '0.0.0.0'}:{self.server_port}", self.access.token)
+        host = self.access.host or "0.0.0.0"
+        name = f"[{host}]" if self.address_family == socket.AF_INET6 else host
+        return with_token(f"http://{name}:{self.server_port}", self.access.token)
 
     def shutdown_request(self, request: Any) -> None:
         """Close a connection once the client has read the answer.
@@ -64,6 +66,12 @@ class Server(ThreadingMixIn, WSGIServer):
             while request.recv(1 << 16) and time.monotonic() < end:
                 pass
         self.close_request(request)
+
+
+class _IPv6Server(Server):
+    """The same for an IPv6 address such as `::1`."""
+
+    address_family = socket.AF_INET6
 
 
 class _SilentHandler(WSGIRequestHandler):
@@ -81,9 +89,10 @@ def listen(paths: StudyPaths, host: str, port: int, *, is_read_only: bool = Fals
     Raises: StudyError: the host cannot be bound.
     """
     app = optuna_dashboard.wsgi(open_storage(paths), artifact_store=ServedFiles(paths.artifacts))
+    server_class = _IPv6Server if ":" in host else Server
     for candidate in (port, 0):
         try:
-            server = make_server(host, candidate, app, server_class=Server, handler_class=_SilentHandler)
+            server = make_server(host, candidate, app, server_class=server_class, handler_class=_SilentHandler)
         except OSError as error:
             last_error = error
             continue

@@ -160,3 +160,15 @@ def test_the_printed_address_opens_a_dashboard_that_asks_for_a_token(
         stranger.goto(page.url)
         expect(stranger.get_by_text("asks for its token")).to_be_visible()
         stranger.context.close()
+
+
+def test_the_address_with_the_token_opens_from_a_link_on_another_website(
+    opened: OpenStudy, context: BrowserContext
+) -> None:
+    with serving(opened, "0.0.0.0") as server:
+        address = server.address.replace("0.0.0.0", "127.0.0.1")
+        page = context.new_page()
+        with website(f"<a href='{address}'>the dashboard</a>") as port:
+            page.goto(f"http://chat.example:{port}")
+            page.get_by_role("link").click()
+            expect(page.get_by_role("heading", name="1. small", exact=True)).to_be_visible()

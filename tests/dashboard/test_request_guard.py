@@ -159,7 +159,7 @@ def test_the_token_moves_from_the_address_into_a_cookie_that_opens_the_dashboard
     headers = dict(moved.headers)
     assert headers["Location"] == "/dashboard/a%20b?numbers=1"
     cookie, *attributes = headers["Set-Cookie"].split("; ")
-    assert {"HttpOnly", "SameSite=Strict"} <= set(attributes)
+    assert {"HttpOnly", "SameSite=Lax"} <= set(attributes)
     assert status(OPEN, COOKIE=f"other; a=b; {cookie}") == "passed on"
     assert status(OPEN, method="DELETE", COOKIE=cookie) == "passed on"
 

@@ -1,14 +1,17 @@
 """The dashboard's server over HTTP, with a synthetic study: as the command starts it, and as a client sees it."""
 
+import contextlib
 import http.client
 import json
 import socket
+import urllib.request
 from typing import Any
 
 import pytest
 
 from hpo.dashboard.request_guard import MAX_BODY_BYTES, Access
-from hpo.dashboard.server import Server, notice
+from hpo.dashboard.server import Server, listen, notice
+from hpo.storage.database import StudyError
 from hpo.storage.open_study import OpenStudy
 from tests.dashboard.conftest import serving
 from tests.tools import synthetic
@@ -93,6 +96,23 @@ def test_beyond_loopback_the_address_has_a_token_that_becomes_a_cookie(opened: O
 def test_on_loopback_there_is_no_token_and_no_notice(server: Server) -> None:
     assert server.address == f"http://127.0.0.1:{server.server_port}"
     assert server.access.token is None and notice(server.access) is None
+
+
+def has_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
+def test_an_ipv6_address_is_served_or_refused_in_one_line(opened: OpenStudy) -> None:
+    if not has_ipv6():
+        with pytest.raises(StudyError, match=r"--host ::1: cannot be bound \(.*\); use 127\.0\.0\.1"):
+            listen(opened.paths, "::1", 0)
+        return
+    with serving(opened, "::1") as server:
+        assert server.address == f"http://[::1]:{server.server_port}" and server.access.token is None
+        with urllib.request.urlopen(f"{server.address}/api/studies", timeout=30) as response:
+            assert len(json.load(response)["study_summaries"]) == 1
 
 
 @pytest.mark.parametrize(("is_read_only", "can"), [(False, "can see, change and delete"), (True, "can see the study")])

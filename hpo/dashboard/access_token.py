@@ -34,8 +34,8 @@ def headers_that_move_token_into_cookie(environ: dict[str, Any], token: str) -> 
     rest = urlencode([(name, value) for name, value in _parameters(environ) if name != _PARAMETER])
     # One slash: browsers take a location with two for the name of another host.
     path = "/" + quote(environ["PATH_INFO"].lstrip("/").encode("latin-1"))
-    # Lax: a Strict cookie would be missing after a click on a link of another website, such as a chat. Changes are refused
-    # by their origin, whatever the cookie says.
+    # Lax: a Strict cookie would be missing after a click on a link of another website, such as a chat.
+    # Changes are refused by their origin, whatever the cookie says.
     return [
         ("Location", f"{path}?{rest}" if rest else path),
         ("Set-Cookie", f"{_cookie_name(environ)}={token}; HttpOnly; SameSite=Lax; Path=/"),

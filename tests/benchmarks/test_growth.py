@@ -8,7 +8,7 @@ from benchmarks.growth import EXPORT, REPORT, STATUS, TABLE, measure_growth
 from hpo.optuna_logging import silence_optuna
 
 # Four times the trials: linear parts take four times as long, a square sixteen times.
-FEW, MANY, MAX_RATIO = 250, 1_000, 6
+FEW, MANY, MAX_RATIO = 500, 2_000, 6
 # Below, a measurement is noise.
 _FLOOR_S = 0.03
 

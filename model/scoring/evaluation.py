@@ -87,7 +87,7 @@ def evaluate(
 
 
 def importance_weighted_bpd(
-    model: ConvVAE, images: Tensor, sigma: float, runtime: Runtime, *, n_samples: int = 64
+    model: ConvVAE, images: Tensor, sigma: float, runtime: Runtime, *, n_samples: int
 ) -> float:
     """Compute the importance-weighted bound of uint8 images (N, 3, 32, 32) in bits per dimension, with the same sigma.
 

@@ -1,5 +1,6 @@
 """Order of the training images."""
 
+import pytest
 import torch
 
 from model.training.batch_order import BatchOrder
@@ -20,7 +21,9 @@ def test_a_batch_depends_on_its_step_alone() -> None:
     assert [second.indices(step).tolist() for step in (5, 2, 0)] == [in_order[5], in_order[2], in_order[0]]
 
 
-def test_batches_between_two_steps_are_those_of_each_step() -> None:
+# From the first permutation on, within a later one, and up to the end of one.
+@pytest.mark.parametrize(("first", "last"), [(1, 9), (3, 4), (3, 9), (6, 10)])
+def test_batches_between_two_steps_are_those_of_each_step(first: int, last: int) -> None:
     order = BatchOrder(10, 4, 1, CPU)
-    each = torch.stack([order.indices(step) for step in range(1, 9)])
-    assert torch.equal(BatchOrder(10, 4, 1, CPU).between(1, 9), each)
+    each = torch.stack([order.indices(step) for step in range(first, last)])
+    assert torch.equal(BatchOrder(10, 4, 1, CPU).between(first, last), each)

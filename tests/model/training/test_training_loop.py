@@ -1,7 +1,9 @@
 """Training: repeatable, resumable to the last bit, and robust against values that are not finite."""
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,12 +11,15 @@ from torch.distributions import Normal
 
 from model.data.images import ImageData, to_unit
 from model.device import Runtime
-from model.scoring.evaluation import calibrate_sigma
+from model.scoring.definitions import bits_per_dimension
+from model.scoring.elbo import DEQUANTIZATION_VARIANCE
+from model.scoring.evaluation import calibrate_sigma, evaluate
+from model.training import training_loop
 from model.training.batch_order import BatchOrder
 from model.training.checkpoint import load_state, save_state
 from model.training.packed_tensors import flattened
 from model.training.train_state import TrainState
-from model.training.training_loop import Diverged, score_validation, train
+from model.training.training_loop import Diverged, EpochMetrics, score_validation, train
 from tests.model.conftest import SMALL, SmallRun, without_times
 
 
@@ -45,6 +50,53 @@ def test_an_update_follows_distortion_plus_beta_times_rate_with_the_configured_m
     moments = trained.optimizer.state[trained.weights]
     torch.testing.assert_close(moments["exp_avg"], 0.1 * gradient, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(moments["exp_avg_sq"], 0.1 * gradient.square(), rtol=1e-3, atol=1e-4)
+
+
+def test_metrics_are_means_over_the_updates_and_scores_of_the_validation_images(
+    few_images: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two updates, too small to change a weight.
+    config = replace(SMALL, epochs=1, beta=3.0, learning_rate=1e-12, schedule="cosine")
+    fresh = TrainState(config, runtime)
+    squared_errors, rates, norms = [], [], []
+    for indices in BatchOrder(64, 32, config.seed, runtime.device).between(0, 2):
+        x_BCHW = to_unit(few_images.train.images[indices])
+        reconstruction_BCHW, mean_BZ, log_variance_BZ = fresh.model(x_BCHW, torch.randn(32, 8, generator=fresh.noise))
+        squared_error = (reconstruction_BCHW - x_BCHW).square().mean()
+        posterior, prior = Normal(mean_BZ, (log_variance_BZ / 2).exp()), Normal(0.0, 1.0)
+        rate = torch.distributions.kl_divergence(posterior, prior).sum(1).mean()
+        gradients = torch.autograd.grad(3072 / 2 * squared_error.log() + 3.0 * rate, fresh.parameters)
+        squared_errors.append(squared_error.item())
+        rates.append(rate.item())
+        norms.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
+    mse, rate_nats = sum(squared_errors) / 2, sum(rates) / 2
+    # At the optimal sigma, the squared error costs 1/2 per dimension.
+    distortion = 3072 / 2 * (math.log(2 * math.pi * mse) + 1 + DEQUANTIZATION_VARIANCE / mse)
+    sigma = calibrate_sigma(fresh.model, few_images.train.images, runtime)
+    score = evaluate(fresh.model, few_images.validation.images, sigma, runtime)
+    # Start of the report, start and end of its updates, end of the validation.
+    clock = iter([100.0, 101.0, 105.0, 112.0])
+    monkeypatch.setattr(training_loop, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    (metrics,) = train(TrainState(config, runtime), few_images)
+    expected = EpochMetrics(
+        epoch=1.0,
+        images_seen=64,
+        train_bpd=bits_per_dimension(distortion, rate_nats),
+        train_rate_nats=rate_nats,
+        train_distortion_nats=distortion,
+        train_mse=mse,
+        val_bpd=score.bpd,
+        val_rate_nats=score.rate_nats,
+        val_distortion_nats=score.distortion_nats,
+        val_mse=score.mse,
+        sigma=sigma,
+        learning_rate=0.5e-12,
+        grad_norm=sum(norms) / 2,
+        skipped_updates=0,
+        images_per_second=64 / 4,
+        elapsed_s=12.0,
+    )
+    assert asdict(metrics) == pytest.approx(asdict(expected), rel=1e-5, abs=0)
 
 
 def test_sigma_is_calibrated_on_training_images(few_images: ImageData, runtime: Runtime) -> None:

@@ -19,6 +19,8 @@ def test_a_batch_depends_on_its_step_alone() -> None:
     first, second = (BatchOrder(10, 4, seed=3, device=CPU) for _ in range(2))
     in_order = [first.indices(step).tolist() for step in range(6)]
     assert [second.indices(step).tolist() for step in (5, 2, 0)] == [in_order[5], in_order[2], in_order[0]]
+    for step in range(6):
+        assert BatchOrder(10, 4, seed=3, device=CPU).indices(step).tolist() == in_order[step]
 
 
 # From the first permutation on, within a later one, and up to the end of one.

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from model.device import seeded_generator
+from model.training import batch_order
 from model.training.batch_order import BatchOrder
 
 CPU = torch.device("cpu")
@@ -29,3 +31,28 @@ def test_batches_between_two_steps_are_those_of_each_step(first: int, last: int)
     order = BatchOrder(10, 4, 1, CPU)
     each = torch.stack([order.indices(step) for step in range(first, last)])
     assert torch.equal(BatchOrder(10, 4, 1, CPU).between(first, last), each)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_the_order_follows_the_seed(seed: int) -> None:
+    """A run that an earlier version saved then resumes with the same batches: permutation k is (seed, 2, k)."""
+    order = BatchOrder(n_images=10, batch_size=10, seed=seed, device=CPU)
+    for number in range(3):
+        expected = torch.randperm(10, generator=seeded_generator(seed, 2, number))
+        assert torch.equal(order.indices(number), expected)
+
+
+def test_each_permutation_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    def draw(seed: int, stream: int, number: int) -> torch.Generator:
+        drawn.append(number)
+        return seeded_generator(seed, stream, number)
+
+    monkeypatch.setattr(batch_order, "seeded_generator", draw)
+    order = BatchOrder(n_images=10, batch_size=2, seed=0, device=CPU)
+    for step in range(15):
+        order.indices(step)
+    assert drawn == [0, 1, 2]
+    order.between(25, 35)
+    assert drawn == [0, 1, 2, 5, 6]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model.device import Runtime
+from model.device import Runtime, seeded_generator
 from model.training.train_state import TrainState
 from tests.model.conftest import SMALL
 
@@ -18,8 +18,8 @@ def test_reports_are_done_once_their_images_were_seen(step: int, reports: int, r
     assert state.reports_done(n_train=100) == reports
 
 
-def test_noise_follows_the_seed(runtime: Runtime) -> None:
-    draws = [
-        torch.randn(3, generator=TrainState(replace(SMALL, seed=seed), runtime).noise).tolist() for seed in (0, 0, 1)
-    ]
-    assert draws[0] == draws[1] != draws[2]
+@pytest.mark.parametrize("seed", [0, 5])
+def test_noise_follows_the_seed(seed: int, runtime: Runtime) -> None:
+    """A run that an earlier version saved or reported then repeats: its noise is stream 1 of its seed."""
+    noise = TrainState(replace(SMALL, seed=seed), runtime).noise
+    assert torch.equal(torch.randn(3, generator=noise), torch.randn(3, generator=seeded_generator(seed, 1)))

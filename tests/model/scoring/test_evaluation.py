@@ -4,14 +4,14 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Normal
+from torch.distributions import Normal, kl_divergence
 
 from model.data.images import ImageData, to_unit
 from model.device import Runtime, seeded_generator
 from model.network.vae import ConvVAE
 from model.scoring import evaluation
 from model.scoring.definitions import bits_per_dimension
-from model.scoring.elbo import DEQUANTIZATION_VARIANCE
+from model.scoring.elbo import DEQUANTIZATION_VARIANCE, rate_per_dimension
 from model.scoring.evaluation import (
     IMPORTANCE_SEED,
     NOISE_SEED,
@@ -120,15 +120,30 @@ def test_decoded_images_are_rounded_to_256_levels(wide_model: ConvVAE, runtime: 
     assert (images / 255 - wide_model.decoder(z_NZ)).abs().max() < 0.5 / 255 + 1e-6
 
 
-def test_reconstructions_are_the_model_s_with_the_noise_of_the_score(
+def test_scores_and_reconstructions_are_the_model_s_with_the_same_noise(
     wide_model: ConvVAE, data: ImageData, runtime: Runtime
 ) -> None:
-    images = data.validation.images[:5]
-    noise = torch.randn(5, 6, generator=seeded_generator(NOISE_SEED))
-    expected = wide_model(to_unit(images), noise)[0].detach()
+    images, sigma = data.validation.images[:5], 0.2
+    x, noise = to_unit(images), torch.randn(5, 6, generator=seeded_generator(NOISE_SEED))
+    with torch.no_grad():
+        expected, mean, log_variance = wide_model(x, noise)
     assert (reconstruct(wide_model, images, runtime) / 255 - expected).abs().max() < 0.5 / 255 + 1e-6
-    mse = float((expected - to_unit(images)).square().mean())
-    assert evaluate(wide_model, images, 0.2, runtime).mse == pytest.approx(mse, rel=1e-5)
+    score = evaluate(wide_model, images, sigma, runtime)
+    assert score.mse == pytest.approx(float((expected - x).square().mean()), rel=1e-5)
+    rates = kl_divergence(Normal(mean, torch.exp(log_variance / 2)), Normal(0.0, 1.0)).mean(0)
+    assert score.rate_per_dimension == pytest.approx(rates.tolist(), rel=1e-5)
+    zero, width, error = torch.tensor([0.0, sigma, math.sqrt(score.mse)], dtype=torch.float64)
+    distortion = 3072 * (DEQUANTIZATION_VARIANCE / (2 * sigma**2) - float(Normal(zero, width).log_prob(error)))
+    assert score.distortion_nats == pytest.approx(distortion, rel=1e-12)
+
+
+def test_rates_are_summed_over_images_in_float64(wide_model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
+    images = data.validation.images[:20]
+    with torch.no_grad():
+        codes = [wide_model.encoder(x) for x in to_unit(images).split(1)]
+    expected = torch.cat([rate_per_dimension(*code) for code in codes]).double().mean(0)
+    rates = evaluate(wide_model, images, 0.2, runtime, batch_size=1).rate_per_dimension
+    assert rates == pytest.approx(expected.tolist(), rel=1e-12)
 
 
 def test_calibrated_sigma_squared_is_the_mean_squared_error_of_training_images(

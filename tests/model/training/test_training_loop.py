@@ -77,14 +77,16 @@ def test_metrics_are_means_over_the_updates_and_scores_of_the_validation_images(
         rates.append(rate.item())
         norms.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
     mse, rate_nats = sum(squared_errors) / 2, sum(rates) / 2
-    # At the optimal sigma, the squared error costs 1/2 per dimension.
-    distortion = 3072 / 2 * (math.log(2 * math.pi * mse) + 1 + DEQUANTIZATION_VARIANCE / mse)
     sigma = calibrate_sigma(fresh.model, few_images.train.images, runtime)
     score = evaluate(fresh.model, few_images.validation.images, sigma, runtime)
     # By epoch: its start, start and end of the updates, end of the validation.
     clock = iter([100.0, 101.0, 105.0, 112.0, 200.0, 201.0, 203.0, 208.0])
     monkeypatch.setattr(training_loop, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     metrics, second = train(TrainState(config, runtime), few_images)
+    # At the optimal sigma, the squared error costs 1/2 per dimension.
+    at_optimum = math.log(2 * math.pi * metrics.train_mse) + 1 + DEQUANTIZATION_VARIANCE / metrics.train_mse
+    distortion = 3072 / 2 * at_optimum
+    assert metrics.train_distortion_nats == pytest.approx(distortion, rel=1e-12)
     expected = EpochMetrics(
         epoch=1.0,
         images_seen=64,

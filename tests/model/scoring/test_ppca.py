@@ -71,10 +71,11 @@ def test_images_in_parts_give_the_same_fit_and_score(
     assert ppca.score(ppca.fit(train), held_out, [4])[4] == pytest.approx(whole, abs=1e-6)
 
 
-def test_sums_over_images_are_float64(noisy: torch.Tensor) -> None:
-    for images in (noisy[:250], noisy[:100]):
-        model = ppca.fit(images)
-        assert model.mean.dtype == model.eigenvalues.dtype == model.eigenvectors.dtype == torch.float64
+@pytest.mark.parametrize("n_images", [250, 100])
+def test_a_fit_is_float64_with_the_eigenvectors_that_the_images_determine(noisy: torch.Tensor, n_images: int) -> None:
+    model = ppca.fit(noisy[:n_images])
+    assert model.mean.dtype == model.eigenvalues.dtype == model.eigenvectors.dtype == torch.float64
+    assert model.eigenvalues.shape == (192,) and model.eigenvectors.shape == (192, min(n_images, 192))
 
 
 def test_images_of_one_colour_still_have_a_finite_score() -> None:

@@ -86,9 +86,7 @@ def evaluate(
     )
 
 
-def importance_weighted_bpd(
-    model: ConvVAE, images: Tensor, sigma: float, runtime: Runtime, *, n_samples: int = 64
-) -> float:
+def importance_weighted_bpd(model: ConvVAE, images: Tensor, sigma: float, runtime: Runtime, *, n_samples: int) -> float:
     """Compute the importance-weighted bound of uint8 images (N, 3, 32, 32) in bits per dimension, with the same sigma.
 
     In expectation it is at most `evaluate`'s score, and it approaches -log p(x) with more samples (Burda et al. 2016).

@@ -78,7 +78,7 @@ def _eigen_of_inner_products(images: Tensor, mean: Tensor) -> tuple[Tensor, Tens
     """
     centred_ND = torch.cat(list(_chunks(images))) - mean
     eigenvalues_N, weights_NN = torch.linalg.eigh(centred_ND @ centred_ND.T / len(images))
-    zeros = torch.zeros(len(mean) - len(images), dtype=torch.float64)
+    zeros = eigenvalues_N.new_zeros(len(mean) - len(images))
     return torch.cat([zeros, eigenvalues_N]), torch.nn.functional.normalize(centred_ND.T @ weights_NN, dim=0)
 
 
@@ -111,7 +111,7 @@ def score(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, floa
 
 def rate_distortion(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, RateDistortion]:
     """Compute rate and distortion of uint8 images under the model of each size; return {d: result} as `score` does."""
-    squared_projections, squared_norm = torch.zeros(model.eigenvectors.shape[1], dtype=torch.float64), 0.0
+    squared_projections, squared_norm = model.eigenvectors.new_zeros(model.eigenvectors.shape[1]), 0.0
     directions = model.eigenvectors.float()
     for chunk in _chunks(images):
         centred = chunk - model.mean

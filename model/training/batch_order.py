@@ -18,8 +18,9 @@ class BatchOrder:
         self._batch_size = batch_size
         self._seed = seed
         self._device = device
+        # The last permutation that was drawn: none yet.
         self._number = -1
-        self._permuted = torch.empty(0, dtype=torch.int64)
+        self._permuted: Tensor
 
     def indices(self, step: int) -> Tensor:
         """Return the indices of the images in batch `step`, shape (B,)."""

@@ -1,22 +1,8 @@
-"""Configuration of a run: schedules, report points, and files that are older than a field."""
+"""Configuration of a run: report points, and files that are older than a field."""
 
-from dataclasses import asdict, replace
-
-import pytest
+from dataclasses import asdict
 
 from model.config import TrainConfig
-from model.training.learning_rate_schedule import learning_rate_at
-
-
-def test_schedules_warm_up_then_hold_or_fall_to_zero() -> None:
-    cosine = TrainConfig(learning_rate=1.0, batch_size=10, epochs=10, schedule="cosine", warmup_epochs=2)
-    rates = [learning_rate_at(cosine, step, n_train=100) for step in range(100)]
-    assert rates[:3] == pytest.approx([0.05, 0.1, 0.15])
-    assert rates[20] == 1.0
-    assert rates[60] == pytest.approx(0.5)
-    assert rates[99] < 0.001
-    constant = replace(cosine, schedule="constant")
-    assert {learning_rate_at(constant, step, 100) for step in range(20, 100)} == {1.0}
 
 
 def test_report_points_end_with_the_last_epoch() -> None:

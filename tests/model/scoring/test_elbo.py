@@ -30,6 +30,11 @@ def test_a_density_of_one_costs_log2_of_255_bits_per_dimension() -> None:
     assert definitions.bits_per_dimension(0.0, nats_of_one_bit_each) == pytest.approx(math.log2(255) + 1)
 
 
+def test_nats_are_converted_to_bits_and_a_score_back_to_nats() -> None:
+    assert definitions.bits(3 * math.log(2)) == pytest.approx(3)
+    assert definitions.nats_at_score(definitions.bits_per_dimension(1000.0, 30.0)) == pytest.approx(1030)
+
+
 def test_distortion_is_the_expected_negative_log_likelihood_of_dequantized_pixels() -> None:
     sigma, error = 0.02, torch.full((1, DIMENSIONS), 0.01, dtype=torch.float64)
     noise = (torch.rand(1000, DIMENSIONS, generator=torch.Generator().manual_seed(0)) - 0.5) / 255
@@ -75,6 +80,6 @@ def test_importance_weighted_bound_is_finite_for_weights_that_underflow() -> Non
 
 def test_log_normal_agrees_with_torch_distributions() -> None:
     generator = torch.Generator().manual_seed(0)
-    values, mean, log_variance = torch.randn(3, 6, 4, generator=generator, dtype=torch.float64)
+    values, mean, log_variance = torch.randn(3, 2, 6, 4, generator=generator, dtype=torch.float64)
     expected = Normal(mean, torch.exp(0.5 * log_variance)).log_prob(values).sum(-1)
     torch.testing.assert_close(elbo.log_normal(values, mean, log_variance), expected)

@@ -1,13 +1,20 @@
 """Evaluation: deterministic, independent of batch size, and without side effects."""
 
+import math
+
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 
 from model.data.images import ImageData, to_unit
-from model.device import Runtime
+from model.device import Runtime, seeded_generator
 from model.network.vae import ConvVAE
+from model.scoring import evaluation
 from model.scoring.definitions import bits_per_dimension
+from model.scoring.elbo import DEQUANTIZATION_VARIANCE, rate_per_dimension
 from model.scoring.evaluation import (
+    IMPORTANCE_SEED,
+    NOISE_SEED,
     active_units,
     calibrate_sigma,
     decode,
@@ -22,6 +29,15 @@ from model.scoring.evaluation import (
 def model() -> ConvVAE:
     torch.manual_seed(0)
     return ConvVAE(latent_dim=6, channels=(8, 8, 8, 8), architecture="plain")
+
+
+@pytest.fixture
+def wide_model() -> ConvVAE:
+    """An untrained model with posteriors of many widths, and with images in which the latent vector is visible."""
+    torch.manual_seed(0)
+    model = ConvVAE(latent_dim=6, channels=(8, 8, 8, 8)).eval()
+    torch.nn.init.uniform_(model.encoder.log_variance.bias, -3, 1)
+    return model
 
 
 def test_evaluating_twice_gives_the_same_numbers(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
@@ -77,6 +93,59 @@ def test_importance_weighted_bound_is_at_least_the_elbo_and_grows_with_samples(
     assert bounds[2] < elbo_bpd
 
 
+def test_importance_weighted_bound_agrees_with_torch_distributions(
+    wide_model: ConvVAE, data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "BATCH_SIZE", 4)
+    images, sigma, generator = data.validation.images[:10], 0.5, seeded_generator(IMPORTANCE_SEED)
+    bounds = []
+    for x in to_unit(images).split(4):
+        with torch.no_grad():
+            mean, log_variance = wide_model.encoder(x)
+            posterior, log_weights = Normal(mean, torch.exp(log_variance / 2)), []
+            for _ in range(3):
+                z = posterior.mean + posterior.stddev * torch.randn(mean.shape, generator=generator)
+                log_likelihood = Normal(wide_model.decoder(z), sigma).log_prob(x).flatten(1).sum(1)
+                log_ratio = (Normal(0.0, 1.0).log_prob(z) - posterior.log_prob(z)).sum(1)
+                log_weights.append(log_likelihood - 3072 * DEQUANTIZATION_VARIANCE / (2 * sigma**2) + log_ratio)
+        bounds.append(torch.stack(log_weights).double().logsumexp(0) - math.log(3))
+    expected = bits_per_dimension(-float(torch.cat(bounds).mean()), 0.0)
+    assert importance_weighted_bpd(wide_model, images, sigma, runtime, n_samples=3) == pytest.approx(expected, abs=5e-6)
+
+
+def test_decoded_images_are_rounded_to_256_levels(wide_model: ConvVAE, runtime: Runtime) -> None:
+    z_NZ = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
+    images = decode(wide_model, z_NZ, runtime)
+    assert images.dtype == torch.uint8
+    assert (images / 255 - wide_model.decoder(z_NZ)).abs().max() < 0.5 / 255 + 1e-6
+
+
+def test_scores_and_reconstructions_are_the_model_s_with_the_same_noise(
+    wide_model: ConvVAE, data: ImageData, runtime: Runtime
+) -> None:
+    images, sigma = data.validation.images[:5], 0.2
+    x, noise = to_unit(images), torch.randn(5, 6, generator=seeded_generator(NOISE_SEED))
+    with torch.no_grad():
+        expected, mean, log_variance = wide_model(x, noise)
+    assert (reconstruct(wide_model, images, runtime) / 255 - expected).abs().max() < 0.5 / 255 + 1e-6
+    score = evaluate(wide_model, images, sigma, runtime)
+    assert score.mse == pytest.approx(float((expected - x).square().mean()), rel=1e-5)
+    rates = kl_divergence(Normal(mean, torch.exp(log_variance / 2)), Normal(0.0, 1.0)).mean(0)
+    assert score.rate_per_dimension == pytest.approx(rates.tolist(), rel=1e-5)
+    zero, width, error = torch.tensor([0.0, sigma, math.sqrt(score.mse)], dtype=torch.float64)
+    distortion = 3072 * (DEQUANTIZATION_VARIANCE / (2 * sigma**2) - float(Normal(zero, width).log_prob(error)))
+    assert score.distortion_nats == pytest.approx(distortion, rel=1e-12)
+
+
+def test_rates_are_summed_over_images_in_float64(wide_model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
+    images = data.validation.images[:20]
+    with torch.no_grad():
+        codes = [wide_model.encoder(x) for x in to_unit(images).split(1)]
+    expected = torch.cat([rate_per_dimension(*code) for code in codes]).double().mean(0)
+    rates = evaluate(wide_model, images, 0.2, runtime, batch_size=1).rate_per_dimension
+    assert rates == pytest.approx(expected.tolist(), rel=1e-12)
+
+
 def test_calibrated_sigma_squared_is_the_mean_squared_error_of_training_images(
     model: ConvVAE, data: ImageData, runtime: Runtime
 ) -> None:
@@ -85,6 +154,6 @@ def test_calibrated_sigma_squared_is_the_mean_squared_error_of_training_images(
 
 
 def test_active_units_are_those_whose_mean_varies() -> None:
-    means = torch.zeros(100, 3)
-    means[:, 1] = torch.linspace(-1, 1, 100)
-    assert active_units(means) == 1
+    means = torch.zeros(100, 4)
+    means[:, 1:3] = torch.linspace(-1, 1, 100)[:, None]
+    assert active_units(means) == 2

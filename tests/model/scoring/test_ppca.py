@@ -48,6 +48,36 @@ def test_few_images_give_a_large_model_few_directions_and_a_plausible_score(nois
     assert scores[300] < 8
 
 
+@pytest.mark.parametrize(
+    ("latent_dim", "n_images", "expected"),
+    # Limited by nothing, by ten images for each, and by the direction that the noise variance needs.
+    [(128, 50_000, 128), (128, 132, 13), (3072, 50_000, 3071)],
+)
+def test_directions_are_limited_by_the_images_and_leave_one_for_the_noise(
+    latent_dim: int, n_images: int, expected: int
+) -> None:
+    assert ppca.n_directions(latent_dim, n_images) == expected
+
+
+# More images than dimensions, and fewer.
+@pytest.mark.parametrize("n_images", [250, 100])
+def test_images_in_parts_give_the_same_fit_and_score(
+    noisy: torch.Tensor, n_images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, held_out = noisy[:n_images], noisy[300:400]
+    whole = ppca.score(ppca.fit(train), held_out, [4])[4]
+    monkeypatch.setattr(ppca, "_CHUNK", 30)
+    ppca.fit.cache_clear()
+    assert ppca.score(ppca.fit(train), held_out, [4])[4] == pytest.approx(whole, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_images", [250, 100])
+def test_a_fit_is_float64_with_the_eigenvectors_that_the_images_determine(noisy: torch.Tensor, n_images: int) -> None:
+    model = ppca.fit(noisy[:n_images])
+    assert model.mean.dtype == model.eigenvalues.dtype == model.eigenvectors.dtype == torch.float64
+    assert model.eigenvalues.shape == (192,) and model.eigenvectors.shape == (192, min(n_images, 192))
+
+
 def test_images_of_one_colour_still_have_a_finite_score() -> None:
     flat = torch.full((30, 3, 8, 8), 7, dtype=torch.uint8)
     assert np.isfinite(ppca.score(ppca.fit(flat), flat, [2])[2])

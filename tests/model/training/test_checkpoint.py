@@ -13,7 +13,7 @@ from model.scoring.evaluation import evaluate
 from model.training.checkpoint import load_state, resume_or_start, save_state
 from model.training.initialization import untrained_model
 from model.training.model_file import read_model, save_model
-from model.training.tensor_file import CheckpointError
+from model.training.tensor_file import CheckpointError, read_tensors, write_tensors
 from model.training.train_state import TrainState
 from tests.model.conftest import SMALL, SmallRun
 
@@ -74,6 +74,42 @@ def test_a_saved_model_is_no_state_to_resume_from(runtime: Runtime, tmp_path: Pa
         load_state(tmp_path / "model.pt", SMALL, runtime)
 
 
+@pytest.mark.parametrize(
+    ("fault", "complaint"),
+    [
+        ({"config": None}, "does not hold the configuration of its training"),
+        ({"model": {}}, "does not hold a state of this model (Error(s) in loading state_dict"),
+        ({"noise": torch.zeros(3)}, "does not hold a state of this model ("),
+    ],
+)
+def test_a_checkpoint_with_faulty_contents_is_refused_by_its_name(
+    path: Path, runtime: Runtime, fault: dict[str, object], complaint: str
+) -> None:
+    write_tensors(path, read_tensors(path) | fault)
+    with pytest.raises(CheckpointError) as refusal:
+        load_state(path, SMALL, runtime)
+    assert str(refusal.value).startswith(f"{path}: {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("fault", "complaint"),
+    [
+        ({"config": None}, "does not hold the configuration of its training"),
+        ({"model": {}}, "does not hold a saved model (Error(s) in loading state_dict"),
+        ({"sigma": "wide"}, "does not hold a saved model ("),
+    ],
+)
+def test_a_model_file_with_faulty_contents_is_refused_by_its_name(
+    tmp_path: Path, fault: dict[str, object], complaint: str
+) -> None:
+    path = tmp_path / "model.pt"
+    save_model(path, untrained_model(SMALL), 0.1, SMALL)
+    write_tensors(path, read_tensors(path) | fault)
+    with pytest.raises(CheckpointError) as refusal:
+        read_model(path)
+    assert str(refusal.value).startswith(f"{path}: {complaint}")
+
+
 def test_a_saved_model_scores_as_before(data: ImageData, runtime: Runtime, tmp_path: Path, small_run: SmallRun) -> None:
     last = small_run.metrics[-1]
     save_model(tmp_path / "model.pt", small_run.state.model, last.sigma, SMALL)
@@ -85,6 +121,17 @@ def test_a_saved_model_scores_as_before(data: ImageData, runtime: Runtime, tmp_p
 def test_a_run_resumes_from_its_checkpoint_without_a_notice(path: Path, data: ImageData, runtime: Runtime) -> None:
     start = resume_or_start(path, SMALL, runtime, data)
     assert (start.history, start.notice) == ([{"val_bpd": 7.0}], None)
+
+
+def test_a_new_run_with_a_linear_path_starts_at_the_ppca_of_its_images(
+    tmp_path: Path, few_images: ImageData, runtime: Runtime
+) -> None:
+    config = replace(SMALL, linear_path=True)
+    start = resume_or_start(tmp_path / "absent.pt", config, runtime, few_images)
+    weights = start.state.model.state_dict()
+    for name, value in untrained_model(config, few_images.train.images).state_dict().items():
+        assert torch.equal(weights[name], value)
+    assert weights["linear.decoding"].count_nonzero() == 64 // 10
 
 
 def test_a_run_without_a_usable_checkpoint_starts_over_and_reports_why(

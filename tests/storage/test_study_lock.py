@@ -26,7 +26,7 @@ def test_one_process_at_a_time_works_on_a_study_and_after_an_error_study_db_has_
     log = context.paths.database.with_name("study.db-wal")
     with pytest.raises(ZeroDivisionError), locked_study(prepared, fresh=False) as (study, moved):
         assert study is not None and len(study.trials) == 1 and moved is None
-        with pytest.raises(Busy, match="^results/small: another process"), locked_study(prepared, fresh=True):
+        with pytest.raises(Busy, match=r"^results/small: another process"), locked_study(prepared, fresh=True):
             pass
         study.enqueue_trial({"beta": 1.0})
         assert log.stat().st_size > 0
@@ -42,7 +42,7 @@ def test_a_study_with_other_settings_or_images_is_refused(prepared: PreparedStud
         (replace(prepared, config=prepared.config.model_copy(update={"seed": 7})), "seed was 0, is now 7"),
         (replace(prepared, data=other_images), "data.digest was"),
     ):
-        with pytest.raises(StudyError, match=f"^results/small: .*: {named}"), locked_study(changed, fresh=False):
+        with pytest.raises(StudyError, match=rf"^results/small: .*: {named}"), locked_study(changed, fresh=False):
             pass
 
 
@@ -50,7 +50,7 @@ def test_a_fresh_start_moves_the_whole_study_aside_but_not_during_a_retraining(p
     paths = StudyPaths.of("small")
     with (
         hold_lock(paths.best.lock, "the retraining"),
-        pytest.raises(Busy, match="^results/small/best: another process"),
+        pytest.raises(Busy, match=r"^results/small/best: another process"),
         locked_study(prepared, fresh=True),
     ):
         pass

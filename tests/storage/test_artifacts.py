@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import time
 from pathlib import Path
 
@@ -10,7 +12,14 @@ import pytest
 from optuna.trial import TrialState
 
 from hpo.storage import artifacts
-from hpo.storage.artifacts import artifact_files, missing_artifacts_notice, upload_or_replace
+from hpo.storage.artifacts import (
+    artifact_files,
+    artifact_names,
+    dashboard_url,
+    missing_artifacts_notice,
+    trial_artifact_files,
+    upload_or_replace,
+)
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from tests.tools.small_study import reopen
@@ -72,6 +81,62 @@ def test_unreferenced_files_are_removed_and_no_others(study: optuna.Study, paths
         os.utime(path, (an_hour_ago, an_hour_ago))
     assert artifacts.remove_unreferenced_files(study, paths) == 2
     assert set(paths.artifacts.iterdir()) == referenced | {being_uploaded, foreign}
+
+
+def test_a_file_that_an_earlier_dashboard_refers_to_is_not_removed(study: optuna.Study, paths: StudyPaths) -> None:
+    paths.artifacts.mkdir()
+    files = [paths.artifacts / f"{first}c1f7a52-0d3b-4a53-9f0c-6e8f0b1d2a34" for first in "34"]
+    for path in files:
+        path.write_text("x")
+        os.utime(path, (0, 0))
+    study._storage.set_study_system_attr(study._study_id, f"dashboard:artifacts:{files[0].name}", json.dumps({}))
+    assert artifacts.remove_unreferenced_files(study, paths) == 1
+    assert list(paths.artifacts.iterdir()) == files[:1]
+
+
+def test_the_files_of_many_trials_are_found_with_one_look_into_the_folder(
+    study: optuna.Study, paths: StudyPaths, page: Path
+) -> None:
+    assert artifact_names(paths) == frozenset()
+    trial = study.ask()
+    upload_or_replace(trial, study, page, paths)
+    (artifact,) = paths.artifacts.iterdir()
+    frozen = study.get_trials()[trial.number]
+    assert artifact_names(paths) == {artifact.name}
+    assert trial_artifact_files(frozen, paths, frozenset({artifact.name})) == {"page.html": artifact}
+    assert trial_artifact_files(frozen, paths, frozenset()) == {}
+
+
+def test_the_dashboards_address_of_an_artifact_is_known_if_it_has_one(
+    study: optuna.Study, paths: StudyPaths, page: Path
+) -> None:
+    assert dashboard_url(study, study, "page.html") is None
+    upload_or_replace(study, study, page, paths)
+    (artifact,) = paths.artifacts.iterdir()
+    assert dashboard_url(study, study, "page.html") == f"/artifacts/{study._study_id}/{artifact.name}"
+    trial = study.ask()
+    upload_or_replace(trial, study, page, paths)
+    (artifact,) = set(paths.artifacts.iterdir()) - {artifact}
+    address = dashboard_url(trial, study, "page.html")
+    assert address == f"/artifacts/{study._study_id}/{trial._trial_id}/{artifact.name}"
+
+
+@pytest.mark.parametrize(("n_missing", "more"), [(3, ""), (4, ", ...")])
+def test_at_most_three_missing_files_are_named(
+    n_missing: int, more: str, study: optuna.Study, paths: StudyPaths, tmp_path: Path
+) -> None:
+    for number in range(n_missing):
+        page = tmp_path / f"{number}.html"
+        page.touch()
+        upload_or_replace(study, study, page, paths)
+    shutil.rmtree(paths.artifacts)
+    notice = missing_artifacts_notice(study, paths)
+    assert notice is not None
+    assert re.sub(r"\d.html", "0.html", notice) == (
+        f"{paths.artifacts}: {n_missing} of {n_missing} files of the study are missing (0.html of the study, 0.html of "
+        f"the study, 0.html of the study{more}); restore them from a backup to see them in the dashboard. The search "
+        "does not need them"
+    )
 
 
 def test_missing_artifacts_of_ended_trials_are_counted_and_named(

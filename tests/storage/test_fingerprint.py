@@ -55,3 +55,15 @@ def test_a_study_that_is_older_than_a_setting_continues_with_the_settings_first_
         "hyperparameters": SPACE.model_copy(update={"adam_beta2": 0.999}),
     }
     check_unchanged(context.study, fingerprint(CONFIG.model_copy(update=as_then), context.data), context.paths)
+
+
+def test_the_refusal_names_all_differences_also_of_settings_that_one_of_both_lacks(context: TrialContext) -> None:
+    current = fingerprint(CONFIG, context.data) | {"new": "1", "seed": "5"}
+    del current["training.epochs"]
+    with pytest.raises(StudyError) as refusal:
+        check_unchanged(context.study, current, context.paths)
+    assert str(refusal.value) == (
+        f"{context.paths.folder}: this study was created with different settings: new was not there, is now 1; "
+        "seed was 0, is now 5; training.epochs was 3, is now not there. Change them back, give the new study another "
+        "name, or start over with --fresh (make tune FRESH=1), which moves the old study aside"
+    )

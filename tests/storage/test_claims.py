@@ -95,3 +95,6 @@ def test_a_trial_is_released_however_its_training_ends(study: optuna.Study, path
         assert has_worker(paths, 2) and not is_locked(paths.claiming_lock)
         raise ZeroDivisionError
     assert file.closed and not paths.claim(2).exists()
+    with releasing(Claim(trial, try_lock(paths.claim(2)) or pytest.fail()), paths):
+        paths.claim(2).unlink()
+    assert not paths.claim(2).exists()

@@ -63,6 +63,13 @@ def test_a_lock_is_tried_again_for_a_moment_since_asking_for_it_holds_it(
     assert not is_locked(lock)
 
 
+def test_a_lock_may_be_the_first_file_in_its_folder(tmp_path: Path) -> None:
+    for name, lock in (("tried", hold_lock), ("awaited", lambda path, _: wait_for_lock(path))):
+        for _ in range(2):
+            with lock(tmp_path / "results" / name / ".lock", "results"):
+                assert is_locked(tmp_path / "results" / name / ".lock")
+
+
 def failing(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every attempt to lock a file fail with this error."""
 

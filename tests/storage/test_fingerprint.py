@@ -9,6 +9,8 @@ from hpo.config.schema import Budget, Pruner, Training
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.fingerprint import check_unchanged, fingerprint
 from hpo.workers.trial_context import TrialContext
+from model.data.images import ImageData
+from tests.search.trial_lists import small_config
 from tests.tools.small_study import CONFIG, SPACE
 
 CHANGES: list[tuple[dict[str, object], str]] = [
@@ -21,6 +23,24 @@ CHANGES: list[tuple[dict[str, object], str]] = [
     ({"hyperparameters": SPACE.model_copy(update={"reconstruction": "bce"})}, "hyperparameters.reconstruction"),
     ({"model": CONFIG.model.model_copy(update={"channels": (1, 2, 3, 4)})}, "model"),
 ]
+
+
+def test_a_fingerprint_has_the_keys_and_texts_that_older_studies_have_stored(few_images: ImageData) -> None:
+    config = small_config().model_copy(update={"seed": 3})
+    images = replace(few_images, digest="0123456789abcdef0123")
+    found = fingerprint(config, images)
+    searched = {key: found.pop(key) for key in list(found) if key.startswith("hyperparameters.")}
+    assert found == {
+        "data.source": '"folder"',
+        "data.digest": '"0123456789abcdef"',
+        "seed": "3",
+        "objectives": '["val_bpd"]',
+        "model": config.model.model_dump_json(),
+        "training.epochs": "9",
+        "training.report_every": "1.0",
+    }
+    assert searched["hyperparameters.beta"] == '{"log": true, "low": 0.1, "high": 10.0}'
+    assert searched["hyperparameters.schedule"] == '"constant"'
 
 
 def test_a_changed_setting_is_refused_with_the_remedy(context: TrialContext) -> None:

@@ -68,7 +68,7 @@ def test_without_warmup_epochs_the_median_pruner_compares_from_the_first_report_
 
 
 def test_the_pruner_none_stops_no_trial(study: optuna.Study) -> None:
-    study.pruner = make_pruner(Pruner(name="none"), Training(epochs=3))
+    study.pruner = make_pruner(Pruner(name="none", startup_trials=1, warmup_epochs=0), Training(epochs=3))
     assert verdicts(study, [7.0, 6.9, 6.8]) == verdicts(study, [9.0] * 3) == [False] * 3
 
 

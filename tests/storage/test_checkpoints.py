@@ -1,5 +1,6 @@
 """Checkpoints that a study keeps."""
 
+import shutil
 from pathlib import Path
 
 import optuna
@@ -135,8 +136,11 @@ def test_a_checkpoint_that_another_worker_removes_meanwhile_is_no_error(
 ) -> None:
     listed = [paths.checkpoints / "gone.pt", paths.checkpoint(0)]
     monkeypatch.setattr("hpo.storage.checkpoints.unneeded_checkpoints", lambda *_: listed)
-    assert remove_unneeded_checkpoints(make_study(), paths, 1, Pruner(name="halving")) == 10
-    assert not paths.checkpoint(0).exists()
+    monkeypatch.setattr("hpo.storage.checkpoints._names_in", lambda _: {"trial_0000", "trial_0001"})
+    shutil.rmtree(paths.trial(0).folder)
+    study = make_study(*[("failed", [], {})] * 2)
+    assert remove_unneeded_checkpoints(study, paths, 1, Pruner(name="halving")) == 10
+    assert not paths.checkpoint(0).exists() and not paths.trial(1).folder.exists()
 
 
 def test_clean_also_counts_and_removes_partial_files(paths: StudyPaths) -> None:

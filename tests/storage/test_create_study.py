@@ -116,10 +116,12 @@ def test_tutorial_values_outside_of_the_ranges_are_not_tried() -> None:
 def test_a_study_whose_creation_was_interrupted_is_created_again(tmp_path: Path, few_images: ImageData) -> None:
     paths = StudyPaths(tmp_path / "small")
     two_objectives = CONFIG.model_copy(update={"objectives": ("val_bpd", "latent_dim")})
-    create_study(two_objectives, paths, {"startup_trials": 3})
+    interrupted = create_study(two_objectives, paths, {"startup_trials": 3})
+    assert (len(interrupted.directions), interrupted.metric_names) == (2, ["val_bpd", "latent_dim"])
     assert existing_study("small", paths) is None
     study = create_small_study(paths, few_images)
     assert [direction.name for direction in study.directions] == ["MINIMIZE"]
+    assert study.metric_names == ["val_bpd"] and study.user_attrs["startup_trials"] == 3
     assert existing_study("small", paths) is not None
 
 

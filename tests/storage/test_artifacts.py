@@ -94,6 +94,18 @@ def test_a_file_that_an_earlier_dashboard_refers_to_is_not_removed(study: optuna
     assert list(paths.artifacts.iterdir()) == files[:1]
 
 
+def test_a_file_that_the_dashboard_removes_meanwhile_is_no_error(
+    study: optuna.Study, paths: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.artifacts.mkdir()
+    gone, left = (paths.artifacts / f"{first}c1f7a52-0d3b-4a53-9f0c-6e8f0b1d2a34" for first in "34")
+    left.write_text("x")
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone, left]))
+    assert artifacts.remove_unreferenced_files(study, paths) == 1
+    assert not left.exists()
+
+
 def test_the_files_of_many_trials_are_found_with_one_look_into_the_folder(
     study: optuna.Study, paths: StudyPaths, page: Path
 ) -> None:

@@ -312,12 +312,35 @@ def test_a_process_is_fitted_again_only_to_new_scores(fits: list[int]) -> None:
     sampler, configurations = beta_sampler(), make_configurations(*CURVES)
     once, again = sampler.predict_final_scores(configurations), sampler.predict_final_scores(configurations)
     assert once == again and fits == [5]
-    assert sampler.predict_final_scores(configurations[:2]).keys() == {0, 1} and fits == [5, 4]
     better = make_configurations(CURVES[0], CURVES[1], ("pruned", [6.6], {}))
-    assert sampler.predict_final_scores(better)[2] < once[2] and fits == [5, 4, 5]
-    # The same scores of another configuration without a score: nothing to fit.
-    assert sampler.predict_final_scores([*better, *make_configurations(("waiting", [], {}))]).keys() == {0, 1, 2}
-    assert fits == [5, 4, 5]
+    assert sampler.predict_final_scores(better)[2] < once[2] and fits == [5, 5]
+    assert sampler.predict_final_scores(configurations[:2]).keys() == {0, 1} and fits == [5, 5, 4]
+    waiting = make_configurations(("waiting", [], {}))
+    assert sampler.predict_final_scores([*configurations[:2], *waiting]).keys() == {0, 1} and fits == [5, 5, 4]
+
+
+def test_a_prediction_is_computed_again_only_for_another_process_or_other_configurations(
+    fits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler, asked = beta_sampler(), 0
+    gp, other = (sampler._fit(make_configurations(*CURVES[:n]))[0] for n in (3, 2))
+    expected = {
+        (process, share): process.unstandardize(process.predict_final_means(np.array([[share]])))[0]
+        for process in (gp, other)
+        for share in (0.1, 0.9)
+    }
+    assert len(set(expected.values())) == 4
+    means = LearningCurveGP.predict_final_means
+
+    def count(process: LearningCurveGP, features: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return means(process, features)
+
+    monkeypatch.setattr(LearningCurveGP, "predict_final_means", count)
+    for process, share, n_asked in ((gp, 0.1, 1), (gp, 0.1, 1), (gp, 0.9, 2), (other, 0.9, 3), (other, 0.1, 4)):
+        assert sampler._predict(process, np.array([[share]]))[0] == expected[process, share]
+        assert asked == n_asked
 
 
 def test_running_configurations_count_with_their_predicted_scores_and_the_fitted_hyperparameters(

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 
-from hpo.config.schema import Confirmation
+from hpo.config.schema import Confirmation, Sampler
 from hpo.config.search_space import distributions
 from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration
 from hpo.search.missing_confirmations import missing_confirmations
@@ -175,11 +175,12 @@ def test_missing_seeds_are_those_of_the_best_that_are_neither_trained_nor_enqueu
     assert missing(0, 2) == []
 
 
-def work_of(*descriptions: Description, **settings: Any) -> RemainingWork:
+def work_of(*descriptions: Description, sampler: Literal["curves", "tpe"] = "tpe", **settings: Any) -> RemainingWork:
     study = optuna.create_study()
     study.set_user_attr("startup_trials", 3)
     study.add_trials(make_trials(*descriptions))
-    return remaining_work(study, small_config(**settings))
+    config = small_config(**settings).model_copy(update={"sampler": Sampler(name=sampler)})
+    return remaining_work(study, config)
 
 
 def test_remaining_work_is_paused_trials_that_can_continue_and_new_seeds_that_have_not_ended() -> None:
@@ -194,6 +195,9 @@ def test_remaining_work_is_paused_trials_that_can_continue_and_new_seeds_that_ha
     assert work_of(FIRST, top=3) == RemainingWork(True, 2, 2), "there are no more configurations"
     assert work_of(("pruned", [], {}), top=3) == RemainingWork(False, 0, 0), "it has no score"
     more: list[Description] = [("finished", [6.8], {CONFIRMS: 0})] * 3
+    to_promote: list[Description] = [best[0], *[("pruned", [7.0 + n / 10], {}) for n in range(5)]]
+    assert work_of(*to_promote, top=1).can_continue and not work_of(*to_promote, top=1, sampler="curves").can_continue
+    assert work_of(*to_promote[:4], top=1) == RemainingWork(False, 2, 2), "one in three continues"
     assert work_of(*best, *more) == RemainingWork(False, 2, 4), "more seeds of one do not replace another's"
     assert work_of(FIRST, SECOND, pruner="median") == RemainingWork(False, 0, 0), "a pruned trial is not continued"
 

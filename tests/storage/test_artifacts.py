@@ -15,6 +15,7 @@ from hpo.storage import artifacts
 from hpo.storage.artifacts import (
     artifact_files,
     artifact_names,
+    artifact_store,
     dashboard_url,
     missing_artifacts_notice,
     trial_artifact_files,
@@ -49,7 +50,8 @@ def test_new_content_under_a_name_stays_the_same_artifact(study: optuna.Study, p
     upload_or_replace(study, study, page, paths)
     assert artifact_files(study, study, paths) == {"page.html": artifact}
     assert list(paths.artifacts.iterdir()) == [artifact]
-    assert artifact.read_text() == "second content, longer"
+    with artifact_store(paths).open_reader(artifact.name) as content:
+        assert content.read() == b"second content, longer", "as the dashboard reads it"
 
 
 def test_an_artifact_that_was_deleted_in_the_dashboard_does_not_count(

@@ -378,8 +378,9 @@ def test_candidates_lie_around_all_configurations_or_in_a_large_study_around_the
 
 @pytest.mark.usefixtures("fits")
 @pytest.mark.parametrize("kappa", [0.0, 1.0, 3.0])
-def test_the_proposed_point_has_the_lowest_bound_of_all(kappa: float) -> None:
-    sampler, configurations = beta_sampler(), make_configurations(*CURVES)
+@pytest.mark.parametrize("curves", [CURVES, CURVES[::-1]])
+def test_the_proposed_point_of_the_cube_has_the_lowest_bound_of_all(kappa: float, curves: list[Description]) -> None:
+    sampler, configurations = beta_sampler(), make_configurations(*curves)
     gp, _ = sampler._fit(configurations)
     known = sampler._scores.features(configurations)
     generator = np.random.default_rng(0)
@@ -388,6 +389,31 @@ def test_the_proposed_point_has_the_lowest_bound_of_all(kappa: float) -> None:
     found_mean, found_deviation = gp.predict_final(point[None])
     assert deviation == pytest.approx(found_deviation[0])
     assert found_mean[0] - kappa * deviation <= (mean - kappa * deviations).min() + 1e-4
+    assert 0.0 <= point[0] <= 1.0
+
+
+@pytest.mark.usefixtures("fits")
+def test_candidates_are_drawn_everywhere_and_around_the_five_best_known_configurations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sampler = beta_sampler()
+    configurations = make_configurations(*[("pruned", [7.0 + abs(n - 4) / 10], {}) for n in range(9)])
+    gp, _ = sampler._fit(configurations)
+    known, candidates = sampler._scores.features(configurations), []
+    predict = gp.predict_final
+
+    def record(features: Any) -> Any:
+        candidates.append(features[:, 0])
+        return predict(features)
+
+    monkeypatch.setattr(gp, "predict_final", record)
+    sampler._minimize_bound(gp, set(), known, 0.0, np.random.default_rng(0))
+    uniform, around = np.split(candidates[0], [800])
+    assert np.histogram(uniform, bins=4, range=(0, 1))[0].min() > 150
+    centers = sorted(np.median(around.reshape(-1, 60), axis=1))
+    assert centers == pytest.approx(sorted([*known[2:7, 0]] * 2), abs=0.05)
+    assert [len(points) for points in candidates[1:]] == [61] * 3
+    assert np.std(candidates[3]) < np.std(candidates[2]) < np.std(candidates[1]) < 0.15
 
 
 @pytest.mark.usefixtures("fits")

@@ -30,6 +30,9 @@ def test_a_point_outside_of_the_cube_becomes_the_nearest_values() -> None:
         {"beta": 0.1, "latent_dim": 256, "warmup_epochs": 2.0, "batch_size": 32, "schedule": "constant"}
     )
 
+    for coordinate, size in ((-1.0, 16), (2.0, 64)):
+        assert MIXED.values(np.array([0.5, 0.5, 0.5, coordinate, 0.0, 1.0]))["batch_size"] == size
+
 
 @pytest.mark.parametrize(
     ("choices", "choice", "features"),

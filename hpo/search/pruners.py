@@ -67,7 +67,7 @@ class SearchMedianPruner(optuna.pruners.MedianPruner):
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return True if the trial is worse than the median of the search's finished trials."""
-        view = in_memory_study(directions=study.directions)
+        view = in_memory_study()
         view.add_trials(_finished_search(study))
         return super().prune(view, trial)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.stats import multivariate_normal, norm
 
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
 
@@ -41,15 +42,12 @@ def test_predictions_are_the_posterior_of_the_documented_kernel() -> None:
 def test_the_posterior_density_is_that_of_a_normal_distribution_with_log_normal_priors() -> None:
     gp = LearningCurveGP(SCORES, torch.zeros(7, dtype=torch.float64))
     median = torch.tensor([0.5, 0.5, 0.7, 1.0, 1.0, 0.5, 0.05], dtype=torch.float64)
-    priors = torch.distributions.Normal(
-        median.log(), torch.tensor([0.3, 0.3, 0.7, 1.0, 1.0, 1.0, 1.0], dtype=torch.float64)
-    )
+    deviation = [0.3, 0.3, 0.7, 1.0, 1.0, 1.0, 1.0]
 
     def expected(theta: torch.Tensor) -> float:
-        covariance = gp._covariance(theta)
-        likelihood = torch.distributions.MultivariateNormal(torch.zeros(12, dtype=torch.float64), covariance)
-        scores = torch.from_numpy(gp.standardize(SCORES.val_bpd))
-        return -float(likelihood.log_prob(scores) + priors.log_prob(theta).sum())
+        scores, covariance = gp.standardize(SCORES.val_bpd), gp._covariance(theta).numpy()
+        prior = norm.logpdf(theta.numpy(), median.log().numpy(), deviation).sum()
+        return -float(multivariate_normal.logpdf(scores, np.zeros(12), covariance) + prior)
 
     thetas = [median.log(), median.log() + torch.linspace(-0.5, 1.0, 7)]
     (low, _), (high, gradient) = (gp._negative_log_posterior(theta.numpy()) for theta in thetas)

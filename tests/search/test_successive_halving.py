@@ -76,6 +76,7 @@ def test_a_configuration_predicted_to_end_no_better_than_a_finished_one_is_not_p
     for predicted, promoted in ((6.7, 1), (6.6, None), (6.5, None)):
         finished = Candidate(0, {1: 7.5, 2: 6.4}, False, predicted, has_finished=True)
         assert Halving((1,), 2).next_promotion([finished, second, *others]) == promoted
+    assert Halving((1,), 2).next_promotion([second, *others]) == 1, "none has finished"
     unpredicted = [
         Candidate(candidate.number, candidate.scores, candidate.is_paused, None, candidate.has_finished)
         for candidate in (finished, second)

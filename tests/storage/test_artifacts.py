@@ -37,6 +37,17 @@ def paths(context: TrialContext) -> StudyPaths:
 
 
 @pytest.fixture
+def in_memory() -> optuna.Study:
+    return optuna.create_study()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyPaths:
+    """Paths of a study without files."""
+    return StudyPaths(tmp_path / "small")
+
+
+@pytest.fixture
 def page(tmp_path: Path) -> Path:
     page = tmp_path / "page.html"
     page.write_text("content")
@@ -68,7 +79,9 @@ def test_an_artifact_that_was_deleted_in_the_dashboard_does_not_count(
     assert artifact_files(study, study, paths).keys() == {"page.html"}
 
 
-def test_unreferenced_files_are_removed_and_no_others(study: optuna.Study, paths: StudyPaths, page: Path) -> None:
+def test_unreferenced_files_are_removed_and_no_others(
+    study: optuna.Study, paths: StudyPaths, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upload_or_replace(study, study, page, paths)
     upload_or_replace(study.ask(), study, page, paths)
     referenced = set(paths.artifacts.iterdir())
@@ -76,79 +89,64 @@ def test_unreferenced_files_are_removed_and_no_others(study: optuna.Study, paths
     half_written = paths.artifacts / f".{next(iter(referenced)).name}.4711"
     being_uploaded = paths.artifacts / "b1d2a341-0d3b-4a53-9f0c-6e8f0b1d2a34"
     foreign = paths.artifacts / "README.txt"
-    for path in (unreferenced, half_written, being_uploaded, foreign):
+    # By an attribute that earlier dashboards wrote.
+    earlier = paths.artifacts / "4c1f7a52-0d3b-4a53-9f0c-6e8f0b1d2a34"
+    study._storage.set_study_system_attr(study._study_id, f"dashboard:artifacts:{earlier.name}", json.dumps({}))
+    for path in (unreferenced, half_written, being_uploaded, foreign, earlier):
         path.write_text("x")
     an_hour_ago = time.time() - 3600
-    for path in (*referenced, unreferenced, half_written, foreign):
+    for path in (*referenced, unreferenced, half_written, foreign, earlier):
         os.utime(path, (an_hour_ago, an_hour_ago))
     assert artifacts.remove_unreferenced_files(study, paths) == 2
-    assert set(paths.artifacts.iterdir()) == referenced | {being_uploaded, foreign}
-
-
-def test_a_file_that_an_earlier_dashboard_refers_to_is_not_removed(study: optuna.Study, paths: StudyPaths) -> None:
-    paths.artifacts.mkdir()
-    files = [paths.artifacts / f"{first}c1f7a52-0d3b-4a53-9f0c-6e8f0b1d2a34" for first in "34"]
-    for path in files:
-        path.write_text("x")
-        os.utime(path, (0, 0))
-    study._storage.set_study_system_attr(study._study_id, f"dashboard:artifacts:{files[0].name}", json.dumps({}))
-    assert artifacts.remove_unreferenced_files(study, paths) == 1
-    assert list(paths.artifacts.iterdir()) == files[:1]
-
-
-def test_a_file_that_the_dashboard_removes_meanwhile_is_no_error(
-    study: optuna.Study, paths: StudyPaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paths.artifacts.mkdir()
-    gone, left = (paths.artifacts / f"{first}c1f7a52-0d3b-4a53-9f0c-6e8f0b1d2a34" for first in "34")
-    left.write_text("x")
-    os.utime(left, (0, 0))
-    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone, left]))
-    assert artifacts.remove_unreferenced_files(study, paths) == 1
-    assert not left.exists()
+    assert set(paths.artifacts.iterdir()) == referenced | {being_uploaded, foreign, earlier}
+    # The dashboard removes one of them meanwhile.
+    half_written.write_text("x")
+    os.utime(half_written, (an_hour_ago, an_hour_ago))
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([unreferenced, half_written]))
+    assert artifacts.remove_unreferenced_files(study, paths) == 1 and not half_written.exists()
 
 
 def test_the_files_of_many_trials_are_found_with_one_look_into_the_folder(
-    study: optuna.Study, paths: StudyPaths, page: Path
+    in_memory: optuna.Study, folder: StudyPaths, page: Path
 ) -> None:
-    assert artifact_names(paths) == frozenset()
-    trial = study.ask()
-    upload_or_replace(trial, study, page, paths)
-    (artifact,) = paths.artifacts.iterdir()
-    frozen = study.get_trials()[trial.number]
-    assert artifact_names(paths) == {artifact.name}
-    assert trial_artifact_files(frozen, paths, frozenset({artifact.name})) == {"page.html": artifact}
-    assert trial_artifact_files(frozen, paths, frozenset()) == {}
+    assert artifact_names(folder) == frozenset()
+    trial = in_memory.ask()
+    upload_or_replace(trial, in_memory, page, folder)
+    (artifact,) = folder.artifacts.iterdir()
+    frozen = in_memory.get_trials()[trial.number]
+    assert artifact_names(folder) == {artifact.name}
+    assert trial_artifact_files(frozen, folder, frozenset({artifact.name})) == {"page.html": artifact}
+    assert trial_artifact_files(frozen, folder, frozenset()) == {}
 
 
 def test_the_dashboards_address_of_an_artifact_is_known_if_it_has_one(
-    study: optuna.Study, paths: StudyPaths, page: Path
+    in_memory: optuna.Study, folder: StudyPaths, page: Path
 ) -> None:
-    assert dashboard_url(study, study, "page.html") is None
-    upload_or_replace(study, study, page, paths)
-    (artifact,) = paths.artifacts.iterdir()
-    assert dashboard_url(study, study, "page.html") == f"/artifacts/{study._study_id}/{artifact.name}"
-    trial = study.ask()
-    upload_or_replace(trial, study, page, paths)
-    (artifact,) = set(paths.artifacts.iterdir()) - {artifact}
-    address = dashboard_url(trial, study, "page.html")
-    assert address == f"/artifacts/{study._study_id}/{trial._trial_id}/{artifact.name}"
+    assert dashboard_url(in_memory, in_memory, "page.html") is None
+    upload_or_replace(in_memory, in_memory, page, folder)
+    (artifact,) = folder.artifacts.iterdir()
+    assert dashboard_url(in_memory, in_memory, "page.html") == f"/artifacts/{in_memory._study_id}/{artifact.name}"
+    trial = in_memory.ask()
+    upload_or_replace(trial, in_memory, page, folder)
+    (artifact,) = set(folder.artifacts.iterdir()) - {artifact}
+    address = dashboard_url(trial, in_memory, "page.html")
+    assert address == f"/artifacts/{in_memory._study_id}/{trial._trial_id}/{artifact.name}"
 
 
 @pytest.mark.parametrize(("n_missing", "more"), [(3, ""), (4, ", ...")])
 def test_at_most_three_missing_files_are_named(
-    n_missing: int, more: str, study: optuna.Study, paths: StudyPaths, tmp_path: Path
+    n_missing: int, more: str, in_memory: optuna.Study, folder: StudyPaths, tmp_path: Path
 ) -> None:
     for number in range(n_missing):
         page = tmp_path / f"{number}.html"
         page.touch()
-        upload_or_replace(study, study, page, paths)
-    shutil.rmtree(paths.artifacts)
-    notice = missing_artifacts_notice(study, paths)
+        upload_or_replace(in_memory, in_memory, page, folder)
+    shutil.rmtree(folder.artifacts)
+    notice = missing_artifacts_notice(in_memory, folder)
     assert notice is not None
     assert re.sub(r"\d.html", "0.html", notice) == (
-        f"{paths.artifacts}: {n_missing} of {n_missing} files of the study are missing (0.html of the study, 0.html of "
-        f"the study, 0.html of the study{more}); restore them from a backup to see them in the dashboard. The search "
+        f"{folder.artifacts}: {n_missing} of {n_missing} files of the study are missing (0.html of the study, 0.html "
+        f"of the study, 0.html of the study{more}); restore them from a backup to see them in the dashboard. The search "
         "does not need them"
     )
 

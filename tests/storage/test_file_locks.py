@@ -66,8 +66,8 @@ def test_a_lock_is_tried_again_for_a_moment_since_asking_for_it_holds_it(
 def test_a_lock_may_be_the_first_file_in_its_folder(tmp_path: Path) -> None:
     for name, lock in (("tried", hold_lock), ("awaited", lambda path, _: wait_for_lock(path))):
         for _ in range(2):
-            with lock(tmp_path / "results" / name / ".lock", "results"):
-                assert is_locked(tmp_path / "results" / name / ".lock")
+            with lock(tmp_path / name / "results" / ".lock", "results"):
+                assert is_locked(tmp_path / name / "results" / ".lock")
 
 
 def failing(number: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import optuna
 import pytest
 
 from hpo.config.schema import Budget, Pruner, Training
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.fingerprint import check_unchanged, fingerprint
+from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from model.data.images import ImageData
 from tests.search.trial_lists import small_config
@@ -77,13 +80,15 @@ def test_a_study_that_is_older_than_a_setting_continues_with_the_settings_first_
     check_unchanged(context.study, fingerprint(CONFIG.model_copy(update=as_then), context.data), context.paths)
 
 
-def test_the_refusal_names_all_differences_also_of_settings_that_one_of_both_lacks(context: TrialContext) -> None:
-    current = fingerprint(CONFIG, context.data) | {"new": "1", "seed": "5"}
+def test_the_refusal_names_all_differences_also_of_settings_that_one_of_both_lacks(few_images: ImageData) -> None:
+    study, stored = optuna.create_study(), fingerprint(CONFIG, few_images)
+    study.set_user_attr(FINGERPRINT, stored)
+    current = stored | {"new": "1", "seed": "5"}
     del current["training.epochs"]
     with pytest.raises(StudyError) as refusal:
-        check_unchanged(context.study, current, context.paths)
+        check_unchanged(study, current, StudyPaths(Path("results/small")))
     assert str(refusal.value) == (
-        f"{context.paths.folder}: this study was created with different settings: new was not there, is now 1; "
+        "results/small: this study was created with different settings: new was not there, is now 1; "
         "seed was 0, is now 5; training.epochs was 3, is now not there. Change them back, give the new study another "
         "name, or start over with --fresh (make tune FRESH=1), which moves the old study aside"
     )

@@ -11,6 +11,9 @@ from hpo.storage.file_locks import Busy, hold_lock
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
 from hpo.workers.trial_context import TrialContext
+from model.data.images import ImageData
+from model.device import Runtime
+from tests.tools.small_study import CONFIG
 
 
 @pytest.fixture
@@ -62,10 +65,13 @@ def test_a_fresh_start_moves_the_whole_study_aside_but_not_during_a_retraining(p
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "artifacts"])
-def test_files_of_a_study_without_its_database_are_moved_aside(name: str, prepared: PreparedStudy) -> None:
-    folder = StudyPaths.of(prepared.config.name).folder
-    (folder / "study.db").unlink()
-    (folder / name).mkdir(exist_ok=True)
+def test_files_of_a_study_without_its_database_are_moved_aside(
+    name: str, tmp_path: Path, few_images: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepared = PreparedStudy(CONFIG, runtime, few_images, ())
+    folder = StudyPaths.of(CONFIG.name).folder
+    (folder / name).mkdir(parents=True)
     (folder / name / "trial_0000.pt").touch()
     with locked_study(prepared, fresh=False) as (study, moved):
         assert study is None and moved is not None

@@ -122,7 +122,10 @@ def test_a_study_whose_creation_was_interrupted_is_created_again(tmp_path: Path,
     study = create_small_study(paths, few_images)
     assert [direction.name for direction in study.directions] == ["MINIMIZE"]
     assert study.metric_names == ["val_bpd"] and study.user_attrs["startup_trials"] == 3
-    assert existing_study("small", paths) is not None
+    with pytest.raises(AssertionError, match=r"^it has trials$"):
+        create_study(CONFIG, paths, {})
+    existing = existing_study("small", paths)
+    assert existing is not None and len(existing.trials) == 1
 
 
 def test_the_database_is_in_wal_mode(context: TrialContext) -> None:

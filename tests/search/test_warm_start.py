@@ -86,13 +86,13 @@ def test_values_outside_of_the_new_ranges_are_left_out_and_so_are_trials_that_do
     start = warm_start(with_latent_dim_up_to(other.config, 100), changed, other)
     assert [values["latent_dim"] for values in start.best] == [66, 68, 65]
     assert start.known == []
-    with pytest.raises(WarmStartError, match="no finished trial's values lie in this study's ranges"):
+    with pytest.raises(WarmStartError, match=r"^no finished trial's values lie in this study's ranges$"):
         warm_start(with_latent_dim_up_to(other.config, 17), changed, other)
 
 
 def test_a_study_without_a_finished_trial_has_nothing_to_give(tmp_path: Path) -> None:
     empty = synthetic.create(tmp_path, "empty")
-    with pytest.raises(WarmStartError, match="no trial has finished there"):
+    with pytest.raises(WarmStartError, match=r"^no trial has finished there$"):
         warm_start(empty.config, fingerprint_of(empty), empty)
 
 

@@ -2,7 +2,7 @@
 
 import optuna
 import pytest
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 
 from hpo.config.schema import Pruner, Training
 from hpo.search.configurations import CONFIRMS, CONTINUES
@@ -55,6 +55,8 @@ def test_confirmations_do_not_count_in_the_median(study: optuna.Study) -> None:
     assert not is_pruned(8.0), "one trial of the search is fewer than two"
     add(7.0)
     assert is_pruned(7.1) and not is_pruned(6.9), "they are compared with 7.0, whatever the confirmations scored"
+    for _ in range(3):
+        study.add_trial(create_trial(state=TrialState.PRUNED, intermediate_values={1: 9.0, 2: 9.0}))
     # One that reported less often.
     study.add_trial(create_trial(value=6.0, intermediate_values={1: 6.0}))
     assert pruning_reason(study, 5, 1.5, [7.1, 7.2]) == "pruned at epoch 1.5: 7.1000 against the median 7.0000"

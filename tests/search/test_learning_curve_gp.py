@@ -66,6 +66,12 @@ def test_the_process_sees_scores_of_mean_zero_and_deviation_one_above_a_floor() 
     assert gp.noise == 1.0
 
 
+def test_hyperparameters_stay_within_their_bounds() -> None:
+    x = np.linspace(0, 1, 30)
+    gp = LearningCurveGP(Scores(x[:, None], np.ones(30), 7.0 + np.sin(3 * x)))
+    assert gp.noise == pytest.approx(0.003), "scores without noise"
+
+
 def test_the_hyperparameters_are_a_maximum_of_the_posterior_density() -> None:
     gp = LearningCurveGP(SCORES)
     best, gradient = gp._negative_log_posterior(gp.hyperparameters.numpy())

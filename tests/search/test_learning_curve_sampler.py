@@ -343,6 +343,17 @@ def test_a_prediction_is_computed_again_only_for_another_process_or_other_config
         assert asked == n_asked
 
 
+def test_in_a_large_study_new_scores_do_not_change_the_fitted_hyperparameters(
+    fits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("MAX_REFITTED", 8), ("_FIRST_PREFIX", 8), ("_PREFIX_GROWTH", 0.5)):
+        monkeypatch.setattr(f"hpo.search.learning_curves.scores_to_fit.{name}", value)
+    sampler, descriptions = beta_sampler(), [*CURVES, *CURVES, *CURVES, CURVES[2]]
+    for n_configurations in (9, 10):
+        assert len(sampler.predict_final_scores(make_configurations(*descriptions[:n_configurations]))) > 8
+    assert fits == [2 + 2 + 1 + 2 + 2 + 1 + 2 + 2], "those of the first eight trials, once"
+
+
 def test_running_configurations_count_with_their_predicted_scores_and_the_fitted_hyperparameters(
     fits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

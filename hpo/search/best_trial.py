@@ -43,13 +43,13 @@ def best_trial_of(configurations: Iterable[Configuration]) -> BestTrial | None:
     finished = [
         (value, configuration) for configuration in configurations if (value := configuration.value) is not None
     ]
-    n_seeds = max((len(configuration.confirmation_scores) for _, configuration in finished), default=0)
+    if not finished:
+        return None
+    n_seeds = max(len(configuration.confirmation_scores) for _, configuration in finished)
     candidates = [
         (mean(configuration.confirmation_scores or [value]), configuration.number, value, configuration)
         for value, configuration in finished
         if len(configuration.confirmation_scores) == n_seeds
     ]
-    if not candidates:
-        return None
-    _, _, value, best = min(candidates, key=lambda candidate: candidate[:2])
+    _, _, value, best = min(candidates)
     return BestTrial(best.last_trial.number, value, best.confirmation_scores, best.params)

@@ -58,7 +58,7 @@ def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner
         return HalvingPruner(halving)
     if pruner.name == "none":
         return optuna.pruners.NopPruner()
-    n_warmup = max(1, round(pruner.warmup_epochs / training.report_every))
+    n_warmup = round(pruner.warmup_epochs / training.report_every)
     return SearchMedianPruner(n_startup_trials=pruner.startup_trials, n_warmup_steps=n_warmup)
 
 
@@ -67,7 +67,7 @@ class SearchMedianPruner(optuna.pruners.MedianPruner):
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return True if the trial is worse than the median of the search's finished trials."""
-        view = in_memory_study(directions=study.directions)
+        view = in_memory_study()
         view.add_trials(_finished_search(study))
         return super().prune(view, trial)
 

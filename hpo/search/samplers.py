@@ -130,4 +130,4 @@ def startup_trials(affordable_trials: float) -> int:
 
     The first trial is always one of them: there are no scores before it.
     """
-    return max(1, min(MAX_STARTUP_TRIALS, int(affordable_trials // 3)))
+    return max(1, min(MAX_STARTUP_TRIALS, int(affordable_trials / 3)))

@@ -83,8 +83,8 @@ def reserved_s(configurations: Sequence[Configuration], config: StudyConfig, pla
     Under successive halving they include the training of the best configurations to the end.
     """
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
-    n_required = _n_required(confirmation) if halving else confirmation.top
-    n_missing = max(0, n_required - sum(configuration.value is not None for configuration in configurations))
+    n_finished = sum(configuration.value is not None for configuration in configurations)
+    n_missing = max(0, _n_required(confirmation) - n_finished)
     n_each = (1 if halving else 0) + (confirmation.seeds if confirmation.top else 0)
     n_seeds = sum(n for _, n in missing_confirmations(configurations, confirmation))
     seconds = _trial_s(configurations) or plan.trial_s

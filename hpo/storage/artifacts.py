@@ -1,5 +1,6 @@
 """Files of a study and its trials in Optuna's artifact store, where the dashboard shows them."""
 
+import contextlib
 import json
 import os
 import re
@@ -108,9 +109,14 @@ def remove_unreferenced_files(study: Study, paths: StudyPaths) -> int:
     referenced = {name.rpartition(":")[2] for name in system_attribute_names(study, containing=_PREFIX)}
     for file in paths.artifacts.glob("*"):
         match = _FILE_NAME.fullmatch(file.name)
-        if match and (match[1] or match[2] not in referenced) and time.time() - file.stat().st_mtime > _MAX_UPLOAD_S:
-            n_bytes += file.stat().st_size
-            file.unlink(missing_ok=True)
+        if not match or (not match[1] and match[2] in referenced):
+            continue
+        # The dashboard may remove it meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            status = file.stat()
+            if time.time() - status.st_mtime > _MAX_UPLOAD_S:
+                file.unlink()
+                n_bytes += status.st_size
     return n_bytes
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.stats import multivariate_normal, norm
 
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
 
@@ -36,6 +37,39 @@ def test_predictions_are_the_posterior_of_the_documented_kernel() -> None:
     assert mean == pytest.approx(cross @ np.linalg.solve(observed, gp.standardize(SCORES.val_bpd)), abs=1e-3)
     variance = np.diag(k[12:, 12:] - cross @ np.linalg.solve(observed, cross.T))
     assert deviation == pytest.approx(np.sqrt(variance), abs=1e-3)
+
+
+def test_the_posterior_density_is_that_of_a_normal_distribution_with_log_normal_priors() -> None:
+    gp = LearningCurveGP(SCORES, torch.zeros(7, dtype=torch.float64))
+    median = torch.tensor([0.5, 0.5, 0.7, 1.0, 1.0, 0.5, 0.05], dtype=torch.float64)
+    deviation = [0.3, 0.3, 0.7, 1.0, 1.0, 1.0, 1.0]
+
+    def expected(theta: torch.Tensor) -> float:
+        scores, covariance = gp.standardize(SCORES.val_bpd), gp._covariance(theta).numpy()
+        prior = norm.logpdf(theta.numpy(), median.log().numpy(), deviation).sum()
+        return -float(multivariate_normal.logpdf(scores, np.zeros(12), covariance) + prior)
+
+    thetas = [median.log(), median.log() + torch.linspace(-0.5, 1.0, 7)]
+    (low, _), (high, gradient) = (gp._negative_log_posterior(theta.numpy()) for theta in thetas)
+    assert high - low == pytest.approx(expected(thetas[1]) - expected(thetas[0]))
+    for index, step in enumerate(1e-5 * torch.eye(7, dtype=torch.float64)):
+        slope = (expected(thetas[1] + step) - expected(thetas[1] - step)) / 2e-5
+        assert gradient[index] == pytest.approx(slope, rel=1e-4)
+
+
+def test_the_process_sees_scores_of_mean_zero_and_deviation_one_above_a_floor() -> None:
+    gp = LearningCurveGP(SCORES, torch.zeros(7, dtype=torch.float64))
+    logarithms = np.log(SCORES.val_bpd - SCORES.val_bpd.min() + 0.3)
+    z = gp.standardize(SCORES.val_bpd)
+    assert z == pytest.approx((logarithms - logarithms.mean()) / logarithms.std())
+    assert np.isfinite(gp.standardize(np.array([SCORES.val_bpd.min() - 1.0]))).all(), "also below the floor"
+    assert gp.noise == 1.0
+
+
+def test_hyperparameters_stay_within_their_bounds() -> None:
+    x = np.linspace(0, 1, 30)
+    gp = LearningCurveGP(Scores(x[:, None], np.ones(30), 7.0 + np.sin(3 * x)))
+    assert gp.noise == pytest.approx(0.003), "scores without noise"
 
 
 def test_the_hyperparameters_are_a_maximum_of_the_posterior_density() -> None:

@@ -7,20 +7,25 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution
+import torch
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from scipy.stats import spearmanr
 
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import Hyperparameters, Range
 from hpo.config.schema import Budget, Sampler, StudyConfig
+from hpo.config.search_space import distributions
 from hpo.search.configurations import CONSTRAINT, Configuration, as_single_trial, group_trials
+from hpo.search.learning_curve_gp import LearningCurveGP
 from hpo.search.learning_curve_sampler import N_SPREAD, LearningCurveSampler
 from hpo.search.pruners import HalvingPruner
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.search_space_transform import SearchSpaceTransform
 from hpo.search.successive_halving import Halving
 from hpo.search.warm_start import WarmStart, _to_plain_values
+from tests.search.trial_lists import SPACE as LIST_SPACE
+from tests.search.trial_lists import Description, make_configurations
 from tests.tools.synthetic_curves import SPACE, true_curve
 from tests.tools.synthetic_curves import configurations as sobol_values
 
@@ -228,6 +233,209 @@ def test_a_space_without_untried_values_still_yields_values() -> None:
         for number, size in enumerate((16, 32, 16))
     )
     assert make_sampler(space).propose(configurations, number=3)["batch_size"] in (16, 32)
+
+
+BETA = distributions(LIST_SPACE)
+CURVES: list[Description] = [("pruned", [7.0, 6.9], {}), ("finished", [6.9, 6.7], {}), ("pruned", [6.8], {})]
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Replace the fit of the process's hyperparameters by their medians; return the numbers of scores of all fits."""
+    fits: list[int] = []
+
+    def medians(gp: LearningCurveGP, _: object) -> torch.Tensor:
+        fits.append(len(gp._y))
+        return gp._priors[:, 0].clone()
+
+    monkeypatch.setattr(LearningCurveGP, "_maximize_posterior", medians)
+    return fits
+
+
+def beta_sampler(n_startup: int = 10, others: Sequence[Configuration] = ()) -> LearningCurveSampler:
+    return LearningCurveSampler(BETA, 2, n_startup, seed=0, other_configurations=others)
+
+
+class Minimization:
+    """Stand-in for the search for the lowest bound, which records what it is asked for."""
+
+    def __init__(self, sampler: LearningCurveSampler, monkeypatch: pytest.MonkeyPatch, share_of_noise: float) -> None:
+        self.kappas: list[float] = []
+        self._share_of_noise = share_of_noise
+        monkeypatch.setattr(sampler, "_minimize_bound", self)
+
+    def __call__(self, gp: LearningCurveGP, tried: object, known: Any, kappa: float, _: object) -> tuple[Any, float]:
+        self.kappas.append(kappa)
+        self.gp, self.tried, self.known = gp, tried, known
+        return np.array([kappa / 10]), self._share_of_noise * gp.noise
+
+
+@pytest.mark.usefixtures("fits")
+@pytest.mark.parametrize(
+    ("n_configurations", "share_of_noise", "kappas"),
+    [(4, 0.9, [1.0, 3.0]), (5, 0.9, [1.0]), (6, 0.9, [1.0, 3.0]), (4, 1.0, [1.0])],
+)
+def test_every_other_proposal_explores_where_the_score_is_known_better_than_the_noise(
+    n_configurations: int, share_of_noise: float, kappas: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = beta_sampler()
+    minimization = Minimization(sampler, monkeypatch, share_of_noise)
+    configurations = make_configurations(*[("pruned", [7.0 - n / 10], {}) for n in range(n_configurations)])
+    values = sampler.propose(configurations, number=9)
+    assert minimization.kappas == kappas
+    assert values == sampler._transform.values(np.array([kappas[-1] / 10]))
+
+
+@pytest.mark.usefixtures("fits")
+def test_the_process_is_used_after_the_startup_configurations_if_one_has_a_score(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def uses_process(n_startup: int, *descriptions: Description, others: Sequence[Configuration] = ()) -> bool:
+        sampler = beta_sampler(n_startup, others)
+        minimization = Minimization(sampler, monkeypatch, 2.0)
+        sampler.propose(make_configurations(*descriptions), number=9)
+        return bool(minimization.kappas)
+
+    assert [uses_process(n, *CURVES[:2]) for n in (1, 2, 3, 10)] == [True, True, False, False]
+    assert uses_process(10, *CURVES), "at most three"
+    assert not uses_process(1, *[("failed", [], {})] * 4)
+    assert uses_process(3, others=make_configurations(*CURVES))
+
+
+def test_the_startup_configurations_are_a_scrambled_sobol_sequence() -> None:
+    points = torch.quasirandom.SobolEngine(1, scramble=True, seed=0).draw(3).double().numpy()
+    proposed = [beta_sampler().propose(make_configurations(*CURVES[:n]), number=n) for n in range(3)]
+    assert proposed == [SearchSpaceTransform(BETA).values(point) for point in points]
+
+
+def test_a_process_is_fitted_again_only_to_new_scores(fits: list[int]) -> None:
+    sampler, configurations = beta_sampler(), make_configurations(*CURVES)
+    once, again = sampler.predict_final_scores(configurations), sampler.predict_final_scores(configurations)
+    assert once == again and fits == [5]
+    better = make_configurations(CURVES[0], CURVES[1], ("pruned", [6.6], {}))
+    assert sampler.predict_final_scores(better)[2] < once[2] and fits == [5, 5]
+    assert sampler.predict_final_scores(configurations[:2]).keys() == {0, 1} and fits == [5, 5, 4]
+    waiting = make_configurations(("waiting", [], {}))
+    assert sampler.predict_final_scores([*configurations[:2], *waiting]).keys() == {0, 1} and fits == [5, 5, 4]
+
+
+def test_a_prediction_is_computed_again_only_for_another_process_or_other_configurations(
+    fits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler, asked = beta_sampler(), 0
+    gp, other = (sampler._fit(make_configurations(*CURVES[:n]))[0] for n in (3, 2))
+    expected = {
+        (process, share): process.unstandardize(process.predict_final_means(np.array([[share]])))[0]
+        for process in (gp, other)
+        for share in (0.1, 0.9)
+    }
+    assert len(set(expected.values())) == 4
+    means = LearningCurveGP.predict_final_means
+
+    def count(process: LearningCurveGP, features: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return means(process, features)
+
+    monkeypatch.setattr(LearningCurveGP, "predict_final_means", count)
+    for process, share, n_asked in ((gp, 0.1, 1), (gp, 0.1, 1), (gp, 0.9, 2), (other, 0.9, 3), (other, 0.1, 4)):
+        assert sampler._predict(process, np.array([[share]]))[0] == expected[process, share]
+        assert asked == n_asked
+
+
+def test_in_a_large_study_new_scores_do_not_change_the_fitted_hyperparameters(
+    fits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("MAX_REFITTED", 8), ("_FIRST_PREFIX", 8), ("_PREFIX_GROWTH", 0.5)):
+        monkeypatch.setattr(f"hpo.search.learning_curves.scores_to_fit.{name}", value)
+    sampler, descriptions = beta_sampler(), [*CURVES, *CURVES, *CURVES, CURVES[2]]
+    for n_configurations in (9, 10):
+        assert len(sampler.predict_final_scores(make_configurations(*descriptions[:n_configurations]))) > 8
+    assert fits == [2 + 2 + 1 + 2 + 2 + 1 + 2 + 2], "those of the first eight trials, once"
+
+
+def test_running_configurations_count_with_their_predicted_scores_and_the_fitted_hyperparameters(
+    fits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler = beta_sampler()
+    minimization = Minimization(sampler, monkeypatch, 2.0)
+    running: list[Description] = [("running", [], {}), ("running", [7.1], {}), ("failed", [], {})]
+    configurations = make_configurations(*CURVES, *running)
+    sampler.propose(configurations, number=9)
+    assert fits == [6], "the hyperparameters do not follow from fantasies"
+    fitted, _ = sampler._fit(configurations)
+    features = sampler._scores.features(configurations[3:4])
+    observed = minimization.gp.unstandardize(minimization.gp._y.numpy())
+    assert len(observed) == 7, "one fantasy, of the one without a score"
+    assert observed[-1] == pytest.approx(fitted.unstandardize(fitted.predict_final(features)[0])[0])
+    assert minimization.gp._x[-1].tolist() == [features[0, 0], 0.0], "as at the end of its training"
+    assert minimization.tried == {tuple(row) for row in sampler._scores.features(configurations)}
+
+
+@pytest.mark.usefixtures("fits")
+def test_candidates_lie_around_all_configurations_or_in_a_large_study_around_the_fitted_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sampler = beta_sampler()
+    minimization = Minimization(sampler, monkeypatch, 2.0)
+    configurations = make_configurations(*CURVES, ("failed", [], {}))
+    features = sampler._scores.features(configurations)
+    sampler.propose(configurations, number=9)
+    assert minimization.known.tolist() == sorted(features.tolist())
+    monkeypatch.setattr("hpo.search.learning_curve_sampler.MAX_REFITTED", 3)
+    sampler.propose(configurations, number=9)
+    assert minimization.known.tolist() == sorted(features[:3].tolist())
+
+
+@pytest.mark.usefixtures("fits")
+@pytest.mark.parametrize("kappa", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("curves", [CURVES, CURVES[::-1]])
+def test_the_proposed_point_of_the_cube_has_the_lowest_bound_of_all(kappa: float, curves: list[Description]) -> None:
+    sampler, configurations = beta_sampler(), make_configurations(*curves)
+    gp, _ = sampler._fit(configurations)
+    known = sampler._scores.features(configurations)
+    generator = np.random.default_rng(0)
+    point, deviation = sampler._minimize_bound(gp, set(), known, kappa, generator)
+    mean, deviations = gp.predict_final(np.linspace(0, 1, 2001)[:, None])
+    found_mean, found_deviation = gp.predict_final(point[None])
+    assert deviation == pytest.approx(found_deviation[0])
+    assert found_mean[0] - kappa * deviation <= (mean - kappa * deviations).min() + 1e-4
+    assert 0.0 <= point[0] <= 1.0
+
+
+@pytest.mark.usefixtures("fits")
+def test_candidates_are_drawn_everywhere_and_around_the_five_best_known_configurations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sampler = beta_sampler()
+    configurations = make_configurations(*[("pruned", [7.0 + abs(n - 4) / 10], {}) for n in range(9)])
+    gp, _ = sampler._fit(configurations)
+    known, candidates = sampler._scores.features(configurations), []
+    predict = gp.predict_final
+
+    def record(features: Any) -> Any:
+        candidates.append(features[:, 0])
+        return predict(features)
+
+    monkeypatch.setattr(gp, "predict_final", record)
+    sampler._minimize_bound(gp, set(), known, 0.0, np.random.default_rng(0))
+    uniform, around = np.split(candidates[0], [800])
+    assert np.histogram(uniform, bins=4, range=(0, 1))[0].min() > 150
+    centers = sorted(np.median(around.reshape(-1, 60), axis=1))
+    assert centers == pytest.approx(sorted([*known[2:7, 0]] * 2), abs=0.05)
+    assert [len(points) for points in candidates[1:]] == [61] * 3
+    assert np.std(candidates[3]) < np.std(candidates[2]) < np.std(candidates[1]) < 0.15
+
+
+@pytest.mark.usefixtures("fits")
+def test_of_a_few_choices_the_last_untried_one_is_proposed_although_it_promises_least() -> None:
+    space: dict[str, BaseDistribution] = {"batch_size": CategoricalDistribution((16, 32, 64))}
+    configurations = group_trials(
+        make_trial(number, {"batch_size": size}, [score], "finished", space)
+        for number, (size, score) in enumerate(((16, 6.5), (32, 7.5), (16, 6.5)))
+    )
+    sampler = LearningCurveSampler(space, 1, n_startup=1, seed=0)
+    assert {sampler.propose(configurations, number)["batch_size"] for number in range(3, 6)} == {64}
 
 
 def test_a_study_with_two_objectives_is_sampled_by_tpe() -> None:

@@ -12,11 +12,13 @@ from optuna.trial import TrialState
 
 from hpo.analysis.importances import find_importances
 from hpo.analysis.trial_table import trial_rows
+from hpo.config.hyperparameters import Hyperparameters, Range
+from hpo.config.schema import Budget, Objective, StudyConfig
 from hpo.config.search_space import distributions
 from hpo.dashboard.interactive_figures.pareto_front import draw_interactive_pareto_front
 from hpo.figures.study.pareto_front import draw_pareto_front
 from hpo.figures.style import as_svg
-from hpo.search.pareto import ParetoFront, ParetoTrial, pareto_front_data
+from hpo.search.pareto import ParetoFront, ParetoTrial, objectives_notice, pareto_front_data, pareto_front_of
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.warm_start import find_warm_start
 from hpo.storage.open_study import OpenStudy
@@ -54,6 +56,30 @@ def test_the_front_is_the_one_that_optuna_finds() -> None:
         front = pareto_front_data("latent_dim", [ParetoTrial(number, *pair) for number, pair in enumerate(values)])
         assert sorted(numbers(front.front)) == [trial.number for trial in study.best_trials]
         assert len(front.front) + len(front.dominated) == len(values)
+
+
+def config_of(*objectives: Objective) -> StudyConfig:
+    space = Hyperparameters(latent_dim=Range[int](low=8, high=64))
+    return StudyConfig(name="small", hyperparameters=space, objectives=objectives, budget=Budget(trials=1))
+
+
+def test_the_front_of_a_study_is_that_of_its_trials_that_have_both_values() -> None:
+    one, two = config_of("val_bpd"), config_of("val_bpd", "latent_dim")
+    finished: list[tuple[int, list[float]]] = [(0, [6.5, 16.0]), (1, []), (2, [6.4, 8.0])]
+    assert pareto_front_of(finished, two) == ParetoFront(
+        "latent_dim", (ParetoTrial(2, 6.4, 8.0),), (ParetoTrial(0, 6.5, 16.0),)
+    )
+    assert pareto_front_of(finished[1:2], two) is None
+    assert pareto_front_of([(0, [6.5])], one) is None
+
+
+def test_a_user_of_two_objectives_reads_what_is_off() -> None:
+    assert objectives_notice(config_of("val_bpd")) is None
+    assert objectives_notice(config_of("val_bpd", "latent_dim")) == (
+        "Two objectives, val_bpd and latent_dim, both minimised: the search finds a Pareto front. Pruning and "
+        "confirmation are off: both compare val_bpd alone, and a trial that is bad by val_bpd may still be on the "
+        "front."
+    )
 
 
 def test_both_figures_show_the_front_as_a_line_and_the_other_trials_apart() -> None:

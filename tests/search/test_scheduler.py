@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 
+from hpo.config.schema import Confirmation, Sampler
 from hpo.config.search_space import distributions
 from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration
+from hpo.search.missing_confirmations import missing_confirmations
 from hpo.search.remaining_work import RemainingWork, remaining_work
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.scheduler import Plan, next_step, reserved_s
@@ -102,11 +104,83 @@ def test_reserved_time_that_confirmation_does_not_need_goes_to_the_search() -> N
     assert step == ("start", None, {})
 
 
-def work_of(*descriptions: Description, **settings: Any) -> RemainingWork:
+def test_the_configuration_that_was_trained_furthest_is_trained_to_the_end_and_the_best_of_those() -> None:
+    third_rung: list[Description] = [("pruned", [7.9, 7.8, score], {}) for score in (7.7, 7.6)]
+    for descriptions, number in ((third_rung, 1), ([third_rung[0], SECOND], 0), ([SECOND, third_rung[0]], 1)):
+        expected = ("enqueue", number, {CONTINUES: number, NEVER_PRUNED: True})
+        assert step_of(*descriptions, n_total=2, top=1) == expected
+    without_score: Description = ("pruned", [], {})
+    assert step_of(without_score, n_total=1, top=1) == ("stop", None, {}), "of a trial that another program pruned"
+
+
+def test_no_more_configurations_are_trained_to_the_end_than_are_confirmed() -> None:
+    running: Description = ("running", [6.9], {})
+    assert step_of(TWO_FINISHED[0], running, FIRST, n_total=3, top=2, remaining_s=5.0)[2] == {
+        CONFIRMS: 0,
+        NEVER_PRUNED: True,
+    }
+    assert step_of(TWO_FINISHED[0], running, FIRST, n_total=3, top=3, remaining_s=5.0)[2] == {
+        CONTINUES: 2,
+        NEVER_PRUNED: True,
+    }
+
+
+def test_a_worker_waits_for_running_trials_of_all_kinds_and_then_stops() -> None:
+    confirmed: list[Description] = [("finished", [6.6], {CONFIRMS: 0}), ("finished", [6.6], {CONFIRMS: 0})]
+    for last, action in (("running", "wait"), ("waiting", "wait"), ("finished", "stop"), ("failed", "stop")):
+        seed: Description = (last, [6.6], {CONFIRMS: 0})
+        assert step_of(TWO_FINISHED[0], confirmed[0], seed, n_total=1, top=1)[0] == action
+    for last, action in (("running", "wait"), ("failed", "stop"), ("diverged", "stop")):
+        assert step_of(TWO_FINISHED[0], *confirmed, (last, [6.9], {}), n_total=2, top=1)[0] == action
+
+
+def test_time_is_planned_with_the_median_of_the_measured_trainings() -> None:
+    measured: list[Description] = [("finished", [6.5], {"elapsed_s": seconds}) for seconds in (8.0, 30.0, 9.0)]
+    unmeasured: Description = ("finished", [6.4], {"elapsed_s": None})
+    paused: Description = ("pruned", [7.0], {"elapsed_s": 1.0})
+    configurations = make_configurations(*measured, unmeasured, paused)
+    assert reserved_s(configurations, small_config(), Plan(trial_s=50.0)) == 4 * 9.0
+    assert reserved_s(configurations, small_config(), Plan(n_workers=3, trial_s=50.0)) == 2 * 9.0, "two rounds"
+    only = make_configurations(unmeasured)
+    assert reserved_s(only, small_config(top=1), Plan(trial_s=50.0)) == 2 * 50.0
+
+
+def test_no_time_is_reserved_for_what_is_done_or_switched_off() -> None:
+    three = make_configurations(*TWO_FINISHED, ("finished", [6.7], {}))
+    assert reserved_s(three, small_config(top=2), Plan()) == 40.0, "the third is not confirmed"
+    assert reserved_s(three, small_config(top=0), Plan()) == 0.0
+    assert reserved_s([], small_config(top=0), Plan(trial_s=10.0)) == 10.0, "one is trained to the end"
+    assert reserved_s([], small_config(top=0, pruner="median"), Plan(trial_s=10.0)) == 0.0
+
+
+def test_a_worker_waits_only_if_a_training_fits_before_the_reserved_time() -> None:
+    # Two seeds of each of two configurations, one of which still runs: 50 seconds, and ten for a training.
+    descriptions: list[Description] = [TWO_FINISHED[0], ("running", [6.4], {})]
+    assert step_of(*descriptions, n_total=2, remaining_s=60.5)[0] == "wait"
+    assert step_of(*descriptions, n_total=2, remaining_s=60.0)[0] == "enqueue"
+    assert step_of(*descriptions, n_total=2, remaining_s=50.0)[0] == "enqueue"
+
+
+def test_missing_seeds_are_those_of_the_best_that_are_neither_trained_nor_enqueued() -> None:
+    finished: list[Description] = [("finished", [score], {}) for score in (6.6, 6.5, 6.5)]
+    seeds: list[Description] = [("running", [], {CONFIRMS: 1}), *[("failed", [], {CONFIRMS: 2})] * 2]
+    configurations = make_configurations(*finished, ("pruned", [6.0], {}), *seeds)
+
+    def missing(top: int, seeds: int) -> list[tuple[int, int]]:
+        confirmation = Confirmation(top=top, seeds=seeds)
+        return [(found.number, n) for found, n in missing_confirmations(configurations, confirmation)]
+
+    assert missing(3, 2) == [(1, 1), (0, 2)]
+    assert missing(2, 3) == [(1, 2), (2, 1)]
+    assert missing(0, 2) == []
+
+
+def work_of(*descriptions: Description, sampler: Literal["curves", "tpe"] = "tpe", **settings: Any) -> RemainingWork:
     study = optuna.create_study()
     study.set_user_attr("startup_trials", 3)
     study.add_trials(make_trials(*descriptions))
-    return remaining_work(study, small_config(**settings))
+    config = small_config(**settings).model_copy(update={"sampler": Sampler(name=sampler)})
+    return remaining_work(study, config)
 
 
 def test_remaining_work_is_paused_trials_that_can_continue_and_new_seeds_that_have_not_ended() -> None:
@@ -117,6 +191,14 @@ def test_remaining_work_is_paused_trials_that_can_continue_and_new_seeds_that_ha
     assert work_of(*best, *seeds) == RemainingWork(False, 0, 4)
     assert work_of(*best, top=0) == RemainingWork(False, 0, 0)
     assert work_of(FIRST, SECOND) == RemainingWork(True, 4, 4), "both can be trained to the end"
+    assert work_of(FIRST, SECOND, best[0]) == RemainingWork(True, 4, 4)
+    assert work_of(FIRST, top=3) == RemainingWork(True, 2, 2), "there are no more configurations"
+    assert work_of(("pruned", [], {}), top=3) == RemainingWork(False, 0, 0), "it has no score"
+    more: list[Description] = [("finished", [6.8], {CONFIRMS: 0})] * 3
+    to_promote: list[Description] = [best[0], *[("pruned", [7.0 + n / 10], {}) for n in range(5)]]
+    assert work_of(*to_promote, top=1).can_continue and not work_of(*to_promote, top=1, sampler="curves").can_continue
+    assert work_of(*to_promote[:4], top=1) == RemainingWork(False, 2, 2), "one in three continues"
+    assert work_of(*best, *more) == RemainingWork(False, 2, 4), "more seeds of one do not replace another's"
     assert work_of(FIRST, SECOND, pruner="median") == RemainingWork(False, 0, 0), "a pruned trial is not continued"
 
 

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from hpo.search.successive_halving import Candidate, Halving, candidates_of
-from tests.search.trial_lists import make_configurations
+from hpo.config.schema import Pruner, Training
+from hpo.config.search_space import distributions
+from hpo.search.samplers import ConfigurationSampler
+from hpo.search.successive_halving import Candidate, Halving, candidates_of, halving_of
+from tests.search.trial_lists import SPACE, make_configurations
 
 
 def paused(*scores: Sequence[float]) -> list[Candidate]:
@@ -21,6 +24,24 @@ def test_rungs_are_multiples_by_powers_of_the_spacing_below_the_last_report(
     first: int, spacing: int, n_reports: int, rungs: tuple[int, ...]
 ) -> None:
     assert Halving.of(first, spacing, 3, n_reports).rungs == rungs
+
+
+def test_the_rungs_of_a_study_follow_from_its_file() -> None:
+    pruner = Pruner(name="halving", warmup_epochs=1, rung_spacing=2, reduction_factor=4)
+    assert halving_of(pruner, Training(epochs=4, report_every=0.5)) == Halving((2, 4), 4), "8 is the last report"
+    assert halving_of(pruner, Training(epochs=5, report_every=0.5)) == Halving((2, 4, 8), 4)
+    assert halving_of(Pruner(name="median"), Training(epochs=4)) is None
+
+
+def test_a_rank_is_by_predictions_where_there_are_some_and_then_by_number() -> None:
+    candidates = paused([7.0], [6.9], [7.0, 6.0], [6.9])
+    halving = Halving((1, 3), 2)
+    assert [halving.rank(number, 1, candidates) for number in range(4)] == [(3, 4), (1, 4), (4, 4), (2, 4)]
+    assert halving.describe_rank(0, 1, candidates) == "ranked 3 of 4 at this rung; 2 promoted so far"
+    predicted = [Candidate(number, {1: 7.0}, True, 6.5 - number) for number in range(3)]
+    assert halving.describe_rank(0, 1, predicted) == (
+        "expected to end at 6.5000: ranked 3 of 3 at this rung; 1 promoted so far"
+    )
 
 
 def test_a_configuration_passes_a_rung_if_it_is_among_the_best_third_there() -> None:
@@ -52,9 +73,10 @@ def test_a_configuration_that_is_not_paused_is_ranked_and_not_promoted() -> None
 def test_a_configuration_predicted_to_end_no_better_than_a_finished_one_is_not_promoted() -> None:
     others = [Candidate(number, {1: 7.0 + number}, True, 6.9 + number) for number in (2, 3)]
     second = Candidate(1, {1: 6.8}, True, 6.6)
-    for predicted, promoted in ((6.7, 1), (6.5, None)):
+    for predicted, promoted in ((6.7, 1), (6.6, None), (6.5, None)):
         finished = Candidate(0, {1: 7.5, 2: 6.4}, False, predicted, has_finished=True)
         assert Halving((1,), 2).next_promotion([finished, second, *others]) == promoted
+    assert Halving((1,), 2).next_promotion([second, *others]) == 1, "none has finished"
     unpredicted = [
         Candidate(candidate.number, candidate.scores, candidate.is_paused, None, candidate.has_finished)
         for candidate in (finished, second)
@@ -68,3 +90,15 @@ def test_candidates_have_their_configurations_state() -> None:
     assert [candidate.has_finished for candidate in candidates] == [True, False, False]
     assert [candidate.is_paused for candidate in candidates] == [False, True, False]
     assert [candidate.predicted_score for candidate in candidates] == [None] * 3
+
+
+def test_candidates_have_the_final_scores_that_the_sampler_predicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    configurations = make_configurations(("pruned", [7.0, 6.9], {}), ("running", [], {}))
+    sampler = ConfigurationSampler("curves", distributions(SPACE), seed=0, n_startup_trials=1, n_reports=9)
+    monkeypatch.setattr(
+        sampler, "predict_final_scores", lambda given: {0: 6.5} if given is configurations else pytest.fail()
+    )
+    assert candidates_of(configurations, sampler) == [
+        Candidate(0, {1: 7.0, 2: 6.9}, is_paused=True, predicted_score=6.5),
+        Candidate(1, {}, is_paused=False),
+    ]

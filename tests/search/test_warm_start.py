@@ -1,5 +1,6 @@
 """Warm start: a new study takes the best values and the comparable trials of another one."""
 
+import json
 from pathlib import Path
 
 import optuna
@@ -13,11 +14,20 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
 from hpo.search.configurations import CONFIRMS
 from hpo.search.samplers import ConfigurationSampler
-from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_comparable, find_warm_start
+from hpo.search.warm_start import (
+    WARM_START,
+    WarmStart,
+    WarmStartError,
+    are_comparable,
+    find_warm_start,
+    warm_start_of,
+)
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import StudyError
 from hpo.storage.open_study import OpenStudy
 from hpo.workers.study_setup import plan_warm_start
+from tests.search.trial_lists import SPACE as LIST_SPACE
+from tests.search.trial_lists import Description, make_trials, small_config
 from tests.tools import synthetic
 
 
@@ -76,13 +86,13 @@ def test_values_outside_of_the_new_ranges_are_left_out_and_so_are_trials_that_do
     start = warm_start(with_latent_dim_up_to(other.config, 100), changed, other)
     assert [values["latent_dim"] for values in start.best] == [66, 68, 65]
     assert start.known == []
-    with pytest.raises(WarmStartError, match="no finished trial's values lie in this study's ranges"):
+    with pytest.raises(WarmStartError, match=r"^no finished trial's values lie in this study's ranges$"):
         warm_start(with_latent_dim_up_to(other.config, 17), changed, other)
 
 
 def test_a_study_without_a_finished_trial_has_nothing_to_give(tmp_path: Path) -> None:
     empty = synthetic.create(tmp_path, "empty")
-    with pytest.raises(WarmStartError, match="no trial has finished there"):
+    with pytest.raises(WarmStartError, match=r"^no trial has finished there$"):
         warm_start(empty.config, fingerprint_of(empty), empty)
 
 
@@ -142,3 +152,64 @@ def test_a_study_is_not_moved_aside_for_an_impossible_warm_start(
     assert existing.paths.folder.exists()
     planned = plan_warm_start(prepared, "other", fresh=True)
     assert planned is not None and "study other" in planned.described()
+
+
+def list_study(*descriptions: Description, name: str = "other") -> optuna.Study:
+    study = optuna.create_study(study_name=name)
+    study.add_trials(make_trials(*descriptions))
+    return study
+
+
+def test_the_best_are_ranked_by_their_new_seeds_and_else_by_their_scores() -> None:
+    finished: list[Description] = [("finished", [score], {}) for score in (6.5, 6.6, 6.7, 6.6)]
+    seeds: list[Description] = [("finished", [score], {CONFIRMS: 0}) for score in (6.6, 6.7)]
+    study = list_study(*finished, *seeds, ("running", [6.0], {}))
+    start = find_warm_start(small_config(), study, small_config(), is_comparable=True)
+    assert start.best == [{"beta": 2.0}, {"beta": 4.0}, {"beta": 1.0}], "at most three"
+    assert [known["params"]["beta"] for known in start.known] == [1.0, 2.0, 3.0, 4.0], "not of those that still run"
+    assert start.described() == "Starts with the best 3 of study other; the sampler knows its 4 configurations."
+    foreign = find_warm_start(small_config(), study, small_config(), is_comparable=False)
+    assert foreign.described() == (
+        "Starts with the best 3 of study other; the sampler knows none of its trials, which do not compare."
+    )
+
+
+def test_a_trial_is_the_same_after_it_was_stored_as_json() -> None:
+    study = list_study(("pruned", [7.0, 6.9], {}), ("diverged", [8.0], {}), ("finished", [6.5], {}))
+    start = find_warm_start(small_config(), study, small_config(), is_comparable=True)
+    stored = optuna.create_study()
+    assert warm_start_of(stored) is None
+    stored.set_user_attr(WARM_START, json.loads(json.dumps(start.as_attribute())))
+    read = warm_start_of(stored)
+    assert read is not None and (read.study, read.best) == ("other", [{"beta": 3.0}])
+    for trial, original in zip(read.trials(distributions(LIST_SPACE)), study.trials, strict=True):
+        for name in ("state", "values", "params", "distributions", "intermediate_values", "constraints"):
+            assert getattr(trial, name) == getattr(original, name)
+
+
+@pytest.mark.parametrize(
+    ("key", "compare"),
+    [
+        ("data.digest", False),
+        ("objectives", False),
+        ("model", False),
+        ("training.epochs", False),
+        ("training.report_every", False),
+        ("hyperparameters.beta", False),
+        ("seed", True),
+        ("data.source", True),
+    ],
+)
+def test_scores_compare_if_images_model_lengths_and_ranges_are_equal(key: str, compare: bool, other: OpenStudy) -> None:
+    fingerprint = fingerprint_of(other)
+    assert key in fingerprint
+    assert are_comparable(fingerprint, fingerprint | {key: "another"}) is compare
+
+
+def test_values_that_the_other_study_did_not_search_are_its_fixed_ones() -> None:
+    searches_both = small_config().model_copy(
+        update={"hyperparameters": LIST_SPACE.model_copy(update={"latent_dim": Range[int](low=16, high=256)})}
+    )
+    study = list_study(("finished", [6.5], {}))
+    start = find_warm_start(searches_both, study, small_config(), is_comparable=False)
+    assert start.best == [{"beta": 1.0, "latent_dim": small_config().hyperparameters.fixed()["latent_dim"]}]

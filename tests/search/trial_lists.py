@@ -8,10 +8,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpo.config.hyperparameters import Hyperparameters, Range
 from hpo.config.schema import Budget, Confirmation, Pruner, StudyConfig, Training
 from hpo.config.search_space import distributions
-from hpo.search.configurations import Configuration, group_trials
+from hpo.search.configurations import CONSTRAINT, Configuration, group_trials
 
 SPACE = Hyperparameters(beta=Range[float](low=0.1, high=10.0, log=True))
-# End (finished, pruned, diverged, running or waiting), scores, attributes.
+# End (finished, pruned, diverged, failed, running or waiting), scores, attributes.
 Description = tuple[str, Sequence[float], dict[str, Any]]
 # Text of an older version: nothing may depend on the wording after the epoch.
 _PRUNED = "pruned at epoch 1: 7.0000, place 2 of 2 at this rung, none of which may go on so far"
@@ -19,6 +19,7 @@ _STATES = {
     "finished": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
     "diverged": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
     "running": TrialState.RUNNING,
     "waiting": TrialState.WAITING,
 }
@@ -45,6 +46,7 @@ def make_trials(*descriptions: Description) -> list[FrozenTrial]:
             params={"beta": 1.0 + number} if end != "waiting" else {},
             distributions=distributions(SPACE) if end != "waiting" else {},
             intermediate_values=dict(enumerate(scores, start=1)),
+            constraints={CONSTRAINT: float(end in ("diverged", "failed"))},
             user_attrs={"end": _PRUNED if end == "pruned" else end, "elapsed_s": 10.0, **attributes},
         )
         trial.number = number

@@ -2,12 +2,25 @@
 
 from pathlib import Path
 
+import optuna
 import pytest
 
-from hpo.storage.claims import PARENT_DIED, parent_died, remove_stale_claims
+from hpo.storage.claims import (
+    PARENT_DIED,
+    Claim,
+    has_worker,
+    interrupted_trials,
+    mark_claims_as_parent_died,
+    parent_died,
+    releasing,
+    remove_stale_claims,
+)
+from hpo.storage.file_locks import is_locked, try_lock
+from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialStarted
 from hpo.workers.worker import run_trials
+from tests.search.trial_lists import make_trials
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -28,3 +41,60 @@ def test_a_claim_that_an_earlier_version_marked_is_recognized(tmp_path: Path) ->
     for text, expected in ((PARENT_DIED, True), ("its leader died", True), ("", False)):
         claim.write_text(text)
         assert parent_died(claim) == expected
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> StudyPaths:
+    return StudyPaths(tmp_path / "small")
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    """One finished trial, and two that run."""
+    study = optuna.create_study()
+    study.add_trials(make_trials(("finished", [6.5], {}), ("running", [], {}), ("running", [7.0], {})))
+    return study
+
+
+def test_a_running_trial_without_a_live_worker_was_interrupted(study: optuna.Study, paths: StudyPaths) -> None:
+    with try_lock(paths.claim(2)) or pytest.fail():
+        assert [has_worker(paths, number) for number in range(3)] == [False, False, True]
+        assert interrupted_trials(study, paths) == [1]
+    assert interrupted_trials(study, paths) == [1, 2]
+
+
+def test_the_claim_of_a_worker_that_still_draws_its_ended_trial_stays(study: optuna.Study, paths: StudyPaths) -> None:
+    with try_lock(paths.claim(0)) or pytest.fail():
+        remove_stale_claims(study, paths)
+        assert paths.claim(0).exists()
+    remove_stale_claims(study, paths)
+    assert not paths.claim(0).exists()
+
+
+def test_a_claim_that_another_process_removes_meanwhile_is_no_error(
+    study: optuna.Study, paths: StudyPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StudyPaths, "trial_claims", lambda paths: [paths.claim(0)])
+    remove_stale_claims(study, paths)
+    mark_claims_as_parent_died(paths)
+    assert not paths.claim(0).exists(), "it is not created again"
+
+
+def test_all_claims_are_marked_when_the_parent_process_stops(paths: StudyPaths) -> None:
+    paths.claims.mkdir(parents=True)
+    for path in (paths.claim(0), paths.claim(1), paths.claiming_lock):
+        path.touch()
+    mark_claims_as_parent_died(paths)
+    assert [parent_died(path) for path in (paths.claim(0), paths.claim(1), paths.claiming_lock)] == [True, True, False]
+
+
+def test_a_trial_is_released_however_its_training_ends(study: optuna.Study, paths: StudyPaths) -> None:
+    file = try_lock(paths.claim(2)) or pytest.fail()
+    trial = optuna.trial.Trial(study, study.trials[2]._trial_id)
+    with pytest.raises(ZeroDivisionError), releasing(Claim(trial, file), paths):
+        assert has_worker(paths, 2) and not is_locked(paths.claiming_lock)
+        raise ZeroDivisionError
+    assert file.closed and not paths.claim(2).exists()
+    with releasing(Claim(trial, try_lock(paths.claim(2)) or pytest.fail()), paths):
+        paths.claim(2).unlink()
+    assert not paths.claim(2).exists()

@@ -13,7 +13,11 @@ import optuna.cli
 import pytest
 from optuna.trial import TrialState
 
+from hpo.config.hyperparameters import Range
 from hpo.config.search_space import suggest
+from hpo.search.pruners import HalvingPruner
+from hpo.search.samplers import ConfigurationSampler
+from hpo.search.warm_start import WARM_START, WarmStart
 from hpo.storage.checkpoints import N_BEST_KEPT, unneeded_checkpoints
 from hpo.storage.create_study import attach_sampler_and_pruner, create_study
 from hpo.storage.database import existing_study
@@ -24,6 +28,8 @@ from hpo.workers.worker import run_trials
 from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime
+from tests.search.trial_lists import SPACE as LIST_SPACE
+from tests.search.trial_lists import small_config
 from tests.tools.small_study import CONFIG, SPACE, create_context, create_small_study, reopen, running
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -79,14 +85,47 @@ def test_the_first_trial_has_the_tutorials_values_and_is_enqueued_once(context: 
     }
 
 
+@pytest.mark.parametrize(
+    ("best", "n_total", "enqueued"),
+    [
+        ([], None, [1.0]),
+        ([{"beta": 2.0}, {"beta": 1.0}, {"beta": 3.0}], None, [1.0, 2.0, 3.0]),
+        ([{"beta": 2.0}, {"beta": 3.0}], 2, [1.0, 2.0]),
+    ],
+)
+def test_the_first_trials_are_the_tutorials_and_the_best_of_a_warm_start_each_once(
+    best: list[dict[str, float]], n_total: int | None, enqueued: list[float]
+) -> None:
+    study = optuna.create_study()
+    study.set_user_attr("startup_trials", 3)
+    study.set_user_attr(WARM_START, WarmStart("other", best, []).as_attribute())
+    for _ in range(2):
+        attach_sampler_and_pruner(study, small_config(), n_total)
+        assert [trial.system_attrs["fixed_params"]["beta"] for trial in study.trials] == enqueued
+    assert isinstance(study.sampler, ConfigurationSampler) and isinstance(study.pruner, HalvingPruner)
+
+
+def test_tutorial_values_outside_of_the_ranges_are_not_tried() -> None:
+    study = optuna.create_study()
+    study.set_user_attr("startup_trials", 3)
+    space = LIST_SPACE.model_copy(update={"beta": Range[float](low=2.0, high=10.0)})
+    attach_sampler_and_pruner(study, small_config().model_copy(update={"hyperparameters": space}))
+    assert study.trials == []
+
+
 def test_a_study_whose_creation_was_interrupted_is_created_again(tmp_path: Path, few_images: ImageData) -> None:
     paths = StudyPaths(tmp_path / "small")
     two_objectives = CONFIG.model_copy(update={"objectives": ("val_bpd", "latent_dim")})
-    create_study(two_objectives, paths, {"startup_trials": 3})
+    interrupted = create_study(two_objectives, paths, {"startup_trials": 3})
+    assert (len(interrupted.directions), interrupted.metric_names) == (2, ["val_bpd", "latent_dim"])
     assert existing_study("small", paths) is None
     study = create_small_study(paths, few_images)
     assert [direction.name for direction in study.directions] == ["MINIMIZE"]
-    assert existing_study("small", paths) is not None
+    assert study.metric_names == ["val_bpd"] and study.user_attrs["startup_trials"] == 3
+    with pytest.raises(AssertionError, match=r"^it has trials$"):
+        create_study(CONFIG, paths, {})
+    existing = existing_study("small", paths)
+    assert existing is not None and len(existing.trials) == 1
 
 
 def test_the_database_is_in_wal_mode(context: TrialContext) -> None:

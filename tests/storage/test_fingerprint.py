@@ -2,13 +2,18 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import optuna
 import pytest
 
 from hpo.config.schema import Budget, Pruner, Training
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.fingerprint import check_unchanged, fingerprint
+from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
+from model.data.images import ImageData
+from tests.search.trial_lists import small_config
 from tests.tools.small_study import CONFIG, SPACE
 
 CHANGES: list[tuple[dict[str, object], str]] = [
@@ -21,6 +26,24 @@ CHANGES: list[tuple[dict[str, object], str]] = [
     ({"hyperparameters": SPACE.model_copy(update={"reconstruction": "bce"})}, "hyperparameters.reconstruction"),
     ({"model": CONFIG.model.model_copy(update={"channels": (1, 2, 3, 4)})}, "model"),
 ]
+
+
+def test_a_fingerprint_has_the_keys_and_texts_that_older_studies_have_stored(few_images: ImageData) -> None:
+    config = small_config().model_copy(update={"seed": 3})
+    images = replace(few_images, digest="0123456789abcdef0123")
+    found = fingerprint(config, images)
+    searched = {key: found.pop(key) for key in list(found) if key.startswith("hyperparameters.")}
+    assert found == {
+        "data.source": '"folder"',
+        "data.digest": '"0123456789abcdef"',
+        "seed": "3",
+        "objectives": '["val_bpd"]',
+        "model": config.model.model_dump_json(),
+        "training.epochs": "9",
+        "training.report_every": "1.0",
+    }
+    assert searched["hyperparameters.beta"] == '{"log": true, "low": 0.1, "high": 10.0}'
+    assert searched["hyperparameters.schedule"] == '"constant"'
 
 
 def test_a_changed_setting_is_refused_with_the_remedy(context: TrialContext) -> None:
@@ -55,3 +78,17 @@ def test_a_study_that_is_older_than_a_setting_continues_with_the_settings_first_
         "hyperparameters": SPACE.model_copy(update={"adam_beta2": 0.999}),
     }
     check_unchanged(context.study, fingerprint(CONFIG.model_copy(update=as_then), context.data), context.paths)
+
+
+def test_the_refusal_names_all_differences_also_of_settings_that_one_of_both_lacks(few_images: ImageData) -> None:
+    study, stored = optuna.create_study(), fingerprint(CONFIG, few_images)
+    study.set_user_attr(FINGERPRINT, stored)
+    current = stored | {"new": "1", "seed": "5"}
+    del current["training.epochs"]
+    with pytest.raises(StudyError) as refusal:
+        check_unchanged(study, current, StudyPaths(Path("results/small")))
+    assert str(refusal.value) == (
+        "results/small: this study was created with different settings: new was not there, is now 1; "
+        "seed was 0, is now 5; training.epochs was 3, is now not there. Change them back, give the new study another "
+        "name, or start over with --fresh (make tune FRESH=1), which moves the old study aside"
+    )

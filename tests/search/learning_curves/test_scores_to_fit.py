@@ -4,13 +4,21 @@ from functools import cache
 
 import numpy as np
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState
 
-from hpo.search.configurations import Configuration
+from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, group_trials
 from hpo.search.learning_curve_gp import LearningCurveGP
 from hpo.search.learning_curve_sampler import LearningCurveSampler
-from hpo.search.learning_curves.scores_to_fit import ScoreCollector, _prefix_size
+from hpo.search.learning_curves.scores_to_fit import (
+    ScoreCollector,
+    _before,
+    _count_leading_ended,
+    _prefix_size,
+    _subsample,
+)
 from hpo.search.search_space_transform import SearchSpaceTransform
-from tests.search.test_learning_curve_sampler import make_configuration
+from tests.search.test_learning_curve_sampler import make_configuration, make_trial
 from tests.tools.synthetic_curves import SPACE, configurations, true_curve
 
 
@@ -54,3 +62,67 @@ def test_means_in_blocks_are_those_of_all_at_once() -> None:
     gp = LearningCurveGP(scores)
     points = np.random.default_rng(0).random((600, scores.features.shape[1]))
     assert gp.predict_final_means(points) == pytest.approx(gp.predict_final(points)[0], abs=1e-9)
+
+
+def steps(curve_lengths: list[int], n_reports: int) -> list[int]:
+    """Return the report points that are used of curves of these lengths."""
+    curves = [
+        make_configuration(number, values, [7.0 + number] * n, "pruned")
+        for number, (n, values) in enumerate(zip(curve_lengths, configurations(8), strict=False))
+    ]
+    scores = ScoreCollector(SearchSpaceTransform(SPACE), n_reports).collect(curves)
+    return [round(share * n_reports) for share in scores.shares]
+
+
+def test_of_long_curves_evenly_spaced_scores_and_the_last_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert steps([8], 8) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert steps([20, 7], 20) == [3, 6, 9, 12, 15, 18, 20, 3, 6, 7]
+    monkeypatch.setattr("hpo.search.learning_curves.scores_to_fit._MAX_SCORES", 16)
+    assert steps([8] * 2, 8) == list(range(1, 9)) * 2
+    assert steps([8] * 4, 8) == [2, 4, 6, 8] * 4
+    assert steps([8] * 5, 8) == [3, 6, 8] * 5
+    monkeypatch.setattr("hpo.search.learning_curves.scores_to_fit._MAX_SCORES", 2)
+    assert steps([8, 8, 8], 8) == [8, 8, 8]
+
+
+def test_a_diverged_configuration_ends_with_the_worst_score_of_all() -> None:
+    first, second, third = configurations(3)
+    curves = [
+        make_configuration(0, first, [7.0, 6.9], "pruned"),
+        make_configuration(1, second, [7.5], "diverged"),
+        make_configuration(2, third, [], "diverged"),
+    ]
+    scores = ScoreCollector(SearchSpaceTransform(SPACE), 4).collect(curves)
+    assert list(zip(scores.shares, scores.val_bpd, strict=True)) == [
+        (0.25, 7.0),
+        (0.5, 6.9),
+        (0.25, 7.5),
+        (1.0, 7.5),
+        (1.0, 7.5),
+    ]
+    assert scores.features[-1] == pytest.approx(SearchSpaceTransform(SPACE).features(third))
+
+
+def test_of_too_many_configurations_half_are_the_best_and_half_are_spread_over_the_rest() -> None:
+    values = configurations(10)
+    # The best come last, and one diverged before its first score.
+    curves = [make_configuration(n, values[n], [9.0, 7.9 - n / 10], "pruned") for n in range(9)]
+    curves.append(make_configuration(9, values[9], [], "diverged"))
+    assert [configuration.number for configuration in _subsample(curves, 6)] == [8, 7, 6, 5, 2, 9]
+    assert _subsample(curves, 10) == curves
+    assert len(_subsample(curves, 9)) == 8
+
+
+def test_hyperparameters_are_fitted_to_the_trials_before_the_first_that_has_not_ended() -> None:
+    space = {"x": FloatDistribution(0.0, 1000.0)}
+    trials = [make_trial(n, {"x": float(n)}, [7.0, 6.0], "pruned", space) for n in range(130)]
+    trials[60].user_attrs[CONTINUES] = 5
+    trials[61].user_attrs[CONFIRMS] = 6
+    groups = group_trials(trials)
+    assert _count_leading_ended(groups) == 130
+    for number in (119, 61, 60):
+        trials[number].state = TrialState.RUNNING
+        assert _count_leading_ended(groups) == number
+    before = _before(60, groups)
+    assert [configuration.number for configuration in before] == list(range(60))
+    assert [len(configuration.trials) for configuration in before] == [1] * 60, "the second trial came later"

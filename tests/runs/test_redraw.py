@@ -59,7 +59,7 @@ def test_the_page_names_the_folder_of_the_finished_run(drawn_once: RunPaths) -> 
 
 def test_redrawn_figures_are_equal_to_the_first_ones(drawn: RunPaths) -> None:
     first = pixels_of(drawn)
-    assert len(first) == 8
+    assert len(first) == 9
     for name in first:
         (drawn.folder / name).unlink()
     drawn.page.unlink()

@@ -91,7 +91,7 @@ def _ppca(results: StudyResults) -> list[str]:
         )
     if better := results.better_linear:
         lines.append(
-            f"A linear model within this study's range is better than the best trial: probabilistic PCA with "
+            f"A linear model with a longer code, within this study's range, is better: probabilistic PCA with "
             f"{better.latent_dim} dimensions: {better.bpd:.4f}, ahead by {results.best.val_bpd - better.bpd:.4f}"
         )
     return lines
@@ -106,7 +106,7 @@ def _code_length(results: StudyResults) -> list[str]:
         )
     if results.has_longest_code:
         lines.append(
-            "The best has the longest code that was allowed: in bits, a longer code is nearly always better. "
+            "The best has nearly the longest code that is allowed: in bits, a longer code is nearly always better. "
             "To weigh its length, fix latent_dim, or search for two objectives as pareto.yaml does"
         )
     return lines

@@ -34,10 +34,18 @@ class PpcaBaseline:
     curve: dict[int, RateDistortion]
     images_per_direction: int | None = None
 
-    def best_model(self, largest_latent_dim: int) -> "LinearModel | None":
-        """Return the linear model of the lowest score with at most so many dimensions; None without any score."""
-        within = {d: bpd for d, bpd in self.bpd.items() if d <= largest_latent_dim}
+    def best_model(self, longer_than: int, largest_latent_dim: int) -> "LinearModel | None":
+        """Return the linear model of the lowest score with so many dimensions; None if the file has none of these."""
+        within = {d: bpd for d, bpd in self.bpd.items() if longer_than < d <= largest_latent_dim}
         return LinearModel(best := min(within, key=within.__getitem__), within[best]) if within else None
+
+    def different_models(self, largest_latent_dim: int, n_train: int) -> list[tuple[int, float]]:
+        """Return (latent dimension, score) of the linear models up to this latent dimension, ascending.
+
+        Those with more dimensions than `n_train` images determine are left out: they are all the same model.
+        """
+        largest = ppca.n_directions(largest_latent_dim, n_train)
+        return sorted((d, bpd) for d, bpd in self.bpd.items() if d <= largest)
 
     def model_at_rate(self, rate_nats: float) -> "LinearModel | None":
         """Return the linear model whose rate is this one, its score interpolated between two latent dimensions.
@@ -66,7 +74,7 @@ class LinearModel:
 
 @dataclass(frozen=True)
 class PpcaVerdict:
-    """Comparison of a model with pPCA of the same latent dimension.
+    """Comparison of a model with pPCA of the same latent dimension, or of the same rate.
 
     `difference` is pPCA's score less the model's, in bits/dim: positive if pPCA `is_beaten`. `comparison` is a phrase
     about pPCA, `text` the same with the cause, `advice` a sentence that follows it.
@@ -127,14 +135,15 @@ def ppca_name(latent_dim: int, n_train: int) -> str:
     With too few training images it has fewer dimensions than the VAE, see `model.scoring.ppca`; then it says so.
     """
     n_directions = ppca.n_directions(latent_dim, n_train)
-    few = f" (a tenth of the {n_train:,} training images)" if n_directions < latent_dim else ""
-    return f"probabilistic PCA with {n_directions} dimensions{few}"
+    is_few = n_directions == n_train // ppca.IMAGES_PER_DIRECTION < latent_dim
+    few = f" (a tenth of the {n_train:,} training images)" if is_few else ""
+    return f"probabilistic PCA with {n_directions} dimension{'s' if n_directions != 1 else ''}{few}"
 
 
 def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> PpcaVerdict:
-    """Compare a model's score with pPCA of the same latent dimension on the same split, both in bits/dim.
+    """Compare a model's score with pPCA's on the same split, both in bits/dim.
 
-    This is the only place that makes the comparison and words it: terminal, pages, notes and figures follow it.
+    Terminal, pages, notes and figures take the verdict and its words from here.
     `overfitted` says that an earlier epoch scored notably better than the last.
     """
     difference = ppca_bpd - bpd

@@ -28,10 +28,11 @@ class StudyResults:
     itself but was not confirmed by new seeds. `first` is the study's first trial; if `first_is_tutorial`, it had the
     tutorial's values of all searched hyperparameters. `ppca_bpd` is the score of probabilistic PCA with the best
     trial's latent dimension, if known, and `ppca_name` its name in a sentence. `better_linear` is the best linear
-    model within the study's range of latent dimensions, if it scores lower than the best trial; `linear_at_rate` has
+    model with a longer code within the study's range, if it scores lower than the best trial; `linear_at_rate` has
     the rate of the best trial, if the baseline reaches it. `shorter_code` is the trial of the smallest latent
     dimension within SHORTER_CODE_BPD of the best one, if its code is shorter. `at_edge` names the hyperparameters whose
-    best value lies at the end of its range, but not the largest latent dimension: then `has_longest_code` is true.
+    best value lies at the end of its range, but not the largest latent dimension: then `has_longest_code` is true, in a
+    search by score alone.
     """
 
     best: BestTrial
@@ -59,11 +60,12 @@ class StudyResults:
 
     @property
     def verdict_at_rate(self) -> PpcaVerdict | None:
-        """Comparison of the best trial's own score with the linear model of its rate; None if that is not known."""
-        if self.linear_at_rate is None or self.best_row.val_bpd is None:
+        """Comparison of the best trial with the linear model of its rate; None if that is not known."""
+        if self.linear_at_rate is None:
             return None
-        overfitted = self.best_row.earlier_best is not None
-        return ppca_verdict(self.best_row.val_bpd, self.linear_at_rate.bpd, overfitted=overfitted)
+        return ppca_verdict(
+            self.best.val_bpd, self.linear_at_rate.bpd, overfitted=self.best_row.earlier_best is not None
+        )
 
     @property
     def first_is_best(self) -> bool:
@@ -100,8 +102,8 @@ def study_results(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> 
         for name, entry in searched(config.hyperparameters).items()
         if (edge := edge_of(entry, best_row.values[name]))
     }
-    has_longest_code = edges.get("latent_dim") == "upper"
-    linear = baseline.best_model(largest)
+    is_longest = edges.get("latent_dim") == "upper"
+    longer = baseline.best_model(latent_dim, largest)
     return StudyResults(
         best=best,
         best_row=best_row,
@@ -112,11 +114,11 @@ def study_results(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> 
         first_is_tutorial=tutorial_values(config.hyperparameters).keys() == searched(config.hyperparameters).keys(),
         ppca_bpd=baseline.bpd.get(latent_dim),
         ppca_name=ppca_name(latent_dim, study.user_attrs["data"]["n_train"]),
-        better_linear=linear if linear and linear.bpd < best.val_bpd else None,
+        better_linear=longer if longer and longer.bpd < best.val_bpd else None,
         linear_at_rate=baseline.model_at_rate(best_row.rate_nats) if best_row.rate_nats is not None else None,
         shorter_code=_shorter_code(rows, scores, best, latent_dim),
-        at_edge=tuple(name for name in edges if not (name == "latent_dim" and has_longest_code)),
-        has_longest_code=has_longest_code,
+        at_edge=tuple(name for name in edges if not (name == "latent_dim" and is_longest)),
+        has_longest_code=is_longest and "latent_dim" not in config.objectives,
         luckier=by_number[lowest] if lowest != best.number else None,
     )
 

@@ -35,7 +35,7 @@ def headers_that_move_token_into_cookie(environ: dict[str, Any], token: str) -> 
     # One slash: browsers take a location with two for the name of another host.
     path = "/" + quote(environ["PATH_INFO"].lstrip("/").encode("latin-1"))
     # Lax: a Strict cookie would be missing after a click on a link of another website, such as a chat.
-    # Changes are refused by their origin, whatever the cookie says.
+    # Changes are refused by their origin, whatever the cookie says; so a GET must never change anything.
     return [
         ("Location", f"{path}?{rest}" if rest else path),
         ("Set-Cookie", f"{_cookie_name(environ)}={token}; HttpOnly; SameSite=Lax; Path=/"),

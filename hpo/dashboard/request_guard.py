@@ -18,7 +18,6 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HOST = re.compile(r"(\[[\da-f:.]+\]|[^\[\]:/@,\s]+)(?::\d{1,5})?", re.IGNORECASE)
 # More digits than any length has; int() refuses thousands of them.
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
-_ALL_ADDRESSES = ("", "0.0.0.0", "::")
 
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
@@ -96,11 +95,18 @@ def _is_own_name(name: str, host: str) -> bool:
     """
     if name in ("localhost", host.lower()):
         return name != ""
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
+    address, own = _address(name), _address(host or "0.0.0.0")
+    if address is None:
         return False
-    return address.is_loopback or host in _ALL_ADDRESSES
+    return address.is_loopback or (own is not None and (own.is_unspecified or own == address))
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return a numeric address, of which IPv6 has several spellings; None for a name."""
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
 
 
 def _is_change(environ: Environ) -> bool:

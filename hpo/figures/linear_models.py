@@ -16,15 +16,15 @@ def compare_with_linear_models(linear: LinearScores, latent_dim: int, bpd: float
     """Return a figure's title: the linear models that score lower than `subject`, which has `latent_dim` dimensions."""
     better = [n_dimensions for n_dimensions, score in linear if score < bpd]
     if not better:
-        first = f"{subject[0].upper()}{subject[1:]}"
-        return f"{first}, with {latent_dim} dimensions, beats every linear model of up to {linear[-1][0]}"
-    reach = "or more" if better[-1] == linear[-1][0] else f"to {better[-1]}"
-    return f"Linear models with {better[0]} {reach} dimensions score lower than {subject} with {latent_dim}"
+        return f"No linear model of up to {linear[-1][0]} dimensions scores lower than {subject} with {latent_dim}"
+    if len(better) == 1:
+        return f"The linear model with {better[0]} dimensions scores lower than {subject} with {latent_dim}"
+    return f"Linear models with {better[0]} to {better[-1]} dimensions score lower than {subject} with {latent_dim}"
 
 
-def draw_linear_models(axes: Axes, linear: LinearScores) -> None:
-    """Draw the scores as a line over a logarithmic axis of dimensions."""
+def draw_linear_models(axes: Axes, linear: LinearScores, latent_dims: Sequence[int]) -> None:
+    """Draw the scores as a line over a logarithmic axis of dimensions, with ticks that also cover `latent_dims`."""
     n_dimensions, scores = zip(*linear, strict=True)
     axes.plot(n_dimensions, scores, color=INK, lw=2, zorder=3, label="linear model (pPCA) of that size")
     axes.set_xscale("log")
-    mark_values(axes.xaxis, n_dimensions[0], n_dimensions[-1], log=True)
+    mark_values(axes.xaxis, min(n_dimensions[0], *latent_dims), max(n_dimensions[-1], *latent_dims), log=True)

@@ -79,6 +79,7 @@ class StudyPage:
     results: StudyResults | None
     settings: tuple[SearchedSetting, ...]
     ppca_baseline: PpcaBaseline
+    largest_latent_dim: int
     importances: Importances | None
     retrained: RunMetrics | None
     cost: Cost
@@ -115,6 +116,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         results=results,
         settings=_searched_settings(results, config) if results else (),
         ppca_baseline=baseline,
+        largest_latent_dim=int(config.hyperparameters.largest("latent_dim")),
         importances=find_importances(study, results.n_finished) if results else None,
         retrained=_retrained_metrics(paths),
         cost=count_cost(rows, config.training.epochs),

@@ -70,10 +70,8 @@ def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | Non
         drawings["history"] = lambda: score_history.draw_score_history(history)
     if learning.curves:
         drawings["learning_curves"] = lambda: learning_curves.draw_learning_curves(learning)
-    linear = sorted(page.ppca_baseline.bpd.items())
-    # With a fixed latent dimension, all trials would lie above one another.
-    if best and linear and trials["latent_dim"].nunique() > 1:
-        scores = latent_dim_scores.latent_dim_scores_data(trials, linear, best)
+    linear = page.ppca_baseline.different_models(page.largest_latent_dim, page.images.n_train)
+    if best and (scores := latent_dim_scores.latent_dim_scores_data(trials, linear, best)):
         drawings["latent_dim"] = lambda: latent_dim_scores.draw_latent_dim_scores(scores)
     if rates.points:
         drawings["rate_distortion"] = lambda: rate_distortion.draw_rate_distortion(rates)

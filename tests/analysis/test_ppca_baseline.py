@@ -67,10 +67,17 @@ CURVE = {1: RateDistortion(10.0, -1000.0), 2: RateDistortion(20.0, -1100.0), 3: 
 BASELINE = PpcaBaseline("", {d: point.bpd for d, point in CURVE.items()}, CURVE)
 
 
-def test_the_best_linear_model_is_searched_up_to_a_largest_latent_dimension() -> None:
-    assert BASELINE.best_model(3) == LinearModel(2, bits_per_dimension(-1100.0, 20.0))
-    assert BASELINE.best_model(1) == LinearModel(1, bits_per_dimension(-1000.0, 10.0))
-    assert PpcaBaseline("", {}, {}).best_model(3) is None
+def test_the_best_linear_model_of_a_longer_code_lies_within_the_range() -> None:
+    assert BASELINE.best_model(1, 3) == LinearModel(2, bits_per_dimension(-1100.0, 20.0))
+    assert BASELINE.best_model(2, 3) == LinearModel(3, bits_per_dimension(-1060.0, 30.0))
+    assert BASELINE.best_model(3, 3) is None
+    assert PpcaBaseline("", {}, {}).best_model(1, 3) is None
+
+
+def test_linear_models_that_few_images_do_not_determine_are_left_out() -> None:
+    scores = [(d, bpd) for d, bpd in BASELINE.bpd.items()]
+    assert BASELINE.different_models(3, n_train=29) == scores[:2]
+    assert BASELINE.different_models(1, n_train=10_000) == scores[:1]
 
 
 @pytest.mark.parametrize(
@@ -91,3 +98,5 @@ def test_no_linear_model_has_a_rate_beyond_the_curve() -> None:
 def test_a_linear_model_of_few_images_is_called_by_the_dimensions_that_it_has() -> None:
     assert ppca_name(128, 45_000) == "probabilistic PCA with 128 dimensions"
     assert ppca_name(128, 305) == "probabilistic PCA with 30 dimensions (a tenth of the 305 training images)"
+    assert ppca_name(3072, 45_000) == "probabilistic PCA with 3071 dimensions"
+    assert ppca_name(1, 45_000) == "probabilistic PCA with 1 dimension"

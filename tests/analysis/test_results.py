@@ -71,11 +71,11 @@ def test_linear_models_are_compared_by_size_by_rate_and_within_the_range(tmp_pat
     assert "Probabilistic PCA with 128 dimensions: 6.7000, beaten by 0.1000" in lines
     assert "Probabilistic PCA at the same rate, 72 nats, has 72 dimensions: 6.8000, beaten by 0.2000" in lines
     assert (
-        "A linear model within this study's range is better than the best trial: probabilistic PCA with 256 "
+        "A linear model with a longer code, within this study's range, is better: probabilistic PCA with 256 "
         "dimensions: 6.5000, ahead by 0.1000"
     ) in lines
-    beaten = findings(opened.study, opened.config, linear_baseline(d16=6.9, d128=6.7, d256=6.65))
-    assert not any("within this study's range" in line for line in beaten)
+    for others in (linear_baseline(d16=6.9, d128=6.7, d256=6.65), linear_baseline(d16=6.5, d128=6.5, d300=6.4)):
+        assert not any("longer code" in line for line in findings(opened.study, opened.config, others))
 
 
 def test_without_a_baseline_no_line_names_a_linear_model(tmp_path: Path) -> None:
@@ -90,8 +90,15 @@ def test_the_shortest_code_near_the_best_is_named_and_the_longest_is_no_edge_to_
         synthetic.add_trial(opened, *[7.3] * 5, score, values={"latent_dim": latent_dim, "beta": 0.3})
     lines = findings(opened.study, opened.config, NO_BASELINE)
     assert "Shortest code within 0.05 of the best: 128 dimensions, trial 3, 6.5400" in lines
-    assert any(line.startswith("The best has the longest code that was allowed") for line in lines)
+    assert any(line.startswith("The best has nearly the longest code that is allowed") for line in lines)
     assert "At the edge of its range: beta; a wider range may hold better values" in lines
+
+
+def test_a_search_for_short_codes_is_not_told_to_be_one(tmp_path: Path) -> None:
+    opened = synthetic.create(tmp_path, file={"objectives": ["val_bpd", "latent_dim"]})
+    synthetic.add_trial(opened, *[7.3] * 5, 6.5, values={"latent_dim": 256})
+    lines = findings(opened.study, opened.config, NO_BASELINE)
+    assert not any("longest code" in line or "At the edge" in line for line in lines)
 
 
 def test_the_shortest_allowed_code_is_an_edge_and_no_code_is_shorter(tmp_path: Path) -> None:

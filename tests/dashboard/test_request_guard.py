@@ -54,10 +54,12 @@ def test_the_host_that_was_given_is_answered_and_no_other_name_beside_it() -> No
     assert status(Access("My-Laptop"), HOST="my-laptop:8080") == "passed on"
     assert status(Access("my-laptop"), HOST="my-laptop.evil.example:8080") == "403"
     assert status(Access("192.168.1.5"), HOST="192.168.1.6:8080") == "403"
+    assert status(Access("2001:db8:0:0::1"), HOST="[2001:db8::1]:8080") == "passed on", "another spelling"
+    assert status(Access("2001:db8::1"), HOST="[2001:db8::2]:8080") == "403"
 
 
 def test_a_server_on_all_addresses_is_answered_by_address_but_not_by_name() -> None:
-    for host in ("0.0.0.0", ""):
+    for host in ("0.0.0.0", "", "::", "0::0"):
         assert status(Access(host), HOST="192.168.1.5:8080") == "passed on"
         assert status(Access(host), HOST="evil.example:8080") == "403"
 

@@ -15,7 +15,7 @@ def draw_score_beside_linear_models(linear: LinearScores, latent_dim: int, val_b
     figure = new_figure(title, width_in=13, height_in=6.4)
     axes = figure.subplots()
     style_axes(axes, "validation split; lower is better", "latent dimension", "score (bits/dim)")
-    draw_linear_models(axes, linear)
+    draw_linear_models(axes, linear, [latent_dim])
     axes.plot(latent_dim, val_bpd, "o", ms=13, color=BLUE, ls="", zorder=4, label=f"this model: {val_bpd:.3f}")
     legend_below(figure, axes.get_legend_handles_labels()[0])
     save_figure(figure, path)

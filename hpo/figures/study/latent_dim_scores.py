@@ -16,7 +16,7 @@ from hpo.search.best_trial import BestTrial
 
 @dataclass(frozen=True)
 class LatentDimScores:
-    """Trials at their latent dimensions, and linear models from the smallest of these to the end of the range."""
+    """Trials at their latent dimensions, and linear models of every size up to the end of the study's range."""
 
     finished: TrialPoints
     pruned: TrialPoints
@@ -26,8 +26,8 @@ class LatentDimScores:
     ceiling: float | None
 
 
-def latent_dim_scores_data(trials: pd.DataFrame, linear: LinearScores, best: BestTrial) -> LatentDimScores:
-    """Collect finished trials, and pruned ones at their last report.
+def latent_dim_scores_data(trials: pd.DataFrame, linear: LinearScores, best: BestTrial) -> LatentDimScores | None:
+    """Collect finished trials, and pruned ones at their last report; None if all have one latent dimension.
 
     Args:
         trials: table of the trials.
@@ -35,22 +35,27 @@ def latent_dim_scores_data(trials: pd.DataFrame, linear: LinearScores, best: Bes
         best: the best trial.
     """
     finished, pruned = (trial_points(of_kind(trials, kind), "latent_dim") for kind in ("finished", "pruned"))
-    smallest = min(finished.positions + pruned.positions)
-    shown = tuple((n_dimensions, score) for n_dimensions, score in linear if n_dimensions >= smallest)
+    if not linear or len({*finished.positions, *pruned.positions}) == 1:
+        return None
     best_latent_dim = int(finished.positions[finished.numbers.index(best.number)])
     return LatentDimScores(
-        finished, pruned, shown, best, best_latent_dim, score_ceiling(finished.scores + pruned.scores)
+        finished, pruned, linear, best, best_latent_dim, score_ceiling(finished.scores + pruned.scores)
     )
 
 
 def draw_latent_dim_scores(data: LatentDimScores) -> Figure:
-    """Draw trials as marks above their latent dimension, linear models as a line, the best trial in a ring."""
+    """Draw trials as marks above their latent dimension, linear models as a line, the best trial in a ring.
+
+    The line begins at the smallest trial.
+    """
     best, latent_dim = data.best, data.best_latent_dim
     title = compare_with_linear_models(data.linear, latent_dim, best.val_bpd, "the best trial")
     figure = new_figure(title, width_in=13, height_in=6.4)
     axes = figure.subplots()
     style_axes(axes, "validation split; lower is better", "latent dimension", BITS)
-    draw_linear_models(axes, data.linear)
+    latent_dims = data.finished.positions + data.pruned.positions
+    shown = [(n_dimensions, score) for n_dimensions, score in data.linear if n_dimensions >= min(latent_dims)]
+    draw_linear_models(axes, shown or data.linear, latent_dims)
     draw_trials(axes, data.finished, data.ceiling, "finished", marker="o", s=55, color=BLUE, edgecolors=PAPER, zorder=4)
     draw_trials(axes, data.pruned, data.ceiling, "pruned, at its last report", marker="x", s=45, color=VERMILLION)
     axes.plot(latent_dim, best.val_bpd, "o", ms=14, mfc="none", mec=INK, mew=2, ls="", zorder=5, label=best.label)

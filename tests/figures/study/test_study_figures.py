@@ -8,7 +8,7 @@ import pytest
 
 from hpo.figures.linear_models import compare_with_linear_models
 from hpo.figures.study.importances import draw_importances
-from hpo.figures.study.latent_dim_scores import draw_latent_dim_scores, latent_dim_scores_data
+from hpo.figures.study.latent_dim_scores import LatentDimScores, draw_latent_dim_scores, latent_dim_scores_data
 from hpo.figures.study.learning_curves import LearningCurve, LearningCurves, draw_learning_curves, learning_curves_data
 from hpo.figures.study.parallel_coordinates import (
     ParallelCoordinates,
@@ -49,10 +49,12 @@ def test_where_a_score_is_cut_off_the_axis_still_begins_near_the_lowest_one() ->
     trials = pd.DataFrame({"number": range(11), "kind": "finished", "val_bpd": scores, "beta": 1.0})
     best = BestTrial(0, 6.0)
     pareto = [ParetoTrial(number, score, 16.0 + number) for number, score in enumerate(scores)]
+    points = TrialPoints(tuple(range(11)), (8,) * 11, tuple(scores))
     for figure in (
         draw_score_history(score_history_data(trials, best)),
         draw_slices(slices_data(trials, (BETA,), best)),
         draw_pareto_front(ParetoFront("latent_dim", tuple(pareto[:1]), tuple(pareto[1:]))),
+        draw_latent_dim_scores(LatentDimScores(points, points, [(8, 6.5)], best, 8, 7.5)),
     ):
         bottom, top = figure.axes[0].get_ylim()
         assert 5.5 < bottom < 6.0 and top == pytest.approx(7.5)
@@ -176,21 +178,36 @@ def test_slices_render_at_any_number_of_hyperparameters(n_axes: int) -> None:
     rendered(figure)
 
 
-def test_the_best_trial_is_drawn_beside_linear_models_from_the_smallest_trial_to_the_end_of_the_range() -> None:
-    data = latent_dim_scores_data(TRIALS, [(4, 7.4), (8, 6.9), (32, 6.6), (64, 6.4), (128, 6.0)], BEST)
-    assert data.linear == ((8, 6.9), (32, 6.6), (64, 6.4), (128, 6.0))
-    assert data.finished == TrialPoints((0, 2, 6), (8, 32, 8), (7.0, 6.5, 6.8))
+def test_the_best_trial_is_drawn_beside_linear_models() -> None:
+    linear = [(4, 7.4), (8, 6.9), (32, 6.6), (64, 6.4), (128, 6.0)]
+    data = latent_dim_scores_data(TRIALS, linear, BEST)
+    assert data is not None and data.finished == TrialPoints((0, 2, 6), (8, 32, 8), (7.0, 6.5, 6.8))
     figure = draw_latent_dim_scores(data)
     assert ring_position(figure) == (32.0, 6.5)
-    assert "Linear models with 64 or more dimensions score lower than the best trial with 32" in rendered(figure)
+    line = next(line for line in figure.axes[0].lines if str(line.get_label()).startswith("linear model"))
+    assert np.ravel(line.get_xdata()).tolist() == [8, 32, 64, 128], "from the smallest trial on"
+    assert "Linear models with 64 to 128 dimensions score lower than the best trial with 32" in rendered(figure)
+
+
+def test_a_line_of_few_linear_models_ends_before_the_trials() -> None:
+    data = latent_dim_scores_data(TRIALS, [(1, 7.4), (4, 6.9)], BEST)
+    assert data is not None
+    axes = draw_latent_dim_scores(data).axes[0]
+    assert any(tick >= 20 for tick in axes.get_xticks()), "the best trial, at 32, can be read off"
+
+
+def test_trials_of_one_latent_dimension_and_a_study_without_baseline_have_no_such_figure() -> None:
+    alike = TRIALS.assign(latent_dim=[8, 8, 8, 16, 16, 16, 8])
+    assert latent_dim_scores_data(alike, [(8, 7.0)], BEST) is None, "others only failed or run"
+    assert latent_dim_scores_data(TRIALS, [], BEST) is None
 
 
 @pytest.mark.parametrize(
     ("scores", "title"),
     [
-        ((7.0, 6.6), "This model, with 8 dimensions, beats every linear model of up to 2"),
-        ((7.0, 6.4, 6.3), "Linear models with 2 or more dimensions score lower than this model with 8"),
-        ((7.0, 6.4, 6.4, 6.9), "Linear models with 2 to 3 dimensions score lower than this model with 8"),
+        ((7.0, 6.6), "No linear model of up to 2 dimensions scores lower than this model with 8"),
+        ((7.0, 6.4, 6.3), "Linear models with 2 to 3 dimensions score lower than this model with 8"),
+        ((7.0, 6.4, 6.9), "The linear model with 2 dimensions scores lower than this model with 8"),
     ],
 )
 def test_a_title_names_the_linear_models_that_score_lower(scores: tuple[float, ...], title: str) -> None:

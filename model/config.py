@@ -7,8 +7,13 @@ from typing import Any, Literal, get_type_hints
 Source = Literal["cifar10", "sample", "folder"]
 Schedule = Literal["constant", "cosine"]
 Reconstruction = Literal["gaussian", "bce"]
-Architecture = Literal["plain", "norm_free"]
-CHANNELS = (32, 64, 128, 256)
+Architecture = Literal["plain", "norm_free", "linear_skip"]
+# Output channels of the encoder's convolutions where none are given.
+DEFAULT_CHANNELS: dict[Architecture, tuple[int, ...]] = {
+    "plain": (32, 64, 128, 256),
+    "norm_free": (32, 64, 128, 256),
+    "linear_skip": (32, 48, 96),
+}
 # Colour values of one image.
 DIMENSIONS = 3 * 32 * 32
 # Values of the fields that were added later, in runs and studies that are older than these fields.
@@ -92,14 +97,17 @@ class TrainConfig:
     report_every: float = field(default=1.0, metadata=_described("Epochs between two report points.", ge=0.01, le=1))
     seed: int = field(default=0, metadata=_described("Seed of weights, image order and noise.", ge=0, le=2**31 - 1))
     channels: tuple[int, ...] = field(
-        default=CHANNELS,
-        metadata=_described("Output channels of the encoder's four convolutions; the decoder mirrors them."),
+        default=(),
+        metadata=_described(
+            "Output channels of the encoder's convolutions, each of which halves the sides of its input; the decoder "
+            "mirrors them; empty: [32, 48, 96] for linear_skip, [32, 64, 128, 256] for the others."
+        ),
     )
     architecture: Architecture = field(
-        default="norm_free",
+        default="linear_skip",
         metadata=_described(
-            "norm_free: SiLU, initial weights that preserve variances, a linear output; plain (the tutorial's): batch "
-            "normalisation, ReLU, a logistic output."
+            "linear_skip: SiLU, initial weights that preserve variances, a linear way past the convolutions, a linear "
+            "output; norm_free: without that way; plain (the tutorial's): batch normalisation, ReLU, a logistic output."
         ),
     )
     linear_path: bool = field(
@@ -110,6 +118,10 @@ class TrainConfig:
         ),
     )
 
+    def __post_init__(self) -> None:
+        if not self.channels:
+            object.__setattr__(self, "channels", DEFAULT_CHANNELS[self.architecture])
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """Return the configuration that `dataclasses.asdict` made these values of, also if read from a file.
@@ -117,7 +129,7 @@ class TrainConfig:
         A file may be older than some fields: these get their FIRST_VALUES.
         """
         given = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        return cls(**{**FIRST_VALUES, **given, "channels": tuple(given.get("channels", CHANNELS))})
+        return cls(**{**FIRST_VALUES, **given, "channels": tuple(given.get("channels", ()))})
 
     @property
     def n_reports(self) -> int:

@@ -11,11 +11,11 @@ from hpo.figures.style import CYCLE, INK, new_figure, save_figure, style_axes
 
 
 def draw(rows: Sequence[Measured], path: Path) -> None:
-    """The rows from the tutorial's recipe to ours and the longer ones as lines, other trials as points at their end."""
-    figure = new_figure("From the tutorial's recipe to ours: the same epochs, a lower score", 10.5, 6.4)
+    """The rows from the tutorial's recipe to norm_free and the longer ones as lines, others as points at their end."""
+    figure = new_figure("From the tutorial's recipe to norm_free: the same epochs, a lower score", 10.5, 6.4)
     panels = figure.subplots(1, 2, sharey=True)
     lines = [result for result in rows if result.row.part in ("way", "longer")]
-    points = [result for result in rows if result.row.part in ("change", "linear")]
+    points = [result for result in rows if result.row.part == "change"]
     style_axes(panels[0], "", "images seen, thousands", "val_bpd, bits per dimension")
     style_axes(panels[1], "", "seconds of training", "")
     handles = [_draw_line(panels, result, index) for index, result in enumerate(lines)]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 from benchmarks.ablation.results import RUNS
 from benchmarks.ablation.rows import ROWS, Row
 from benchmarks.jsonl import append
+from benchmarks.machine import describe
 from model.data.cifar10 import load_cifar10
 from model.data.images import ImageData
 from model.device import Runtime, resolve, seeded_generator
@@ -21,29 +23,18 @@ from model.training.initialization import untrained_model
 from model.training.train_state import TrainState
 from model.training.training_loop import score_validation, train
 
-_STEPS_AN_EPOCH = 10
 _SPEED_SHARE = 0.1
 # Kept of each report.
 _KEPT = ("epoch", "images_seen", "val_bpd", "val_rate_nats", "val_mse", "train_bpd", "skipped_updates")
 
 
 def train_row(row: Row, seed: int, data: ImageData, runtime: Runtime) -> dict[str, Any]:
-    """Train as the row says; return its learning curve and what its codes are like at the end."""
+    """Train as the row says; return its learning curve, what its codes are like at the end, and what it cost."""
+    started = time.process_time()
     state = begin(row, seed, data, runtime)
-    reports: list[dict[str, Any]] = []
-    final, average = row.config.beta, _Average()
-    for metrics in train(state, data):
-        if row.averaged_epochs and metrics.epoch > row.config.epochs - row.averaged_epochs - 1e-9:
-            average.add(state.weights)
-        if row.kl_warmup_epochs:
-            state.config = replace(state.config, beta=final * min(1.0, metrics.epoch / row.kl_warmup_epochs))
-        if metrics.epoch == int(metrics.epoch):
-            reports.append({name: _rounded(getattr(metrics, name)) for name in _KEPT})
-    if row.averaged_epochs:
-        state.weights.data.copy_(average.mean())
-        _, scored = score_validation(state, data)
-        reports[-1] |= {"val_bpd": scored.bpd, "val_rate_nats": scored.rate_nats, "val_mse": scored.mse}
-    result = {"n_weights": len(state.weights), "reports": reports, "mixture_gap_nats": mixture_gap(state, data)}
+    reports = [{name: _rounded(getattr(metrics, name)) for name in _KEPT} for metrics in train(state, data)]
+    cost = {"cpu_seconds": round(time.process_time() - started), **describe(runtime)}
+    result = {"n_weights": len(state.weights), "reports": reports, "mixture_gap_nats": mixture_gap(state, data), **cost}
     return result | _test_scores(state, data) if row.part == "reach" else result
 
 
@@ -60,38 +51,15 @@ def _test_scores(state: TrainState, data: ImageData) -> dict[str, Any]:
     }
 
 
-def begin(row: Row, seed: int, data: ImageData, runtime: Runtime) -> TrainState:
+def begin(row: Row, seed: int, data: ImageData, runtime: Runtime, report_every: float = 1.0) -> TrainState:
     """The row's model, untrained, with its optimizer."""
-    in_steps = row.kl_warmup_epochs or row.averaged_epochs
-    config = replace(row.config, seed=seed, report_every=1 / _STEPS_AN_EPOCH if in_steps else 1.0)
-    if row.kl_warmup_epochs:
-        config = replace(config, beta=0.0)
+    config = replace(row.config, seed=seed, report_every=report_every)
     model = untrained_model(config, data.train.images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for change in row.changes:
             change(model)
-    state = TrainState(config, runtime, model.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
-    if row.weight_decay:
-        betas = state.optimizer.defaults["betas"]
-        state.optimizer = torch.optim.AdamW([state.weights], betas=betas, weight_decay=row.weight_decay, fused=True)
-    return state
-
-
-class _Average:
-    """The mean of weights that were seen (Izmailov et al. 2018)."""
-
-    def __init__(self) -> None:
-        self._sum: Tensor | None = None
-        self._n = 0
-
-    def add(self, weights: Tensor) -> None:
-        self._sum = weights.detach().clone() if self._sum is None else self._sum + weights.detach()
-        self._n += 1
-
-    def mean(self) -> Tensor:
-        assert self._sum is not None
-        return self._sum / self._n
+    return TrainState(config, runtime, model.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
 def mixture_gap(state: TrainState, data: ImageData) -> float:
@@ -110,7 +78,7 @@ def mixture_gap(state: TrainState, data: ImageData) -> float:
 
 def speed(row: Row, data: ImageData, runtime: Runtime) -> float:
     """Images a second in training: the first stretch warms up, the second is timed."""
-    state = begin(replace(row, kl_warmup_epochs=0.0, averaged_epochs=0.0), 0, data, runtime)
+    state = begin(row, 0, data, runtime)
     state.config = replace(state.config, epochs=1, report_every=_SPEED_SHARE)
     reports = train(state, data)
     next(reports)

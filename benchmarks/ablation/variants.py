@@ -10,68 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.network.initial_weights import SILU_GAIN
-from model.network.linear_path import LinearPath
+from model.network.convolution_stack import ConvolutionStack
+from model.network.feature_maps import IMAGE_SIZE
+from model.network.initial_weights import SILU_GAIN, keep_variance
+from model.network.linear_skip import PIXEL_GAIN, SkipDown, SkipUp, begin_as_projection
 from model.network.strided_convolution import DownConv, UpConv
-from model.network.vae import ConvVAE, Stack
+from model.network.vae import GREY, LOG_VARIANCE_BOUND, ConvVAE
 
 Change = Callable[[ConvVAE], None]
 N_GROUPS = 8
-
-
-class Residual(nn.Module):
-    """Adds to its input what two 3x3 convolutions make of it; nothing at first (Zhang et al. 2019, Fixup)."""
-
-    def __init__(self, n_channels: int) -> None:
-        super().__init__()
-        first, last = (nn.Conv2d(n_channels, n_channels, 3, padding=1) for _ in range(2))
-        nn.init.kaiming_normal_(first.weight)
-        _set_to_zero(last)
-        self.branch = nn.Sequential(nn.SiLU(), first, nn.SiLU(), last)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """The same shape."""
-        changed: Tensor = x_BCHW + self.branch(x_BCHW)
-        return changed
-
-
-class ResidualLinear(nn.Module):
-    """The same with two linear layers around a SiLU, on (B, N)."""
-
-    def __init__(self, n_features: int) -> None:
-        super().__init__()
-        last = nn.Linear(n_features, n_features)
-        _set_to_zero(last)
-        self.branch = nn.Sequential(nn.Linear(n_features, n_features), nn.SiLU(), last)
-
-    def forward(self, x_BN: Tensor) -> Tensor:
-        """The same shape."""
-        changed: Tensor = x_BN + self.branch(x_BN)
-        return changed
-
-
-class TrainedLinearPath(LinearPath):
-    """A linear path whose directions are trained, the encoder's and the decoder's apart, at a share of the rate."""
-
-    def __init__(self, frozen: LinearPath, share: float) -> None:
-        super().__init__(frozen.directions.shape[1])
-        self.load_state_dict(frozen.state_dict())
-        # Adam's steps do not depend on a gradient's size: a weight that is scaled down moves the less.
-        self.share = share
-        self.encoder_change, self.decoder_change = (nn.Parameter(torch.zeros_like(self.directions)) for _ in range(2))
-
-    def encode(self, x_BCHW: Tensor) -> Tensor:
-        """The posterior's mean, (B, Z) in float32."""
-        with torch.autocast(x_BCHW.device.type, enabled=False):
-            directions = self.directions + self.share * self.encoder_change
-            return torch.mm(x_BCHW.flatten(1) - self.pixel_mean, directions) * self.encoding
-
-    def decode(self, z_BZ: Tensor) -> Tensor:
-        """The image means, (B, 3, 32, 32) in float32, not bounded."""
-        with torch.autocast(z_BZ.device.type, enabled=False):
-            directions = self.directions + self.share * self.decoder_change
-            pixels_BD = torch.addmm(self.pixel_mean, z_BZ * self.decoding, directions.T)
-        return pixels_BD.view(-1, 3, 32, 32)
 
 
 class LayerNorm(nn.LayerNorm):
@@ -88,12 +35,13 @@ def activation(kind: Callable[[], nn.Module], gain: float = SILU_GAIN) -> Change
     """Another activation everywhere, with initial weights that make up for it."""
 
     def change(model: ConvVAE) -> None:
-        for trunk in _trunks(model):
+        for trunk in _stacks(model):
             for index, layer in enumerate(trunk):
                 if isinstance(layer, nn.SiLU | nn.ReLU):
                     trunk[index] = kind()
-        to_image = model.decoder.trunk[-1]
-        for layer in (*model.encoder.trunk, *model.decoder.trunk, model.encoder.mean, model.encoder.log_variance):
+        down, up = _stacks(model)
+        to_image = up[-1]
+        for layer in (*down, *up, model.encoder.mean, model.encoder.log_variance):
             if isinstance(layer, nn.Linear | DownConv | UpConv) and layer is not to_image:
                 layer.weight.data.mul_(gain / SILU_GAIN)
 
@@ -104,7 +52,7 @@ def normalised(kind: Callable[[int], nn.Module]) -> Change:
     """A normalisation of so many channels behind every convolution but the last."""
 
     def change(model: ConvVAE) -> None:
-        for trunk in _trunks(model):
+        for trunk in _stacks(model):
             for layer, following in list(itertools.pairwise(trunk)):
                 if isinstance(layer, DownConv | UpConv) and isinstance(following, nn.SiLU):
                     trunk.insert(list(trunk).index(following), kind(layer.out_channels))
@@ -115,29 +63,6 @@ def normalised(kind: Callable[[int], nn.Module]) -> Change:
 def group_norm(n_channels: int) -> nn.Module:
     """Wu & He 2018."""
     return nn.GroupNorm(N_GROUPS, n_channels)
-
-
-def residual_blocks(n_pixels: int) -> Change:
-    """One where the image has so many pixels a side, in encoder and decoder."""
-
-    def change(model: ConvVAE) -> None:
-        for trunk, first_side, factor in zip(_trunks(model), (32, model.decoder.top[1]), (0.5, 2), strict=True):
-            side = float(first_side)
-            for layer in list(trunk):
-                if isinstance(layer, DownConv | UpConv):
-                    side *= factor
-                    n_channels = layer.out_channels
-                elif isinstance(layer, nn.SiLU) and side == n_pixels:
-                    trunk.insert(list(trunk).index(layer) + 1, Residual(n_channels))
-
-    return change
-
-
-def deeper_bottleneck(model: ConvVAE) -> None:
-    """A residual pair of linear layers on either side of the code."""
-    n_features = model.encoder.mean.in_features
-    model.encoder.trunk.extend([nn.Flatten(), ResidualLinear(n_features)])
-    model.decoder.project = nn.Sequential(model.decoder.project, ResidualLinear(n_features))  # type: ignore[assignment]
 
 
 def pytorch_init(model: ConvVAE) -> None:
@@ -153,16 +78,6 @@ def pytorch_heads(model: ConvVAE) -> None:
     model.encoder.log_variance.reset_parameters()
 
 
-def trained_linear_path(share: float) -> Change:
-    """The linear path's directions are trained, at such a share of the learning rate."""
-
-    def change(model: ConvVAE) -> None:
-        assert model.linear is not None
-        model.linear = model.encoder.linear = model.decoder.linear = TrainedLinearPath(model.linear, share)
-
-    return change
-
-
 def uncentred(model: ConvVAE) -> None:
     """Pixels from 0 to 1 into the first convolution."""
     model.encoder.centred = False
@@ -173,11 +88,48 @@ def logistic_output(model: ConvVAE) -> None:
     model.decoder.logistic = True
 
 
-def _set_to_zero(layer: nn.Conv2d | nn.Linear) -> None:
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
+def unrelated_decoder(model: ConvVAE) -> None:
+    """A decoder whose first weights do not depend on the encoder's: the linear way begins with other directions."""
+    keep_variance(model.decoder.project, gain=1.0)
+    weight = skip_of(model)[1].projection.weight
+    weight.data.copy_(nn.init.orthogonal_(torch.empty(weight.shape)))
 
 
-def _trunks(model: ConvVAE) -> Iterator[Stack]:
-    yield model.encoder.trunk
-    yield model.decoder.trunk
+def first_log_variance_of_norm_free(model: ConvVAE) -> None:
+    """Log-variances that begin around zero, as those of norm_free do."""
+    keep_variance(model.encoder.log_variance, SILU_GAIN)
+
+
+@torch.no_grad()
+def principal_directions(model: ConvVAE) -> None:
+    """The linear way begins as the model's linear path, probabilistic PCA, and takes its place."""
+    linear, (down, up) = model.linear, skip_of(model)
+    assert linear is not None
+    begin_as_projection(down, model.encoder.mean, model.encoder.log_variance, model.decoder.project, up)
+    images = linear.directions.T.unflatten(1, (3, IMAGE_SIZE, IMAGE_SIZE))
+    # As pixels that are not scaled yet.
+    directions = down.embedding(images).flatten(1)
+    n_reached = directions.shape[1]
+    model.encoder.mean.weight[:, :n_reached] = directions * linear.encoding[:, None] / PIXEL_GAIN
+    model.decoder.project.weight[:n_reached] = (directions * linear.decoding[:, None]).T * PIXEL_GAIN
+    # The inverse of the encoder's bound.
+    bounded = (linear.log_variance / LOG_VARIANCE_BOUND).clamp(-0.99, 0.99)
+    model.encoder.log_variance.bias.copy_(LOG_VARIANCE_BOUND * torch.atanh(bounded))
+    brightness = (linear.pixel_mean - GREY).unflatten(0, (1, 3, IMAGE_SIZE, IMAGE_SIZE))
+    offset = down.embedding(brightness).flatten(1)[0]
+    model.encoder.mean.bias.copy_(-(directions @ offset) * linear.encoding)
+    model.decoder.project.bias[:n_reached] = offset * PIXEL_GAIN
+    model.linear = model.encoder.linear = model.decoder.linear = None
+
+
+def skip_of(model: ConvVAE) -> tuple[SkipDown, SkipUp]:
+    """Return the linear ways of encoder and decoder."""
+    down, up = model.encoder.trunk, model.decoder.trunk
+    assert isinstance(down, SkipDown) and isinstance(up, SkipUp)
+    return down, up
+
+
+def _stacks(model: ConvVAE) -> Iterator[ConvolutionStack]:
+    for trunk in (model.encoder.trunk, model.decoder.trunk):
+        assert isinstance(trunk, ConvolutionStack)
+        yield trunk

@@ -18,7 +18,7 @@ from benchmarks.search.stacked_layers import ALIGNED, forward, matrices_of
 from model.config import DIMENSIONS, TrainConfig
 from model.data.images import to_unit
 from model.device import Runtime, seeded_generator
-from model.network.vae import IMAGE_CHANNELS, IMAGE_SIZE
+from model.network.feature_maps import IMAGE_CHANNELS, IMAGE_SIZE
 from model.scoring import elbo
 from model.scoring.definitions import bits_per_dimension
 from model.scoring.evaluation import BATCH_SIZE, CALIBRATION_SEED, N_CALIBRATION, NOISE_SEED

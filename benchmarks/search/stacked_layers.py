@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from model.network.convolution_stack import ConvolutionStack
+from model.network.feature_maps import IMAGE_SIZE
 from model.network.patch_products import KERNEL, PADDING, STRIDE
 from model.network.strided_convolution import DownConv, UpConv
-from model.network.vae import IMAGE_SIZE, LOG_VARIANCE_BOUND, ConvVAE
+from model.network.vae import LOG_VARIANCE_BOUND, ConvVAE
 
 # Sides of a product are multiples of this, for which the tensor cores' fast kernels are.
 ALIGNED = 16
@@ -203,14 +205,16 @@ def matrices_of(model: ConvVAE, latent_dim: int) -> list[Tensor]:
     """Bias and weight of one layer after another as `forward` takes them, the latent dimensions padded by zeros."""
     missing = latent_dim - model.latent_dim
     parts: list[Tensor] = []
-    for layer in model.encoder.trunk:
+    down, up = model.encoder.trunk, model.decoder.trunk
+    assert isinstance(down, ConvolutionStack) and isinstance(up, ConvolutionStack)
+    for layer in down:
         if isinstance(layer, DownConv):
             parts += [_row(layer.bias), layer.weight.permute(2, 3, 1, 0).flatten(0, 2)]
     for linear in (model.encoder.mean, model.encoder.log_variance):
         parts += [_row(functional.pad(linear.bias, (0, missing))), functional.pad(linear.weight.t(), (0, missing))]
     project = model.decoder.project
     parts += [_row(project.bias), functional.pad(project.weight.t(), (0, 0, 0, missing))]
-    for layer in model.decoder.trunk:
+    for layer in up:
         if isinstance(layer, UpConv):
             parts += [_row(layer.bias), layer.weight.permute(2, 3, 1, 0).flatten(0, 2)]
     return [part.detach().contiguous() for part in parts]

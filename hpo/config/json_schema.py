@@ -33,7 +33,7 @@ def describe_values(schema: Schema) -> str:
     if alternatives := schema.get("anyOf", schema.get("oneOf")):
         return _alternatives([describe_values(alternative) for alternative in alternatives])
     if schema["type"] == "array":
-        return f"list of {_span(schema['minItems'], schema['maxItems'])}: {describe_values(schema['items'])}"
+        return f"list of {_span(schema.get('minItems', 0), schema['maxItems'])}: {describe_values(schema['items'])}"
     if schema.get("format") == "path":
         return "path"
     bounds = describe_bounds({_BOUNDS[key]: schema[key] for key in schema.keys() & _BOUNDS.keys()})

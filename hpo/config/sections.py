@@ -6,7 +6,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, 
 from pydantic_core import PydanticCustomError
 
 from hpo.config.strict_model import ACROSS_KEYS, NonNegative, Positive, Seed, StrictModel
-from model.config import SETTINGS, Architecture
+from model.config import DEFAULT_CHANNELS, SETTINGS, Architecture
+from model.network.feature_maps import MAX_STAGES, N_BESIDE
 
 
 class Model(StrictModel):
@@ -16,12 +17,19 @@ class Model(StrictModel):
         default=SETTINGS["architecture"].default, description=SETTINGS["architecture"].description
     )
     channels: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        default=SETTINGS["channels"].default,
-        min_length=4,
-        max_length=4,
-        description=SETTINGS["channels"].description,
+        default=SETTINGS["channels"].default, max_length=MAX_STAGES, description=SETTINGS["channels"].description
     )
     linear_path: bool = Field(default=SETTINGS["linear_path"].default, description=SETTINGS["linear_path"].description)
+
+    @field_validator("channels")
+    @classmethod
+    def _of_the_architecture(cls, channels: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        architecture = info.data.get("architecture")
+        if architecture is None:
+            return channels
+        if architecture == "linear_skip" and 0 < len(channels) < N_BESIDE:
+            raise PydanticCustomError("too_few", f"must have {N_BESIDE} or more values with architecture linear_skip")
+        return channels or DEFAULT_CHANNELS[architecture]
 
 
 class Training(StrictModel):

@@ -113,7 +113,10 @@ def _train_command(config: Mapping[str, Any], metrics: RunMetrics, training: Tra
     They do not hold --device: the reader's machine may have another one. The page names the run's.
     """
     data = config["data"]
-    changed = [name for name, setting in SETTINGS.items() if getattr(training, name) != setting.default]
+    # Channels follow from the architecture: the command has no option for them.
+    changed = [
+        name for name, setting in SETTINGS.items() if name != "channels" and getattr(training, name) != setting.default
+    ]
     names = dict.fromkeys((*_SHOWN_OPTIONS, *changed))
     options = [_option(name, getattr(training, name)) for name in names]
     if data["source"] == "folder":

@@ -1,7 +1,7 @@
 """A single training run with given values; the tutorial's hyperparameters are the defaults."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hpo.config.strict_model import ACROSS_KEYS, StrictModel
 from hpo.config.study_file import ConfigError
 from hpo.runs.full_length_run import RunEvent, TrainingRun, execute
 from hpo.storage.paths import RunPaths
+from hpo.storage.run_record import read_record
 from model.config import TrainConfig
 from model.device import resolve
 from model.errors import DataError, UserError
@@ -93,7 +94,24 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
         fps=config.retrain.fps,
     )
     notices = (fallback_notice(reason, f"into {output}") if reason else None, data.reading)
-    return PreparedRun(run, RunPaths(output), tuple(filter(None, notices)))
+    paths = RunPaths(output)
+    if "architecture" not in config.model.model_fields_set:
+        run = _with_network_of(paths, run)
+    return PreparedRun(run, paths, tuple(filter(None, notices)))
+
+
+def _with_network_of(paths: RunPaths, run: TrainingRun) -> TrainingRun:
+    """Return the run with the network of the one in its folder, if that one differs from it in nothing else.
+
+    So a run of an earlier version is continued, even if the default network has changed since.
+    """
+    for kept in (paths.under_way, paths):
+        if kept.config.exists():
+            training = read_record(kept.config).training
+            config = replace(run.config, architecture=training.architecture, channels=training.channels)
+            if config == training:
+                return replace(run, config=config)
+    return run
 
 
 def run_single(prepared: PreparedRun) -> Iterator[RunEvent]:

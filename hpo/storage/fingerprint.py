@@ -58,6 +58,16 @@ def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) ->
         )
 
 
+def with_network_of(study: Study, config: StudyConfig) -> StudyConfig:
+    """Return the configuration with the study's own network, as far as the file's `model:` leaves it open.
+
+    So a study continues with the network that it was created with, even if the defaults have changed since.
+    """
+    stored = Model.model_validate_json(stored_fingerprint(study)["model"])
+    named = {name: getattr(config.model, name) for name in config.model.model_fields_set}
+    return config.model_copy(update={"model": stored.model_copy(update=named)})
+
+
 def stored_fingerprint(study: Study) -> dict[str, str]:
     """Return the fingerprint that a study was created with; settings that it is older than get their first values."""
     stored: dict[str, str] = study.user_attrs[FINGERPRINT]

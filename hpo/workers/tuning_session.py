@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optuna.study import Study
 
@@ -21,6 +21,7 @@ from hpo.storage.call_log import Call, record_call
 from hpo.storage.checkpoints import N_BEST_KEPT, clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
+from hpo.storage.fingerprint import with_network_of
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
@@ -139,6 +140,8 @@ def open_tuning_session(
         on_notice(notice)
     with locked_study(prepared, fresh) as (study, moved):
         paths = StudyPaths.of(prepared.config.name)
+        if study is not None:
+            prepared = replace(prepared, config=with_network_of(study, prepared.config))
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):

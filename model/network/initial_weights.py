@@ -22,7 +22,7 @@ def keep_variance(layer: nn.Linear | DownConv | UpConv, gain: float) -> None:
         nn.init.zeros_(layer.bias)
 
 
-def set_to_zero(layer: nn.Linear | UpConv) -> None:
+def set_to_zero(layer: nn.Module) -> None:
     """Set weight and bias to zero, so that a linear path alone makes the first outputs."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)

@@ -1,6 +1,5 @@
 """The ablation's rows do what their names say, and what was measured is told as it was."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,12 +10,14 @@ import torch
 from torch import nn
 
 from benchmarks.ablation import page, results, variants
-from benchmarks.ablation.rows import BASE, CHANGES, ROWS, WAY, Row
-from benchmarks.ablation.train_row import begin, mixture_gap, train_row
+from benchmarks.ablation.rows import BASE, NETWORKS, ROWS, WAY, Row
+from benchmarks.ablation.train_row import begin, mixture_gap
+from benchmarks.ablation.variants import Change
 from benchmarks.jsonl import append, read
 from benchmarks.tables import FOLDER
 from model.data.images import ImageData
 from model.device import Runtime
+from model.network.convolution_stack import ConvolutionStack
 from model.network.vae import ConvVAE
 from model.training.initialization import untrained_model
 from model.training.train_state import TrainState
@@ -39,19 +40,22 @@ def test_every_row_trains(row: Row, data: ImageData, runtime: Runtime) -> None:
 
 def test_names_are_unique_and_none_is_part_of_a_pair_that_trains_alike() -> None:
     assert len({row.name for row in ROWS}) == len(ROWS)
-    told = [(row.config, row.changes, row.weight_decay, row.kl_warmup_epochs, row.averaged_epochs) for row in ROWS]
+    # Rows of different parts are measured differently.
+    told = [(row.part, row.config, row.changes) for row in ROWS]
     assert all(told.index(settings) == index for index, settings in enumerate(told)), "two rows train the same"
 
 
-def test_the_way_leads_to_the_shipped_model() -> None:
-    assert WAY[-1].config == BASE
-    assert not WAY[-1].changes
+def test_the_way_leads_to_the_network_that_the_shipped_one_is_compared_with() -> None:
+    networks = [row for row in NETWORKS if row.config.latent_dim == BASE.latent_dim]
+    assert WAY[-1].config == networks[0].config and not WAY[-1].changes
+    assert BASE in [row.config for row in networks if not row.changes]
 
 
 def test_a_norm_stands_behind_every_convolution_but_the_last_of_each_trunk() -> None:
-    model = ConvVAE(4, (8, 8, 16, 16))
+    model = ConvVAE(4, (8, 8, 16, 16), "norm_free")
     variants.normalised(variants.group_norm)(model)
     for trunk, n_norms in ((model.encoder.trunk, 4), (model.decoder.trunk, 3)):
+        assert isinstance(trunk, ConvolutionStack)
         kinds = [type(layer) for layer in trunk]
         assert kinds.count(nn.GroupNorm) == n_norms
         assert all(
@@ -61,54 +65,27 @@ def test_a_norm_stands_behind_every_convolution_but_the_last_of_each_trunk() -> 
         )
 
 
-@pytest.mark.parametrize("n_pixels", [4, 8])
-def test_a_residual_block_keeps_the_image_size_and_starts_as_the_identity(n_pixels: int) -> None:
-    model, changed = ConvVAE(4, (4, 6, 8, 10)), ConvVAE(4, (4, 6, 8, 10))
-    changed.load_state_dict(model.state_dict())
-    variants.residual_blocks(n_pixels)(changed)
-    assert layers_of(changed).count(variants.Residual) == 2
-    x, noise = torch.rand(2, 3, 32, 32), torch.randn(2, 4)
-    sides: list[int] = []
-    for layer in changed.modules():
-        if isinstance(layer, variants.Residual):
-            layer.register_forward_hook(lambda _layer, _inputs, output: sides.append(output.shape[-1]))
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(changed(x, noise), model(x, noise), strict=True))
-    assert sides == [n_pixels, n_pixels]
+@pytest.mark.parametrize(("change", "is_related"), [(lambda _: None, True), (variants.unrelated_decoder, False)])
+def test_an_untrained_model_projects_images_unless_its_decoder_is_unrelated(change: Change, is_related: bool) -> None:
+    torch.manual_seed(0)
+    model, x = ConvVAE(1000), torch.rand(8, 3, 32, 32)
+    change(model)
+    reconstructed = model.decoder(model.encoder(x)[0])
+    nearer = (reconstructed - x).square().mean() < 0.9 * (x - 0.5).square().mean()
+    assert bool(nearer) == is_related
 
 
-def test_a_trained_linear_path_starts_at_the_frozen_one(data: ImageData) -> None:
-    config = replace(BASE, **SMALL, linear_path=True)
-    frozen, trained = (untrained_model(config, data.train.images) for _ in range(2))
-    variants.trained_linear_path(0.1)(trained)
-    x, noise = torch.rand(2, 3, 32, 32), torch.randn(2, 4)
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(trained(x, noise), frozen(x, noise), strict=True))
-
-
-def test_the_rates_weight_rises_from_nothing(
-    data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (row,) = (row for row in CHANGES if row.kl_warmup_epochs)
-    seen: list[tuple[float, float]] = []
-
-    def watched(state: TrainState, data: ImageData) -> Iterator[Any]:
-        seen.append((0.0, state.config.beta))
-        for metrics in train(state, data):
-            yield metrics
-            seen.append((metrics.epoch, state.config.beta))
-
-    monkeypatch.setattr("benchmarks.ablation.train_row.train", watched)
-    result = train_row(replace(row, settings=SMALL), 0, data, runtime)
-    assert seen[0] == (0.0, 0.0) and seen[5] == (0.5, 0.5) and seen[-1] == (2.0, 1.0)
-    assert [report["epoch"] for report in result["reports"]] == [1.0, 2.0]
-
-
-def test_averaged_weights_are_scored_once_at_the_end(data: ImageData, runtime: Runtime) -> None:
-    plain = Row("", "change", SMALL)
-    alone, averaged = (
-        train_row(row, 0, data, runtime)["reports"] for row in (plain, replace(plain, averaged_epochs=1.0))
-    )
-    assert alone[0]["val_bpd"] == averaged[0]["val_bpd"]
-    assert alone[1]["val_bpd"] != averaged[1]["val_bpd"]
+def test_principal_directions_begin_at_the_score_of_ppca_but_for_the_convolutions(data: ImageData) -> None:
+    config = replace(BASE, latent_dim=4, channels=(4, 48, 8), linear_path=True)
+    linear, moved = (untrained_model(config, data.train.images) for _ in range(2))
+    variants.principal_directions(moved)
+    assert moved.linear is None
+    for convolutions in variants.skip_of(moved):
+        for parameter in (*convolutions.beside.parameters(), *convolutions.above.parameters()):
+            nn.init.zeros_(parameter)
+    x, noise = data.validation.images[:8].float() / 255, torch.randn(8, 4)
+    for ours, theirs in zip(moved(x, noise), linear(x, noise), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-3)
 
 
 def test_a_mixture_saves_nothing_on_codes_that_follow_the_prior(data: ImageData, runtime: Runtime) -> None:

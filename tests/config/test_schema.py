@@ -52,6 +52,11 @@ NOTHING_SEARCHED = "hyperparameters: must have something to search: give an entr
             f"{BUDGET}model: {{linear_path: true}}\nhyperparameters: {{reconstruction: {{choices: [gaussian, bce]}}}}",
             "hyperparameters: with model.linear_path reconstruction must be gaussian: pPCA is a Gaussian model",
         ),
+        (
+            f"{BUDGET}model: {{channels: [2, 3]}}\nhyperparameters: {{latent_dim: {{low: 64, high: 512}}}}",
+            "hyperparameters: with model.channels [2, 3] latent_dim must be at most 192, the number of features that "
+            "it is computed from, but goes up to 512",
+        ),
         # Objectives.
         (f"{VALID}objectives: val_bpd", "objectives: must be a list, got 'val_bpd'"),
         (f"{VALID}objectives: []", "objectives: must have 1 or more values, got []"),
@@ -74,11 +79,18 @@ NOTHING_SEARCHED = "hyperparameters: must have something to search: give an entr
             "give hyperparameters.latent_dim a range or choices",
         ),
         # Other sections.
-        (f"{VALID}model: {{channels: [8, 8, 8]}}", "model.channels: must have 4 or more values, got [8, 8, 8]"),
+        (
+            f"{VALID}model: {{channels: [8]}}",
+            "model.channels: must have 2 or more values with architecture linear_skip, got [8]",
+        ),
+        (
+            f"{VALID}model: {{channels: [1, 1, 1, 1, 1, 1]}}",
+            "model.channels: must have 5 or fewer values, got [1, 1, 1, 1, 1, 1]",
+        ),
         (f"{VALID}model: {{channels: [8, 8, 8, 0]}}", "model.channels.3: must be >= 1, got 0"),
         (
             f"{VALID}model: {{architecture: resnet}}",
-            "model.architecture: must be 'plain' or 'norm_free', got 'resnet'",
+            "model.architecture: must be 'plain', 'norm_free' or 'linear_skip', got 'resnet'",
         ),
         (f"{VALID}pruner: {{name: hyperband}}", "pruner.name: must be 'halving', 'median' or 'none', got 'hyperband'"),
         (f"{VALID}seed: -1", "seed: must be >= 0, got -1"),
@@ -118,7 +130,7 @@ def test_all_faults_of_a_file_are_reported_at_once() -> None:
     seed: -1
     sead: 1
     data: {source: imagenet, roots: x}
-    model: {channels: [1, 2]}
+    model: {channels: [1]}
     hyperparameters:
       beta: {low: 0.0, high: 1.0, log: true}
       latent_dim: {low: 64, high: 16}
@@ -139,7 +151,7 @@ def test_all_faults_of_a_file_are_reported_at_once() -> None:
         "hyperparameters.latent_dim.high: must be greater than low (64), got 16",
         "hyperparameters.learning_rate: must be a number, got '1e-3'",
         "hyperparameters.schedule: must be 'constant' or 'cosine', got 'linear'",
-        "model.channels: must have 4 or more values, got [1, 2]",
+        "model.channels: must have 2 or more values with architecture linear_skip, got [1]",
         f"name: {NAME_RULE}, got 'a/b'",
         "pruner.warmup: unknown key; did you mean 'warmup_epochs'?",
         "retrain.epochs: must be a whole number, got 'many'",

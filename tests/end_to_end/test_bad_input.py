@@ -179,7 +179,7 @@ OPTION_FAULTS = {
     ),
     "unknown-architecture": (
         ("train", "--architecture", "resnet"),
-        ("--architecture: must be 'plain' or 'norm_free', got 'resnet'",),
+        ("--architecture: must be 'plain', 'norm_free' or 'linear_skip', got 'resnet'",),
     ),
     "unknown-images": (
         ("train", "--data", "cifar-10"),

@@ -56,7 +56,7 @@ def test_the_code_for_a_trained_model_runs(tmp_path: Path, monkeypatch: pytest.M
     (path,) = re.findall(r'load_model\("([^"]+)"\)', USE)
     (tmp_path / path).parent.mkdir(parents=True)
     torch.manual_seed(0)
-    save_model(tmp_path / path, ConvVAE(config.latent_dim, config.channels).eval(), 0.1, config)
+    save_model(tmp_path / path, ConvVAE.from_config(config).eval(), 0.1, config)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(USE, names)

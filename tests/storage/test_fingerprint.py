@@ -7,9 +7,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hpo.config.schema import Budget, Pruner, Training
+from hpo.config.schema import Budget, Model, Pruner, Training
 from hpo.storage.database import FINGERPRINT, StudyError
-from hpo.storage.fingerprint import check_unchanged, fingerprint
+from hpo.storage.fingerprint import check_unchanged, fingerprint, with_network_of
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from model.data.images import ImageData
@@ -92,3 +92,22 @@ def test_the_refusal_names_all_differences_also_of_settings_that_one_of_both_lac
         "seed was 0, is now 5; training.epochs was 3, is now not there. Change them back, give the new study another "
         "name, or start over with --fresh (make tune FRESH=1), which moves the old study aside"
     )
+
+
+def test_a_study_keeps_its_own_network_where_its_file_leaves_it_open(context: TrialContext) -> None:
+    own = CONFIG.model_copy(update={"model": Model(architecture="norm_free", channels=(8, 8, 16, 16))})
+    context.study.set_user_attr(FINGERPRINT, fingerprint(own, context.data))
+    for left_open in (Model(), Model(architecture="norm_free"), Model(channels=(8, 8, 16, 16))):
+        config = with_network_of(context.study, CONFIG.model_copy(update={"model": left_open}))
+        assert config.model.model_dump() == own.model.model_dump()
+        check_unchanged(context.study, fingerprint(config, context.data), context.paths)
+
+
+def test_a_network_that_the_file_names_is_compared_with_the_studys(context: TrialContext) -> None:
+    own = CONFIG.model_copy(update={"model": Model(architecture="norm_free")})
+    context.study.set_user_attr(FINGERPRINT, fingerprint(own, context.data))
+    named = with_network_of(context.study, CONFIG.model_copy(update={"model": Model(architecture="linear_skip")}))
+    with pytest.raises(
+        StudyError, match=r'model was {"architecture":"norm_free".*is now {"architecture":"linear_skip"'
+    ):
+        check_unchanged(context.study, fingerprint(named, context.data), context.paths)

@@ -27,7 +27,7 @@ SPACE = Hyperparameters(
 )
 CONFIG = StudyConfig.model_construct(
     name="small",
-    model=Model(channels=(2, 2, 2, 2)),
+    model=Model(architecture="norm_free", channels=(2, 2, 2, 2)),
     hyperparameters=SPACE,
     training=Training(epochs=3),
     budget=Budget(trials=6),

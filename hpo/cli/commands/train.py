@@ -56,21 +56,23 @@ def _options() -> dict[str, tuple[Any, Any]]:
 
 
 def _with_options(function: Any) -> Any:
-    """Set the signature of a function of keyword arguments, from which typer makes the command's options."""
+    """Set the signature of a function of context and options, from which typer makes the command's options."""
     options = _options()
-    function.__signature__ = inspect.Signature(
-        [
+    parameters = [
+        inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        *(
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
             for name, (annotation, default) in options.items()
-        ]
-    )
-    function.__annotations__ = {name: annotation for name, (annotation, _) in options.items()}
+        ),
+    ]
+    function.__signature__ = inspect.Signature(parameters)
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return function
 
 
 @reports_errors("Stopped. Every finished epoch is kept; run the same command to continue.")
 @_with_options
-def train(**options: Any) -> None:
+def train(context: typer.Context, **options: Any) -> None:
     """Train once with given values, by default the tutorial's.
 
     The run gets the same pictures, animation and page as the run of retrain.
@@ -82,6 +84,10 @@ def train(**options: Any) -> None:
     from hpo.cli.run_summary import print_drawn, run_summary
     from hpo.runs import train as single_run
 
+    source = context.get_parameter_source("architecture")
+    if source is None or source.name == "DEFAULT":
+        # Left open, so that a run of an earlier version continues with its own.
+        del options["architecture"]
     prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)
     print_lines(*prepared.notices)
     n_epochs = prepared.run.config.epochs

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ WITHOUT = replace(SMALL, epochs=1, batch_size=50, learning_rate=1e-3)
 LINEAR = replace(WITHOUT, linear_path=True)
 
 
-@pytest.mark.parametrize("architecture", ["plain", "norm_free"])
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 @pytest.mark.parametrize("latent_dim", [1, 8])
 def test_with_a_linear_path_training_starts_at_the_score_of_ppca(
     architecture: Architecture, latent_dim: int, data: ImageData, runtime: Runtime
@@ -61,7 +62,8 @@ def test_only_the_convolutions_are_trained_and_the_path_is_saved_with_them(
     (metrics,) = train(state, data)
     assert torch.equal(linear.directions, initial_directions)
     assert not torch.equal(state.weights, initial_weights)
-    assert (state.model.decoder.trunk[-1].weight != 0).any()  # type: ignore[union-attr]
+    for layer in state.model.decoder.trunk.output_layers:
+        assert any((parameter != 0).any() for parameter in layer.parameters())
     save_model(tmp_path / "model.pt", state.model, metrics.sigma, LINEAR)
     save_state(tmp_path / "state.pt", state, [])
     read = read_model(tmp_path / "model.pt").network, load_state(tmp_path / "state.pt", LINEAR, runtime).state.model

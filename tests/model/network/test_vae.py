@@ -1,6 +1,7 @@
-"""Two architectures of the VAE: their layers, initial weights, outputs and bounds."""
+"""The architectures of the VAE: their layers, initial weights, outputs and bounds."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from torch import nn
 from model.config import Architecture
 from model.data.images import ImageData
 from model.device import Runtime
+from model.network.convolution_stack import ConvolutionStack
+from model.network.strided_convolution import UpConv
 from model.network.vae import LOG_VARIANCE_BOUND, ConvVAE, compile_model
 from model.training.train_state import TrainState
 from model.training.training_loop import train
@@ -25,10 +28,11 @@ def test_plain_is_the_tutorials_and_norm_free_has_no_normalisation() -> None:
 
 def test_untrained_norm_free_layers_keep_the_size_of_their_input() -> None:
     torch.manual_seed(0)
-    model = ConvVAE(128)
+    model = ConvVAE(128, architecture="norm_free")
     x = torch.randn(64, 3, 32, 32)
     # At the borders a kernel covers fewer than its sixteen pixels: each layer loses some of the size.
     for trunk, image in ((model.encoder.trunk, x), (model.decoder.trunk, torch.randn(64, 256, 2, 2))):
+        assert isinstance(trunk, ConvolutionStack)
         for layer in trunk:
             image = layer(image)
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
@@ -37,17 +41,18 @@ def test_untrained_norm_free_layers_keep_the_size_of_their_input() -> None:
 
 def test_a_clamped_pixel_still_moves_to_its_target() -> None:
     model = ConvVAE(8, SMALL.channels)
+    to_image = model.decoder.trunk.output_layers[-1]
+    assert isinstance(to_image, UpConv) and to_image.bias is not None
     with torch.no_grad():
-        model.decoder.trunk[-1].bias.fill_(3.0)  # type: ignore[operator]
+        to_image.bias.fill_(20.0)
     images = model.decoder(torch.randn(4, 8))
     assert float(images.detach().max()) == 1.0
     (images - 0.5).square().sum().backward()
-    bias = model.decoder.trunk[-1].bias
-    assert isinstance(bias, nn.Parameter) and bias.grad is not None
-    assert (bias.grad > 0).all(), "without a gradient the pixel would stay outside"
+    gradient = to_image.bias.grad
+    assert gradient is not None and (gradient > 0).all(), "without a gradient the pixel would stay outside"
 
 
-@pytest.mark.parametrize("architecture", ["plain", "norm_free"])
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_binary_cross_entropy_has_a_logistic_output(
     architecture: Architecture, data: ImageData, runtime: Runtime
 ) -> None:
@@ -66,9 +71,12 @@ def test_log_variance_is_softly_bounded() -> None:
 
 
 @pytest.mark.parametrize("latent_dim", [1, 3, 200])
-@pytest.mark.parametrize("channels", [(32, 64, 128, 256), (4, 6, 8, 10)])
-def test_any_latent_dimension_and_width_gives_images(latent_dim: int, channels: tuple[int, ...]) -> None:
-    model = ConvVAE(latent_dim, channels).eval()
+@pytest.mark.parametrize("channels", [(), (4, 6), (4, 6, 8, 10), (2, 3, 4, 5, 6)])
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_any_latent_dimension_and_number_of_stages_gives_images(
+    latent_dim: int, channels: tuple[int, ...], architecture: Architecture
+) -> None:
+    model = ConvVAE(latent_dim, channels, architecture).eval()
     reconstruction, mean, log_variance = model(torch.rand(2, 3, 32, 32), torch.randn(2, latent_dim))
     assert reconstruction.shape == (2, 3, 32, 32)
     assert mean.shape == log_variance.shape == (2, latent_dim)

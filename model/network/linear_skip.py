@@ -1,0 +1,98 @@
+"""Architecture `linear_skip`: convolutions with a linear way past them, from the pixels to the code and back.
+
+The linear way embeds each patch of 4x4 pixels as one pixel of an 8x8 map. Two convolutions compute a map of the same
+shape from the image, and a share c of it is added; the decoder mirrors this. (DC-AE, Chen et al. 2024,
+arXiv 2410.10733, has ways of fixed weights past each of its stages.)
+
+    encoder:  h = E x + c f(x),  mean = W h
+    decoder:  h = V z,           y = E' h + c g(h)
+
+With 48 channels the map holds as many numbers as the image, and E only rotates them: nothing is lost before the code.
+Further convolutions, if there are any, compute a smaller map from h, which the code is read from as well.
+
+The first W has orthonormal rows, and V = W': an untrained network projects images onto random directions, as many as
+the code has, and training turns these. With weights drawn independently of each other its images have nothing to do
+with the originals, and before the decoder can read the code, the gradient of the rate empties much of it.
+
+B batch, C channels, H W pixels, N features.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from model.network.convolution_stack import ConvolutionStack
+from model.network.feature_maps import IMAGE_CHANNELS, IMAGE_SIZE, N_BESIDE
+from model.network.initial_weights import keep_variance
+from model.network.strided_convolution import DownConv, UpConv
+
+_PATCH = 2**N_BESIDE
+# c of the module's head: what the convolutions compute has about unit variance.
+_SHARE = 0.3
+# Inverse of the pixels' standard deviation.
+PIXEL_GAIN = 4.0
+_FIRST_LOG_VARIANCE = -4.0
+
+
+class SkipDown(nn.Module):
+    """Images (B, 3, 32, 32) around zero to features (B, N)."""
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.embedding = nn.Conv2d(IMAGE_CHANNELS, channels[N_BESIDE - 1], _PATCH, _PATCH, bias=False)
+        nn.init.orthogonal_(self.embedding.weight)
+        beside, above = (IMAGE_CHANNELS, *channels[:N_BESIDE]), channels[N_BESIDE - 1 :]
+        self.beside = ConvolutionStack.of_blocks(DownConv, beside, "linear_skip")
+        self.above = ConvolutionStack.of_blocks(DownConv, above, "linear_skip")
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return the features of all maps, in the order of `map_shapes`."""
+        scaled = PIXEL_GAIN * x_BCHW
+        h_BCHW: Tensor = self.embedding(scaled) + _SHARE * self.beside(scaled)
+        if not self.above:
+            return h_BCHW.flatten(1)
+        return torch.cat([h_BCHW.flatten(1), _SHARE * self.above(h_BCHW).flatten(1)], dim=1)
+
+
+class SkipUp(nn.Module):
+    """Maps (B, C, H, W) to images (B, 3, 32, 32) around zero."""
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        beside, above = channels[:N_BESIDE], channels[N_BESIDE - 1 :]
+        self.above = ConvolutionStack.of_blocks(UpConv, above[::-1], "linear_skip")
+        self.beside = ConvolutionStack.of_blocks(UpConv, beside[::-1], "linear_skip")
+        to_image = UpConv(beside[0], IMAGE_CHANNELS, bias=True)
+        keep_variance(to_image, gain=1 / PIXEL_GAIN)
+        self.beside.append(to_image)
+        self.projection = nn.ConvTranspose2d(beside[-1], IMAGE_CHANNELS, _PATCH, _PATCH, bias=False)
+
+    @property
+    def output_layers(self) -> list[nn.Module]:
+        """Layers whose outputs are added to the image."""
+        return [self.projection, self.beside[-1]]
+
+    def forward(self, h_BCHW: Tensor, smaller_BCHW: Tensor | None = None) -> Tensor:
+        """Return the images, not clamped, from the map of the linear way and from the smaller one, if there is one."""
+        if smaller_BCHW is not None:
+            h_BCHW = h_BCHW + _SHARE * self.above(smaller_BCHW)
+        y_BCHW: Tensor = self.projection(h_BCHW) + _SHARE * self.beside(h_BCHW)
+        return y_BCHW
+
+
+@torch.no_grad()
+def begin_as_projection(
+    down: SkipDown, mean: nn.Linear, log_variance: nn.Linear, project: nn.Linear, up: SkipUp
+) -> None:
+    """Set the first weights of the layers on either side of the code, and of the decoder's linear way.
+
+    The noise of the code begins small, so that the decoder can read it from the first update on.
+    """
+    nn.init.zeros_(log_variance.weight)
+    nn.init.constant_(log_variance.bias, _FIRST_LOG_VARIANCE)
+    keep_variance(mean, gain=1.0)
+    keep_variance(project, gain=1.0)
+    n_reached = down.embedding.out_channels * (IMAGE_SIZE // _PATCH) ** 2
+    directions = nn.init.orthogonal_(torch.empty(mean.out_features, n_reached))
+    mean.weight[:, :n_reached] = directions
+    project.weight[:n_reached] = directions.T
+    up.projection.weight.copy_(down.embedding.weight / PIXEL_GAIN)

@@ -32,7 +32,7 @@
 #|   LEARNING_RATE=       train: learning rate of Adam
 #|   BATCH_SIZE=          train: images per step
 #|   SCHEDULE=            train: learning-rate schedule, constant or cosine
-#|   ARCHITECTURE=        train: norm_free, or plain for the tutorial's
+#|   ARCHITECTURE=        train: linear_skip, norm_free, or plain for the tutorial's
 #|   LINEAR_PATH=         train: LINEAR_PATH=1 adds probabilistic PCA to the convolutions
 #|   DATA=                train: cifar10, sample or a folder of images
 #|   OUTPUT=              train: folder for the results; empty: results/train

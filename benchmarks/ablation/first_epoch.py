@@ -25,7 +25,7 @@ from model.training.training_loop import score_validation, train
 
 FIRST_EPOCH, PICTURE = RESULTS / "first_epoch.jsonl", RESULTS / "first_epoch.png"
 DIMS = (32, 128, 512)
-_REPORT_EVERY = 0.05
+_REPORT_EVERY = 0.1
 _NORM_FREE = {"architecture": "norm_free", "channels": ()}
 NETWORKS = (
     Row("norm_free", "network", _NORM_FREE),

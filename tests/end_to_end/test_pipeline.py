@@ -333,8 +333,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def outputs(small: Path) -> list[str]:
-    """What the commands print that tune the study, resume it with two workers, retrain its best trial and export it."""
-    commands = ("tune --trials 2", "tune --workers 2", "status", "retrain", "export")
+    """What the commands print that tune the study, resume it, retrain its best trial and export it."""
+    commands = ("tune --trials 2", "tune", "status", "retrain", "export")
     return [finish(small, name, "small", *options) for name, *options in map(str.split, commands)]
 
 

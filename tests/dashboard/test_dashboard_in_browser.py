@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 STUDY = {
     "data": {"source": "images"},
-    "model": {"channels": [4, 4, 8, 8]},
+    "model": {"architecture": "norm_free", "channels": [4, 4, 8, 8]},
     "hyperparameters": {
         "beta": {"low": 0.5, "high": 2.0, "log": True},
         "latent_dim": {"choices": [4, 16]},

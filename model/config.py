@@ -14,6 +14,8 @@ DEFAULT_CHANNELS: dict[Architecture, tuple[int, ...]] = {
     "norm_free": (32, 64, 128, 256),
     "linear_skip": (32, 48, 96),
 }
+# Default of earlier versions: a study or run that names no architecture and was begun with it keeps it.
+FORMER_ARCHITECTURE: Architecture = "norm_free"
 # Colour values of one image.
 DIMENSIONS = 3 * 32 * 32
 # Values of the fields that were added later, in runs and studies that are older than these fields.
@@ -39,6 +41,8 @@ class TrainConfig:
     This is the only place that defines a hyperparameter: study schema, options of `train`, documentation, JSON schema
     and labels follow from the fields. Reports come every `report_every` epochs of images, so that all batch sizes are
     compared after the same number of images.
+
+    Empty channels become the architecture's own. So a copy with another architecture needs `channels=()`, too.
     """
 
     beta: float = field(
@@ -100,7 +104,8 @@ class TrainConfig:
         default=(),
         metadata=_described(
             "Output channels of the encoder's convolutions, each of which halves the sides of its input; the decoder "
-            "mirrors them; empty: [32, 48, 96] for linear_skip, [32, 64, 128, 256] for the others."
+            "mirrors them; one to five, at least two for linear_skip; empty: [32, 48, 96] for linear_skip, "
+            "[32, 64, 128, 256] for the others."
         ),
     )
     architecture: Architecture = field(

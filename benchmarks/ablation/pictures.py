@@ -33,7 +33,7 @@ _BEFORE = ("--architecture", "plain", "--adam-beta2", "0.999", "--learning-rate"
 _WAYS = {
     "the tutorial's": (*_COMMON, *_BEFORE, "--warmup-epochs", "0", "--reconstruction", "bce"),
     "plain": (*_COMMON, "--architecture", "plain", "--learning-rate", "1e-3"),
-    "ours": (*_COMMON, "--learning-rate", "2e-3"),
+    "ours": (*_COMMON, "--architecture", "norm_free", "--learning-rate", "2e-3"),
 }
 _N_SHOWN = 12
 

@@ -62,7 +62,7 @@ _FIRST_WEIGHTS = (
     *(variants.first_log_variance_of_norm_free,),
 )
 
-# From the tutorial's recipe to ours, each row with all that the ones above it changed.
+# From the tutorial's recipe to norm_free, each row with all that the ones above it changed.
 WAY = (
     Row("the tutorial's: binary cross-entropy", "way", {**_TUTORIAL, "reconstruction": "bce"}),
     Row("Gaussian, σ at its optimum", "way", _TUTORIAL),

@@ -22,7 +22,6 @@ from hpo.config.sections import (
     Training,
 )
 from hpo.config.strict_model import ACROSS_KEYS, Seed, StrictModel
-from model.network.feature_maps import map_shapes, n_features
 
 __all__ = [
     "RESERVED_NAMES",
@@ -71,25 +70,8 @@ def _scored_as_gaussian(hyperparameters: Hyperparameters, info: ValidationInfo) 
     return hyperparameters
 
 
-def _no_larger_than_the_maps(hyperparameters: Hyperparameters, info: ValidationInfo) -> Hyperparameters:
-    model = info.data.get("model")
-    # The other architectures never had this rule, and studies of theirs go on.
-    if model is None or model.architecture != "linear_skip":
-        return hyperparameters
-    largest, n_values = hyperparameters.largest("latent_dim"), n_features(map_shapes(model.channels, "linear_skip"))
-    if largest > n_values:
-        raise PydanticCustomError(
-            ACROSS_KEYS,
-            f"with model.channels {list(model.channels)} latent_dim must be at most {n_values:,}, the number of "
-            f"features that it is computed from, but goes up to {largest:,}",
-        )
-    return hyperparameters
-
-
 # Checked against the model, which is validated before them.
-FittingHyperparameters = Annotated[
-    Hyperparameters, AfterValidator(_scored_as_gaussian), AfterValidator(_no_larger_than_the_maps)
-]
+FittingHyperparameters = Annotated[Hyperparameters, AfterValidator(_scored_as_gaussian)]
 
 
 class StudyConfig(StrictModel):

@@ -1,6 +1,7 @@
 """A single training run with given values; the tutorial's hyperparameters are the defaults."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from hpo.config.strict_model import ACROSS_KEYS, StrictModel
 from hpo.config.study_file import ConfigError
 from hpo.runs.full_length_run import RunEvent, TrainingRun, execute
 from hpo.storage.paths import RunPaths
-from hpo.storage.run_record import read_record
-from model.config import TrainConfig
+from hpo.storage.run_record import RunError, read_record
+from model.config import FORMER_ARCHITECTURE, TrainConfig
 from model.device import resolve
 from model.errors import DataError, UserError
 from model.training.training_loop import Diverged
@@ -101,16 +102,16 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
 
 
 def _with_network_of(paths: RunPaths, run: TrainingRun) -> TrainingRun:
-    """Return the run with the network of the one in its folder, if that one differs from it in nothing else.
+    """Return the run with the former default network, if its folder holds that one.
 
-    So a run of an earlier version is continued, even if the default network has changed since.
+    So a run of an earlier version is continued.
     """
+    former = replace(run, config=replace(run.config, architecture=FORMER_ARCHITECTURE, channels=()))
     for kept in (paths.under_way, paths):
-        if kept.config.exists():
-            training = read_record(kept.config).training
-            config = replace(run.config, architecture=training.architecture, channels=training.channels)
-            if config == training:
-                return replace(run, config=config)
+        # The execution of the run reports a folder that holds something else.
+        with suppress(RunError):
+            if kept.config.exists() and read_record(kept.config).is_same_run(former.record()):
+                return former
     return run
 
 

@@ -8,7 +8,7 @@ from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
-from model.config import FIRST_VALUES
+from model.config import FIRST_VALUES, FORMER_ARCHITECTURE
 from model.data.images import ImageData
 
 
@@ -59,13 +59,17 @@ def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) ->
 
 
 def with_network_of(study: Study, config: StudyConfig) -> StudyConfig:
-    """Return the configuration with the study's own network, as far as the file's `model:` leaves it open.
+    """Return the configuration with the former default network, if the study has it and its file names none.
 
-    So a study continues with the network that it was created with, even if the defaults have changed since.
+    So a study of an earlier version continues with the network that it was created with.
     """
     stored = Model.model_validate_json(stored_fingerprint(study)["model"])
-    named = {name: getattr(config.model, name) for name in config.model.model_fields_set}
-    return config.model_copy(update={"model": stored.model_copy(update=named)})
+    named = config.model.model_fields_set
+    if "architecture" in named or stored.architecture != FORMER_ARCHITECTURE:
+        return config
+    channels = config.model.channels if "channels" in named else stored.channels
+    network = {"architecture": stored.architecture, "channels": channels}
+    return config.model_copy(update={"model": config.model.model_copy(update=network)})
 
 
 def stored_fingerprint(study: Study) -> dict[str, str]:

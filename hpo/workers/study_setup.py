@@ -8,6 +8,7 @@ from optuna.study import Study
 from hpo.analysis.score_explanation import SCORE
 from hpo.config.prepared_study import PreparedStudy
 from hpo.config.schema import Budget, StudyConfig
+from hpo.config.study_file import ConfigError
 from hpo.search.configurations import configurations_of
 from hpo.search.samplers import make_sampler, startup_trials
 from hpo.search.scheduler import Plan, next_step, reserved_s
@@ -19,6 +20,21 @@ from hpo.storage.fingerprint import fingerprint, stored_fingerprint
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import StudyPaths
 from hpo.workers.budget_estimate import BudgetEstimate
+from model.network.feature_maps import map_shapes, n_features
+
+
+def check_code_length(config: StudyConfig) -> None:
+    """Refuse a new study whose code is longer than what it is computed from. Studies of earlier versions may be so.
+
+    Raises: ConfigError: it is longer.
+    """
+    model, largest = config.model, config.hyperparameters.largest("latent_dim")
+    n_values = n_features(map_shapes(model.channels, model.architecture))
+    if largest > n_values:
+        raise ConfigError(
+            f"{config.name}: hyperparameters.latent_dim: must be at most {n_values}, the number of features that "
+            f"model.channels {list(model.channels)} compute, but goes up to {largest}"
+        )
 
 
 def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> WarmStart | None:

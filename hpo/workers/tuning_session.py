@@ -21,12 +21,13 @@ from hpo.storage.call_log import Call, record_call
 from hpo.storage.checkpoints import N_BEST_KEPT, clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
+from hpo.storage.database import existing_study
 from hpo.storage.fingerprint import with_network_of
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
 from hpo.workers import budget_estimate
-from hpo.workers.study_setup import create_prepared_study, has_work, plan_warm_start
+from hpo.workers.study_setup import check_code_length, create_prepared_study, has_work, plan_warm_start
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded, TrialEvent
 from hpo.workers.worker import TooManyFailures
@@ -135,13 +136,18 @@ def open_tuning_session(
     """
     budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
     prepared = prepare_study(config, device)
+    if fresh or existing_study(prepared.config.name, StudyPaths.of(prepared.config.name)) is None:
+        check_code_length(prepared.config)
     warm_start = plan_warm_start(prepared, from_study, fresh) if from_study else None
     for notice in (*prepared.notices, *([warm_start.described()] if warm_start else [])):
         on_notice(notice)
     with locked_study(prepared, fresh) as (study, moved):
         paths = StudyPaths.of(prepared.config.name)
         if study is not None:
-            prepared = replace(prepared, config=with_network_of(study, prepared.config))
+            config = with_network_of(study, prepared.config)
+            if config.model.architecture != prepared.config.model.architecture:
+                on_notice(f"The study continues with its network, {config.model.architecture}: its file names none.")
+            prepared = replace(prepared, config=config)
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):

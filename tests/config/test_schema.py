@@ -52,11 +52,6 @@ NOTHING_SEARCHED = "hyperparameters: must have something to search: give an entr
             f"{BUDGET}model: {{linear_path: true}}\nhyperparameters: {{reconstruction: {{choices: [gaussian, bce]}}}}",
             "hyperparameters: with model.linear_path reconstruction must be gaussian: pPCA is a Gaussian model",
         ),
-        (
-            f"{BUDGET}model: {{channels: [2, 3]}}\nhyperparameters: {{latent_dim: {{low: 64, high: 512}}}}",
-            "hyperparameters: with model.channels [2, 3] latent_dim must be at most 192, the number of features that "
-            "it is computed from, but goes up to 512",
-        ),
         # Objectives.
         (f"{VALID}objectives: val_bpd", "objectives: must be a list, got 'val_bpd'"),
         (f"{VALID}objectives: []", "objectives: must have 1 or more values, got []"),

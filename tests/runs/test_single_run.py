@@ -1,6 +1,5 @@
 """A single run continues with the network that it began with, after the default has changed."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from hpo.runs import train as single_run
 from hpo.runs.full_length_run import TrainingRun
 from hpo.storage.paths import RunPaths
 from hpo.storage.run_record import write_record
-from model.config import TrainConfig
 
 OPTIONS: dict[str, Any] = {
     **{"beta": 1.0, "latent_dim": 8, "learning_rate": 1e-3, "batch_size": 16, "epochs": 2, "seed": 1},
@@ -18,9 +16,9 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def prepared_config(folder: Path, **options: Any) -> TrainConfig:
+def prepared(folder: Path, **options: Any) -> TrainingRun:
     read = single_run.read_options(OPTIONS | options, "sample")
-    return single_run.prepare(read, folder, "cpu", with_test=False).run.config
+    return single_run.prepare(read, folder, "cpu", with_test=False).run
 
 
 @pytest.mark.parametrize("is_finished", [False, True])
@@ -30,16 +28,23 @@ def prepared_config(folder: Path, **options: Any) -> TrainConfig:
         ({}, "norm_free"),
         ({"architecture": "norm_free"}, "norm_free"),
         ({"architecture": "linear_skip"}, "linear_skip"),
-        # Another run.
+        # Other runs.
         ({"latent_dim": 9}, "linear_skip"),
+        ({"reconstruction_interval": "2"}, "linear_skip"),
     ],
 )
 def test_a_run_keeps_its_network_unless_another_is_named(
-    options: dict[str, Any], architecture: str, is_finished: bool, run: TrainingRun, tmp_path: Path
+    options: dict[str, Any], architecture: str, is_finished: bool, final: RunPaths
 ) -> None:
-    paths = RunPaths(tmp_path / "run")
-    kept = replace(run, config=prepared_config(tmp_path / "elsewhere", architecture="norm_free"))
-    folder = paths if is_finished else paths.under_way
-    folder.folder.mkdir()
-    write_record(folder.config, kept.record())
-    assert prepared_config(paths.folder, **options).architecture == architecture
+    kept = final if is_finished else final.under_way
+    kept.folder.mkdir()
+    write_record(kept.config, prepared(final.folder, architecture="norm_free").record())
+    assert prepared(final.folder, **options).config.architecture == architecture
+
+
+def test_only_the_former_default_is_kept_and_other_files_are_left_to_the_run(final: RunPaths) -> None:
+    final.folder.mkdir()
+    write_record(final.config, prepared(final.folder, architecture="plain").record())
+    assert prepared(final.folder).config.architecture == "linear_skip"
+    final.config.write_text("of: something else")
+    assert prepared(final.folder).config.architecture == "linear_skip"

@@ -97,10 +97,20 @@ def test_the_refusal_names_all_differences_also_of_settings_that_one_of_both_lac
 def test_a_study_keeps_its_own_network_where_its_file_leaves_it_open(context: TrialContext) -> None:
     own = CONFIG.model_copy(update={"model": Model(architecture="norm_free", channels=(8, 8, 16, 16))})
     context.study.set_user_attr(FINGERPRINT, fingerprint(own, context.data))
-    for left_open in (Model(), Model(architecture="norm_free"), Model(channels=(8, 8, 16, 16))):
+    for left_open in (Model(), Model(channels=(8, 8, 16, 16))):
         config = with_network_of(context.study, CONFIG.model_copy(update={"model": left_open}))
         assert config.model.model_dump() == own.model.model_dump()
         check_unchanged(context.study, fingerprint(config, context.data), context.paths)
+
+
+def test_other_settings_of_the_network_are_not_taken_from_the_study(context: TrialContext) -> None:
+    own = CONFIG.model_copy(update={"model": Model(architecture="norm_free", linear_path=True)})
+    context.study.set_user_attr(FINGERPRINT, fingerprint(own, context.data))
+    config = with_network_of(context.study, CONFIG.model_copy(update={"model": Model()}))
+    assert config.model == Model(architecture="norm_free", linear_path=False)
+    plain = CONFIG.model_copy(update={"model": Model(architecture="plain")})
+    context.study.set_user_attr(FINGERPRINT, fingerprint(plain, context.data))
+    assert with_network_of(context.study, CONFIG.model_copy(update={"model": Model()})).model == Model()
 
 
 def test_a_network_that_the_file_names_is_compared_with_the_studys(context: TrialContext) -> None:

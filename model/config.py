@@ -111,8 +111,8 @@ class TrainConfig:
     architecture: Architecture = field(
         default="linear_skip",
         metadata=_described(
-            "linear_skip: SiLU, initial weights that preserve variances, a linear way past the convolutions, a linear "
-            "output; norm_free: without that way; plain (the tutorial's): batch normalisation, ReLU, a logistic output."
+            "linear_skip: SiLU, initial weights that preserve variances, a linear skip past the convolutions, a linear "
+            "output; norm_free: without the skip; plain (the tutorial's): batch normalisation, ReLU, a logistic output."
         ),
     )
     linear_path: bool = field(

@@ -1,13 +1,13 @@
 """Networks by the length of the code: tables for the page, and a figure beside probabilistic PCA (pPCA)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.ablation.results import PPCA, RUNS
-from benchmarks.ablation.rows import NETWORKS, REACH
+from benchmarks.ablation.rows import NETWORKS, REACH, Row
 from benchmarks.jsonl import read
 from benchmarks.tables import table
 from hpo.figures.style import CYCLE, INK, new_figure, save_figure, style_axes
@@ -31,52 +31,44 @@ def ppca_scores(path: Path = PPCA) -> PpcaScores:
     return PpcaScores(validation, test)
 
 
-def by_length(runs: Path = RUNS) -> str:
-    """Return the table of networks after a few epochs, as Markdown."""
-    measured, linear = _first_seeds(runs), ppca_scores()
+def by_length(runs: Path = RUNS) -> str | None:
+    """Return the table of networks after a few epochs, as Markdown; None before any was trained."""
     head = ["", "d", "trained weights", "CPU s", "rate, nats", "PSNR, dB", "val_bpd", "below pPCA"]
-    lines = []
-    for row in NETWORKS:
-        if row.name in measured:
-            run, d = measured[row.name], row.config.latent_dim
-            last = run["reports"][-1]
-            lines.append(
-                [
-                    row.name,
-                    f"{d}",
-                    f"{run['n_weights'] / 1e6:.2f} M",
-                    f"{run['cpu_seconds']:,}",
-                    f"{last['val_rate_nats']:.0f}",
-                    f"{_psnr(last['val_mse']):.1f}",
-                    f"{last['val_bpd']:.4f}",
-                    f"{linear.validation[d] - last['val_bpd']:+.3f}",
-                ]
-            )
-    return table(head, lines)
+
+    def cells(run: dict[str, Any], latent_dim: int, linear: PpcaScores) -> list[str]:
+        last = run["reports"][-1]
+        weights, seconds = f"{run['n_weights'] / 1e6:.2f} M", f"{run['cpu_seconds']:,}"
+        sharpness = f"{last['val_rate_nats']:.0f}", f"{_psnr(last['val_mse']):.1f}"
+        return [f"{latent_dim}", weights, seconds, *sharpness, *_beside(last["val_bpd"], linear.validation[latent_dim])]
+
+    lines = _lines(NETWORKS, cells, runs)
+    return table(head, lines) if lines else None
 
 
 def reach(runs: Path = RUNS) -> str:
     """Return the table of the longest runs, with scores on the test split, as Markdown."""
-    measured, linear = _first_seeds(runs), ppca_scores()
     head = ["", "epochs", "test rate, nats", "test PSNR, dB", "val_bpd", "below pPCA", "test_bpd", "below pPCA, test"]
-    lines = []
-    for row in REACH:
-        if row.name in measured:
-            run, d = measured[row.name], row.config.latent_dim
-            last = run["reports"][-1]
-            lines.append(
-                [
-                    row.name,
-                    f"{last['epoch']:g}",
-                    f"{run['test_rate_nats']:.0f}",
-                    f"{_psnr(run['test_mse']):.1f}",
-                    f"{last['val_bpd']:.4f}",
-                    f"{linear.validation[d] - last['val_bpd']:+.3f}",
-                    f"{run['test_bpd']:.4f}",
-                    f"{linear.test[d] - run['test_bpd']:+.3f}",
-                ]
-            )
-    return table(head, lines)
+
+    def cells(run: dict[str, Any], latent_dim: int, linear: PpcaScores) -> list[str]:
+        last = run["reports"][-1]
+        sharpness = f"{run['test_rate_nats']:.0f}", f"{_psnr(run['test_mse']):.1f}"
+        validation = _beside(last["val_bpd"], linear.validation[latent_dim])
+        return [f"{last['epoch']:g}", *sharpness, *validation, *_beside(run["test_bpd"], linear.test[latent_dim])]
+
+    return table(head, _lines(REACH, cells, runs))
+
+
+def _lines(
+    rows: Sequence[Row], cells: Callable[[dict[str, Any], int, PpcaScores], list[str]], runs: Path
+) -> list[list[str]]:
+    """Return a line for each row that was trained: its name, then its cells."""
+    measured, linear = _first_seeds(runs), ppca_scores()
+    trained = [(row, measured[row.name]) for row in rows if row.name in measured]
+    return [[row.name, *cells(run, row.config.latent_dim, linear)] for row, run in trained]
+
+
+def _beside(bpd: float, linear_bpd: float) -> tuple[str, str]:
+    return f"{bpd:.4f}", f"{linear_bpd - bpd:+.3f}"
 
 
 def draw(path: Path, runs: Path = RUNS) -> None:
@@ -86,14 +78,15 @@ def draw(path: Path, runs: Path = RUNS) -> None:
     axes = figure.subplots()
     style_axes(axes, "20 epochs, validation split; lower is better", "latent dimension", "val_bpd, bits per dimension")
     axes.plot(*zip(*sorted(linear.validation.items()), strict=True), "--", color=INK, label="pPCA")
-    for color, name in zip(CYCLE, ("ours", "norm_free", "linear path"), strict=False):
+    labels = {"linear_skip": "linear_skip, the default", "linear path": "norm_free with the linear path"}
+    for color, name in zip(CYCLE, ("linear_skip", "norm_free", "linear path"), strict=False):
         points = [
             (row.config.latent_dim, measured[row.name]["reports"][-1]["val_bpd"])
             for row in REACH
             if row.name.startswith(f"{name}, d = ") and row.name in measured
         ]
         if points:
-            axes.plot(*zip(*points, strict=True), "o-", color=color, label=name)
+            axes.plot(*zip(*points, strict=True), "o-", color=color, label=labels.get(name, name))
     axes.set_xscale("log", base=2)
     axes.set_xticks(PPCA_DIMS, [f"{d}" for d in PPCA_DIMS])
     axes.minorticks_off()

@@ -126,14 +126,15 @@ def write_page() -> None:
 def networks_section() -> str:
     """Return the part about networks by the length of the code."""
     machines = {f"{run['device']}, {run['precision']}" for run in read(RUNS) if "device" in run}
+    by_length = networks.by_length()
+    short = f"After {EPOCHS} epochs, which tell how fast a network learns:\n\n{by_length}\n" if by_length else ""
     return f"""## Networks by the length of the code
 
 *CPU s*: process time of the whole training and its evaluations on one thread ({"; ".join(sorted(machines))}), with
 another such process beside it. *Below pPCA*: by how many bits per dimension the score is below that of probabilistic
 PCA with as many dimensions.
 
-{networks.by_length()}
-{EPOCHS} epochs tell how fast a network learns; what it reaches, after twenty, chosen by nothing on the test split:
+{short}After 20 epochs, with the test split, which nothing was chosen by:
 
 {networks.reach()}
 ![val_bpd by latent dimension, after 20 epochs, beside pPCA](results/networks.png)"""

@@ -115,13 +115,13 @@ _NETWORKS: tuple[tuple[str, dict[str, Any], tuple[Change, ...]], ...] = (
     ("norm_free, three stages", _NORM_FREE | {"channels": (32, 64, 128)}, ()),
     ("norm_free, two stages", _NORM_FREE | {"channels": (32, 64)}, ()),
     ("linear_skip, two stages", {"channels": (32, 48)}, ()),
-    ("linear_skip, three stages: ours", {}, ()),
+    ("linear_skip, three stages: the default", {}, ()),
     ("linear_skip, four stages", {"channels": (32, 48, 96, 192)}, ()),
-    ("ours, 64 channels at 8x8", {"channels": (32, 64, 96)}, ()),
-    ("ours, twice the channels of the convolutions", {"channels": (64, 48, 192)}, ()),
-    ("ours, the decoder's first weights unrelated to the encoder's", {}, (variants.unrelated_decoder,)),
-    ("ours, log-variance begins around 0", {}, (variants.first_log_variance_of_norm_free,)),
-    ("ours, begins with the principal directions", {"linear_path": True}, (variants.principal_directions,)),
+    ("linear_skip, 64 channels at 8x8", {"channels": (32, 64, 96)}, ()),
+    ("linear_skip, twice the channels of the convolutions", {"channels": (64, 48, 192)}, ()),
+    ("linear_skip, the decoder's first weights unrelated to the encoder's", {}, (variants.unrelated_decoder,)),
+    ("linear_skip, log-variance begins around 0", {}, (variants.first_log_variance_of_norm_free,)),
+    ("linear_skip, begins with the principal directions", {"linear_path": True}, (variants.principal_directions,)),
 )
 NETWORK_DIMS = (128, 512)
 NETWORKS = tuple(
@@ -142,6 +142,6 @@ REACH = (
     Row("plain, d = 128", "reach", {**_PLAIN, **_OLD_BETA2, **_LONGEST}),
     *(Row(f"norm_free, d = {d}", "reach", {**_NORM_FREE, **_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256)),
     *(Row(f"linear path, d = {d}", "reach", {**_LINEAR, **_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256)),
-    *(Row(f"ours, d = {d}", "reach", {**_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256, 512, 1024)),
+    *(Row(f"linear_skip, d = {d}", "reach", {**_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256, 512, 1024)),
 )
 ROWS = (*WAY, *CHANGES, *NETWORKS, *LONGER, *REACH)

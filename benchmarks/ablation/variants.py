@@ -89,7 +89,7 @@ def logistic_output(model: ConvVAE) -> None:
 
 
 def unrelated_decoder(model: ConvVAE) -> None:
-    """A decoder whose first weights do not depend on the encoder's: the linear way begins with other directions."""
+    """A decoder whose first weights do not depend on the encoder's: the linear skip begins with other directions."""
     keep_variance(model.decoder.project, gain=1.0)
     weight = skip_of(model)[1].projection.weight
     weight.data.copy_(nn.init.orthogonal_(torch.empty(weight.shape)))
@@ -102,7 +102,7 @@ def first_log_variance_of_norm_free(model: ConvVAE) -> None:
 
 @torch.no_grad()
 def principal_directions(model: ConvVAE) -> None:
-    """The linear way begins as the model's linear path, probabilistic PCA, and takes its place."""
+    """The linear skip begins as the model's linear path, probabilistic PCA, and takes its place."""
     linear, (down, up) = model.linear, skip_of(model)
     assert linear is not None
     begin_as_projection(down, model.encoder.mean, model.encoder.log_variance, model.decoder.project, up)
@@ -123,7 +123,7 @@ def principal_directions(model: ConvVAE) -> None:
 
 
 def skip_of(model: ConvVAE) -> tuple[SkipDown, SkipUp]:
-    """Return the linear ways of encoder and decoder."""
+    """Return the linear skips of encoder and decoder."""
     down, up = model.encoder.trunk, model.decoder.trunk
     assert isinstance(down, SkipDown) and isinstance(up, SkipUp)
     return down, up

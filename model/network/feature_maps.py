@@ -14,14 +14,14 @@ IMAGE_CHANNELS = 3
 IMAGE_SIZE = 32
 # Convolutions of stride 2 after which one pixel is left.
 MAX_STAGES = 5
-# Convolutions beside the linear way of the architecture `linear_skip`.
+# Convolutions beside the linear skip of the architecture `linear_skip`.
 N_BESIDE = 2
 
 Shape = tuple[int, int, int]
 
 
 def map_shapes(channels: tuple[int, ...], architecture: Architecture) -> tuple[Shape, ...]:
-    """Return the shapes (C, H, W): of the last map; for `linear_skip` first of the map that its linear way reaches."""
+    """Return the shapes (C, H, W): of the last map; for `linear_skip` first of the map that its linear skip reaches."""
     depths = sorted({N_BESIDE, len(channels)}) if architecture == "linear_skip" else [len(channels)]
     return tuple((channels[depth - 1], IMAGE_SIZE // 2**depth, IMAGE_SIZE // 2**depth) for depth in depths)
 

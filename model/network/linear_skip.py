@@ -1,6 +1,6 @@
-"""Architecture `linear_skip`: convolutions with a linear way past them, from the pixels to the code and back.
+"""Architecture `linear_skip`: convolutions with a linear skip connection, from the pixels to the code and back.
 
-The linear way embeds each patch of 4x4 pixels as one pixel of an 8x8 map. Two convolutions compute a map of the same
+The linear skip embeds each patch of 4x4 pixels as one pixel of an 8x8 map. Two convolutions compute a map of the same
 shape from the image, and a share c of it is added; the decoder mirrors this. (DC-AE, Chen et al. 2024,
 arXiv 2410.10733, has ways of fixed weights past each of its stages.)
 
@@ -72,7 +72,7 @@ class SkipUp(nn.Module):
         return [self.projection, self.beside[-1]]
 
     def forward(self, h_BCHW: Tensor, smaller_BCHW: Tensor | None = None) -> Tensor:
-        """Return the images, not clamped, from the map of the linear way and from the smaller one, if there is one."""
+        """Return the images, not clamped, from the map of the linear skip and from the smaller one, if there is one."""
         if smaller_BCHW is not None:
             h_BCHW = h_BCHW + _SHARE * self.above(smaller_BCHW)
         y_BCHW: Tensor = self.projection(h_BCHW) + _SHARE * self.beside(h_BCHW)
@@ -83,7 +83,7 @@ class SkipUp(nn.Module):
 def begin_as_projection(
     down: SkipDown, mean: nn.Linear, log_variance: nn.Linear, project: nn.Linear, up: SkipUp
 ) -> None:
-    """Set the first weights of the layers on either side of the code, and of the decoder's linear way.
+    """Set the first weights of the layers on either side of the code, and of the decoder's linear skip.
 
     The noise of the code begins small, so that the decoder can read it from the first update on.
     """

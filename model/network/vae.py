@@ -5,7 +5,7 @@ Model: Kingma & Welling 2014. Architectures:
 - `plain`, the tutorial's: batch normalisation (Ioffe & Szegedy 2015), ReLU, a logistic output.
 - `norm_free`: SiLU and no normalisation; instead, the convolutions and the encoder's last layers start with weights
   that keep the variance of their input (He et al. 2015). Its output is linear, clamped to [0, 1].
-- `linear_skip`: the same convolutions with a linear way past them, see `model.network.linear_skip`.
+- `linear_skip`: the same convolutions with a linear skip past them, see `model.network.linear_skip`.
 
 B batch, C channels, H W pixels, N features, Z latent.
 """

@@ -1,4 +1,4 @@
-"""The linear way past the convolutions: what an untrained network does, and that all of it is trained."""
+"""The linear skip past the convolutions: what an untrained network does, and that all of it is trained."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from tests.model.conftest import SMALL
 
 
 def without_convolutions(latent_dim: int, channels: tuple[int, ...] = ()) -> ConvVAE:
-    """An untrained network in which the linear way is alone."""
+    """An untrained network in which the linear skip is alone."""
     torch.manual_seed(0)
     model = ConvVAE(latent_dim, channels)
     for trunk in (model.encoder.trunk, model.decoder.trunk):

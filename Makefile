@@ -135,10 +135,10 @@ showcase: tune best-retrain
 	$(python) -m scripts.make_showcase $(call quoted,STUDY)
 
 test: .dev-packages
-	$(pytest) -m 'not faults and not browser'
+	$(pytest) -m 'not long and not faults and not browser'
 
 test-long: .dev-packages
-	$(pytest) -m 'faults or browser'
+	$(pytest) -m 'long or faults or browser'
 
 test-all: test test-long
 

@@ -79,8 +79,14 @@ def _ours(batch_size: int, runtime: "Runtime", root: Path, n_images: int, starte
 
     data = load_cifar10(root).to(runtime.device)
     share = min(0.5, n_images / len(data.train))
+    # Without flips, since the textbook's loop has none.
     config = TrainConfig(
-        latent_dim=LATENT_DIM, batch_size=batch_size, epochs=1, report_every=share, architecture=ARCHITECTURE
+        latent_dim=LATENT_DIM,
+        batch_size=batch_size,
+        epochs=1,
+        report_every=share,
+        architecture=ARCHITECTURE,
+        horizontal_flip=False,
     )
     state = TrainState(config, runtime)
     first: list[float] = []

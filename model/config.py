@@ -14,12 +14,20 @@ DEFAULT_CHANNELS: dict[Architecture, tuple[int, ...]] = {
     "norm_free": (32, 64, 128, 256),
     "linear_skip": (32, 48, 96),
 }
-# Default of earlier versions: a study or run that names no architecture and was begun with it keeps it.
-FORMER_ARCHITECTURE: Architecture = "norm_free"
+# Defaults of earlier versions. A study or run that was begun with one keeps it, unless its file or command names
+# another value.
+FORMER_DEFAULTS: dict[str, Any] = {"architecture": "norm_free", "horizontal_flip": False}
 # Colour values of one image.
 DIMENSIONS = 3 * 32 * 32
 # Values of the fields that were added later, in runs and studies that are older than these fields.
-FIRST_VALUES: dict[str, Any] = {"architecture": "plain", "linear_path": False, "adam_beta2": 0.999}
+FIRST_VALUES: dict[str, Any] = {
+    "architecture": "plain",
+    "linear_path": False,
+    "adam_beta2": 0.999,
+    "horizontal_flip": False,
+    "max_shift": 0,
+    "weight_decay": 0.0,
+}
 
 
 def _described(description: str, *, label: str = "", searchable: bool = False, **bounds: float) -> dict[str, Any]:
@@ -36,7 +44,8 @@ def _described(description: str, *, label: str = "", searchable: bool = False, *
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Configuration of one training run. The defaults are the tutorial's, except `architecture` and `adam_beta2`.
+    """Configuration of one training run. The defaults are the tutorial's, except for `architecture`,
+    `adam_beta2` and `horizontal_flip`.
 
     This is the only place that defines a hyperparameter: study schema, options of `train`, documentation, JSON schema
     and labels follow from the fields. Reports come every `report_every` epochs of images, so that all batch sizes are
@@ -95,6 +104,31 @@ class TrainConfig:
             searchable=True,
             gt=0,
             lt=1,
+        ),
+    )
+    horizontal_flip: bool = field(
+        default=True,
+        metadata=_described(
+            "Mirror training images at random; switch it off for images in which left and right matter (text, digits).",
+            searchable=True,
+        ),
+    )
+    max_shift: int = field(
+        default=0,
+        metadata=_described(
+            "Pixels by which training images are shifted at random, at most, in each direction.",
+            label="maximum shift",
+            searchable=True,
+            ge=0,
+            le=8,
+        ),
+    )
+    weight_decay: float = field(
+        default=0.0,
+        metadata=_described(
+            "Decoupled weight decay of AdamW (Loshchilov & Hutter 2019), times the learning rate at each update.",
+            searchable=True,
+            ge=0,
         ),
     )
     epochs: int = field(default=10, metadata=_described("Passes over the training images.", ge=1))

@@ -111,9 +111,14 @@ def option_rows(schema: Schema) -> Iterator[str]:
         key, setting = keys.get(option.name), SETTINGS.get(option.name)
         default, values = yaml_code(str(option.default)), describe_values(value_of(key)) if key else "path"
         if option.is_flag:
-            default, values = "off", "flag"
+            default, values = ("on" if option.default else "off"), "flag"
         # The help of a setting repeats its values.
-        yield row(option.opts[0], default, values, setting.description if setting else option.help)
+        yield row(
+            "/".join((*option.opts, *option.secondary_opts)),
+            default,
+            values,
+            setting.description if setting else option.help,
+        )
 
 
 def mapping_of(entry: Schema) -> Schema | None:

@@ -21,7 +21,7 @@ LONG_TIMEOUT_S = 900
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Allow tests with one of the markers of long tests more time than pyproject.toml allows the others."""
     for item in items:
-        if any(item.get_closest_marker(name) for name in ("slow", "faults", "browser")):
+        if any(item.get_closest_marker(name) for name in ("slow", "long", "faults", "browser")):
             item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S))
 
 

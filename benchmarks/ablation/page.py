@@ -53,11 +53,11 @@ class Measured:
 
 
 def measured(runs: Path = RUNS, speeds: Path = SPEEDS) -> list[Measured]:
-    """Rows that were trained and timed, in their order."""
+    """Rows of the tables that were trained and timed, in their order."""
     # Two calls at once may have trained the same.
     once = {(run["row"], run["seed"]): run for run in read(runs)}
     by_row, rates = _by_row(once[key] for key in sorted(once)), _by_row(read(speeds))
-    known = [row for row in ROWS if row.name in by_row and row.timed_as in rates]
+    known = [row for row in ROWS if row.part in _TITLES and row.name in by_row and row.timed_as in rates]
     return [_measured(row, by_row[row.name], rates[row.timed_as]) for row in known]
 
 

@@ -28,7 +28,10 @@ from model.training.model_file import read_model
 
 PICTURE = RESULTS / "before_after.png"
 _EPOCHS, _SEED, _LATENT_DIM = 10, 1000, 128
-_COMMON = ("--latent-dim", str(_LATENT_DIM), "--epochs", str(_EPOCHS), "--schedule", "cosine", "--warmup-epochs", "0.2")
+_COMMON = (
+    *("--latent-dim", str(_LATENT_DIM), "--epochs", str(_EPOCHS), "--schedule", "cosine", "--warmup-epochs", "0.2"),
+    "--no-horizontal-flip",
+)
 _BEFORE = ("--architecture", "plain", "--adam-beta2", "0.999", "--learning-rate", "1e-3", "--schedule", "constant")
 _WAYS = {
     "the tutorial's": (*_COMMON, *_BEFORE, "--warmup-epochs", "0", "--reconstruction", "bce"),

@@ -13,7 +13,13 @@ LATENT_DIM = 128
 # Long enough to tell, short enough for forty rows.
 EPOCHS = 3
 BASE = TrainConfig(
-    latent_dim=LATENT_DIM, learning_rate=2e-3, batch_size=64, schedule="cosine", warmup_epochs=0.2, epochs=EPOCHS
+    latent_dim=LATENT_DIM,
+    learning_rate=2e-3,
+    batch_size=64,
+    schedule="cosine",
+    warmup_epochs=0.2,
+    horizontal_flip=False,
+    epochs=EPOCHS,
 )
 DECISIVE_SEEDS = (0, 1)
 Part = Literal["way", "change", "network", "longer", "reach"]
@@ -138,10 +144,17 @@ LONGER = (
 )
 # Scored on the test split, once everything is chosen.
 _LONGEST = {"epochs": 20}
+
+
+def _flipped(latent_dim: int) -> dict[str, Any]:
+    return {**_LONGEST, "latent_dim": latent_dim, "horizontal_flip": True}
+
+
 REACH = (
     Row("plain, d = 128", "reach", {**_PLAIN, **_OLD_BETA2, **_LONGEST}),
     *(Row(f"norm_free, d = {d}", "reach", {**_NORM_FREE, **_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256)),
     *(Row(f"linear path, d = {d}", "reach", {**_LINEAR, **_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256)),
-    *(Row(f"linear_skip, d = {d}", "reach", {**_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256, 512, 1024)),
+    *(Row(f"linear_skip, d = {d}", "reach", {**_LONGEST, "latent_dim": d}) for d in (32, 128, 512)),
+    *(Row(f"linear_skip, flips, d = {d}", "reach", _flipped(d)) for d in (32, 64, 128, 256, 512, 1024)),
 )
 ROWS = (*WAY, *CHANGES, *NETWORKS, *LONGER, *REACH)

@@ -34,8 +34,10 @@ def train_row(row: Row, seed: int, data: ImageData, runtime: Runtime) -> dict[st
     state = begin(row, seed, data, runtime)
     reports = [{name: _rounded(getattr(metrics, name)) for name in _KEPT} for metrics in train(state, data)]
     cost = {"cpu_seconds": round(time.process_time() - started), **describe(runtime)}
-    result = {"n_weights": len(state.weights), "reports": reports, "mixture_gap_nats": mixture_gap(state, data), **cost}
-    return result | _test_scores(state, data) if row.part == "reach" else result
+    result = {"n_weights": len(state.weights), "reports": reports, **cost}
+    if row.part == "reach":
+        return result | _test_scores(state, data)
+    return result if row.part == "network" else result | {"mixture_gap_nats": mixture_gap(state, data)}
 
 
 def _test_scores(state: TrainState, data: ImageData) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Stack:
         assert all(getattr(config, name) == getattr(first, name) for config in configs for name in same)
         assert all(config.architecture == "norm_free" and not config.linear_path for config in configs)
         assert all(config.reconstruction == "gaussian" for config in configs)
+        assert not any(config.horizontal_flip or config.max_shift or config.weight_decay for config in configs)
         self.configs, self.runtime, device = configs, runtime, runtime.device
         largest = max(config.latent_dim for config in configs)
         self.latent_dim = largest + -largest % ALIGNED

@@ -64,7 +64,7 @@ def _entry_type(setting: Setting) -> Any:
     """Return the type of a hyperparameter's entry: a value, `{choices: [...]}` or, for numbers, `{low, high, log}`."""
     value: Any = Annotated[setting.type, Field(**setting.bounds)] if setting.bounds else setting.type
     forms: Any = Annotated[value, Tag("<value>")] | Annotated[Choices[value], Tag("<choices>")]
-    if get_origin(setting.type) is Literal:
+    if setting.type is bool or get_origin(setting.type) is Literal:
         return Annotated[forms, Discriminator(_kind_of_category)]
     return Annotated[forms | Annotated[Range[value], Tag("<range>")], Discriminator(_kind)]
 

@@ -136,8 +136,10 @@ def _train_command(config: Mapping[str, Any], metrics: RunMetrics, training: Tra
 
 
 def _option(name: str, value: object) -> str:
-    flag = f"--{name.replace('_', '-')}"
-    return flag if value is True else f"{flag} {value}"
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    return f"--{option} {value}"
 
 
 def _picture_files(paths: RunPaths) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of, end_of, is_pruned, val_bpd_of
 from hpo.storage.database import StudyError, checkpoint_log, existing_study, no_study
-from hpo.storage.fingerprint import check_unchanged, fingerprint, with_network_of
+from hpo.storage.fingerprint import check_unchanged, fingerprint, with_former_defaults
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from model.config import TrainConfig
@@ -115,7 +115,7 @@ def open_retraining(
     study = existing_study(prepared.config.name, paths)
     if study is None:
         raise no_study(paths, name)
-    prepared = replace(prepared, config=with_network_of(study, prepared.config))
+    prepared = replace(prepared, config=with_former_defaults(study, prepared.config))
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
     chosen = choose_trial(study, arguments.trial, name)
     if prepared.data.reading:

@@ -1,6 +1,6 @@
 """A single training run with given values; the tutorial's hyperparameters are the defaults."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from hpo.config.study_file import ConfigError
 from hpo.runs.full_length_run import RunEvent, TrainingRun, execute
 from hpo.storage.paths import RunPaths
 from hpo.storage.run_record import RunError, read_record
-from model.config import FORMER_ARCHITECTURE, TrainConfig
+from model.config import FORMER_DEFAULTS, TrainConfig
 from model.device import resolve
 from model.errors import DataError, UserError
 from model.training.training_loop import Diverged
@@ -96,21 +96,30 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
     )
     notices = (fallback_notice(reason, f"into {output}") if reason else None, data.reading)
     paths = RunPaths(output)
-    if "architecture" not in config.model.model_fields_set:
-        run = _with_network_of(paths, run)
+    named = config.model.model_fields_set | config.hyperparameters.model_fields_set
+    run = _with_former_defaults(paths, run, named)
     return PreparedRun(run, paths, tuple(filter(None, notices)))
 
 
-def _with_network_of(paths: RunPaths, run: TrainingRun) -> TrainingRun:
-    """Return the run with the former default network, if its folder holds that one.
+def _with_former_defaults(paths: RunPaths, run: TrainingRun, named: Set[str]) -> TrainingRun:
+    """Return the run with the defaults of an earlier version, if its folder holds one that was begun with these.
 
     So a run of an earlier version is continued.
     """
-    former = replace(run, config=replace(run.config, architecture=FORMER_ARCHITECTURE, channels=()))
     for kept in (paths.under_way, paths):
         # The execution of the run reports a folder that holds something else.
         with suppress(RunError):
-            if kept.config.exists() and read_record(kept.config).is_same_run(former.record()):
+            if not kept.config.exists():
+                continue
+            record = read_record(kept.config)
+            begun_with = {
+                name: former
+                for name, former in FORMER_DEFAULTS.items()
+                if name not in named and getattr(record.training, name) == former
+            }
+            channels = () if "architecture" in begun_with else run.config.channels
+            former = replace(run, config=replace(run.config, **begun_with, channels=channels))
+            if record.is_same_run(former.record()):
                 return former
     return run
 

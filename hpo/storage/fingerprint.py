@@ -1,6 +1,7 @@
 """Fingerprint of a study: the settings that must not change when it is resumed, else its trials do not compare."""
 
 import json
+from typing import Any
 
 from optuna.study import Study
 
@@ -8,7 +9,7 @@ from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
-from model.config import FIRST_VALUES, FORMER_ARCHITECTURE
+from model.config import FIRST_VALUES, FORMER_DEFAULTS
 from model.data.images import ImageData
 
 
@@ -58,18 +59,31 @@ def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) ->
         )
 
 
-def with_network_of(study: Study, config: StudyConfig) -> StudyConfig:
-    """Return the configuration with the former default network, if the study has it and its file names none.
+def former_defaults_of(study: Study, config: StudyConfig) -> dict[str, Any]:
+    """Return the settings that the study has by the default of an earlier version, and that its file does not name."""
+    stored = stored_fingerprint(study)
+    values = json.loads(stored["model"]) | {
+        name: json.loads(stored[f"hyperparameters.{name}"]) for name in Hyperparameters.model_fields
+    }
+    named = config.model.model_fields_set | config.hyperparameters.model_fields_set
+    return {
+        name: former for name, former in FORMER_DEFAULTS.items() if name not in named and values.get(name) == former
+    }
 
-    So a study of an earlier version continues with the network that it was created with.
-    """
-    stored = Model.model_validate_json(stored_fingerprint(study)["model"])
-    named = config.model.model_fields_set
-    if "architecture" in named or stored.architecture != FORMER_ARCHITECTURE:
-        return config
-    channels = config.model.channels if "channels" in named else stored.channels
-    network = {"architecture": stored.architecture, "channels": channels}
-    return config.model_copy(update={"model": config.model.model_copy(update=network)})
+
+def with_former_defaults(study: Study, config: StudyConfig) -> StudyConfig:
+    """Return the configuration with `former_defaults_of` the study, so that it continues as it was created."""
+    kept = former_defaults_of(study, config)
+    model = {name: value for name, value in kept.items() if name in Model.model_fields}
+    if "architecture" in kept and "channels" not in config.model.model_fields_set:
+        model["channels"] = Model.model_validate_json(stored_fingerprint(study)["model"]).channels
+    searched = {name: value for name, value in kept.items() if name in Hyperparameters.model_fields}
+    return config.model_copy(
+        update={
+            "model": config.model.model_copy(update=model),
+            "hyperparameters": config.hyperparameters.model_copy(update=searched),
+        }
+    )
 
 
 def stored_fingerprint(study: Study) -> dict[str, str]:

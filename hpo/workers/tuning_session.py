@@ -1,6 +1,7 @@
 """Session of one call of `tune`: check everything, open or create the study, run its trials."""
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from hpo.storage.checkpoints import N_BEST_KEPT, clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import existing_study
-from hpo.storage.fingerprint import with_network_of
+from hpo.storage.fingerprint import former_defaults_of, with_former_defaults
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
@@ -144,10 +145,10 @@ def open_tuning_session(
     with locked_study(prepared, fresh) as (study, moved):
         paths = StudyPaths.of(prepared.config.name)
         if study is not None:
-            config = with_network_of(study, prepared.config)
-            if config.model.architecture != prepared.config.model.architecture:
-                on_notice(f"The study continues with its network, {config.model.architecture}: its file names none.")
-            prepared = replace(prepared, config=config)
+            if kept := former_defaults_of(study, prepared.config):
+                settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
+                on_notice(f"The study keeps what was the default when it was created: {settings}.")
+            prepared = replace(prepared, config=with_former_defaults(study, prepared.config))
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):

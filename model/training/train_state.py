@@ -41,7 +41,9 @@ class TrainState:
         # On MPS, fused Adam accepts found_inf and ignores it.
         fused = runtime.device.type in ("cpu", "cuda")
         betas = _ADAM_BETA1, config.adam_beta2
-        self.optimizer = torch.optim.Adam([self.weights], lr=config.learning_rate, betas=betas, fused=fused)
+        self.optimizer = torch.optim.AdamW(
+            [self.weights], lr=config.learning_rate, betas=betas, weight_decay=config.weight_decay, fused=fused
+        )
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)
         self.step = 0
         self.skipped_updates = 0

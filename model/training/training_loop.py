@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.config import DIMENSIONS
+from model.data.augmentation import draw_batch
 from model.data.images import ImageData, to_unit
 from model.errors import UserError
 from model.scoring import elbo
@@ -116,7 +117,8 @@ def _train_until(state: TrainState, images: Tensor, last_step: int) -> _Training
     sums = torch.zeros(4, device=images.device)
     for step in range(state.step, last_step):
         learning_rate = learning_rate_at(config, step, len(images))
-        sums += _update(state, images[order.indices(step)], learning_rate)
+        batch = draw_batch(images, order.indices(step), config.horizontal_flip, config.max_shift, generator=state.noise)
+        sums += _update(state, batch, learning_rate)
     squared_error, rate, grad_norm, n_finite = sums.tolist()
     seconds = time.perf_counter() - started
     state.step = last_step

@@ -177,6 +177,7 @@ def test_without_cifar10_the_benchmark_says_so_in_one_line(
 
 
 @needs_cifar10
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "side_by_side"])
 def test_every_loop_is_measured_on_the_real_data(kind: Kind) -> None:
     started = time.time()

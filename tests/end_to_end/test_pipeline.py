@@ -338,6 +338,7 @@ def outputs(small: Path) -> list[str]:
     return [finish(small, name, "small", *options) for name, *options in map(str.split, commands)]
 
 
+@pytest.mark.long
 def test_a_search_for_two_objectives_prunes_none_and_the_lowest_score_is_retrained(
     small: Path, outputs: list[str]
 ) -> None:
@@ -358,6 +359,7 @@ def test_a_search_for_two_objectives_prunes_none_and_the_lowest_score_is_retrain
     assert exported == [trial.values for trial in study.trials]
 
 
+@pytest.mark.long
 def test_retraining_again_replaces_the_folder_whole(small: Path, outputs: list[str]) -> None:
     assert outputs
     best = paths_in(small).best.folder
@@ -375,6 +377,7 @@ def test_retraining_again_replaces_the_folder_whole(small: Path, outputs: list[s
     assert shown.read_bytes() == (best / "metrics.json").read_bytes()
 
 
+@pytest.mark.long
 def test_fresh_moves_the_old_study_aside(small: Path, outputs: list[str]) -> None:
     assert outputs
     printed = finish(small, "tune", "small", "--fresh", "--trials", "1")

@@ -26,7 +26,7 @@ def run(program: str | Path, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_script_and_notebook_run_and_the_notebook_continues_the_scripts_study(tmp_path: Path) -> None:
     (tmp_path / "study_configs").symlink_to(ROOT / "study_configs")
     shutil.copytree(EXAMPLES, tmp_path / "examples")

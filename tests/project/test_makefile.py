@@ -82,7 +82,8 @@ def test_variables_that_configure_python_or_matplotlib_do_not_reach_commands(che
 
 
 def test_test_and_test_long_share_all_tests_between_them(checkout: Checkout) -> None:
-    short, long = " -m 'not faults and not browser'\n", " -m 'faults or browser'\n"
+    short = " -m 'not long and not faults and not browser'\n"
+    long = " -m 'long or faults or browser'\n"
     assert checkout.make("-n", "test").stdout.endswith(short)
     assert checkout.make("-n", "test-long").stdout.endswith(long)
     assert re.fullmatch(f"(?s).*{short}.*{long}", checkout.make("-n", "test-all").stdout)

@@ -89,7 +89,13 @@ def test_content_of_the_page_is_that_of_the_files(make_run: MakeRun) -> None:
     page = read_run_page(paths, FINAL)
     assert page.metrics == read_run_metrics(paths.metrics_json) and page.scored == page.metrics.test
     assert page.training == TrainConfig(
-        schedule="cosine", warmup_epochs=0.2, epochs=20, seed=1000, architecture="plain", adam_beta2=0.999
+        schedule="cosine",
+        warmup_epochs=0.2,
+        epochs=20,
+        seed=1000,
+        architecture="plain",
+        adam_beta2=0.999,
+        horizontal_flip=False,
     )
     assert page.validation == SplitScores(
         bpd=6.391435134413788,
@@ -207,7 +213,7 @@ def test_page_of_a_single_run_names_its_own_folder_and_the_command_that_fills_it
     assert f'folder = Path("{shown}") # the folder of this page' in page.text
     assert (
         ".venv/bin/python -m hpo train --beta 1.0 --latent-dim 128 --learning-rate 0.001 --batch-size 64 --epochs 20 "
-        "--schedule cosine --warmup-epochs 0.2 --adam-beta2 0.999 --seed 1000 --architecture plain"
+        "--schedule cosine --warmup-epochs 0.2 --adam-beta2 0.999 --no-horizontal-flip --seed 1000 --architecture plain"
         f"{option} Add the other settings"
     ) in page.text
 
@@ -228,6 +234,13 @@ def test_command_of_a_single_run_has_every_setting_that_is_not_the_default(make_
     command = read_run_page(make_run(training, SAMPLE, **SINGLE_RUN), RunPaths(TRAIN)).command
     assert "--max-grad-norm 100.0" in command and "--architecture" not in command and "--channels" not in command
     assert command.endswith(" --linear-path --data sample")
+    # The run's file is older than the flips.
+    assert " --no-horizontal-flip " in command
+
+
+def test_command_of_a_single_run_leaves_out_a_flag_that_is_on_by_default(make_run: MakeRun) -> None:
+    command = read_run_page(make_run({"horizontal_flip": True}, SAMPLE, **SINGLE_RUN), RunPaths(TRAIN)).command
+    assert "horizontal-flip" not in command
 
 
 @pytest.mark.parametrize(

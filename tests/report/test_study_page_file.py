@@ -73,7 +73,7 @@ def test_hostile_text_stays_text(begin: Begin) -> None:
     assert not any("onload" in attributes for _, attributes in page.tags)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_page_of_two_hundred_trials_is_below_ten_megabytes_and_written_in_seconds(begin: Begin) -> None:
     opened = begin()
     synthetic.add_search(opened, 200)

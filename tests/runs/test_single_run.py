@@ -48,3 +48,12 @@ def test_only_the_former_default_is_kept_and_other_files_are_left_to_the_run(fin
     assert prepared(final.folder).config.architecture == "linear_skip"
     final.config.write_text("of: something else")
     assert prepared(final.folder).config.architecture == "linear_skip"
+
+
+def test_a_run_from_before_the_flips_goes_on_without_them_unless_the_command_names_them(final: RunPaths) -> None:
+    final.folder.mkdir()
+    write_record(final.config, prepared(final.folder, horizontal_flip=False).record())
+    assert prepared(final.folder).config.horizontal_flip is False
+    assert prepared(final.folder, horizontal_flip=True).config.horizontal_flip is True
+    # Another run.
+    assert prepared(final.folder, latent_dim=9).config.horizontal_flip is True

@@ -14,7 +14,7 @@ from hpo.config.json_schema import describe_bounds
 from hpo.config.schema import Data, Retrain
 from hpo.storage.paths import TRAIN
 from hpo.storage.paths.user_folder import results_folder
-from model.config import SETTINGS, Setting
+from model.config import FORMER_DEFAULTS, SETTINGS, Setting
 
 # Fields of TrainConfig without an option: a single run reports once an epoch and has the default channels.
 _WITHOUT_OPTION = ("report_every", "channels")
@@ -40,9 +40,10 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
 def _setting_option(setting: Setting) -> tuple[Any, Any]:
     """Return the annotation and default of the option that sets a field of TrainConfig."""
     bounds = describe_bounds(setting.bounds)
+    name = setting.name.replace("_", "-")
     option = typer.Option(
         # Named, since a flag would otherwise get its opposite, too: --no-linear-path.
-        f"--{setting.name.replace('_', '-')}",
+        f"--{name}/--no-{name}" if setting.default is True else f"--{name}",
         help=f"{setting.description} Must be {bounds}." if bounds else setting.description,
     )
     value_type = str if get_origin(setting.type) is Literal else setting.type
@@ -84,10 +85,11 @@ def train(context: typer.Context, **options: Any) -> None:
     from hpo.cli.run_summary import print_drawn, run_summary
     from hpo.runs import train as single_run
 
-    source = context.get_parameter_source("architecture")
-    if source is None or source.name == "DEFAULT":
-        # Left open, so that a run of an earlier version continues with its own.
-        del options["architecture"]
+    for name in FORMER_DEFAULTS:
+        source = context.get_parameter_source(name)
+        if source is None or source.name == "DEFAULT":
+            # Left open, so that a run of an earlier version continues with its own.
+            del options[name]
     prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)
     print_lines(*prepared.notices)
     n_epochs = prepared.run.config.epochs

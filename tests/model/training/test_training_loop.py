@@ -11,6 +11,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Normal
 
 from model.config import Reconstruction
+from model.data.augmentation import draw_batch
 from model.data.images import ImageData, to_unit
 from model.device import Runtime
 from model.scoring.definitions import bits_per_dimension
@@ -41,11 +42,20 @@ def test_an_update_follows_distortion_plus_beta_times_rate_with_the_configured_m
     few_images: ImageData, runtime: Runtime, reconstruction: Reconstruction
 ) -> None:
     config = replace(
-        SMALL, beta=3.0, adam_beta2=0.9, batch_size=64, epochs=1, max_grad_norm=1e9, reconstruction=reconstruction
+        SMALL,
+        beta=3.0,
+        adam_beta2=0.9,
+        batch_size=64,
+        epochs=1,
+        max_grad_norm=1e9,
+        reconstruction=reconstruction,
+        horizontal_flip=True,
+        max_shift=2,
     )
     trained, fresh = TrainState(config, runtime), TrainState(config, runtime)
     list(train(trained, few_images))
-    x_BCHW = to_unit(few_images.train.images[BatchOrder(64, 64, config.seed, runtime.device).indices(0)])
+    indices = BatchOrder(64, 64, config.seed, runtime.device).indices(0)
+    x_BCHW = to_unit(draw_batch(few_images.train.images, indices, True, 2, generator=fresh.noise))
     noise_BZ = torch.randn(64, config.latent_dim, generator=fresh.noise)
     reconstruction_BCHW, mean_BZ, log_variance_BZ = fresh.model.train()(x_BCHW, noise_BZ)
     distortion = {
@@ -64,7 +74,7 @@ def test_metrics_are_means_over_the_updates_and_scores_of_the_validation_images(
     few_images: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two updates an epoch, too small to change a weight.
-    config = replace(SMALL, epochs=2, beta=3.0, learning_rate=1e-12, warmup_epochs=2)
+    config = replace(SMALL, epochs=2, beta=3.0, learning_rate=1e-12, warmup_epochs=2, horizontal_flip=False)
     fresh = TrainState(config, runtime)
     squared_errors, rates, norms = [], [], []
     for indices in BatchOrder(64, 32, config.seed, runtime.device).between(0, 2):

@@ -30,6 +30,8 @@ VALUES = {
     "low": "a value of the key",
     "high": "a value of the key",
     "choices": "list of values of the key",
+    # Unlike the study file's.
+    "--epochs": "whole number >= 1",
 }
 
 
@@ -110,6 +112,7 @@ def option_rows(schema: Schema) -> Iterator[str]:
     for option in command.params:
         key, setting = keys.get(option.name), SETTINGS.get(option.name)
         default, values = yaml_code(str(option.default)), describe_values(value_of(key)) if key else "path"
+        values = VALUES.get(option.opts[0], values)
         if option.is_flag:
             default, values = ("on" if option.default else "off"), "flag"
         # The help of a setting repeats its values.

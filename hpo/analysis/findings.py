@@ -55,7 +55,7 @@ def _best(results: StudyResults, config: StudyConfig) -> list[str]:
     values = ", ".join(f"{name} {format_value(value)}" for name, value in row.values.items() if name not in fixed)
     by = "" if len(config.objectives) == 1 else " by val_bpd"
     lines = [
-        f"Best{by}: trial {best.number}, val_bpd {best.val_bpd:.4f} after {config.training.epochs} epochs: {values}"
+        f"Best{by}: trial {best.number}, val_bpd {best.val_bpd:.4f} after {config.training.n_epochs} epochs: {values}"
     ]
     lines += _confirmation(results)
     if row.earlier_best:
@@ -127,7 +127,7 @@ def _pareto_front(rows: list[TrialRow], config: StudyConfig) -> list[str]:
 
 
 def _prunings(rows: list[TrialRow], config: StudyConfig) -> str:
-    cost = count_cost(rows, config.training.epochs)
+    cost = count_cost(rows, config.training.n_epochs)
     continued = f", {cost.n_continued} of them continued later" if cost.n_continued else ""
     faulty = f"; {cost.n_faulty} ended by a fault (see their attribute `end`)" if cost.n_faulty else ""
     stopped = "paused at a rung" if config.pruner.name == "halving" else "pruned"

@@ -116,7 +116,7 @@ def trial_row(
 
 def _curve(trial: FrozenTrial, training: Training) -> tuple[tuple[float, float], ...]:
     """Return (epoch, val_bpd) of every report."""
-    config = TrainConfig(epochs=training.epochs, report_every=training.report_every)
+    config = TrainConfig(epochs=training.n_epochs, report_every=training.report_every)
     epochs = [config.epoch_at(step) for step in trial.intermediate_values]
     return tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
 

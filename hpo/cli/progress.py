@@ -92,7 +92,7 @@ def progress_of(session: TuningSession) -> Progress:
     ended = ended_trials(study)
     return Progress(
         columns=list(searched(config.hyperparameters)),
-        epochs=config.training.epochs,
+        epochs=config.training.n_epochs,
         n_total=session.budget.trials,
         deadline=session.deadline,
         find_best=lambda: best_trial_of(configurations_of(study)),

@@ -32,10 +32,12 @@ def load_data(config: StudyConfig) -> tuple[StudyConfig, ImageData, str | None]:
     if reason:
         config = config.model_copy(update={"name": f"{config.name}{SAMPLE_SUFFIX}"})
         notice = fallback_notice(reason, f"as study '{config.name}'")
-    training = TrainConfig(epochs=config.training.epochs, report_every=config.training.report_every)
-    check_batch_size(
-        "hyperparameters.batch_size", config.hyperparameters.largest("batch_size"), training, len(data.train)
-    )
+    if "hyperparameters" in config.model_fields_set:
+        epochs = 1 if config.training.epochs == "auto" else config.training.epochs
+        training = TrainConfig(epochs=epochs, report_every=config.training.report_every)
+        check_batch_size(
+            "hyperparameters.batch_size", config.hyperparameters.largest("batch_size"), training, len(data.train)
+        )
     return config, data, notice
 
 

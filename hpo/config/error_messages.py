@@ -58,6 +58,8 @@ def broken_rule(location: str, fault: ErrorDetails) -> str:
 
 
 def _rule(fault: ErrorDetails) -> str:
+    if fault["loc"] and fault["loc"][-1] == "<word>":
+        return f"must be a whole number or {fault['ctx']['expected']}"
     template = _RULES.get(fault["type"])
     return template.format(**fault.get("ctx", {})) if template else fault["msg"].replace("Input should be", "must be")
 

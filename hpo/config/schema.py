@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from hpo.config.default_search_space import N_IMAGES_UNSHIFTED, default_search_space
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.image_source import Data
 from hpo.config.sections import (
@@ -83,7 +84,8 @@ class StudyConfig(StrictModel):
     seed: Seed = Field(default=0, description="Seed of the search; a trial's seed follows from it and its number.")
     data: Data = Data()
     model: Model = Model()
-    hyperparameters: FittingHyperparameters = Hyperparameters()
+    # Where a file leaves them out, a new study gets `default_search_space` of its images; here that of many.
+    hyperparameters: FittingHyperparameters = default_search_space(N_IMAGES_UNSHIFTED)
     # Before sampler, pruner and confirmation, which are restricted if there are two objectives.
     objectives: Objectives = Field(
         default=("val_bpd",),
@@ -91,7 +93,7 @@ class StudyConfig(StrictModel):
         "seconds_per_epoch.",
     )
     training: Training = Training()
-    budget: Budget
+    budget: Budget = Budget(timeout_minutes=30)
     sampler: Sampler = Sampler()
     pruner: Pruner = Pruner()
     confirmation: Confirmation = Confirmation()

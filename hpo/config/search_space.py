@@ -15,7 +15,7 @@ def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int)
     """Return the configuration of a trial's training. The seed follows from the study's seed and the trial's number."""
     return TrainConfig(
         **values,
-        epochs=config.training.epochs,
+        epochs=config.training.n_epochs,
         report_every=config.training.report_every,
         seed=config.seed * 100_003 + trial_number,
         **config.model.model_dump(),

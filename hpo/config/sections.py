@@ -32,10 +32,23 @@ class Model(StrictModel):
         return channels or DEFAULT_CHANNELS[architecture]
 
 
+def _tag(value: object) -> str:
+    return "<word>" if isinstance(value, str) else "<value>"
+
+
+_Positive = Annotated[int, Field(ge=1), Tag("<value>")]
+# A number of epochs, or a length that follows from images, machine and budget.
+Epochs = Annotated[_Positive | Annotated[Literal["auto"], Tag("<word>")], Discriminator(_tag)]
+
+
 class Training(StrictModel):
     """Length of a trial, and the device and number format that it runs in."""
 
-    epochs: int = Field(default=6, ge=1, description="Length of a trial, in epochs.")
+    epochs: Epochs = Field(
+        default="auto",
+        description="Length of a trial, in epochs, or auto: a tenth of what the budget's time affords on the machine "
+        "that creates the study, from 3 to 40 epochs.",
+    )
     report_every: float = Field(
         default=1.0,
         ge=0.01,
@@ -54,6 +67,12 @@ class Training(StrictModel):
         default=False,
         description="Compile the convolutions with torch.compile, on CUDA only; on a CPU it gained nothing.",
     )
+
+    @property
+    def n_epochs(self) -> int:
+        """Length of a trial of a study that exists: `auto` was replaced when the study was created."""
+        assert self.epochs != "auto"
+        return self.epochs
 
 
 class Budget(StrictModel):
@@ -137,15 +156,8 @@ def _led_by_the_score(objectives: tuple[Objective, ...]) -> tuple[Objective, ...
 Objectives = Annotated[tuple[Objective, ...], Field(min_length=1, max_length=2), AfterValidator(_led_by_the_score)]
 
 
-def _tag(interval: object) -> str:
-    return "<word>" if isinstance(interval, str) else "<value>"
-
-
 Interval = int | Literal["log"]
-FrameInterval = Annotated[
-    Annotated[int, Field(ge=1), Tag("<value>")] | Annotated[Literal["log"], Tag("<word>")],
-    Discriminator(_tag),
-]
+FrameInterval = Annotated[_Positive | Annotated[Literal["log"], Tag("<word>")], Discriminator(_tag)]
 # At fewer frames a second, the film of a training of 20 epochs would last for minutes.
 SLOWEST_FPS, FASTEST_FPS = 0.1, 60.0
 FramesPerSecond = Annotated[float, Field(ge=SLOWEST_FPS, le=FASTEST_FPS)]
@@ -154,7 +166,11 @@ FramesPerSecond = Annotated[float, Field(ge=SLOWEST_FPS, le=FASTEST_FPS)]
 class Retrain(StrictModel):
     """Final training of the best trial."""
 
-    epochs: int = Field(default=20, ge=1, description="Length of the training, in epochs.")
+    epochs: Epochs = Field(
+        default="auto",
+        description="Length of the training, in epochs, or auto: that of a trial, or up to the epoch at which the "
+        "chosen trial's score was lower than at its end, if by more than 0.01.",
+    )
     seed: Seed = Field(
         default=1000, description="Seed of this training; another than the trial's, so that a lucky seed does not help."
     )

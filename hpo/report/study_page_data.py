@@ -105,7 +105,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         name=study.study_name,
         # A path of the study's file is replaced by its name, as in the recipe.
         config_name=shareable_path(opened.config_name, otherwise=Path(opened.config_name).stem),
-        n_epochs=config.training.epochs,
+        n_epochs=config.training.n_epochs,
         pruner=config.pruner.name,
         rungs=_rungs_in_epochs(config),
         reduction_factor=config.pruner.reduction_factor,
@@ -119,7 +119,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         largest_latent_dim=int(config.hyperparameters.largest("latent_dim")),
         importances=find_importances(study, results.n_finished) if results else None,
         retrained=_retrained_metrics(paths),
-        cost=count_cost(rows, config.training.epochs),
+        cost=count_cost(rows, config.training.n_epochs),
         recipe=_recipe(study, config),
     )
 

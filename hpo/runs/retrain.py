@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from hpo.analysis.earlier_best import earlier_best
 from hpo.config.call_arguments import retrain_arguments
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import StudyConfig
@@ -16,7 +17,7 @@ from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of, end_of, is_pruned, val_bpd_of
 from hpo.storage.database import StudyError, checkpoint_log, existing_study, no_study
-from hpo.storage.fingerprint import check_unchanged, fingerprint, with_former_defaults
+from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from model.config import TrainConfig
@@ -115,12 +116,13 @@ def open_retraining(
     study = existing_study(prepared.config.name, paths)
     if study is None:
         raise no_study(paths, name)
-    prepared = replace(prepared, config=with_former_defaults(study, prepared.config))
+    prepared = replace(prepared, config=as_created(study, prepared.config))
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
     chosen = choose_trial(study, arguments.trial, name)
     if prepared.data.reading:
         on_notice(prepared.data.reading)
-    return Retraining(prepared, study, chosen, arguments.epochs or prepared.config.retrain.epochs, name)
+    n_epochs = arguments.epochs or retraining_epochs(prepared.config, study, chosen)
+    return Retraining(prepared, study, chosen, n_epochs, name)
 
 
 def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTrial:
@@ -140,6 +142,21 @@ def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTr
     if end != "finished" and not is_pruned(end):
         raise StudyError(f"--trial {number}: is {end}; choose one that finished or was pruned")
     return trials[number]
+
+
+def retraining_epochs(config: StudyConfig, study: Study, trial: FrozenTrial) -> int:
+    """Return the length of a retraining, with `auto` replaced: the trial's, or shorter if that was notably better.
+
+    A trial that continues others has their reports, too.
+    """
+    if config.retrain.epochs != "auto":
+        return config.retrain.epochs
+    trained = next((c for c in configurations_of(study) if trial.number in {t.number for t in c.trials}), None)
+    scores = trained.scores if trained else trial.intermediate_values
+    length = TrainConfig(epochs=config.training.n_epochs, report_every=config.training.report_every)
+    history = [{"epoch": length.epoch_at(report), "val_bpd": score} for report, score in sorted(scores.items())]
+    better = earlier_best(history)
+    return max(1, round(better["epoch"])) if better else config.training.n_epochs
 
 
 def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> TrainConfig:

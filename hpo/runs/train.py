@@ -82,7 +82,9 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
     if reason:
         output = output.with_name(f"{output.name}{SAMPLE_SUFFIX}")
     values = config.model.model_dump() | config.hyperparameters.entries()
-    training = TrainConfig(**values, epochs=config.retrain.epochs, seed=config.retrain.seed)
+    epochs = config.retrain.epochs
+    assert epochs != "auto", "the option is a number"
+    training = TrainConfig(**values, epochs=epochs, seed=config.retrain.seed)
     check_batch_size("--batch-size", training.batch_size, training, len(data.train))
     run = TrainingRun(
         config=training,

@@ -120,7 +120,7 @@ def make_sampler(study: Study, config: StudyConfig) -> ConfigurationSampler:
         space,
         config.seed,
         study.user_attrs["startup_trials"],
-        TrainConfig(epochs=training.epochs, report_every=training.report_every).n_reports,
+        TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports,
         warm_start.trials(space) if warm_start else (),
     )
 

@@ -97,7 +97,7 @@ def halving_of(pruner: Pruner, training: Training) -> Halving | None:
     """Return a study's rungs; None if it uses another pruner."""
     if pruner.name != "halving":
         return None
-    n_reports = TrainConfig(epochs=training.epochs, report_every=training.report_every).n_reports
+    n_reports = TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports
     first_rung = round(pruner.warmup_epochs / training.report_every)
     return Halving.of(first_rung, pruner.rung_spacing, pruner.reduction_factor, n_reports)
 

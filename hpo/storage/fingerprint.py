@@ -12,6 +12,9 @@ from hpo.storage.paths import StudyPaths
 from model.config import FIRST_VALUES, FORMER_DEFAULTS
 from model.data.images import ImageData
 
+# Length of a retraining in studies that are older than `auto`, which came with this setting.
+_FORMER_RETRAIN_EPOCHS, _AUTO_CAME_WITH = 20, "hyperparameters.horizontal_flip"
+
 
 def fingerprint(config: StudyConfig, data: ImageData) -> dict[str, str]:
     """Return the settings and data that make trials comparable, and a resumed study equal to an uninterrupted one.
@@ -59,31 +62,47 @@ def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) ->
         )
 
 
+def as_created(study: Study, config: StudyConfig) -> StudyConfig:
+    """Return the configuration with all that its file leaves open and that was settled when the study was created.
+
+    That is: the search space and the length of a trial, if they follow from images, machine and budget; and defaults
+    of the version that created the study.
+    """
+    stored = stored_fingerprint(study)
+    hyperparameters, training, retrain = config.hyperparameters, config.training, config.retrain
+    if "hyperparameters" not in config.model_fields_set:
+        hyperparameters = Hyperparameters.model_validate_json(json.dumps(_stored_hyperparameters(stored)))
+    if training.epochs == "auto":
+        training = training.model_copy(update={"epochs": json.loads(stored["training.epochs"])})
+    if retrain.epochs == "auto" and _AUTO_CAME_WITH not in study.user_attrs[FINGERPRINT]:
+        retrain = retrain.model_copy(update={"epochs": _FORMER_RETRAIN_EPOCHS})
+    kept = former_defaults_of(study, config)
+    model = {name: value for name, value in kept.items() if name in Model.model_fields}
+    if "architecture" in kept and "channels" not in config.model.model_fields_set:
+        model["channels"] = Model.model_validate_json(stored["model"]).channels
+    searched = {name: value for name, value in kept.items() if name in Hyperparameters.model_fields}
+    return config.model_copy(
+        update={
+            "model": config.model.model_copy(update=model),
+            "hyperparameters": hyperparameters.model_copy(update=searched),
+            "training": training,
+            "retrain": retrain,
+        }
+    )
+
+
 def former_defaults_of(study: Study, config: StudyConfig) -> dict[str, Any]:
     """Return the settings that the study has by the default of an earlier version, and that its file does not name."""
     stored = stored_fingerprint(study)
-    values = json.loads(stored["model"]) | {
-        name: json.loads(stored[f"hyperparameters.{name}"]) for name in Hyperparameters.model_fields
-    }
+    values = json.loads(stored["model"]) | _stored_hyperparameters(stored)
     named = config.model.model_fields_set | config.hyperparameters.model_fields_set
     return {
         name: former for name, former in FORMER_DEFAULTS.items() if name not in named and values.get(name) == former
     }
 
 
-def with_former_defaults(study: Study, config: StudyConfig) -> StudyConfig:
-    """Return the configuration with `former_defaults_of` the study, so that it continues as it was created."""
-    kept = former_defaults_of(study, config)
-    model = {name: value for name, value in kept.items() if name in Model.model_fields}
-    if "architecture" in kept and "channels" not in config.model.model_fields_set:
-        model["channels"] = Model.model_validate_json(stored_fingerprint(study)["model"]).channels
-    searched = {name: value for name, value in kept.items() if name in Hyperparameters.model_fields}
-    return config.model_copy(
-        update={
-            "model": config.model.model_copy(update=model),
-            "hyperparameters": config.hyperparameters.model_copy(update=searched),
-        }
-    )
+def _stored_hyperparameters(stored: dict[str, str]) -> dict[str, Any]:
+    return {name: json.loads(stored[f"hyperparameters.{name}"]) for name in Hyperparameters.model_fields}
 
 
 def stored_fingerprint(study: Study) -> dict[str, str]:

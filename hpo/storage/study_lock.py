@@ -9,7 +9,7 @@ from optuna.study import Study
 from hpo.config.prepared_study import PreparedStudy
 from hpo.storage.database import checkpoint_log, existing_study
 from hpo.storage.file_locks import hold_lock
-from hpo.storage.fingerprint import check_unchanged, fingerprint, with_former_defaults
+from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint
 from hpo.storage.paths import StudyPaths, move_aside
 
 
@@ -28,7 +28,7 @@ def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study |
             # Files of a study whose database is gone: a new study must neither use nor remove them.
             moved = _move_aside(paths)
         if study is not None:
-            config = with_former_defaults(study, prepared.config)
+            config = as_created(study, prepared.config)
             check_unchanged(study, fingerprint(config, prepared.data), paths)
         try:
             yield study, moved

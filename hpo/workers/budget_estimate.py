@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpo.analysis.formatting import format_duration
-from hpo.config.schema import Budget, StudyConfig
+from hpo.config.schema import Budget, StudyConfig, Training
 from hpo.search.configurations import Configuration
 from hpo.search.scheduler import Plan, reserved_s
 from hpo.search.successive_halving import Halving, halving_of
@@ -16,6 +16,9 @@ from model.device import Runtime
 from model.training.train_state import TrainState
 from model.training.training_loop import train
 
+# `training.epochs: auto`: share of the time of a call that a trial gets that is trained to its end, and the bounds.
+AUTO_SHARE, FEWEST_EPOCHS, MOST_EPOCHS = 0.1, 3, 40
+_MINUTES_WITHOUT_LIMIT = 30
 # Largest part of a call's time that is reserved for confirming the best configurations.
 MAX_RESERVED_SHARE = 1 / 3
 _PROBE_IMAGES = 2000
@@ -43,7 +46,7 @@ class BudgetEstimate:
     def configuration_s(self, config: StudyConfig) -> float:
         """Return the mean seconds of a configuration: under successive halving, few are trained to the end."""
         training = config.training
-        n_reports = TrainConfig(epochs=training.epochs, report_every=training.report_every).n_reports
+        n_reports = TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports
         return expected_share(halving_of(config.pruner, training), n_reports) * self.trial_s
 
     def n_affordable(self, config: StudyConfig, budget: Budget, reserved_s: float) -> float:
@@ -57,7 +60,31 @@ class BudgetEstimate:
         return min(bounds)
 
 
-def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> BudgetEstimate:
+@dataclass(frozen=True)
+class Speed:
+    """Speed of training on this machine and these images, seconds of a report, and size of a checkpoint."""
+
+    n_train: int
+    images_per_second: float
+    report_s: float
+    checkpoint_bytes: float
+
+    def settled(self, training: Training, budget: Budget) -> Training:
+        """Return the length of a trial with `auto` replaced: the same share of every budget, within bounds."""
+        if training.epochs != "auto":
+            return training
+        epoch_s = self.n_train / self.images_per_second + self.report_s / training.report_every
+        n_affordable = AUTO_SHARE * 60 * (budget.timeout_minutes or _MINUTES_WITHOUT_LIMIT) / epoch_s
+        return training.model_copy(update={"epochs": round(min(max(n_affordable, FEWEST_EPOCHS), MOST_EPOCHS))})
+
+    def estimate(self, training: Training) -> BudgetEstimate:
+        """Return what trials of this length cost."""
+        n_reports = TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports
+        training_s = training.n_epochs * self.n_train / self.images_per_second
+        return BudgetEstimate(self.images_per_second, training_s + n_reports * self.report_s, self.checkpoint_bytes)
+
+
+def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> Speed:
     """Train and score the tutorial's model for a few seconds: the first stretch warms up, the second is timed."""
     n_train = len(data.train)
     probe = TrainConfig(report_every=min(0.5, _PROBE_IMAGES / n_train), epochs=1, **config.model.model_dump())
@@ -65,12 +92,10 @@ def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> BudgetEst
     stretches = train(state, data)
     warm_up, timed = next(stretches), next(stretches)
     n_images = timed.images_seen - warm_up.images_seen
-    report_s = timed.elapsed_s - warm_up.elapsed_s - n_images / timed.images_per_second
-    training = config.training
-    n_reports = TrainConfig(epochs=training.epochs, report_every=training.report_every).n_reports
-    return BudgetEstimate(
+    return Speed(
+        n_train=n_train,
         images_per_second=timed.images_per_second,
-        trial_s=training.epochs * n_train / timed.images_per_second + n_reports * report_s,
+        report_s=timed.elapsed_s - warm_up.elapsed_s - n_images / timed.images_per_second,
         checkpoint_bytes=_BYTES_PER_PARAMETER * sum(p.numel() for p in state.model.parameters()),
     )
 
@@ -124,7 +149,7 @@ def _describe_search(estimate: BudgetEstimate, config: StudyConfig, budget: Budg
 
     With successive halving this is a range: from no pauses at all to as many as the pruner allows.
     """
-    halving, epochs = halving_of(config.pruner, config.training), config.training.epochs
+    halving, epochs = halving_of(config.pruner, config.training), config.training.n_epochs
     trials = f"configurations of up to {epochs} epochs" if halving else f"trials of {epochs} epochs"
     may_pause = halving is not None and bool(halving.rungs)
     n_trials = estimate.n_affordable(config, budget, reserved_s)

@@ -1,11 +1,13 @@
 """Creating and opening the study of one call of `tune`, before any trial runs."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from optuna.study import Study
 
 from hpo.analysis.score_explanation import SCORE
+from hpo.config.default_search_space import default_search_space
 from hpo.config.prepared_study import PreparedStudy
 from hpo.config.schema import Budget, StudyConfig
 from hpo.config.study_file import ConfigError
@@ -35,6 +37,14 @@ def check_code_length(config: StudyConfig) -> None:
             f"{config.name}: hyperparameters.latent_dim: must be at most {n_values}, the number of features that "
             f"model.channels {list(model.channels)} compute, but goes up to {largest}"
         )
+
+
+def with_search_space(prepared: PreparedStudy) -> PreparedStudy:
+    """Return a new study with a search space: that of its file or, if it has none, one that fits its images."""
+    if "hyperparameters" in prepared.config.model_fields_set:
+        return prepared
+    space = default_search_space(len(prepared.data.train))
+    return replace(prepared, config=prepared.config.model_copy(update={"hyperparameters": space}))
 
 
 def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> WarmStart | None:

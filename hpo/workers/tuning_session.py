@@ -23,12 +23,18 @@ from hpo.storage.checkpoints import N_BEST_KEPT, clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import existing_study
-from hpo.storage.fingerprint import former_defaults_of, with_former_defaults
+from hpo.storage.fingerprint import as_created, former_defaults_of
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
 from hpo.workers import budget_estimate
-from hpo.workers.study_setup import check_code_length, create_prepared_study, has_work, plan_warm_start
+from hpo.workers.study_setup import (
+    check_code_length,
+    create_prepared_study,
+    has_work,
+    plan_warm_start,
+    with_search_space,
+)
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded, TrialEvent
 from hpo.workers.worker import TooManyFailures
@@ -138,6 +144,7 @@ def open_tuning_session(
     budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
     prepared = prepare_study(config, device)
     if fresh or existing_study(prepared.config.name, StudyPaths.of(prepared.config.name)) is None:
+        prepared = with_search_space(prepared)
         check_code_length(prepared.config)
     warm_start = plan_warm_start(prepared, from_study, fresh) if from_study else None
     for notice in (*prepared.notices, *([warm_start.described()] if warm_start else [])):
@@ -148,14 +155,17 @@ def open_tuning_session(
             if kept := former_defaults_of(study, prepared.config):
                 settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
                 on_notice(f"The study keeps what was the default when it was created: {settings}.")
-            prepared = replace(prepared, config=with_former_defaults(study, prepared.config))
+            prepared = replace(prepared, config=as_created(study, prepared.config))
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):
             on_notice(line)
         plan, estimate, line = Plan(budget.workers), None, ""
         if study is None or has_work(study, prepared.config, budget):
-            estimate = budget_estimate.measure(prepared.config, prepared.data, prepared.runtime)
+            speed = budget_estimate.measure(prepared.config, prepared.data, prepared.runtime)
+            training = speed.settled(prepared.config.training, prepared.config.budget)
+            prepared = replace(prepared, config=prepared.config.model_copy(update={"training": training}))
+            estimate = speed.estimate(training)
             plan = estimate.plan(budget, budget.workers)
             line = _estimate_line(estimate, prepared, study, budget, plan)
         if study is None:

@@ -88,7 +88,7 @@ def run_trials(
 
 def may_stop_after(event: TrialEvent, context: TrialContext) -> bool:
     """Return False between a trial's last report and its end, which costs nothing more; else True."""
-    return not (isinstance(event, TrialReported) and event.metrics.epoch >= context.config.training.epochs)
+    return not (isinstance(event, TrialReported) and event.metrics.epoch >= context.config.training.n_epochs)
 
 
 def _check_database_exists(paths: StudyPaths) -> None:

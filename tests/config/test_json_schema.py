@@ -64,6 +64,7 @@ def test_every_shipped_study_file_is_accepted_and_names_the_schema(path: Path) -
 @pytest.mark.parametrize(
     "text",
     [
+        "data: /my/images",
         VALID,
         *(f"{VALID}data: {form}" for form in ("sample", "/my/images", "{source: cifar10, root: /folder}")),
         f"{VALID}data: {{source: folder, root: /my/images, fallback: false}}",
@@ -79,7 +80,6 @@ def test_other_valid_study_files_are_accepted(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "name: mine",
         f"{VALID}sead: 1",
         f"{VALID}data: 5",
         f"{VALID}data: {{sauce: sample}}",
@@ -95,8 +95,8 @@ def test_faulty_study_files_are_not_accepted(text: str) -> None:
     assert not accepts(SCHEMA, yaml.safe_load(text))
 
 
-def test_only_the_budget_is_required_since_a_file_gives_the_study_its_name() -> None:
-    assert SCHEMA["required"] == ["budget"]
+def test_no_key_is_required_since_a_file_gives_the_study_its_name() -> None:
+    assert SCHEMA["required"] == []
     assert SCHEMA["additionalProperties"] is False
     assert SCHEMA["properties"].keys() == StudyConfig.model_fields.keys()
 

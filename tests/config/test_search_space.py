@@ -43,6 +43,7 @@ def test_a_studys_model_section_reaches_its_trials() -> None:
             "model": {"architecture": "plain", "linear_path": True},
             "hyperparameters": {"beta": {"low": 0.5, "high": 2.0}},
             "budget": {"trials": 1},
+            "training": {"epochs": 3},
         }
     )
     config = trial_config(study, {"beta": 1.0}, 0)
@@ -51,7 +52,7 @@ def test_a_studys_model_section_reaches_its_trials() -> None:
 
 def test_seeds_of_trials_differ_within_a_study_and_between_studies() -> None:
     space = {"beta": {"low": 0.5, "high": 2.0}}
-    study = StudyConfig.model_validate({"name": "s", "hyperparameters": space, "budget": {"trials": 1}})
+    study = StudyConfig.model_validate({"name": "s", "hyperparameters": space, "training": {"epochs": 3}})
     seeds = [
         trial_config(study.model_copy(update={"seed": seed}), {"beta": 1.0}, number).seed
         for seed in (0, 1)

@@ -63,7 +63,7 @@ def test_a_call_that_fails_leaves_its_trials_in_the_database(
     monkeypatch.setattr("hpo.storage.study_lock.existing_study", lambda *_: study)
     monkeypatch.setattr("hpo.storage.study_lock.check_unchanged", lambda *_: None)
     monkeypatch.setattr("hpo.storage.study_lock.fingerprint", lambda *_: {})
-    monkeypatch.setattr("hpo.storage.study_lock.with_former_defaults", lambda _, config: config)
+    monkeypatch.setattr("hpo.storage.study_lock.as_created", lambda _, config: config)
     prepared = PreparedStudy(CONFIG, None, None, ())  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="three trials failed"), locked_study(prepared, fresh=False):
         study.add_trial(optuna.trial.create_trial(value=7.0))

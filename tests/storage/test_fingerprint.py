@@ -7,9 +7,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hpo.config.schema import Budget, Model, Pruner, Training
+from hpo.config.hyperparameters import Hyperparameters
+from hpo.config.schema import Budget, Model, Pruner, Retrain, StudyConfig, Training
 from hpo.storage.database import FINGERPRINT, StudyError
-from hpo.storage.fingerprint import check_unchanged, fingerprint, former_defaults_of, with_former_defaults
+from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint, former_defaults_of
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from model.data.images import ImageData
@@ -98,7 +99,7 @@ def test_a_study_keeps_its_own_network_where_its_file_leaves_it_open(context: Tr
     own = CONFIG.model_copy(update={"model": Model(architecture="norm_free", channels=(8, 8, 16, 16))})
     context.study.set_user_attr(FINGERPRINT, fingerprint(own, context.data))
     for left_open in (Model(), Model(channels=(8, 8, 16, 16))):
-        config = with_former_defaults(context.study, CONFIG.model_copy(update={"model": left_open}))
+        config = as_created(context.study, CONFIG.model_copy(update={"model": left_open}))
         assert config.model.model_dump() == own.model.model_dump()
         check_unchanged(context.study, fingerprint(config, context.data), context.paths)
 
@@ -108,7 +109,7 @@ def test_a_study_from_before_the_flips_goes_on_without_them_unless_its_file_name
     del older["hyperparameters.horizontal_flip"]
     context.study.set_user_attr(FINGERPRINT, older)
     assert former_defaults_of(context.study, CONFIG) == {"horizontal_flip": False}
-    config = with_former_defaults(context.study, CONFIG)
+    config = as_created(context.study, CONFIG)
     assert config.hyperparameters.fixed()["horizontal_flip"] is False
     check_unchanged(context.study, fingerprint(config, context.data), context.paths)
     named = CONFIG.model_copy(update={"hyperparameters": SPACE.model_copy(update={"horizontal_flip": True})})
@@ -117,20 +118,42 @@ def test_a_study_from_before_the_flips_goes_on_without_them_unless_its_file_name
         check_unchanged(context.study, fingerprint(named, context.data), context.paths)
 
 
+def test_what_a_file_leaves_to_images_and_machine_is_taken_from_the_study(context: TrialContext) -> None:
+    left_open = StudyConfig.model_validate({"name": "small", "model": CONFIG.model, "data": "sample"})
+    config = as_created(context.study, left_open)
+    assert config.hyperparameters == SPACE
+    assert (config.training.epochs, config.retrain.epochs) == (3, "auto")
+    check_unchanged(context.study, fingerprint(config, context.data), context.paths)
+    named = left_open.model_copy(update={"training": Training(epochs=5), "hyperparameters": Hyperparameters()})
+    assert as_created(context.study, named).training.epochs == 5
+    with pytest.raises(StudyError, match=r"hyperparameters.beta was .* training.epochs was 3, is now 5"):
+        check_unchanged(context.study, fingerprint(as_created(context.study, named), context.data), context.paths)
+
+
+def test_a_study_from_before_the_automatic_lengths_is_retrained_for_20_epochs(context: TrialContext) -> None:
+    older = fingerprint(CONFIG, context.data)
+    del older["hyperparameters.horizontal_flip"]
+    context.study.set_user_attr(FINGERPRINT, older)
+    config = CONFIG.model_copy(update={"retrain": Retrain()})
+    assert as_created(context.study, config).retrain.epochs == 20
+    named = CONFIG.model_copy(update={"retrain": Retrain(epochs=7)})
+    assert as_created(context.study, named).retrain.epochs == 7
+
+
 def test_other_settings_of_the_network_are_not_taken_from_the_study(context: TrialContext) -> None:
     own = CONFIG.model_copy(update={"model": Model(architecture="norm_free", linear_path=True)})
     context.study.set_user_attr(FINGERPRINT, fingerprint(own, context.data))
-    config = with_former_defaults(context.study, CONFIG.model_copy(update={"model": Model()}))
+    config = as_created(context.study, CONFIG.model_copy(update={"model": Model()}))
     assert config.model == Model(architecture="norm_free", linear_path=False)
     plain = CONFIG.model_copy(update={"model": Model(architecture="plain")})
     context.study.set_user_attr(FINGERPRINT, fingerprint(plain, context.data))
-    assert with_former_defaults(context.study, CONFIG.model_copy(update={"model": Model()})).model == Model()
+    assert as_created(context.study, CONFIG.model_copy(update={"model": Model()})).model == Model()
 
 
 def test_a_network_that_the_file_names_is_compared_with_the_studys(context: TrialContext) -> None:
     own = CONFIG.model_copy(update={"model": Model(architecture="norm_free")})
     context.study.set_user_attr(FINGERPRINT, fingerprint(own, context.data))
-    named = with_former_defaults(context.study, CONFIG.model_copy(update={"model": Model(architecture="linear_skip")}))
+    named = as_created(context.study, CONFIG.model_copy(update={"model": Model(architecture="linear_skip")}))
     with pytest.raises(
         StudyError, match=r'model was {"architecture":"norm_free".*is now {"architecture":"linear_skip"'
     ):

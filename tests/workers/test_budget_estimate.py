@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from hpo.config.schema import Budget
+from hpo.config.schema import Budget, Training
 from hpo.search.successive_halving import Halving
-from hpo.workers.budget_estimate import BudgetEstimate, describe, disk_bytes, expected_share
+from hpo.workers.budget_estimate import BudgetEstimate, Speed, describe, disk_bytes, expected_share
 from model.device import Runtime
 from tests.search.trial_lists import make_configurations, small_config
 
@@ -53,3 +53,30 @@ def test_halving_affords_more_configurations_and_needs_disk_for_the_paused_ones(
         10e6 + 0.7e6 * n_trials + 40e6 * n_checkpoints
     )
     assert disk_bytes(estimate, median, 81, n_workers=2) == pytest.approx(10e6 + 0.7e6 * 81 + 40e6 * 5)
+
+
+def speed(n_train: int, report_s: float = 1.0) -> Speed:
+    return Speed(n_train=n_train, images_per_second=1000.0, report_s=report_s, checkpoint_bytes=40e6)
+
+
+@pytest.mark.parametrize(
+    ("n_train", "budget", "epochs"),
+    [
+        # A tenth of the time: 60 s, 4 s of training and 1 s of a report each.
+        (4_000, Budget(timeout_minutes=10), 12),
+        # Trials alone: as with 30 minutes.
+        (4_000, Budget(trials=5), 36),
+        (45_000, Budget(timeout_minutes=10), 3),
+        (100, Budget(timeout_minutes=10), 40),
+    ],
+)
+def test_the_automatic_length_is_a_tenth_of_the_time_within_bounds(n_train: int, budget: Budget, epochs: int) -> None:
+    assert speed(n_train).settled(Training(epochs="auto"), budget).epochs == epochs
+    assert speed(n_train).settled(Training(epochs=7), budget).epochs == 7
+
+
+def test_reports_count_as_often_as_they_are_made() -> None:
+    training, budget = Training(epochs="auto", report_every=0.25), Budget(timeout_minutes=10)
+    assert speed(4_000).settled(training, budget).epochs == 8
+    # 12 epochs of 4 s and 48 reports of 1 s.
+    assert speed(4_000).estimate(training.model_copy(update={"epochs": 12})).trial_s == 96.0

@@ -12,7 +12,7 @@ from tests.tools.small_study import CONFIG, abandon, run_to, run_until
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-EPOCHS = CONFIG.training.epochs
+EPOCHS = CONFIG.training.n_epochs
 
 
 class Killed(BaseException):

@@ -15,7 +15,7 @@ from hpo.workers.worker import run_trials
 from tests.tools.small_study import CONFIG, run_until
 from tests.workers.trial_files import PICTURES, TABLE_AND_CURVE, files, n_frames
 
-EPOCHS = CONFIG.training.epochs
+EPOCHS = CONFIG.training.n_epochs
 
 
 def known_to_optuna(context: TrialContext) -> list[str]:

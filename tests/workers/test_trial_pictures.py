@@ -23,7 +23,7 @@ from model.training.training_loop import EpochMetrics
 from tests.tools.small_study import CONFIG, POOR_VALUES, create_context, reopen, run_until
 from tests.workers.trial_files import PICTURES, TABLE_AND_CURVE, files, n_frames
 
-EPOCHS = CONFIG.training.epochs
+EPOCHS = CONFIG.training.n_epochs
 FINISHED, PRUNED, DIVERGED = range(3)
 
 

@@ -17,7 +17,7 @@ from tests.tools.small_study import CONFIG, abandon, run_to, running
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-EPOCHS = CONFIG.training.epochs
+EPOCHS = CONFIG.training.n_epochs
 
 
 def broken(*_: object) -> Iterator[EpochMetrics]:

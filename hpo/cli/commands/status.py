@@ -65,7 +65,7 @@ def _best(best: BestTrial | None, config: StudyConfig) -> str:
     values = ", ".join(f"{name} {format_value(value)}" for name, value in best.params.items())
     n_seeds = len(best.confirmation_scores)
     by = f" (confirmed with {n_seeds} new seed{'s' * (n_seeds > 1)}: {best.score:.4f})" if n_seeds else ""
-    return f"trial {best.number}, val_bpd {best.val_bpd:.4f} after {config.training.epochs} epochs{by}: {values}"
+    return f"trial {best.number}, val_bpd {best.val_bpd:.4f} after {config.training.n_epochs} epochs{by}: {values}"
 
 
 def _workers(status: Status) -> str:

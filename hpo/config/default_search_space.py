@@ -1,0 +1,30 @@
+"""Search space of a study whose file has none: it follows from the number of training images."""
+
+from hpo.config.hyperparameters import Choices, Hyperparameters, Range
+
+_BATCH_SIZES = (8, 16, 32, 64, 128)
+_N_BATCH_SIZES = 4
+# Fewest updates in a pass over the images.
+_FEWEST_UPDATES = 16
+# A direction of the images needs some of them to be determined, whether a linear model or a network finds it.
+_IMAGES_PER_DIMENSION = 10
+SHORTEST_CODE, LONGEST_CODE = 32, 512
+_LONGEST_BY_SHORTEST = 16
+# With fewer training images, shifted copies are worth their time; with more, new images do the same.
+N_IMAGES_UNSHIFTED = 20_000
+
+
+def default_search_space(n_train: int) -> Hyperparameters:
+    """Return what is searched with `n_train` training images."""
+    longest = min(max(n_train // _IMAGES_PER_DIMENSION, SHORTEST_CODE), LONGEST_CODE)
+    is_small = n_train < N_IMAGES_UNSHIFTED
+    fitting = [size for size in _BATCH_SIZES if size <= max(n_train // _FEWEST_UPDATES, _BATCH_SIZES[1])]
+    return Hyperparameters(
+        beta=Range[float](low=0.3, high=3.0, log=True),
+        latent_dim=Range[int](low=longest // _LONGEST_BY_SHORTEST, high=longest, log=True),
+        learning_rate=Range[float](low=3e-4, high=1e-2, log=True),
+        batch_size=Choices[int](choices=tuple(fitting[-_N_BATCH_SIZES:])),
+        schedule="cosine",
+        warmup_epochs=1.0 if is_small else 0.2,
+        max_shift=1 if is_small else 0,
+    )

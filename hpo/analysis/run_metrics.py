@@ -12,7 +12,7 @@ import pandas as pd
 from model.config import DIMENSIONS, FIRST_VALUES
 from model.scoring.definitions import bits
 
-_TEST_SCORES = ("bpd", "mse", "psnr_db", "rate_nats", "distortion_nats")
+_TEST_SCORES = ("bpd", "bpd_interval", "mse", "psnr_db", "rate_nats", "distortion_nats")
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,12 @@ class ImageCounts:
 class SplitScores:
     """Scores of one split: its score and that of probabilistic PCA in bits/dim, rate and distortion in nats per image.
 
-    `ppca_bpd` is None if there are too few images for a linear model of this size.
+    `bpd_interval` is the score's bootstrap interval over the images, None in files that are older than it; `ppca_bpd`
+    is None if there are too few images for a linear model of this size.
     """
 
     bpd: float
+    bpd_interval: tuple[float, float] | None
     rate_nats: float
     distortion_nats: float
     mse: float
@@ -86,7 +88,8 @@ class RunMetrics:
     """Content of metrics.json. `origin` is None for a single run; `test` and `importance_weighted` are None if the test
     split was not scored.
 
-    `images_per_second` is the median over epochs; `ppca_val_bpd` is None if there are too few images.
+    `images_per_second` is the median over epochs; `val_bpd_interval` is the score's bootstrap interval over the images,
+    None in files that are older than it; `ppca_val_bpd` is None if there are too few images.
     """
 
     origin: TrialOrigin | None
@@ -101,6 +104,7 @@ class RunMetrics:
     device: str
     precision: str
     val_bpd: float
+    val_bpd_interval: tuple[float, float] | None
     test: SplitScores | None
     importance_weighted: ImportanceWeighted | None
     sigma: float
@@ -116,6 +120,7 @@ class RunMetrics:
         entries = FIRST_VALUES | dict(entries)
         nested: dict[str, Any] = {
             "origin": TrialOrigin.from_dict(entries),
+            "val_bpd_interval": _interval(entries, "val"),
             "test": _read_test(entries),
             "importance_weighted": _read_importance_weighted(entries),
             "data": ImageCounts(**entries["data"]),
@@ -155,9 +160,9 @@ def entries_of_test_split(test: SplitScores | None, weighted: ImportanceWeighted
     }
 
 
-def _json_value(value: float) -> float | None:
+def _json_value(value: Any) -> Any:
     """Return null for infinity, which JSON does not have: the PSNR of images that are reconstructed exactly."""
-    return None if math.isinf(value) else value
+    return None if value == math.inf else value
 
 
 def _origin_entries(origin: TrialOrigin | None) -> dict[str, Any]:
@@ -174,8 +179,13 @@ def _origin_entries(origin: TrialOrigin | None) -> dict[str, Any]:
 def _read_test(entries: Mapping[str, Any]) -> SplitScores | None:
     if entries["test_bpd"] is None:
         return None
-    scores = {name: entries[f"test_{name}"] for name in _TEST_SCORES if name != "psnr_db"}
-    return SplitScores(**scores, ppca_bpd=entries["ppca_bpd"])
+    scores = {name: entries[f"test_{name}"] for name in _TEST_SCORES if name not in ("psnr_db", "bpd_interval")}
+    return SplitScores(**scores, bpd_interval=_interval(entries, "test"), ppca_bpd=entries["ppca_bpd"])
+
+
+def _interval(entries: Mapping[str, Any], split: str) -> tuple[float, float] | None:
+    interval = entries.get(f"{split}_bpd_interval")
+    return tuple(interval) if interval else None
 
 
 def _read_importance_weighted(entries: Mapping[str, Any]) -> ImportanceWeighted | None:

@@ -21,7 +21,10 @@ def run_summary(entries: Mapping[str, Any], history: list[dict[str, float]]) -> 
         history: rows of its metrics.csv.
     """
     metrics = RunMetrics.from_dict(entries)
-    lines = [f"val_bpd {metrics.val_bpd:.4f}" + (f", test_bpd {metrics.test.bpd:.4f}" if metrics.test else "")]
+    scores = [f"val_bpd {metrics.val_bpd:.4f}{_interval(metrics.val_bpd_interval, metrics.data.n_val)}"]
+    if metrics.test:
+        scores.append(f"test_bpd {metrics.test.bpd:.4f}{_interval(metrics.test.bpd_interval, metrics.data.n_test)}")
+    lines = [", ".join(scores)]
     better = earlier_best(history)
     if better:
         lines.append(earlier_best_notice(describe_earlier_best(better)))
@@ -51,6 +54,11 @@ def print_drawn(paths: RunPaths, failures: Sequence[str]) -> None:
         return
     print_lines(*failures, f"The model and its metrics are complete. Next: python -m hpo figures {paths.folder}")
     raise typer.Exit(1)
+
+
+def _interval(interval: tuple[float, float] | None, n_images: int) -> str:
+    """Return in parentheses where the score of other images would lie; no text for files that are older than it."""
+    return f" ({interval[0]:.3f} to {interval[1]:.3f} over {n_images:,} images)" if interval else ""
 
 
 def _ppca_lines(metrics: RunMetrics, *, overfitted: bool) -> list[str]:

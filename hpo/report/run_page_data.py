@@ -80,7 +80,7 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
         training=training,
         compiled=config["compiled"],
         untrained_bpd=history[0]["val_bpd"],
-        validation=_validation_scores(history[-1], metrics.ppca_val_bpd),
+        validation=_validation_scores(history[-1], metrics),
         earlier_best=describe_earlier_best(better) if better else None,
         folder=folder,
         command=_retrain_command(metrics) if metrics.origin else _train_command(config, metrics, training, folder),
@@ -88,13 +88,14 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
     )
 
 
-def _validation_scores(last: dict[str, float], ppca_bpd: float | None) -> SplitScores:
+def _validation_scores(last: dict[str, float], metrics: RunMetrics) -> SplitScores:
     return SplitScores(
         bpd=last["val_bpd"],
+        bpd_interval=metrics.val_bpd_interval,
         rate_nats=last["val_rate_nats"],
         distortion_nats=last["val_distortion_nats"],
         mse=last["val_mse"],
-        ppca_bpd=ppca_bpd,
+        ppca_bpd=metrics.ppca_val_bpd,
     )
 
 

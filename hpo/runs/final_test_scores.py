@@ -19,6 +19,7 @@ from model.data.images import ImageData, LabelledImages
 from model.device import Runtime
 from model.network.vae import ConvVAE
 from model.scoring import ppca
+from model.scoring.bootstrap import bootstrap_interval
 from model.scoring.evaluation import active_units, encode, evaluate, importance_weighted_bpd
 from model.training.train_state import TrainState
 
@@ -43,6 +44,7 @@ def score(
         origin: trial that the run retrains.
     """
     sigma, linear, config = history[-1]["sigma"], ppca.fit(data.train.images), state.config
+    validation = evaluate(state.model, data.validation.images, sigma, state.runtime)
     test, weighted = None, None
     if importance_samples is not None:
         test, weighted = _score_test_split(state.model, data, state.runtime, sigma, importance_samples, linear)
@@ -59,6 +61,7 @@ def score(
         device=state.runtime.device.type,
         precision=state.runtime.precision,
         val_bpd=history[-1]["val_bpd"],
+        val_bpd_interval=bootstrap_interval(validation.bpd_per_image),
         test=test,
         importance_weighted=weighted,
         sigma=sigma,
@@ -95,6 +98,7 @@ def _score_test_split(
     )
     scores = SplitScores(
         bpd=test.bpd,
+        bpd_interval=bootstrap_interval(test.bpd_per_image),
         rate_nats=test.rate_nats,
         distortion_nats=test.distortion_nats,
         mse=test.mse,

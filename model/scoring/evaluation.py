@@ -5,7 +5,7 @@ N images, Z latent, K importance samples.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
@@ -37,6 +37,7 @@ class Evaluation:
         distortion_nats: negative log-likelihood of an image given its latent vector, nats per image.
         mse: squared error per pixel value, pixels in [0, 1].
         rate_per_dimension: the rate of each latent dimension, nats per image, Z values.
+        bpd_per_image: the score of each image.
     """
 
     n_images: int
@@ -45,14 +46,17 @@ class Evaluation:
     distortion_nats: float
     mse: float
     rate_per_dimension: tuple[float, ...]
+    bpd_per_image: tuple[float, ...] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """Squared error and rate, summed over images."""
+    """Squared error and rate: sums over images, and of each image, (N,)."""
 
     squared_error: float
     rate_per_dimension: Tensor
+    squared_errors: Tensor
+    rates: Tensor
 
 
 def calibrate_sigma(model: ConvVAE, train_images: Tensor, runtime: Runtime) -> float:
@@ -75,6 +79,7 @@ def evaluate(
     n_images = len(images)
     squared_error = torch.tensor(sums.squared_error / n_images, dtype=torch.float64)
     rates = sums.rate_per_dimension / n_images
+    distortions = elbo.gaussian_distortion(sums.squared_errors, sigma)
     distortion, rate = float(elbo.gaussian_distortion(squared_error, sigma)), float(rates.sum())
     return Evaluation(
         n_images=n_images,
@@ -83,6 +88,7 @@ def evaluate(
         distortion_nats=distortion,
         mse=float(squared_error) / DIMENSIONS,
         rate_per_dimension=tuple(rates.tolist()),
+        bpd_per_image=tuple(map(bits_per_dimension, distortions.tolist(), sums.rates.tolist())),
     )
 
 
@@ -146,14 +152,18 @@ def _sum_over_images(model: ConvVAE, images: Tensor, runtime: Runtime, noise_see
     generator = seeded_generator(noise_seed, device=runtime.device)
     noise = torch.randn(len(images), model.latent_dim, generator=generator, device=runtime.device)
     squared_error, rates = 0.0, torch.zeros(model.latent_dim, dtype=torch.float64)
+    per_image: list[tuple[Tensor, Tensor]] = []
     with _evaluation_mode(model):
         for batch, batch_noise in zip(images.split(batch_size), noise.split(batch_size), strict=True):
             x = to_unit(batch)
             with runtime.autocast():
                 reconstruction, mean, log_variance = model(x, batch_noise)
-            squared_error += float(elbo.squared_error(x, reconstruction).sum())
-            rates += elbo.rate_per_dimension(mean, log_variance).sum(0).cpu().double()
-    return _Sums(squared_error, rates)
+            errors, rates_BZ = elbo.squared_error(x, reconstruction), elbo.rate_per_dimension(mean, log_variance)
+            squared_error += float(errors.sum())
+            rates += rates_BZ.sum(0).cpu().double()
+            per_image.append((errors, rates_BZ.sum(1)))
+    errors_N, rates_N = (torch.cat(parts).cpu().double() for parts in zip(*per_image, strict=True))
+    return _Sums(squared_error, rates, errors_N, rates_N)
 
 
 def _log_weights(

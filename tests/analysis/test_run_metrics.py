@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOWCASE_FILE = RunPaths(ROOT / SHOWCASE).metrics_json
 # A file of a version that did not write `architecture` and `linear_path`.
 OLDER_FILE = ROOT / "tests" / "report" / "a_run" / "metrics.json"
-ENTRIES: dict[str, Any] = json.loads(SHOWCASE_FILE.read_text())
+# The showcase is older than the intervals.
+INTERVALS = {"val_bpd_interval": [6.1, 6.2], "test_bpd_interval": [6.2, 6.3]}
+ENTRIES: dict[str, Any] = RunMetrics.from_dict(json.loads(SHOWCASE_FILE.read_text()) | INTERVALS).as_dict()
 
 
 def as_single_run(entries: dict[str, Any]) -> dict[str, Any]:
@@ -34,6 +36,13 @@ def as_single_run(entries: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("entries", [ENTRIES, as_single_run(ENTRIES)], ids=["retrained", "single run"])
 def test_reading_and_writing_keeps_every_entry_and_their_order(entries: dict[str, Any]) -> None:
     assert json.dumps(RunMetrics.from_dict(entries).as_dict()) == json.dumps(entries)
+    assert RunMetrics.from_dict(entries).val_bpd_interval == (6.1, 6.2)
+
+
+def test_no_entry_of_the_showcase_is_lost_or_changed() -> None:
+    shown = json.loads(SHOWCASE_FILE.read_text())
+    assert {name: value for name, value in ENTRIES.items() if name not in INTERVALS} == shown
+    assert {name: list(ENTRIES[name]) for name in INTERVALS} == INTERVALS
 
 
 def test_a_single_run_without_test_has_no_origin_and_no_test_scores() -> None:
@@ -50,9 +59,12 @@ def test_a_file_of_an_older_version_is_read() -> None:
     assert metrics.importance_weighted == ImportanceWeighted(64, 1000, 6.382816876601039, 6.403040536532303)
     assert metrics.test == SplitScores(
         bpd=6.393708445069441,
+        bpd_interval=None,
         rate_nats=253.66523627395634,
         distortion_nats=-3661.995670228459,
         mse=0.005394669898351034,
         ppca_bpd=6.389517085699809,
     )
-    assert metrics.as_dict() == json.loads(OLDER_FILE.read_text()) | {"architecture": "plain", "linear_path": False}
+    unknown = dict.fromkeys(INTERVALS)
+    first = {"architecture": "plain", "linear_path": False}
+    assert metrics.as_dict() == json.loads(OLDER_FILE.read_text()) | first | unknown

@@ -99,6 +99,7 @@ def test_content_of_the_page_is_that_of_the_files(make_run: MakeRun) -> None:
     )
     assert page.validation == SplitScores(
         bpd=6.391435134413788,
+        bpd_interval=None,
         rate_nats=253.30150214691162,
         distortion_nats=-3666.4726059146687,
         mse=0.005379181130727132,

@@ -45,6 +45,15 @@ def test_evaluating_twice_gives_the_same_numbers(model: ConvVAE, data: ImageData
     assert first == second
 
 
+def test_the_score_is_the_mean_of_the_images_scores(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
+    scored = evaluate(model, data.validation.images, 0.2, runtime, batch_size=7)
+    assert len(scored.bpd_per_image) == 60
+    assert sum(scored.bpd_per_image) / 60 == pytest.approx(scored.bpd, rel=1e-6)
+    images = torch.cat([data.validation.images[:1]] * 60)
+    fewer = evaluate(model, images, 0.2, runtime).bpd_per_image
+    assert fewer[0] == pytest.approx(scored.bpd_per_image[0], rel=1e-6), "each in the order of the images"
+
+
 def test_score_does_not_depend_on_batch_size(model: ConvVAE, data: ImageData, runtime: Runtime) -> None:
     whole = evaluate(model, data.validation.images, 0.2, runtime)
     for batch_size in (1, 7, 59):

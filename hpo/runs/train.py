@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpo.config.dataset_with_fallback import check_batch_size, fallback_notice, load_images
+from hpo.config.dataset_with_fallback import check_batch_size, fallback_notice, few_images_notice, load_images
 from hpo.config.error_messages import broken_rule
 from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import SAMPLE_SUFFIX, Data, FittingHyperparameters, Model, Retrain
@@ -96,7 +96,8 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
         reconstruction_interval=config.retrain.reconstruction_interval,
         fps=config.retrain.fps,
     )
-    notices = (fallback_notice(reason, f"into {output}") if reason else None, data.reading)
+    fallback = fallback_notice(reason, f"into {output}") if reason else None
+    notices = (fallback, data.reading, few_images_notice(len(data.validation)))
     paths = RunPaths(output)
     named = config.model.model_fields_set | config.hyperparameters.model_fields_set
     run = _with_former_defaults(paths, run, named)

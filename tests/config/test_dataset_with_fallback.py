@@ -131,3 +131,10 @@ def test_a_batch_larger_than_the_training_images_is_refused(monkeypatch: pytest.
     assert dataset_with_fallback.load_data(fitting)[1].source == "folder"
     with pytest.raises(DataError, match=r"^hyperparameters.batch_size: must be at most 320\b.*, got 321$"):
         dataset_with_fallback.load_data(too_large)
+
+
+def test_few_validation_images_are_named_with_what_their_scores_tell() -> None:
+    line = dataset_with_fallback.few_images_notice(64)
+    assert line is not None
+    assert "only 64 validation images" in line and "up to about 0.10 " in line
+    assert dataset_with_fallback.few_images_notice(500) is None

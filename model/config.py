@@ -16,7 +16,7 @@ DEFAULT_CHANNELS: dict[Architecture, tuple[int, ...]] = {
 }
 # Defaults of earlier versions. A study or run that was begun with one keeps it, unless its file or command names
 # another value.
-FORMER_DEFAULTS: dict[str, Any] = {"architecture": "norm_free", "horizontal_flip": False}
+FORMER_DEFAULTS: dict[str, Any] = {"architecture": "norm_free", "pca_start": False, "horizontal_flip": False}
 # Colour values of one image.
 DIMENSIONS = 3 * 32 * 32
 # Values of the fields that were added later, in runs and studies that are older than these fields.
@@ -24,6 +24,7 @@ FIRST_VALUES: dict[str, Any] = {
     "architecture": "plain",
     "linear_path": False,
     "adam_beta2": 0.999,
+    "pca_start": False,
     "horizontal_flip": False,
     "max_shift": 0,
     "weight_decay": 0.0,
@@ -44,7 +45,7 @@ def _described(description: str, *, label: str = "", searchable: bool = False, *
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Configuration of one training run. The defaults are the tutorial's, except for `architecture`,
+    """Configuration of one training run. The defaults are the tutorial's, except for `architecture`, `pca_start`,
     `adam_beta2` and `horizontal_flip`.
 
     This is the only place that defines a hyperparameter: study schema, options of `train`, documentation, JSON schema
@@ -156,6 +157,13 @@ class TrainConfig:
             "pPCA's score and reconstruction must be gaussian."
         ),
     )
+    pca_start: bool = field(
+        default=True,
+        metadata=_described(
+            "Begin the training of linear_skip, after epoch 0, by setting its linear skip to probabilistic PCA, which "
+            "takes seconds."
+        ),
+    )
 
     def __post_init__(self) -> None:
         if not self.channels:
@@ -169,6 +177,11 @@ class TrainConfig:
         """
         given = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         return cls(**{**FIRST_VALUES, **given, "channels": tuple(given.get("channels", ()))})
+
+    @property
+    def starts_with_pca(self) -> bool:
+        """True if training begins by setting the linear skip to pPCA."""
+        return self.pca_start and self.architecture == "linear_skip" and not self.linear_path
 
     @property
     def n_reports(self) -> int:

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 
 from benchmarks.ablation.rows import Row
 from benchmarks.ablation.train_row import begin
-from benchmarks.ablation.variants import unrelated_decoder
 from benchmarks.jsonl import append, read
 from benchmarks.machine import find_machine
 from benchmarks.tables import RESULTS
@@ -30,7 +29,7 @@ _NORM_FREE = {"architecture": "norm_free", "channels": ()}
 NETWORKS = (
     Row("norm_free", "network", _NORM_FREE),
     Row("linear_skip", "network"),
-    Row("linear_skip, its decoder's first weights unrelated to the encoder's", "network", {}, (unrelated_decoder,)),
+    Row("linear_skip, pPCA first", "network", {"pca_start": True}),
 )
 
 

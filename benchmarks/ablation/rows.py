@@ -20,6 +20,7 @@ BASE = TrainConfig(
     warmup_epochs=0.2,
     horizontal_flip=False,
     epochs=EPOCHS,
+    pca_start=False,
 )
 DECISIVE_SEEDS = (0, 1)
 Part = Literal["way", "change", "network", "longer", "reach"]
@@ -63,10 +64,7 @@ _TUTORIAL = {
 _OLD_BETA2 = {"adam_beta2": 0.999}
 _OUT, _INIT, _CENTRE = variants.logistic_output, variants.pytorch_init, variants.uncentred
 _HEADS = variants.pytorch_heads
-_FIRST_WEIGHTS = (
-    *(_INIT, _HEADS, variants.unrelated_decoder, variants.principal_directions),
-    *(variants.first_log_variance_of_norm_free,),
-)
+_FIRST_WEIGHTS = (*(_INIT, _HEADS, variants.unrelated_decoder, variants.first_log_variance_of_norm_free),)
 
 # From the tutorial's recipe to norm_free, each row with all that the ones above it changed.
 WAY = (
@@ -121,13 +119,13 @@ _NETWORKS: tuple[tuple[str, dict[str, Any], tuple[Change, ...]], ...] = (
     ("norm_free, three stages", _NORM_FREE | {"channels": (32, 64, 128)}, ()),
     ("norm_free, two stages", _NORM_FREE | {"channels": (32, 64)}, ()),
     ("linear_skip, two stages", {"channels": (32, 48)}, ()),
-    ("linear_skip, three stages: the default", {}, ()),
+    ("linear_skip, three stages", {}, ()),
     ("linear_skip, four stages", {"channels": (32, 48, 96, 192)}, ()),
     ("linear_skip, 64 channels at 8x8", {"channels": (32, 64, 96)}, ()),
     ("linear_skip, twice the channels of the convolutions", {"channels": (64, 48, 192)}, ()),
     ("linear_skip, the decoder's first weights unrelated to the encoder's", {}, (variants.unrelated_decoder,)),
     ("linear_skip, log-variance begins around 0", {}, (variants.first_log_variance_of_norm_free,)),
-    ("linear_skip, begins with the principal directions", {"linear_path": True}, (variants.principal_directions,)),
+    ("linear_skip, pPCA first: the default", {"pca_start": True}, ()),
 )
 NETWORK_DIMS = (128, 512)
 NETWORKS = tuple(
@@ -155,6 +153,10 @@ REACH = (
     *(Row(f"norm_free, d = {d}", "reach", {**_NORM_FREE, **_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256)),
     *(Row(f"linear path, d = {d}", "reach", {**_LINEAR, **_LONGEST, "latent_dim": d}) for d in (32, 64, 128, 256)),
     *(Row(f"linear_skip, d = {d}", "reach", {**_LONGEST, "latent_dim": d}) for d in (32, 128, 512)),
-    *(Row(f"linear_skip, flips, d = {d}", "reach", _flipped(d)) for d in (32, 64, 128, 256, 512, 1024)),
+    Row("linear_skip, flips, d = 512", "reach", _flipped(512)),
+    *(
+        Row(f"linear_skip, pPCA first, flips, d = {d}", "reach", _flipped(d) | {"pca_start": True})
+        for d in (32, 64, 128, 256, 512, 1024)
+    ),
 )
 ROWS = (*WAY, *CHANGES, *NETWORKS, *LONGER, *REACH)

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.network.convolution_stack import ConvolutionStack
-from model.network.feature_maps import IMAGE_SIZE
 from model.network.initial_weights import SILU_GAIN, keep_variance
-from model.network.linear_skip import PIXEL_GAIN, SkipDown, SkipUp, begin_as_projection
+from model.network.linear_skip import SkipDown, SkipUp
 from model.network.strided_convolution import DownConv, UpConv
-from model.network.vae import GREY, LOG_VARIANCE_BOUND, ConvVAE
+from model.network.vae import ConvVAE
 
 Change = Callable[[ConvVAE], None]
 N_GROUPS = 8
@@ -98,28 +97,6 @@ def unrelated_decoder(model: ConvVAE) -> None:
 def first_log_variance_of_norm_free(model: ConvVAE) -> None:
     """Log-variances that begin around zero, as those of norm_free do."""
     keep_variance(model.encoder.log_variance, SILU_GAIN)
-
-
-@torch.no_grad()
-def principal_directions(model: ConvVAE) -> None:
-    """The linear skip begins as the model's linear path, probabilistic PCA, and takes its place."""
-    linear, (down, up) = model.linear, skip_of(model)
-    assert linear is not None
-    begin_as_projection(down, model.encoder.mean, model.encoder.log_variance, model.decoder.project, up)
-    images = linear.directions.T.unflatten(1, (3, IMAGE_SIZE, IMAGE_SIZE))
-    # As pixels that are not scaled yet.
-    directions = down.embedding(images).flatten(1)
-    n_reached = directions.shape[1]
-    model.encoder.mean.weight[:, :n_reached] = directions * linear.encoding[:, None] / PIXEL_GAIN
-    model.decoder.project.weight[:n_reached] = (directions * linear.decoding[:, None]).T * PIXEL_GAIN
-    # The inverse of the encoder's bound.
-    bounded = (linear.log_variance / LOG_VARIANCE_BOUND).clamp(-0.99, 0.99)
-    model.encoder.log_variance.bias.copy_(LOG_VARIANCE_BOUND * torch.atanh(bounded))
-    brightness = (linear.pixel_mean - GREY).unflatten(0, (1, 3, IMAGE_SIZE, IMAGE_SIZE))
-    offset = down.embedding(brightness).flatten(1)[0]
-    model.encoder.mean.bias.copy_(-(directions @ offset) * linear.encoding)
-    model.decoder.project.bias[:n_reached] = offset * PIXEL_GAIN
-    model.linear = model.encoder.linear = model.decoder.linear = None
 
 
 def skip_of(model: ConvVAE) -> tuple[SkipDown, SkipUp]:

@@ -20,6 +20,7 @@ class Model(StrictModel):
         default=SETTINGS["channels"].default, max_length=MAX_STAGES, description=SETTINGS["channels"].description
     )
     linear_path: bool = Field(default=SETTINGS["linear_path"].default, description=SETTINGS["linear_path"].description)
+    pca_start: bool = Field(default=SETTINGS["pca_start"].default, description=SETTINGS["pca_start"].description)
 
     @field_validator("channels")
     @classmethod

@@ -87,7 +87,8 @@ class Speed:
 def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> Speed:
     """Train and score the tutorial's model for a few seconds: the first stretch warms up, the second is timed."""
     n_train = len(data.train)
-    probe = TrainConfig(report_every=min(0.5, _PROBE_IMAGES / n_train), epochs=1, **config.model.model_dump())
+    network = config.model.model_dump() | {"pca_start": False}
+    probe = TrainConfig(report_every=min(0.5, _PROBE_IMAGES / n_train), epochs=1, **network)
     state = TrainState(probe, runtime)
     stretches = train(state, data)
     warm_up, timed = next(stretches), next(stretches)

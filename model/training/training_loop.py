@@ -22,6 +22,7 @@ from model.scoring.evaluation import Evaluation, calibrate_sigma, evaluate
 from model.training.batch_order import BatchOrder
 from model.training.learning_rate_schedule import learning_rate_at
 from model.training.packed_tensors import flattened
+from model.training.pca_start import set_to_principal_components
 from model.training.train_state import TrainState
 
 # A run that has to skip more than every second update does not recover.
@@ -82,6 +83,8 @@ def train(state: TrainState, data: ImageData) -> Iterator[EpochMetrics]:
     config, n_train = state.config, len(data.train)
     for report in range(state.reports_done(n_train) + 1, config.n_reports + 1):
         started = time.perf_counter()
+        if state.step == 0 and config.starts_with_pca:
+            set_to_principal_components(state.model, data.train.images)
         means = _train_until(state, data.train.images, config.step_at(report, n_train))
         sigma, validation = score_validation(state, data)
         if not math.isfinite(validation.bpd):

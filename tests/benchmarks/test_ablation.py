@@ -19,7 +19,6 @@ from model.data.images import ImageData
 from model.device import Runtime
 from model.network.convolution_stack import ConvolutionStack
 from model.network.vae import ConvVAE
-from model.training.initialization import untrained_model
 from model.training.train_state import TrainState
 from model.training.training_loop import train
 
@@ -73,19 +72,6 @@ def test_an_untrained_model_projects_images_unless_its_decoder_is_unrelated(chan
     reconstructed = model.decoder(model.encoder(x)[0])
     nearer = (reconstructed - x).square().mean() < 0.9 * (x - 0.5).square().mean()
     assert bool(nearer) == is_related
-
-
-def test_principal_directions_begin_at_the_score_of_ppca_but_for_the_convolutions(data: ImageData) -> None:
-    config = replace(BASE, latent_dim=4, channels=(4, 48, 8), linear_path=True)
-    linear, moved = (untrained_model(config, data.train.images) for _ in range(2))
-    variants.principal_directions(moved)
-    assert moved.linear is None
-    for convolutions in variants.skip_of(moved):
-        for parameter in (*convolutions.beside.parameters(), *convolutions.above.parameters()):
-            nn.init.zeros_(parameter)
-    x, noise = data.validation.images[:8].float() / 255, torch.randn(8, 4)
-    for ours, theirs in zip(moved(x, noise), linear(x, noise), strict=True):
-        assert torch.allclose(ours, theirs, atol=1e-3)
 
 
 def test_a_mixture_saves_nothing_on_codes_that_follow_the_prior(data: ImageData, runtime: Runtime) -> None:

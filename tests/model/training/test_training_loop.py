@@ -51,6 +51,7 @@ def test_an_update_follows_distortion_plus_beta_times_rate_with_the_configured_m
         reconstruction=reconstruction,
         horizontal_flip=True,
         max_shift=2,
+        pca_start=False,
     )
     trained, fresh = TrainState(config, runtime), TrainState(config, runtime)
     list(train(trained, few_images))
@@ -74,7 +75,9 @@ def test_metrics_are_means_over_the_updates_and_scores_of_the_validation_images(
     few_images: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two updates an epoch, too small to change a weight.
-    config = replace(SMALL, epochs=2, beta=3.0, learning_rate=1e-12, warmup_epochs=2, horizontal_flip=False)
+    config = replace(
+        SMALL, epochs=2, beta=3.0, learning_rate=1e-12, warmup_epochs=2, horizontal_flip=False, pca_start=False
+    )
     fresh = TrainState(config, runtime)
     squared_errors, rates, norms = [], [], []
     for indices in BatchOrder(64, 32, config.seed, runtime.device).between(0, 2):

@@ -1,0 +1,92 @@
+"""First step of linear_skip's training: probabilistic PCA (pPCA)."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from model.config import TrainConfig
+from model.data.images import ImageData
+from model.device import Runtime
+from model.network.linear_skip import SkipDown, SkipUp
+from model.network.vae import ConvVAE
+from model.training.initialization import untrained_model
+from model.training.pca_start import set_to_principal_components
+from model.training.train_state import TrainState
+from model.training.training_loop import train
+
+CONFIG = TrainConfig(latent_dim=4, channels=(4, 48, 8), batch_size=32, epochs=1)
+
+
+def without_convolutions(model: ConvVAE) -> ConvVAE:
+    """Set the weights of all convolutions beside and above the linear skip to zero."""
+    down, up = model.encoder.trunk, model.decoder.trunk
+    assert isinstance(down, SkipDown) and isinstance(up, SkipUp)
+    for layer in (*down.beside, *down.above, *up.beside, *up.above):
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
+    return model
+
+
+@pytest.mark.parametrize("latent_dim", [4, 24])
+def test_without_its_convolutions_the_model_is_ppca(data: ImageData, latent_dim: int) -> None:
+    config = replace(CONFIG, latent_dim=latent_dim)
+    model = without_convolutions(untrained_model(config))
+    set_to_principal_components(model, data.train.images)
+    linear = untrained_model(
+        replace(config, architecture="norm_free", channels=(2, 2), linear_path=True), data.train.images
+    )
+    x, noise = data.validation.images[:8].float() / 255, torch.randn(8, latent_dim)
+    # Directions may differ in sign, and those of equal variance in more.
+    ours, theirs = (network(x, noise * 0)[0] for network in (model, linear))
+    assert torch.allclose(ours, theirs, atol=2e-3)
+    # Of images with no more than twelve directions some variances are beyond the bound.
+    own, expected = (network.encoder(x)[1][0].sort().values.clamp(min=-9.9) for network in (model, linear))
+    assert torch.allclose(own, expected, atol=0.05)
+
+
+def test_more_dimensions_than_directions_keep_their_random_ones(few_images: ImageData) -> None:
+    model, before = untrained_model(CONFIG), untrained_model(CONFIG)
+    images = few_images.train.images[:20]
+    set_to_principal_components(model, images)
+    changed = (model.encoder.mean.weight != before.encoder.mean.weight).any(1)
+    assert changed.tolist() == [True, True, False, False]
+    assert (model.decoder.project.weight != before.decoder.project.weight).any(0).tolist() == changed.tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "is_set"),
+    [
+        ({}, True),
+        ({"pca_start": False}, False),
+        ({"linear_path": True}, False),
+        ({"architecture": "norm_free", "channels": (2, 2, 2, 2)}, False),
+    ],
+)
+def test_training_begins_with_it_once_if_the_network_is_linear_skip(
+    change: dict[str, object], is_set: bool, few_images: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(
+        "model.training.training_loop.set_to_principal_components",
+        lambda model, images: calls.append(len(images)),
+    )
+    config = replace(CONFIG, report_every=0.5, **change)  # type: ignore[arg-type]
+    state = TrainState(config, runtime, untrained_model(config, few_images.train.images))
+    reports = train(state, few_images)
+    next(reports)
+    assert calls == ([64] if is_set else [])
+    list(train(state, few_images))
+    assert len(calls) == int(is_set)
+
+
+def test_it_is_the_same_each_time_and_leaves_other_random_numbers_alone(few_images: ImageData) -> None:
+    first, second = untrained_model(CONFIG), untrained_model(CONFIG)
+    torch.manual_seed(5)
+    set_to_principal_components(first, few_images.train.images)
+    drawn = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(drawn, torch.rand(1))
+    set_to_principal_components(second, few_images.train.images.clone())
+    assert torch.equal(first.encoder.mean.weight, second.encoder.mean.weight)

@@ -136,7 +136,7 @@ class RunMetrics:
             elif name == "test":
                 entries |= entries_of_test_split(value, self.importance_weighted)
             elif name != "importance_weighted":
-                entries[name] = asdict(value) if isinstance(value, ImageCounts) else value
+                entries[name] = asdict(value) if isinstance(value, ImageCounts) else _json_value(value)
         return entries
 
 
@@ -161,7 +161,9 @@ def entries_of_test_split(test: SplitScores | None, weighted: ImportanceWeighted
 
 
 def _json_value(value: Any) -> Any:
-    """Return null for infinity, which JSON does not have: the PSNR of images that are reconstructed exactly."""
+    """Return a list for a tuple, and null for infinity, which JSON does not have: the PSNR of exact reconstructions."""
+    if isinstance(value, tuple):
+        return list(value)
     return None if value == math.inf else value
 
 

@@ -73,7 +73,12 @@ def fallback_notice(reason: str, destination: str) -> str:
     )
 
 
-def few_images_notice(n_val: int) -> str | None:
+def image_notices(data: ImageData) -> list[str]:
+    """Return lines about the images of a command: what was read, and that they are few."""
+    return [line for line in (data.reading, _few_images_notice(len(data.validation))) if line]
+
+
+def _few_images_notice(n_val: int) -> str | None:
     """Return the line that says how little a score on few validation images tells; None for enough of them."""
     half = 2 * _SPREAD_BPD / math.sqrt(n_val)
     if half < _NOTABLE_HALF_WIDTH:

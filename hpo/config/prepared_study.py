@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from hpo.config.dataset_with_fallback import few_images_notice, load_data
+from hpo.config.dataset_with_fallback import load_data
 from hpo.config.schema import StudyConfig
 from model.data.images import ImageData
 from model.device import Runtime, resolve, why_uncompiled
@@ -39,6 +39,4 @@ def prepare_study(config: StudyConfig, device: str | None = None) -> PreparedStu
     notices = [notice] if notice else []
     if training.compile and (reason := why_uncompiled(runtime.device)):
         notices.append(f"Note: {reason}.")
-    if few := few_images_notice(len(data.validation)):
-        notices.append(few)
     return PreparedStudy(config, runtime, data.to(runtime.device), tuple(notices))

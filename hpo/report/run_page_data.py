@@ -118,6 +118,9 @@ def _train_command(config: Mapping[str, Any], metrics: RunMetrics, training: Tra
     changed = [
         name for name, setting in SETTINGS.items() if name != "channels" and getattr(training, name) != setting.default
     ]
+    if training.architecture != "linear_skip" and "pca_start" in changed:
+        # It is for linear_skip alone.
+        changed.remove("pca_start")
     names = dict.fromkeys((*_SHOWN_OPTIONS, *changed))
     options = [_option(name, getattr(training, name)) for name in names]
     if data["source"] == "folder":

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial
 
 from hpo.analysis.earlier_best import earlier_best
 from hpo.config.call_arguments import retrain_arguments
+from hpo.config.dataset_with_fallback import image_notices
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
@@ -119,8 +120,8 @@ def open_retraining(
     prepared = replace(prepared, config=as_created(study, prepared.config))
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
     chosen = choose_trial(study, arguments.trial, name)
-    if prepared.data.reading:
-        on_notice(prepared.data.reading)
+    for line in image_notices(prepared.data):
+        on_notice(line)
     n_epochs = arguments.epochs or retraining_epochs(prepared.config, study, chosen)
     return Retraining(prepared, study, chosen, n_epochs, name)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpo.config.dataset_with_fallback import check_batch_size, fallback_notice, few_images_notice, load_images
+from hpo.config.dataset_with_fallback import check_batch_size, fallback_notice, image_notices, load_images
 from hpo.config.error_messages import broken_rule
 from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import SAMPLE_SUFFIX, Data, FittingHyperparameters, Model, Retrain
@@ -97,11 +97,11 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
         fps=config.retrain.fps,
     )
     fallback = fallback_notice(reason, f"into {output}") if reason else None
-    notices = (fallback, data.reading, few_images_notice(len(data.validation)))
+    notices = (*filter(None, [fallback]), *image_notices(data))
     paths = RunPaths(output)
     named = config.model.model_fields_set | config.hyperparameters.model_fields_set
     run = _with_former_defaults(paths, run, named)
-    return PreparedRun(run, paths, tuple(filter(None, notices)))
+    return PreparedRun(run, paths, notices)
 
 
 def _with_former_defaults(paths: RunPaths, run: TrainingRun, named: Set[str]) -> TrainingRun:

@@ -10,6 +10,7 @@ from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import PpcaBaseline, compute_ppca_baseline
 from hpo.config.call_arguments import TuneArguments, tune_arguments
+from hpo.config.dataset_with_fallback import image_notices
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
 from hpo.config.search_space import repetition_notice
@@ -173,8 +174,8 @@ def open_tuning_session(
             study = create_prepared_study(prepared, estimate, warm_start, paths)
         session = _prepared_session(prepared, study, budget, plan, config_name or config.name)
         # Here, since a call that is refused prints nothing but the error.
-        if prepared.data.reading:
-            on_notice(prepared.data.reading)
+        for line in image_notices(prepared.data):
+            on_notice(line)
         if estimate is not None:
             on_notice(line)
             notices = (

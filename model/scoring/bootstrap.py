@@ -1,4 +1,4 @@
-"""How far a score depends on which images it was computed of: the bootstrap (Efron 1979)."""
+"""Bootstrap (Efron 1979): the interval in which a score would lie with other images."""
 
 from collections.abc import Sequence
 

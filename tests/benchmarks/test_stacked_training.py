@@ -14,7 +14,14 @@ from model.device import Runtime, seeded_generator
 from model.training.train_state import TrainState
 from model.training.training_loop import train
 
-SHARED = TrainConfig(batch_size=16, epochs=2, schedule="cosine", architecture="norm_free", channels=(16, 16, 32, 32))
+SHARED = TrainConfig(
+    batch_size=16,
+    epochs=2,
+    schedule="cosine",
+    architecture="norm_free",
+    channels=(16, 16, 32, 32),
+    horizontal_flip=False,
+)
 CONFIGS = [
     replace(SHARED, beta=0.5, latent_dim=12, learning_rate=2e-3, seed=3),
     replace(SHARED, beta=2.0, latent_dim=5, learning_rate=4e-3, seed=8),

@@ -133,8 +133,10 @@ def test_a_batch_larger_than_the_training_images_is_refused(monkeypatch: pytest.
         dataset_with_fallback.load_data(too_large)
 
 
-def test_few_validation_images_are_named_with_what_their_scores_tell() -> None:
-    line = dataset_with_fallback.few_images_notice(64)
-    assert line is not None
-    assert "only 64 validation images" in line and "up to about 0.10 " in line
-    assert dataset_with_fallback.few_images_notice(500) is None
+def test_few_validation_images_are_named_with_what_their_scores_tell(data: ImageData) -> None:
+    few = replace(data, reading="what was read")
+    read, line = dataset_with_fallback.image_notices(few)
+    assert read == "what was read"
+    assert "only 60 validation images" in line and "up to about 0.10 " in line
+    enough = replace(data, validation=replace(data.train, images=data.train.images[:300]))
+    assert dataset_with_fallback.image_notices(enough) == []

@@ -30,6 +30,7 @@ def test_the_search_space_follows_from_the_number_of_training_images(
     assert (space.fixed()["horizontal_flip"], space.fixed()["max_shift"]) == (True, max_shift)
 
 
+@pytest.mark.usefixtures("empty_checkout")
 def test_a_file_needs_no_more_than_its_images() -> None:
     config = read("data: sample\n")
     assert "hyperparameters" not in config.model_fields_set

@@ -142,11 +142,13 @@ def test_an_interrupted_search_names_its_open_trial_and_the_next_call_resumes_it
 
 def test_every_command_says_how_many_images_it_took(interrupted: str, tuned: str, retrained: str) -> None:
     for output in (interrupted, tuned, retrained):
-        assert output.splitlines()[0] == "images: 600 images in 10 classes; nothing left out"
+        first, second = output.splitlines()[:2]
+        assert first == "images: 600 images in 10 classes; nothing left out"
+        assert "only 60 validation images" in second
 
 
 def test_the_budget_estimate_is_printed_before_the_first_trial(interrupted: str) -> None:
-    _, estimate, first_trial = interrupted.splitlines()[:3]
+    estimate, first_trial = interrupted.splitlines()[2:4]
     assert "images/s here" in estimate and f"trials of {EPOCHS} epochs" in estimate and "MB of disk" in estimate
     assert first_trial == "trial 0: beta 1, latent_dim 128, learning_rate 0.001, batch_size 64"
 
@@ -174,7 +176,7 @@ def test_the_summary_names_best_trial_ppca_prunings_and_next_command(folder: Pat
 def test_a_finished_study_trains_nothing_and_repeats_its_summary(folder: Path, tuned: str) -> None:
     again = run(folder, "tune", "small")
     assert again.returncode == 0
-    assert again.stdout.splitlines()[1].startswith("Best: trial")
+    assert again.stdout.splitlines()[2].startswith("Best: trial")
     assert "epoch 1/" not in again.stdout
 
 

@@ -71,6 +71,7 @@ data: sample
 model: {channels: [2, 2, 2, 2]}
 hyperparameters: {learning_rate: 2e-3, ENTRY}
 budget: {trials: 2}
+training: {epochs: 2}
 """
 SUGGEST_AND_BUILD = """
 import json, optuna, torch, typer
@@ -86,7 +87,7 @@ values = suggest(optuna.create_study().ask(), config.hyperparameters)
 state = TrainState(trial_config(config, values, 0), Runtime(torch.device("cpu"), "float32"))
 options = [option.name for option in typer.main.get_command(app).commands["train"].params]
 keys = study_file_schema()["properties"]["hyperparameters"]["properties"]
-print(json.dumps([values["weight_decay"], state.optimizer.defaults["weight_decay"], options, list(keys)]))
+print(json.dumps([values["adam_beta1"], state.optimizer.defaults["betas"][0], options, list(keys)]))
 """
 
 
@@ -96,12 +97,12 @@ def test_the_changes_shown_add_a_hyperparameter(tmp_path: Path) -> None:
     (diff,) = CONTRIBUTING.code_blocks("diff")
     for name, lines in re.findall(r"^--- (\S+)\n((?:[ +-] .*\n)+)", diff, re.MULTILINE):
         apply_change(tmp_path / name, lines.splitlines())
-    (entry,) = re.findall(r"`(weight_decay: \{[^`]+)`", CONTRIBUTING.text)
+    (entry,) = re.findall(r"`(adam_beta1: \{[^`]+)`", CONTRIBUTING.text)
     (tmp_path / "mine.yaml").write_text(TINY.replace("ENTRY", entry))
     suggested, used, options, keys = json.loads(run_python(SUGGEST_AND_BUILD, tmp_path).splitlines()[-1])
-    assert 1e-6 <= suggested <= 1e-2
+    assert 0.5 <= suggested <= 0.99
     assert used == suggested
-    assert "weight_decay" in options and "weight_decay" in keys
+    assert "adam_beta1" in options and "adam_beta1" in keys
 
 
 def apply_change(path: Path, lines: list[str]) -> None:

@@ -60,7 +60,19 @@ def test_every_trial_has_one_row_with_all_its_values(trials: pd.DataFrame) -> No
     assert list(trials) == [
         *("number", "state", "kind", "end", "continues", "confirms"),
         *("beta", "latent_dim", "learning_rate", "batch_size", "schedule", "warmup_epochs", "max_grad_norm"),
-        *("reconstruction", "adam_beta2", "val_bpd", "rate_nats", "distortion_nats", "mse", "sigma", "epoch"),
+        *(
+            "reconstruction",
+            "adam_beta2",
+            "horizontal_flip",
+            "max_shift",
+            "weight_decay",
+            "val_bpd",
+            "rate_nats",
+            "distortion_nats",
+            "mse",
+            "sigma",
+            "epoch",
+        ),
         *("elapsed_s", "own_elapsed_s", "images_per_second", "datetime_start", "datetime_complete"),
     ]
 

@@ -96,6 +96,7 @@ def test_content_of_the_page_is_that_of_the_files(make_run: MakeRun) -> None:
         architecture="plain",
         adam_beta2=0.999,
         horizontal_flip=False,
+        pca_start=False,
     )
     assert page.validation == SplitScores(
         bpd=6.391435134413788,
@@ -231,7 +232,7 @@ def test_page_of_a_run_on_a_folder_of_images_does_not_say_where_the_folder_is(ma
 
 
 def test_command_of_a_single_run_has_every_setting_that_is_not_the_default(make_run: MakeRun) -> None:
-    training = {"max_grad_norm": 100.0, "linear_path": True, "architecture": "linear_skip"}
+    training = {"max_grad_norm": 100.0, "linear_path": True, "architecture": "linear_skip", "pca_start": True}
     command = read_run_page(make_run(training, SAMPLE, **SINGLE_RUN), RunPaths(TRAIN)).command
     assert "--max-grad-norm 100.0" in command and "--architecture" not in command and "--channels" not in command
     assert command.endswith(" --linear-path --data sample")

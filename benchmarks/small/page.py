@@ -1,0 +1,110 @@
+"""Page and figure about few images: benchmarks/SMALL.md."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.jsonl import read
+from benchmarks.small.regularisers import RUNS, SIZES, WAYS
+from benchmarks.tables import FOLDER, RESULTS, table
+from hpo.figures.style import CYCLE, INK, new_figure, save_figure, style_axes
+from model.atomic_files import write_text
+
+PAGE, FIGURE = FOLDER / "SMALL.md", RESULTS / "regularisers.png"
+SETS = RESULTS / "small_sets.jsonl"
+_SETTINGS = "learning rate 2e-3, batch size 64, β 1, half a cosine to zero, seed 0"
+
+
+def write_page() -> None:
+    """Write both from what there is."""
+    runs = read(RUNS)
+    write_text(PAGE, page(runs, read(SETS)))
+    draw(runs, FIGURE)
+
+
+def page(runs: list[dict[str, Any]], sets: list[dict[str, Any]]) -> str:
+    """Return the page as Markdown."""
+    machines = "; ".join(sorted({f"{run['device']}, {run['precision']}" for run in runs}))
+    return f"""# Few images
+
+Written by `python -m benchmarks.small.regularisers` and `python -m benchmarks.small` from [results/](results/): do not
+edit.
+
+## Regularisers
+
+Subsets of CIFAR-10's training images, {_SETTINGS}; val_bpd on CIFAR-10's 5,000 validation images, and in parentheses
+how far it is below that of probabilistic PCA (pPCA) of the same images and size. Flips are on by default; shifts by 1
+are on where a file leaves the search space open and there are fewer than 20,000 training images. One thread;
+{machines}.
+
+{_table(runs)}
+
+![How far val_bpd is below pPCA, by regulariser and number of images](results/regularisers.png)
+{_sets_section(sets) if sets else ""}"""
+
+
+def _sets_section(sets: list[dict[str, Any]]) -> str:
+    """Return the comparison of the default study with pPCA."""
+    head = ["", "training images", "search, min", "d", "epochs", "test_bpd", "95% interval", "pPCA of d", "below pPCA"]
+    lines = [
+        [
+            result["set"],
+            f"{result['data']['n_train']:,}",
+            f"{result['tune_s'] / 60:.0f}",
+            f"{result['hyperparameters']['latent_dim']}",
+            f"{result['epochs']}",
+            f"{result['test_bpd']:.4f}",
+            "{:.3f} to {:.3f}".format(*result["test_bpd_interval"]),
+            f"{result['ppca_bpd']:.4f}",
+            f"{result['ppca_bpd'] - result['test_bpd']:+.3f}",
+        ]
+        for result in sets
+    ]
+    machines = "; ".join(
+        sorted({f"{result['device']}, {result['threads']} threads, {result['precision']}" for result in sets})
+    )
+    return f"""
+## The default study beside pPCA
+
+`make tune` and `make best-retrain` with a file that names the images alone; pPCA of the same images and the model's own
+latent dimension; the test split, scored once. {machines}.
+
+{table(head, lines)}
+"""
+
+
+def _table(runs: list[dict[str, Any]]) -> str:
+    head = ["", *(f"{size.n_train:,} images, d = {size.latent_dim}, {size.epochs} epochs" for size in SIZES)]
+    found = {(run["way"], run["n_train"]): run for run in runs}
+    linear = {size.n_train: run["ppca_bpd"] for size in SIZES for run in runs if run["n_train"] == size.n_train}
+    lines = [["pPCA", *(f"{linear[size.n_train]:.4f}" if size.n_train in linear else "" for size in SIZES)]]
+    for way in WAYS:
+        cells = [_cell(found.get((way.name, size.n_train))) for size in SIZES]
+        if any(cells):
+            lines.append([way.name, *cells])
+    return table(head, lines)
+
+
+def _cell(run: dict[str, Any] | None) -> str:
+    if run is None:
+        return ""
+    # What an earlier epoch would have had: a model that has overfitted.
+    earlier = f", lowest {run['lowest_val_bpd']:.4f}" if run["lowest_val_bpd"] < run["val_bpd"] - 0.01 else ""
+    return f"{run['val_bpd']:.4f} ({run['ppca_bpd'] - run['val_bpd']:+.3f}){earlier}"
+
+
+def draw(runs: list[dict[str, Any]], path: Path) -> None:
+    """Draw the distance from pPCA against the number of images."""
+    figure = new_figure("Regularisers by the number of training images", 9, 6.4)
+    axes = figure.subplots()
+    style_axes(axes, "above zero: better than pPCA of its size", "training images", "pPCA's score - val_bpd, bits")
+    axes.axhline(0, color=INK, lw=0.8)
+    for index, way in enumerate(WAYS):
+        points = sorted((run["n_train"], run["ppca_bpd"] - run["val_bpd"]) for run in runs if run["way"] == way.name)
+        if points:
+            style = "-" if index < len(CYCLE) else "--"
+            axes.plot(*zip(*points, strict=True), f"o{style}", color=CYCLE[index % len(CYCLE)], label=way.name)
+    axes.set_xscale("log")
+    axes.set_xticks([size.n_train for size in SIZES], [f"{size.n_train:,}" for size in SIZES])
+    axes.minorticks_off()
+    axes.legend(frameon=False, fontsize=10)
+    save_figure(figure, path)

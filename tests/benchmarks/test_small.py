@@ -1,0 +1,73 @@
+"""Benchmark of few images: its subsets, its changes of the training, and its page."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.small import page, regularisers
+from benchmarks.small.regularisers import WAYS, Size, Way, averaged_weights, dropout, run_once, subset
+from benchmarks.tables import FOLDER
+from model.config import TrainConfig
+from model.data.images import ImageData
+from model.device import Runtime
+from model.training.train_state import TrainState
+
+SMALL = Size(64, 4, 1)
+
+
+def test_a_subset_keeps_images_with_their_labels_and_all_validation_images(data: ImageData) -> None:
+    part = subset(data, 64)
+    pairs = {
+        (image.sum().item(), label.item()) for image, label in zip(data.train.images, data.train.labels, strict=True)
+    }
+    found = {
+        (image.sum().item(), label.item()) for image, label in zip(part.train.images, part.train.labels, strict=True)
+    }
+    assert len(part.train) == len(found) == 64 and found <= pairs
+    assert torch.equal(part.validation.images, data.validation.images)
+
+
+def test_dropout_is_for_training_alone(runtime: Runtime) -> None:
+    state = TrainState(TrainConfig(latent_dim=4), runtime)
+    dropout(state)
+    x = torch.rand(8, 3, 32, 32)
+    torch.manual_seed(0)
+    means = [state.model.train(mode).encoder(x)[0] for mode in (True, True, False, False)]
+    assert not torch.equal(means[0], means[1])
+    assert torch.equal(means[2], means[3])
+
+
+def test_averaged_weights_lie_between_the_first_and_the_last(runtime: Runtime) -> None:
+    state = TrainState(TrainConfig(latent_dim=4), runtime)
+    first = state.weights.detach().clone()
+    take = averaged_weights(state)
+    state.weights.data.add_(1.0)
+    state.optimizer.step()
+    take()
+    assert torch.allclose(state.weights - first, torch.full_like(first, 1 / 200), atol=1e-4)
+
+
+def test_a_result_has_the_score_ppcas_and_the_lowest(data: ImageData, runtime: Runtime) -> None:
+    way = Way("small", {"channels": (4, 8, 8), "batch_size": 16})
+    found = run_once(way, SMALL, data, runtime)
+    assert found["lowest_val_bpd"] == found["val_bpd"] < 9
+    averaged = run_once(replace(way, change=averaged_weights), SMALL, data, runtime)
+    assert averaged["lowest_val_bpd"] == found["val_bpd"] != averaged["val_bpd"]
+    assert found["ppca_bpd"] < 9
+
+
+def test_the_page_is_what_its_results_make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(page, "FIGURE", tmp_path / "figure.png")
+    page.write_page()
+    assert (tmp_path / "page.md").read_text() == (FOLDER / "SMALL.md").read_text()
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def test_a_score_that_an_earlier_epoch_beat_is_marked() -> None:
+    run = {"way": WAYS[0].name, "n_train": 1000, "val_bpd": 6.6, "lowest_val_bpd": 6.5, "ppca_bpd": 6.7}
+    text = page.page([{**run, "device": "d", "precision": "p"}], [])
+    assert "6.6000 (+0.100), lowest 6.5000" in text
+    assert regularisers.RUNS.exists()

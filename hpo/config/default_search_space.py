@@ -22,7 +22,7 @@ def default_search_space(n_train: int) -> Hyperparameters:
     return Hyperparameters(
         beta=Range[float](low=0.3, high=3.0, log=True),
         latent_dim=Range[int](low=longest // _LONGEST_BY_SHORTEST, high=longest, log=True),
-        learning_rate=Range[float](low=3e-4, high=1e-2, log=True),
+        learning_rate=Range[float](low=1e-4, high=1e-2, log=True),
         batch_size=Choices[int](choices=tuple(fitting[-_N_BATCH_SIZES:])),
         schedule="cosine",
         warmup_epochs=1.0 if is_small else 0.2,

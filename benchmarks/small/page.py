@@ -31,10 +31,10 @@ edit.
 
 ## Regularisers
 
-Subsets of CIFAR-10's training images, {_SETTINGS}; val_bpd on CIFAR-10's 5,000 validation images, and in parentheses
-how far it is below that of probabilistic PCA (pPCA) of the same images and size. Flips are on by default; shifts by 1
-are on where a file leaves the search space open and there are fewer than 20,000 training images. One thread;
-{machines}.
+Subsets of CIFAR-10's training images; {_SETTINGS}. Scores are val_bpd on CIFAR-10's
+5,000 validation images, and in parentheses how far that is below probabilistic PCA (pPCA) of the same images and size.
+Flips are on by default; shifts by 1 are on where a file leaves the search space open and there are fewer than 20,000
+training images. One thread; {machines}.
 
 {_table(runs)}
 

@@ -174,8 +174,8 @@ def open_tuning_session(
             study = create_prepared_study(prepared, estimate, warm_start, paths)
         session = _prepared_session(prepared, study, budget, plan, config_name or config.name)
         # Here, since a call that is refused prints nothing but the error.
-        for line in image_notices(prepared.data):
-            on_notice(line)
+        for text in image_notices(prepared.data):
+            on_notice(text)
         if estimate is not None:
             on_notice(line)
             notices = (

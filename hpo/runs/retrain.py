@@ -122,7 +122,14 @@ def open_retraining(
     chosen = choose_trial(study, arguments.trial, name)
     for line in image_notices(prepared.data):
         on_notice(line)
-    n_epochs = arguments.epochs or retraining_epochs(prepared.config, study, chosen)
+    if arguments.epochs:
+        return Retraining(prepared, study, chosen, arguments.epochs, name)
+    n_epochs = retraining_epochs(prepared.config, study, chosen)
+    if prepared.config.retrain.epochs == "auto" and n_epochs < (longest := prepared.config.training.n_epochs):
+        on_notice(
+            f"Trial {chosen.number} was better after {n_epochs} of its {longest} epochs than at the end: it is "
+            f"retrained for {n_epochs}"
+        )
     return Retraining(prepared, study, chosen, n_epochs, name)
 
 

@@ -51,6 +51,8 @@ def set_to_principal_components(model: ConvVAE, images: Tensor) -> None:
     down, encoder, project = model.encoder.trunk, model.encoder, model.decoder.project
     assert isinstance(down, SkipDown)
     n = n_directions(model.latent_dim, len(images))
+    if n == 0:
+        return
     components, device = _fit(images, 2 ** math.ceil(math.log2(n))), project.weight.device
     variances = components.variances[:n].to(device) + DEQUANTIZATION_VARIANCE
     remaining = components.total_variance - float(components.variances[:n].sum())

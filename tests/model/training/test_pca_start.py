@@ -1,5 +1,6 @@
 """First step of linear_skip's training: probabilistic PCA (pPCA)."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -79,6 +80,16 @@ def test_training_begins_with_it_once_if_the_network_is_linear_skip(
     assert calls == ([64] if is_set else [])
     list(train(state, few_images))
     assert len(calls) == int(is_set)
+
+
+@pytest.mark.parametrize("n_images", [9, 40])
+def test_images_that_are_all_alike_or_fewer_than_ten_are_trained_on(
+    n_images: int, few_images: ImageData, runtime: Runtime
+) -> None:
+    alike = replace(few_images.train, images=few_images.train.images[:1].repeat(n_images, 1, 1, 1))
+    data = replace(few_images, train=alike, validation=alike)
+    (metrics,) = train(TrainState(replace(CONFIG, batch_size=4), runtime), data)
+    assert math.isfinite(metrics.val_bpd)
 
 
 def test_it_is_the_same_each_time_and_leaves_other_random_numbers_alone(few_images: ImageData) -> None:

@@ -1,6 +1,7 @@
 """Configuration of one training run. It imports no torch, so that a faulty study file is reported at once."""
 
 import math
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_type_hints
 
@@ -14,9 +15,10 @@ DEFAULT_CHANNELS: dict[Architecture, tuple[int, ...]] = {
     "norm_free": (32, 64, 128, 256),
     "linear_skip": (32, 48, 96),
 }
-# Defaults of earlier versions. A study or run that was begun with one keeps it, unless its file or command names
-# another value.
-FORMER_DEFAULTS: dict[str, Any] = {"architecture": "norm_free", "pca_start": False, "horizontal_flip": False}
+# A study or run of an earlier version goes on as it began, where its file or command names no other value: with a
+# default that has changed since, and without what came later and is on by default.
+FORMER_DEFAULTS: dict[str, Any] = {"architecture": "norm_free"}
+LATER_DEFAULTS = ("pca_start", "horizontal_flip")
 # Colour values of one image.
 DIMENSIONS = 3 * 32 * 32
 # Values of the fields that were added later, in runs and studies that are older than these fields.
@@ -29,6 +31,18 @@ FIRST_VALUES: dict[str, Any] = {
     "max_shift": 0,
     "weight_decay": 0.0,
 }
+
+
+def former_defaults(recorded: Mapping[str, Any], named: Set[str]) -> dict[str, Any]:
+    """Return what a study or run keeps of the defaults of the version that began it.
+
+    Args:
+        recorded: its settings as they were written, so that what came later is not among them.
+        named: settings that its file or command names.
+    """
+    former = {name: value for name, value in FORMER_DEFAULTS.items() if recorded.get(name) == value}
+    later = {name: FIRST_VALUES[name] for name in LATER_DEFAULTS if name not in recorded}
+    return {name: value for name, value in (former | later).items() if name not in named}
 
 
 def _described(description: str, *, label: str = "", searchable: bool = False, **bounds: float) -> dict[str, Any]:

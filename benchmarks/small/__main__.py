@@ -69,7 +69,7 @@ def search_and_retrain(source: str, minutes: float, work: Path, runtime: Runtime
     folder = work.resolve() / study
     (folder / "study_configs").mkdir(parents=True, exist_ok=True)
     (folder / "study_configs" / f"{study}.yaml").write_text(f"data: {json.dumps(source)}\n")
-    tune_s = _run(folder, "tune", study, "--timeout", f"{minutes:g}")
+    tune_s = _run(folder, "tune", study, "--timeout", f"{minutes:g}", "--fresh")
     retrain_s = _run(folder, "retrain", study)
     metrics = json.loads((folder / "results" / study / "best" / "metrics.json").read_text())
     kept = {name: metrics[name] for name in _KEPT}

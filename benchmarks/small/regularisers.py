@@ -53,13 +53,16 @@ def dropout(state: TrainState) -> None:
 
 def averaged_weights(state: TrainState) -> Callable[[], None]:
     """Score an exponential average of the weights over the last 200 updates instead of the last weights."""
-    average = state.weights.detach().clone()
+    average: list[Tensor] = []
 
     def update(*_: object) -> None:
-        average.lerp_(state.weights.detach(), 1 / _EMA_UPDATES)
+        # The first weights are those after training's first step.
+        if not average:
+            average.append(state.weights.detach().clone())
+        average[0].lerp_(state.weights.detach(), 1 / _EMA_UPDATES)
 
     def take() -> None:
-        state.weights.data.copy_(average)
+        state.weights.data.copy_(average[0])
 
     state.optimizer.register_step_post_hook(update)
     return take

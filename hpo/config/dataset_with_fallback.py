@@ -37,11 +37,7 @@ def load_data(config: StudyConfig) -> tuple[StudyConfig, ImageData, str | None]:
         config = config.model_copy(update={"name": f"{config.name}{SAMPLE_SUFFIX}"})
         notice = fallback_notice(reason, f"as study '{config.name}'")
     if "hyperparameters" in config.model_fields_set:
-        epochs = 1 if config.training.epochs == "auto" else config.training.epochs
-        training = TrainConfig(epochs=epochs, report_every=config.training.report_every)
-        check_batch_size(
-            "hyperparameters.batch_size", config.hyperparameters.largest("batch_size"), training, len(data.train)
-        )
+        check_batch_sizes(config, len(data.train))
     return config, data, notice
 
 
@@ -87,6 +83,17 @@ def _few_images_notice(n_val: int) -> str | None:
         f"Note: only {n_val} validation images, so that a score would differ by up to about {half:.2f} with others of "
         "the same kind: trials that are closer than that may be equally good."
     )
+
+
+def check_batch_sizes(config: StudyConfig, n_train: int) -> None:
+    """Check a study's batch sizes, as `check_batch_size` does.
+
+    Raises: DataError: one is too large.
+    """
+    # While the length is open, the stretches between reports are taken to be equal.
+    epochs = 1 if config.training.epochs == "auto" else config.training.epochs
+    training = TrainConfig(epochs=epochs, report_every=config.training.report_every)
+    check_batch_size("hyperparameters.batch_size", config.hyperparameters.largest("batch_size"), training, n_train)
 
 
 def check_batch_size(key: str, batch_size: int, training: TrainConfig, n_train: int) -> None:

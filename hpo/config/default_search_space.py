@@ -4,7 +4,7 @@ from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 
 _BATCH_SIZES = (8, 16, 32, 64, 128)
 _N_BATCH_SIZES = 4
-# Fewest updates in a pass over the images.
+# Updates in a pass over the images, at least, as long as there are two batch sizes to choose from.
 _FEWEST_UPDATES = 16
 # A direction of the images needs some of them to be determined, whether a linear model or a network finds it.
 _IMAGES_PER_DIMENSION = 10
@@ -14,14 +14,21 @@ _LONGEST_BY_SHORTEST = 16
 N_IMAGES_UNSHIFTED = 20_000
 
 
-def default_search_space(n_train: int) -> Hyperparameters:
-    """Return what is searched with `n_train` training images."""
-    longest = min(max(n_train // _IMAGES_PER_DIMENSION, SHORTEST_CODE), LONGEST_CODE)
+def default_search_space(n_train: int, report_every: float = 1.0, n_features: int = LONGEST_CODE) -> Hyperparameters:
+    """Return what is searched with `n_train` training images.
+
+    Args:
+        n_train: number of training images, 80 or more.
+        report_every: epochs between two reports; a batch has no more images than are seen between them.
+        n_features: features of the network; a code has no more dimensions.
+    """
+    longest = min(max(n_train // _IMAGES_PER_DIMENSION, SHORTEST_CODE), LONGEST_CODE, n_features)
     is_small = n_train < N_IMAGES_UNSHIFTED
-    fitting = [size for size in _BATCH_SIZES if size <= max(n_train // _FEWEST_UPDATES, _BATCH_SIZES[1])]
+    largest = min(max(n_train // _FEWEST_UPDATES, _BATCH_SIZES[1]), int(report_every * n_train + 1e-6))
+    fitting = [size for size in _BATCH_SIZES if size <= largest] or [max(largest, 2)]
     return Hyperparameters(
         beta=Range[float](low=0.3, high=3.0, log=True),
-        latent_dim=Range[int](low=longest // _LONGEST_BY_SHORTEST, high=longest, log=True),
+        latent_dim=Range[int](low=max(1, longest // _LONGEST_BY_SHORTEST), high=max(2, longest), log=True),
         learning_rate=Range[float](low=1e-4, high=1e-2, log=True),
         batch_size=Choices[int](choices=tuple(fitting[-_N_BATCH_SIZES:])),
         schedule="cosine",

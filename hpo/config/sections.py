@@ -47,8 +47,8 @@ class Training(StrictModel):
 
     epochs: Epochs = Field(
         default="auto",
-        description="Length of a trial, in epochs, or auto: a tenth of what the budget's time affords on the machine "
-        "that creates the study, from 3 to 40 epochs.",
+        description="Length of a trial, in epochs, or auto: a tenth of what the time of the call that creates the "
+        "study affords on its machine, from 3 to 40 epochs; without a time limit, as with 30 minutes.",
     )
     report_every: float = Field(
         default=1.0,

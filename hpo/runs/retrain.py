@@ -127,8 +127,8 @@ def open_retraining(
     n_epochs = retraining_epochs(prepared.config, study, chosen)
     if prepared.config.retrain.epochs == "auto" and n_epochs < (longest := prepared.config.training.n_epochs):
         on_notice(
-            f"Trial {chosen.number} was better after {n_epochs} of its {longest} epochs than at the end: it is "
-            f"retrained for {n_epochs}"
+            f"Trial {chosen.number} scored lower at about epoch {n_epochs} than at its end: it is retrained for "
+            f"{n_epochs} epochs instead of {longest}"
         )
     return Retraining(prepared, study, chosen, n_epochs, name)
 

@@ -16,8 +16,8 @@ from hpo.config.strict_model import ACROSS_KEYS, StrictModel
 from hpo.config.study_file import ConfigError
 from hpo.runs.full_length_run import RunEvent, TrainingRun, execute
 from hpo.storage.paths import RunPaths
-from hpo.storage.run_record import RunError, read_record
-from model.config import FORMER_DEFAULTS, TrainConfig
+from hpo.storage.run_record import RunError, read_record, recorded_settings
+from model.config import TrainConfig, former_defaults
 from model.device import resolve
 from model.errors import DataError, UserError
 from model.training.training_loop import Diverged
@@ -114,12 +114,8 @@ def _with_former_defaults(paths: RunPaths, run: TrainingRun, named: Set[str]) ->
         with suppress(RunError):
             if not kept.config.exists():
                 continue
-            record = read_record(kept.config)
-            begun_with = {
-                name: former
-                for name, former in FORMER_DEFAULTS.items()
-                if name not in named and getattr(record.training, name) == former
-            }
+            record, recorded = read_record(kept.config), recorded_settings(kept.config)
+            begun_with = former_defaults(recorded, named)
             channels = () if "architecture" in begun_with else run.config.channels
             former = replace(run, config=replace(run.config, **begun_with, channels=channels))
             if record.is_same_run(former.record()):

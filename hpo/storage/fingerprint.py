@@ -9,7 +9,7 @@ from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
-from model.config import FIRST_VALUES, FORMER_DEFAULTS
+from model.config import FIRST_VALUES, former_defaults
 from model.data.images import ImageData
 
 # Length of a retraining in studies that are older than `auto`, which came with this setting.
@@ -93,12 +93,10 @@ def as_created(study: Study, config: StudyConfig) -> StudyConfig:
 
 def former_defaults_of(study: Study, config: StudyConfig) -> dict[str, Any]:
     """Return the settings that the study has by the default of an earlier version, and that its file does not name."""
-    stored = stored_fingerprint(study)
-    values = json.loads(stored["model"]) | _stored_hyperparameters(stored)
-    named = config.model.model_fields_set | config.hyperparameters.model_fields_set
-    return {
-        name: former for name, former in FORMER_DEFAULTS.items() if name not in named and values.get(name) == former
-    }
+    recorded = study.user_attrs[FINGERPRINT]
+    values = json.loads(recorded["model"])
+    values |= {key.removeprefix("hyperparameters."): json.loads(recorded[key]) for key in recorded if "." in key}
+    return former_defaults(values, config.model.model_fields_set | config.hyperparameters.model_fields_set)
 
 
 def _stored_hyperparameters(stored: dict[str, str]) -> dict[str, Any]:

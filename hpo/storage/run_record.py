@@ -69,3 +69,9 @@ def read_record(path: Path) -> RunRecord:
     except (UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "not YAML"
         raise RunError(f"{path}: is not the record of a run ({reason})") from None
+
+
+def recorded_settings(path: Path) -> dict[str, Any]:
+    """Return the training settings of a record that `read_record` accepts; those that it is older than are missing."""
+    settings: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["training"]
+    return settings

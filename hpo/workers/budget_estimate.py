@@ -69,12 +69,16 @@ class Speed:
     report_s: float
     checkpoint_bytes: float
 
-    def settled(self, training: Training, budget: Budget) -> Training:
-        """Return the length of a trial with `auto` replaced: the same share of every budget, within bounds."""
+    def settled(self, training: Training, budget: Budget, n_workers: int = 1) -> Training:
+        """Return the length of a trial with `auto` replaced: the same share of every budget, within bounds.
+
+        Workers share the machine: a trial lasts about `n_workers` times as long.
+        """
         if training.epochs != "auto":
             return training
         epoch_s = self.n_train / self.images_per_second + self.report_s / training.report_every
-        n_affordable = AUTO_SHARE * 60 * (budget.timeout_minutes or _MINUTES_WITHOUT_LIMIT) / epoch_s
+        minutes = budget.timeout_minutes or _MINUTES_WITHOUT_LIMIT
+        n_affordable = AUTO_SHARE * 60 * minutes / (epoch_s * n_workers)
         return training.model_copy(update={"epochs": round(min(max(n_affordable, FEWEST_EPOCHS), MOST_EPOCHS))})
 
     def estimate(self, training: Training) -> BudgetEstimate:

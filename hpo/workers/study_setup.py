@@ -39,12 +39,22 @@ def check_code_length(config: StudyConfig) -> None:
         )
 
 
-def with_search_space(prepared: PreparedStudy) -> PreparedStudy:
-    """Return a new study with a search space: that of its file or, if it has none, one that fits its images."""
+def with_search_space(prepared: PreparedStudy, from_study: str | None = None) -> PreparedStudy:
+    """Return a new study with a search space: that of its file or, if it has none, one that fits its images.
+
+    Where its file leaves the length of a trial open, it is that of the other study: scores then compare.
+
+    Raises: ConfigError, StudyError: there is no such other study.
+    """
+    if from_study and prepared.config.training.epochs == "auto":
+        training = prepared.config.training.model_copy(update={"epochs": open_study(from_study).config.training.epochs})
+        prepared = replace(prepared, config=prepared.config.model_copy(update={"training": training}))
     if "hyperparameters" in prepared.config.model_fields_set:
         return prepared
-    space = default_search_space(len(prepared.data.train))
-    return replace(prepared, config=prepared.config.model_copy(update={"hyperparameters": space}))
+    config = prepared.config
+    n_values = n_features(map_shapes(config.model.channels, config.model.architecture))
+    space = default_search_space(len(prepared.data.train), config.training.report_every, n_values)
+    return replace(prepared, config=config.model_copy(update={"hyperparameters": space}))
 
 
 def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> WarmStart | None:

@@ -10,7 +10,7 @@ from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import PpcaBaseline, compute_ppca_baseline
 from hpo.config.call_arguments import TuneArguments, tune_arguments
-from hpo.config.dataset_with_fallback import image_notices
+from hpo.config.dataset_with_fallback import check_batch_sizes, image_notices
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
 from hpo.config.search_space import repetition_notice
@@ -145,7 +145,7 @@ def open_tuning_session(
     budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
     prepared = prepare_study(config, device)
     if fresh or existing_study(prepared.config.name, StudyPaths.of(prepared.config.name)) is None:
-        prepared = with_search_space(prepared)
+        prepared = with_search_space(prepared, from_study)
         check_code_length(prepared.config)
     warm_start = plan_warm_start(prepared, from_study, fresh) if from_study else None
     for notice in (*prepared.notices, *([warm_start.described()] if warm_start else [])):
@@ -164,13 +164,15 @@ def open_tuning_session(
         plan, estimate, line = Plan(budget.workers), None, ""
         if study is None or has_work(study, prepared.config, budget):
             speed = budget_estimate.measure(prepared.config, prepared.data, prepared.runtime)
-            training = speed.settled(prepared.config.training, prepared.config.budget)
+            training = speed.settled(prepared.config.training, budget, budget.workers)
             prepared = replace(prepared, config=prepared.config.model_copy(update={"training": training}))
             estimate = speed.estimate(training)
             plan = estimate.plan(budget, budget.workers)
             line = _estimate_line(estimate, prepared, study, budget, plan)
         if study is None:
             assert estimate is not None, "a new study has work"
+            # Again: the length may have been open.
+            check_batch_sizes(prepared.config, len(prepared.data.train))
             study = create_prepared_study(prepared, estimate, warm_start, paths)
         session = _prepared_session(prepared, study, budget, plan, config_name or config.name)
         # Here, since a call that is refused prints nothing but the error.

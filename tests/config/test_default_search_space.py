@@ -36,3 +36,10 @@ def test_a_file_needs_no_more_than_its_images() -> None:
     assert "hyperparameters" not in config.model_fields_set
     assert (config.training.epochs, config.retrain.epochs) == ("auto", "auto")
     assert (config.budget.trials, config.budget.timeout_minutes) == (None, 30)
+
+
+def test_batches_fit_between_reports_and_codes_into_the_features() -> None:
+    space = default_search_space(240, report_every=0.05, n_features=20)
+    assert space.entries()["batch_size"] == Choices[int](choices=(8,))
+    assert space.entries()["latent_dim"] == Range[int](low=1, high=20, log=True)
+    assert default_search_space(80, report_every=0.05).entries()["batch_size"] == Choices[int](choices=(4,))

@@ -34,6 +34,9 @@ def test_search_space_and_lengths_are_settled_once_and_then_kept(tmp_path: Path)
     assert re.search(r"trial 0: beta 1, latent_dim \d+, learning_rate 0.001, batch_size (8|16)\n", first)
     again = run(tmp_path, "tune", "mine")
     assert "Best: trial" in again
+    assert f"after {length} epochs" in run(tmp_path, "status", "mine")
+    for command in ("report", "export", "clean"):
+        run(tmp_path, command, "mine")
     retrained = run(tmp_path, "retrain", "mine")
     metrics = json.loads((tmp_path / "results" / "mine" / "best" / "metrics.json").read_text())
     assert f"Retraining trial {metrics['trial']} for {metrics['epochs']} epochs" in retrained

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from hpo.runs import train as single_run
 from hpo.runs.full_length_run import TrainingRun
@@ -53,6 +54,11 @@ def test_only_the_former_default_is_kept_and_other_files_are_left_to_the_run(fin
 def test_a_run_from_before_the_flips_goes_on_without_them_unless_the_command_names_them(final: RunPaths) -> None:
     final.folder.mkdir()
     write_record(final.config, prepared(final.folder, horizontal_flip=False).record())
+    # Not a run from before the flips: it was begun without them by name.
+    assert prepared(final.folder).config.horizontal_flip is True
+    written = yaml.safe_load(final.config.read_text())
+    del written["training"]["horizontal_flip"]
+    final.config.write_text(yaml.safe_dump(written))
     assert prepared(final.folder).config.horizontal_flip is False
     assert prepared(final.folder, horizontal_flip=True).config.horizontal_flip is True
     # Another run.

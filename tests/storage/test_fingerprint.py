@@ -118,6 +118,14 @@ def test_a_study_from_before_the_flips_goes_on_without_them_unless_its_file_name
         check_unchanged(context.study, fingerprint(named, context.data), context.paths)
 
 
+def test_a_line_that_is_deleted_from_the_file_is_no_default_of_an_earlier_version(context: TrialContext) -> None:
+    named = CONFIG.model_copy(update={"hyperparameters": SPACE.model_copy(update={"horizontal_flip": False})})
+    context.study.set_user_attr(FINGERPRINT, fingerprint(named, context.data))
+    assert former_defaults_of(context.study, CONFIG) == {}
+    with pytest.raises(StudyError, match="horizontal_flip was false, is now true"):
+        check_unchanged(context.study, fingerprint(as_created(context.study, CONFIG), context.data), context.paths)
+
+
 def test_what_a_file_leaves_to_images_and_machine_is_taken_from_the_study(context: TrialContext) -> None:
     left_open = StudyConfig.model_validate({"name": "small", "model": CONFIG.model, "data": "sample"})
     config = as_created(context.study, left_open)

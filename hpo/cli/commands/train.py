@@ -14,7 +14,7 @@ from hpo.config.json_schema import describe_bounds
 from hpo.config.schema import Data, Retrain
 from hpo.storage.paths import TRAIN
 from hpo.storage.paths.user_folder import results_folder
-from model.config import FORMER_DEFAULTS, SETTINGS, Setting
+from model.config import FORMER_DEFAULTS, LATER_DEFAULTS, SETTINGS, Setting
 
 # Fields of TrainConfig without an option: a single run reports once an epoch and has the default channels.
 _WITHOUT_OPTION = ("report_every", "channels")
@@ -85,7 +85,7 @@ def train(context: typer.Context, **options: Any) -> None:
     from hpo.cli.run_summary import print_drawn, run_summary
     from hpo.runs import train as single_run
 
-    for name in FORMER_DEFAULTS:
+    for name in (*FORMER_DEFAULTS, *LATER_DEFAULTS):
         source = context.get_parameter_source(name)
         if source is None or source.name == "DEFAULT":
             # Left open, so that a run of an earlier version continues with its own.

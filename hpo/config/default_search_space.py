@@ -8,13 +8,13 @@ _N_BATCH_SIZES = 4
 _FEWEST_UPDATES = 16
 # A direction of the images needs some of them to be determined, whether a linear model or a network finds it.
 _IMAGES_PER_DIMENSION = 10
-SHORTEST_CODE, LONGEST_CODE = 32, 512
+_SHORTEST_CODE, _LONGEST_CODE = 32, 512
 _LONGEST_BY_SHORTEST = 16
 # With fewer training images, shifted copies are worth their time; with more, new images do the same.
 N_IMAGES_UNSHIFTED = 20_000
 
 
-def default_search_space(n_train: int, report_every: float = 1.0, n_features: int = LONGEST_CODE) -> Hyperparameters:
+def default_search_space(n_train: int, report_every: float = 1.0, n_features: int = _LONGEST_CODE) -> Hyperparameters:
     """Return what is searched with `n_train` training images.
 
     Args:
@@ -22,7 +22,7 @@ def default_search_space(n_train: int, report_every: float = 1.0, n_features: in
         report_every: epochs between two reports; a batch has no more images than are seen between them.
         n_features: features of the network; a code has no more dimensions.
     """
-    longest = min(max(n_train // _IMAGES_PER_DIMENSION, SHORTEST_CODE), LONGEST_CODE, n_features)
+    longest = min(max(n_train // _IMAGES_PER_DIMENSION, _SHORTEST_CODE), _LONGEST_CODE, n_features)
     is_small = n_train < N_IMAGES_UNSHIFTED
     largest = min(max(n_train // _FEWEST_UPDATES, _BATCH_SIZES[1]), int(report_every * n_train + 1e-6))
     fitting = [size for size in _BATCH_SIZES if size <= largest] or [max(largest, 2)]

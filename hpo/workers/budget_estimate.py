@@ -17,7 +17,7 @@ from model.training.train_state import TrainState
 from model.training.training_loop import train
 
 # `training.epochs: auto`: share of the time of a call that a trial gets that is trained to its end, and the bounds.
-AUTO_SHARE, FEWEST_EPOCHS, MOST_EPOCHS = 0.1, 3, 40
+_AUTO_SHARE, _FEWEST_EPOCHS, _MOST_EPOCHS = 0.1, 3, 40
 _MINUTES_WITHOUT_LIMIT = 30
 # Largest part of a call's time that is reserved for confirming the best configurations.
 MAX_RESERVED_SHARE = 1 / 3
@@ -78,8 +78,8 @@ class Speed:
             return training
         epoch_s = self.n_train / self.images_per_second + self.report_s / training.report_every
         minutes = budget.timeout_minutes or _MINUTES_WITHOUT_LIMIT
-        n_affordable = AUTO_SHARE * 60 * minutes / (epoch_s * n_workers)
-        return training.model_copy(update={"epochs": round(min(max(n_affordable, FEWEST_EPOCHS), MOST_EPOCHS))})
+        n_affordable = _AUTO_SHARE * 60 * minutes / (epoch_s * n_workers)
+        return training.model_copy(update={"epochs": round(min(max(n_affordable, _FEWEST_EPOCHS), _MOST_EPOCHS))})
 
     def estimate(self, training: Training) -> BudgetEstimate:
         """Return what trials of this length cost."""

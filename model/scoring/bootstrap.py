@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 _N_RESAMPLES, _AT_ONCE, _SEED = 2000, 100, 0
 
 
@@ -21,7 +21,7 @@ def bootstrap_interval(scores: Sequence[float]) -> tuple[float, float]:
         np.mean,
         n_resamples=_N_RESAMPLES,
         batch=_AT_ONCE,
-        confidence_level=CONFIDENCE,
+        confidence_level=_CONFIDENCE,
         method="percentile",
         rng=np.random.default_rng(_SEED),
     )

@@ -23,15 +23,19 @@ def draw_batch(
 
     Returns: (B, 3, H, W) uint8, in channels_last memory.
     """
+    # Several times as fast as images[indices].
+    batch = images.permute(0, 2, 3, 1).index_select(0, indices).permute(0, 3, 1, 2)
     if not horizontal_flip and not max_shift:
-        return images[indices]
+        return batch
     height, width = images.shape[2:]
     rows, columns = (_grid(len(indices), size, max_shift, generator) for size in (height, width))
     if horizontal_flip:
-        mirrored = torch.rand(len(indices), 1, generator=generator, device=generator.device) < 0.5
-        columns = torch.where(mirrored, width - 1 - columns, columns)
-    pixels = images.permute(0, 2, 3, 1)[indices[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return pixels.permute(0, 3, 1, 2)
+        mirrored = torch.rand(len(indices), 1, 1, 1, generator=generator, device=generator.device) < 0.5
+        batch = torch.where(mirrored, batch.flip(3), batch)
+    if max_shift:
+        each = torch.arange(len(batch), device=batch.device)[:, None, None]
+        batch = batch.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return batch
 
 
 def _grid(n_images: int, size: int, max_shift: int, generator: torch.Generator) -> Tensor:

@@ -37,15 +37,21 @@ def convolve_transposed(small: Tensor, weight: Tensor) -> Tensor:
 
 
 def gradient_of_weight(images: Tensor, small: Tensor) -> Tensor:
-    """Compute the weight gradient, (K, C, 4, 4) in float32, from (B, C, H, W) and (B, K, h, w)."""
+    """Compute the weight gradient, (K, C, 4, 4) in `precise_type`, from (B, C, H, W) and (B, K, h, w)."""
+    precise = precise_type(small)
     if small.shape[2] != _CORNERS_SIDE:
-        kernels = (small.permute(0, 2, 3, 1).flatten(0, 2).t() @ _patches(images)).float()
+        kernels = (small.permute(0, 2, 3, 1).flatten(0, 2).t() @ _patches(images)).to(precise)
         return kernels.view(-1, KERNEL, KERNEL, images.shape[1]).permute(0, 3, 1, 2)
     parts = torch.bmm(_corners(small).transpose(1, 2), _corner_patches(images))
-    weight = parts.new_zeros(small.shape[1], KERNEL, KERNEL, images.shape[1], dtype=torch.float32)
+    weight = parts.new_zeros(small.shape[1], KERNEL, KERNEL, images.shape[1], dtype=precise)
     for part, (row, column) in zip(parts.unflatten(2, (3, 3, -1)), _CORNERS, strict=True):
         weight[:, 1 - row : 4 - row, 1 - column : 4 - column] += part
     return weight.permute(0, 3, 1, 2)
+
+
+def precise_type(x: Tensor) -> torch.dtype:
+    """Return the type of weights and their gradients: float32, or float64 where the layer computes in it."""
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 def _patches(images: Tensor) -> Tensor:

@@ -1,9 +1,20 @@
 """Strided convolutions: layers that halve or double an image's sides, in the form that is fastest on the device.
 
-On a CPU in bfloat16, matrix products run near the processor's peak (850 to 950 GFLOP/s on two cores of a Zen 5 EPYC),
-but oneDNN's convolutions of small images do not. At batch 256, the weight gradient from 8x8 to 4x4 pixels takes 2.3 ms,
-and 1.5 ms as a matrix product of patches; forward and backward from 4x4 to 2x2 take 8.1 ms, and 2.7 ms from patches.
-Results are the same up to rounding.
+On a CPU, matrix products run near the processor's peak, but oneDNN's convolutions of small images do not. Milliseconds
+of one thread pool of two cores, forward or one gradient, oneDNN's and ours:
+
+| | precision, processor | batch | oneDNN | here |
+|---|---|---|---|---|
+| 32 to 3 channels, 16x16 to 32x32 | float32, Zen 4 without AVX-512 | 64 | 2.6 | 1.3 |
+| | | 256 | 11.3 | 5.7 |
+| 128 to 256 channels, 4x4 to 2x2, forward | | 256 | 9.0 | 6.9 |
+| its weight gradient | | 64 | 4.7 | 1.7 |
+| | | 256 | 13.6 | 5.4 |
+| the same layer, forward and backward | bfloat16, Zen 5 | 256 | 8.1 | 2.7 |
+| weight gradient, 8x8 to 4x4 | | 256 | 2.3 | 1.5 |
+
+In float32 oneDNN computes the other layers at 70% of the peak or more, and products of patches take longer; with fewer
+than 64 images the small ones too. Results are the same up to rounding.
 
 B batch; C channels and H W pixels of the larger image; K channels and h w pixels of the smaller one.
 """
@@ -22,11 +33,12 @@ from model.network.patch_products import (
     convolve,
     convolve_transposed,
     gradient_of_weight,
+    precise_type,
     to_channels_last,
 )
 
-# Largest side of the smaller image, in pixels, at which a weight gradient is faster from patches.
-_PATCHED_SIDE = 4
+# Where products of patches are faster: the largest side of the smaller image in pixels, and the fewest images.
+_PATCHED = {torch.bfloat16: (4, 1), torch.float32: (2, 64), torch.float64: (2, 64)}
 _FEW_CHANNELS = 3
 
 
@@ -38,7 +50,7 @@ class DownConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve images (B, C, H, W); return (B, K, h, w)."""
-        if _prefers_products(x) and x.shape[2] % STRIDE == 0 and x.shape[2] // STRIDE <= _PATCHED_SIDE:
+        if x.shape[2] % STRIDE == 0 and _prefers_patches(x, x.shape[2] // STRIDE):
             return _apply(_Down, x, self.weight, self.bias)
         return super().forward(x)
 
@@ -51,18 +63,30 @@ class UpConv(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Convolve images (B, K, h, w); return (B, C, H, W)."""
-        if _prefers_products(x) and output_size is None:
-            if self.out_channels <= _FEW_CHANNELS:
+        if output_size is None:
+            if self.out_channels <= _FEW_CHANNELS and _prefers_products(x):
                 return _apply(_UpToFew, x, self.weight, self.bias)
-            if x.shape[2] <= _PATCHED_SIDE:
+            if _prefers_patches(x, x.shape[2]):
                 return _apply(_Up, x, self.weight, self.bias)
         return super().forward(x, output_size)
 
 
 def _prefers_products(x: Tensor) -> bool:
-    """Return True where matrix products are faster: square images on a CPU under autocast to bfloat16."""
-    on_cpu = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    return on_cpu and torch.get_autocast_dtype("cpu") == torch.bfloat16 and x.shape[2] == x.shape[3]
+    """Return True for square images on a CPU, in a precision that training uses, or float64."""
+    return x.device.type == "cpu" and x.shape[2] == x.shape[3] and _precision(x) in _PATCHED
+
+
+def _prefers_patches(x: Tensor, side: int) -> bool:
+    """Return True where products of patches are faster, with smaller images of this side."""
+    if not _prefers_products(x):
+        return False
+    largest_side, fewest_images = _PATCHED[_precision(x)]
+    return side <= largest_side and len(x) >= fewest_images
+
+
+def _precision(x: Tensor) -> torch.dtype:
+    """Return the type that a layer on a CPU computes in."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
 
 
 def _apply(function: type[torch.autograd.Function], *inputs: Tensor | None) -> Tensor:
@@ -71,9 +95,10 @@ def _apply(function: type[torch.autograd.Function], *inputs: Tensor | None) -> T
     return output
 
 
-def _save_in_bfloat16(ctx: Any, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Convert both to bfloat16 and save them for the backward pass."""
-    rounded = to_channels_last(x.bfloat16()), weight.bfloat16()
+def _save_in_precision(ctx: Any, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Convert both to the type that the layer computes in, and save them for the backward pass."""
+    precision = _precision(x)
+    rounded = to_channels_last(x.to(precision)), weight.to(precision)
     ctx.save_for_backward(*rounded)
     return rounded
 
@@ -83,7 +108,7 @@ class _Down(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return _add_bias(convolve(*_save_in_bfloat16(ctx, x, weight)), bias)
+        return _add_bias(convolve(*_save_in_precision(ctx, x, weight)), bias)
 
     @staticmethod
     @once_differentiable
@@ -98,7 +123,7 @@ class _Up(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return _add_bias(convolve_transposed(*_save_in_bfloat16(ctx, x, weight)), bias)
+        return _add_bias(convolve_transposed(*_save_in_precision(ctx, x, weight)), bias)
 
     @staticmethod
     @once_differentiable
@@ -113,8 +138,8 @@ class _UpToFew(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        x, rounded_weight = _save_in_bfloat16(ctx, x, weight)
-        cell_bias = None if bias is None else bias.bfloat16().repeat(STRIDE * STRIDE)
+        x, rounded_weight = _save_in_precision(ctx, x, weight)
+        cell_bias = None if bias is None else bias.to(x.dtype).repeat(STRIDE * STRIDE)
         cells = functional.conv2d(x, _cell_weight(rounded_weight), cell_bias, padding=1)
         return _cells_to_images(cells.permute(0, 2, 3, 1).unflatten(3, (STRIDE, STRIDE, weight.shape[1])))
 
@@ -127,17 +152,18 @@ class _UpToFew(torch.autograd.Function):
         x_gradient, weight_gradient, bias_gradient = torch.ops.aten.convolution_backward(
             gradient, x, weight, [weight.shape[1]], *geometry, [True, True, ctx.needs_input_grad[2]]
         )
-        return x_gradient, weight_gradient.float(), bias_gradient.float() if ctx.needs_input_grad[2] else None
+        precise = precise_type(weight)
+        return x_gradient, weight_gradient.to(precise), bias_gradient.to(precise) if ctx.needs_input_grad[2] else None
 
 
 def _add_bias(images: Tensor, bias: Tensor | None) -> Tensor:
     """Add each channel's bias to its pixels, in place."""
-    return images if bias is None else images.add_(bias.bfloat16().view(-1, 1, 1))
+    return images if bias is None else images.add_(bias.to(images.dtype).view(-1, 1, 1))
 
 
 def _bias_gradient(ctx: Any, gradient: Tensor) -> Tensor | None:
-    """Compute the bias gradient, (C,) in float32; None for a layer without bias."""
-    return gradient.sum((0, 2, 3), dtype=torch.float32) if ctx.needs_input_grad[2] else None
+    """Compute the bias gradient, (C,) in `precise_type`; None for a layer without bias."""
+    return gradient.sum((0, 2, 3), dtype=precise_type(gradient)) if ctx.needs_input_grad[2] else None
 
 
 def _cells_to_images(cells: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Strided convolutions equal PyTorch's: up to rounding in bfloat16, to the last bit in float32."""
+"""Strided convolutions equal PyTorch's up to rounding, in bfloat16, float32 and float64."""
 
 import pytest
 import torch
@@ -25,13 +25,25 @@ UP = [
 ]
 # bfloat16 keeps 8 bits: the error of a number is at most 1/512 of it, that of a sum of many numbers is less.
 TOLERANCE = 0.006
+FLOAT32_TOLERANCE = 1e-5
+# In float32: shapes as above, number of images, and the function.
+DOWN_FLOAT32 = [
+    *((128, 256, 2, 64, "_Down"), (128, 256, 2, 63, "Convolution"), (64, 128, 4, 64, "Convolution")),
+    *((3, 32, 16, 64, "Convolution"), (5, 7, 2, 64, "_Down")),
+]
+UP_FLOAT32 = [
+    *((128, 256, 2, 64, "_Up"), (128, 256, 2, 63, "Convolution"), (64, 128, 4, 64, "Convolution")),
+    *((3, 32, 16, 64, "_UpToFew"), (3, 32, 16, 1, "_UpToFew"), (2, 3, 2, 64, "_UpToFew")),
+]
 
 
-def layer_and_image(n_large: int, n_small: int, side: int, up: bool, bias: bool = False) -> tuple[nn.Module, Tensor]:
+def layer_and_image(
+    n_large: int, n_small: int, side: int, up: bool, bias: bool = False, n_images: int = N_IMAGES
+) -> tuple[nn.Module, Tensor]:
     torch.manual_seed(0)
     layer = UpConv(n_small, n_large, bias=bias) if up else DownConv(n_large, n_small, bias=bias)
     shape = (n_small, side, side) if up else (n_large, 2 * side, 2 * side)
-    image = torch.randn(N_IMAGES, *shape).contiguous(memory_format=torch.channels_last)
+    image = torch.randn(n_images, *shape).contiguous(memory_format=torch.channels_last)
     return layer.to(memory_format=torch.channels_last), image.requires_grad_()  # type: ignore[call-overload]
 
 
@@ -45,19 +57,22 @@ def relative_error(output: Tensor, reference: Tensor) -> float:
     return float(((output - reference).norm() / reference.norm()).detach())
 
 
-def check_output_and_gradients(layer: nn.Module, image: Tensor, function: str) -> None:
-    with torch.autocast("cpu", torch.bfloat16):
+def check_output_and_gradients(
+    layer: nn.Module, image: Tensor, function: str, precision: torch.dtype = torch.bfloat16
+) -> None:
+    tolerance = TOLERANCE if precision == torch.bfloat16 else FLOAT32_TOLERANCE
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
         output = layer(image)
     assert type(output.grad_fn).__name__.removesuffix("Backward0").removesuffix("Backward") == function
     reference = pytorchs_output(layer, image)
-    assert output.dtype == torch.bfloat16 and output.shape == reference.shape
-    assert relative_error(output, reference) < TOLERANCE
-    slope = torch.randn(reference.shape, generator=torch.Generator().manual_seed(1)).bfloat16()
+    assert output.dtype == precision and output.shape == reference.shape
+    assert relative_error(output, reference) < tolerance
+    slope = torch.randn(reference.shape, generator=torch.Generator().manual_seed(1)).to(precision)
     inputs = [image, *layer.parameters()]
     gradients = torch.autograd.grad(output, inputs, slope), torch.autograd.grad(reference, inputs, slope.float())
     for gradient, reference_gradient in zip(*gradients, strict=True):
         assert gradient.dtype == torch.float32 and gradient.shape == reference_gradient.shape
-        assert relative_error(gradient, reference_gradient) < TOLERANCE
+        assert relative_error(gradient, reference_gradient) < tolerance
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -75,10 +90,38 @@ def test_a_transposed_convolution_in_bfloat16_is_pytorchs_own_with_its_gradients
     check_output_and_gradients(*layer_and_image(n_large, n_small, side, up=True, bias=bias), function)
 
 
-@pytest.mark.parametrize("up", [False, True])
-def test_in_float32_the_output_is_pytorchs_to_the_last_bit(up: bool) -> None:
-    layer, image = layer_and_image(64, 128, 2, up)
-    assert torch.equal(layer(image), pytorchs_output(layer, image))
+@pytest.mark.parametrize(("n_large", "n_small", "side", "n_images", "function"), DOWN_FLOAT32)
+def test_a_convolution_in_float32_is_pytorchs_own_with_its_gradients(
+    n_large: int, n_small: int, side: int, n_images: int, function: str
+) -> None:
+    shape = n_large, n_small, side
+    layer, image = layer_and_image(*shape, up=False, bias=True, n_images=n_images)
+    check_output_and_gradients(layer, image, function, torch.float32)
+
+
+@pytest.mark.parametrize(("n_large", "n_small", "side", "n_images", "function"), UP_FLOAT32)
+def test_a_transposed_convolution_in_float32_is_pytorchs_own_with_its_gradients(
+    n_large: int, n_small: int, side: int, n_images: int, function: str
+) -> None:
+    shape = n_large, n_small, side
+    layer, image = layer_and_image(*shape, up=True, bias=True, n_images=n_images)
+    check_output_and_gradients(layer, image, function, torch.float32)
+
+
+@pytest.mark.parametrize(("n_large", "n_small", "up"), [(4, 3, False), (4, 3, True), (2, 3, True)])
+def test_gradients_are_the_slopes_of_the_output_in_float64(n_large: int, n_small: int, up: bool) -> None:
+    layer, image = layer_and_image(n_large, n_small, 2, up, bias=True, n_images=64)
+    layer.double()
+    image = image.detach().double().requires_grad_()
+    names = [name for name, _ in layer.named_parameters()]
+
+    def output(image: Tensor, *parameters: Tensor) -> Tensor:
+        found: Tensor = torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (image,))
+        return found
+
+    inputs = image, *layer.parameters()
+    assert type(output(*inputs).grad_fn).__name__ in ("_DownBackward", "_UpBackward", "_UpToFewBackward")
+    assert torch.autograd.gradcheck(output, inputs, fast_mode=True)
 
 
 def test_a_transposed_convolution_has_the_output_size_of_its_argument() -> None:

@@ -75,8 +75,9 @@ def measure_growth(
 
 def _prepare(opened: OpenStudy) -> None:
     """Do what `tune` does with an existing study before its first trial, without images."""
+    from hpo.config.call_arguments import N_BEST_KEPT
     from hpo.storage import artifacts
-    from hpo.storage.checkpoints import N_BEST_KEPT, clean_checkpoints
+    from hpo.storage.checkpoints import clean_checkpoints
     from hpo.storage.claims import remove_stale_claims
     from hpo.storage.create_study import attach_sampler_and_pruner
 
@@ -100,9 +101,10 @@ def _run_trial(opened: OpenStudy, watch: Stopwatch) -> None:
     """Run one trial to the first rung, where it pauses, without training."""
     from optuna.trial import TrialState
 
+    from hpo.config.call_arguments import N_BEST_KEPT
     from hpo.config.search_space import suggest
     from hpo.search.pruners import pruning_reason
-    from hpo.storage.checkpoints import N_BEST_KEPT, remove_unneeded_checkpoints
+    from hpo.storage.checkpoints import remove_unneeded_checkpoints
 
     study, config, paths = opened.study, opened.config, opened.paths
     with watch.measure(STEP):

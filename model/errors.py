@@ -1,5 +1,7 @@
 """Errors that a user can cause and fix."""
 
+FIX_AND_RUN_AGAIN = "fix that and run the same command again"
+
 
 class UserError(ValueError):
     """Error whose text is the complete message for the user: the problem, where it is, and the remedy."""

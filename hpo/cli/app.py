@@ -4,7 +4,7 @@ import signal
 
 import typer
 
-# The commands import torch inside their functions: `--help` and a faulty file answer at once.
+# The commands import Optuna and torch inside their functions: `--help` and a faulty file answer at once.
 from hpo.cli.commands.clean import clean
 from hpo.cli.commands.dashboard import dashboard
 from hpo.cli.commands.export import export
@@ -15,7 +15,6 @@ from hpo.cli.commands.schema import schema
 from hpo.cli.commands.status import status
 from hpo.cli.commands.train import train
 from hpo.cli.commands.tune import tune
-from hpo.optuna_logging import silence_optuna
 
 COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, schema)
 
@@ -32,7 +31,6 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its exit code."""
-    silence_optuna()
     try:
         app(prog_name="python -m hpo")
     finally:

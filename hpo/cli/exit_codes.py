@@ -4,14 +4,13 @@ import functools
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
 from hpo.cli.console import errors
-from hpo.storage.database import DATABASE_ERRORS, FIX_AND_RUN_AGAIN, reason_of
 from hpo.workers.signals import sigterm_as_keyboard_interrupt
-from model.errors import UserError
+from model.errors import FIX_AND_RUN_AGAIN, UserError
 from model.printable import printable
 
 INTERNAL_ERROR, USER_ERROR, INTERRUPTED = 1, 2, 130
@@ -28,6 +27,10 @@ def reports_errors(stopped: str) -> Callable[[Callable[..., None]], Callable[...
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(*args: Any, **kwargs: Any) -> None:
+            # Imported late, as below: `--help` is answered without Optuna and torch.
+            from hpo.optuna_logging import silence_optuna
+
+            silence_optuna()
             try:
                 with sigterm_as_keyboard_interrupt():
                     command(*args, **kwargs)
@@ -35,16 +38,15 @@ def reports_errors(stopped: str) -> Callable[[Callable[..., None]], Callable[...
                 _fail(str(error), USER_ERROR)
             except OSError as error:
                 _fail(_file_message(error), USER_ERROR)
-            except DATABASE_ERRORS as error:
-                _fail(f"the study's database: {reason_of(error)}; {FIX_AND_RUN_AGAIN}", USER_ERROR)
             except KeyboardInterrupt:
                 _fail(stopped, INTERRUPTED)
             except typer.Exit:
                 raise
             except Exception as error:
-                if _is_out_of_memory(error):
-                    _fail(_memory_message(error), USER_ERROR)
-                _fail(f"{traceback.format_exc()}{_BUG}", INTERNAL_ERROR)
+                message = _message(error)
+                if message is None:
+                    _fail(f"{traceback.format_exc()}{_BUG}", INTERNAL_ERROR)
+                _fail(message, USER_ERROR)
 
         return run
 
@@ -56,11 +58,14 @@ def _file_message(error: OSError) -> str:
     return f"{location}{error.strerror or ' '.join(str(error).split())}; {FIX_AND_RUN_AGAIN}"
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    # Imported late: `--help` and a faulty study file must be answered without torch.
+def _message(error: Exception) -> str | None:
+    """Return the message for a damaged database or an allocation that failed; None for any other error."""
+    from hpo.storage.database import DATABASE_ERRORS, reason_of
     from model.device import is_out_of_memory
 
-    return is_out_of_memory(error)
+    if isinstance(error, DATABASE_ERRORS):
+        return f"the study's database: {reason_of(error)}; {FIX_AND_RUN_AGAIN}"
+    return _memory_message(error) if is_out_of_memory(error) else None
 
 
 def _memory_message(error: Exception) -> str:
@@ -70,6 +75,6 @@ def _memory_message(error: Exception) -> str:
     )
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     errors.print(printable(message if code != USER_ERROR else f"error: {message}", keep="\n"), markup=False)
     raise typer.Exit(code)

@@ -12,6 +12,8 @@ from hpo.config.strict_model import StrictModel
 from hpo.config.study_file import ConfigError
 
 MAX_WORKERS = 256
+# Best trials whose checkpoints are kept.
+N_BEST_KEPT = 3
 # The other arguments have the name of their option, which checks them itself.
 _SHOWN_NAMES = {"timeout_minutes": "timeout_minutes (--timeout)"}
 

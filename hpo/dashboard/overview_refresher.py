@@ -7,7 +7,6 @@ from collections.abc import Callable
 from optuna.study import Study
 
 from hpo.config.schema import StudyConfig
-from hpo.dashboard.study_overview import try_to_refresh
 from hpo.storage.database import DATABASE_ERRORS, is_busy, reason_of
 from hpo.storage.paths import StudyPaths
 
@@ -38,6 +37,9 @@ class OverviewRefresher:
 
         Raises: EXPECTED_ERRORS: but not a locked database.
         """
+        # Imported late: the libraries that draw take seconds, and the first trial begins without them.
+        from hpo.dashboard.study_overview import try_to_refresh
+
         try:
             message = try_to_refresh(self._study, self._config, self._paths)
         except DATABASE_ERRORS as error:

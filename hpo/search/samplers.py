@@ -5,7 +5,8 @@ of them as an independent sample would be drawn to values that it has already tr
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -17,9 +18,11 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
 from hpo.optuna_logging import in_memory_study
 from hpo.search.configurations import Configuration, as_single_trial, group_trials
-from hpo.search.learning_curve_sampler import LearningCurveSampler
 from hpo.search.warm_start import warm_start_of
 from model.config import TrainConfig
+
+if TYPE_CHECKING:
+    from hpo.search.learning_curve_sampler import LearningCurveSampler
 
 MAX_STARTUP_TRIALS = 10
 
@@ -55,15 +58,23 @@ class ConfigurationSampler(BaseSampler):
         self._seed = seed
         self._n_startup_trials = n_startup_trials
         self._other_trials = other_trials
-        other_configurations = [Configuration([trial]) for trial in other_trials]
-        self._curves = (
-            LearningCurveSampler(space, n_reports, n_startup_trials, seed, other_configurations)
-            if name == "curves"
-            else None
-        )
+        self._n_reports = n_reports
+
+    @cached_property
+    def _curves(self) -> "LearningCurveSampler | None":
+        if self._name != "curves":
+            return None
+        # Imported late: `status` of a study without scores needs no torch.
+        from hpo.search.learning_curve_sampler import LearningCurveSampler
+
+        other_configurations = [Configuration([trial]) for trial in self._other_trials]
+        arguments = self._n_reports, self._n_startup_trials, self._seed, other_configurations
+        return LearningCurveSampler(self._space, *arguments)
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
         """Predict val_bpd at the end of training, by the configurations' numbers; empty except for `curves`."""
+        if not any(configuration.scores for configuration in configurations):
+            return {}
         return self._curves.predict_final_scores(configurations) if self._curves else {}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

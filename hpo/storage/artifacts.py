@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
-from optuna_dashboard.artifact import get_artifact_path
 
 from hpo.storage.paths import StudyPaths
 from hpo.storage.sqlite.study_attributes import system_attribute_names, system_attributes
@@ -78,6 +77,9 @@ def trial_artifact_files(trial: FrozenTrial, paths: StudyPaths, existing: frozen
 
 def dashboard_url(owner: Study | Trial, study: Study, name: str) -> str | None:
     """Return the path, on the dashboard's own host, where it serves an artifact; None if there is no such artifact."""
+    # Imported late: it brings scikit-learn with it.
+    from optuna_dashboard.artifact import get_artifact_path
+
     artifact_id = _ids(_attributes(owner, study)).get(name)
     return str(get_artifact_path(owner, artifact_id)) if artifact_id else None
 

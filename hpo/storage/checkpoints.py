@@ -15,7 +15,6 @@ from hpo.search.configurations import CONTINUES, Configuration, group_trials, va
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import replacing
 
-N_BEST_KEPT = 3
 # Paused trials that keep their checkpoints, at each report point; without one, a promoted trial starts from scratch.
 N_PAUSED_KEPT = 8
 

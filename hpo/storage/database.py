@@ -14,7 +14,7 @@ from optuna.study import Study
 from hpo.config.schema import SAMPLE_SUFFIX
 from hpo.storage.paths import StudyPaths
 from hpo.storage.sqlite.bulk_reading_storage import BulkReadingStorage
-from model.errors import UserError
+from model.errors import FIX_AND_RUN_AGAIN, UserError
 
 # Key of the user attribute with the study's fingerprint. It is written last: a study without it is incomplete.
 FINGERPRINT = "identity"
@@ -28,7 +28,6 @@ DATABASE_ERRORS = (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlc
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # SQLite's result codes for a database that another connection uses.
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-FIX_AND_RUN_AGAIN = "fix that and run the same command again"
 _START_OVER = "start over with --fresh (make tune FRESH=1), which moves the folder aside"
 
 

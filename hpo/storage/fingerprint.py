@@ -1,7 +1,7 @@
 """Fingerprint of a study: the settings that must not change when it is resumed, else its trials do not compare."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.study import Study
 
@@ -10,13 +10,15 @@ from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
 from model.config import FIRST_VALUES, former_defaults
-from model.data.images import ImageData
+
+if TYPE_CHECKING:
+    from model.data.images import ImageData
 
 # Length of a retraining in studies that are older than `auto`, which came with this setting.
 _FORMER_RETRAIN_EPOCHS, _AUTO_CAME_WITH = 20, "hyperparameters.horizontal_flip"
 
 
-def fingerprint(config: StudyConfig, data: ImageData) -> dict[str, str]:
+def fingerprint(config: StudyConfig, data: "ImageData") -> dict[str, str]:
     """Return the settings and data that make trials comparable, and a resumed study equal to an uninterrupted one.
 
     Returns: JSON text by dotted key.

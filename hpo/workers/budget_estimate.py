@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpo.analysis.formatting import format_duration
+from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.schema import Budget, StudyConfig, Training
 from hpo.search.configurations import Configuration
 from hpo.search.scheduler import Plan, reserved_s
 from hpo.search.successive_halving import Halving, halving_of
-from hpo.storage.checkpoints import N_BEST_KEPT, N_PAUSED_KEPT
+from hpo.storage.checkpoints import N_PAUSED_KEPT
 from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime

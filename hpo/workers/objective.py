@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import TrialState
 
 from hpo.analysis.earlier_best import Row, earlier_best
+from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.search_space import suggest, trial_config
 from hpo.search.configurations import (
     CONFIRMS,
@@ -21,13 +22,13 @@ from hpo.search.configurations import (
     is_pruned,
 )
 from hpo.search.pruners import pruning_reason
-from hpo.storage.checkpoints import N_BEST_KEPT, inherit_checkpoint, remove_unneeded_checkpoints
+from hpo.storage.checkpoints import inherit_checkpoint, remove_unneeded_checkpoints
 from hpo.storage.database import StudyError, is_deleted, report_score
 from hpo.storage.error_log import EXPECTED_ERRORS, log_traceback
 from hpo.workers.crash_retries import MAX_RETRIES, crash_verdict, crashes_of
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
-from hpo.workers.trial_pictures import TrialFrameRecorder
+from hpo.workers.trial_frames import TrialFrameRecorder
 from hpo.workers.trial_results import TrialProgress, draw_and_annotate, objective_values, trial_attributes
 from model.device import is_out_of_memory, release_memory
 from model.training.checkpoint import resume_or_start, save_state

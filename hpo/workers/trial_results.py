@@ -9,13 +9,11 @@ from optuna.trial import Trial
 from hpo.analysis.earlier_best import describe_earlier_best
 from hpo.analysis.trial_table import trial_row
 from hpo.config.schema import Objective, StudyConfig
-from hpo.dashboard.save_note import save_note
-from hpo.dashboard.trial_note import trial_note
 from hpo.search.configurations import END
 from hpo.storage import artifacts
 from hpo.storage.error_log import attempt
 from hpo.storage.paths import StudyPaths
-from hpo.workers.trial_pictures import TrialFrameRecorder, draw_trial
+from hpo.workers.trial_frames import TrialFrameRecorder
 from model.config import TrainConfig
 from model.device import Runtime
 
@@ -68,6 +66,11 @@ def draw_and_annotate(
     """
 
     def run() -> None:
+        # Imported late: the libraries that draw take seconds, and the first trial begins without them.
+        from hpo.dashboard.save_note import save_note
+        from hpo.dashboard.trial_note import trial_note
+        from hpo.workers.trial_pictures import draw_trial
+
         study, trial_paths = trial.study, paths.trial(trial.number)
         trials = study.get_trials(deepcopy=False)
         frozen = trials[trial.number]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from optuna.study import Study
 
-from hpo.analysis.ppca_baseline import PpcaBaseline, compute_ppca_baseline
-from hpo.config.call_arguments import TuneArguments, tune_arguments
+from hpo.analysis.ppca_baseline import compute_ppca_baseline
+from hpo.config.call_arguments import N_BEST_KEPT, TuneArguments, tune_arguments
 from hpo.config.dataset_with_fallback import check_batch_sizes, image_notices
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
@@ -20,7 +20,7 @@ from hpo.search.pareto import objectives_notice
 from hpo.search.scheduler import Plan
 from hpo.storage import artifacts
 from hpo.storage.call_log import Call, record_call
-from hpo.storage.checkpoints import N_BEST_KEPT, clean_checkpoints
+from hpo.storage.checkpoints import clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import existing_study
@@ -52,7 +52,6 @@ class TuningSession:
     """
 
     context: TrialContext
-    ppca_baseline: PpcaBaseline
     budget: Budget
     deadline: float | None
     n_workers: int
@@ -71,6 +70,8 @@ class TuningSession:
     def run(self, workers: Workers, *listeners: Listener) -> None:
         """Run trials until the budget is spent or the workers were stopped; call every listener with every event.
 
+        After the first trial, pPCA's scores are computed for the study's page, if its folder does not have them yet.
+
         Args:
             workers: from `start_workers`.
             listeners: functions that show or use the events; with that of `overview` the dashboard shows results.
@@ -78,10 +79,19 @@ class TuningSession:
         Raises: TooManyFailures: several trials failed in a row.
                 UserError, OSError, StorageInternalError: an error that is not the trial's fault.
         """
+        has_baseline = False
         with contextlib.closing(workers.events()) as events:
             for event in events:
                 for listener in listeners:
                     listener(event)
+                if isinstance(event, TrialEnded) and not has_baseline:
+                    self._compute_ppca_baseline()
+                    has_baseline = True
+
+    def _compute_ppca_baseline(self) -> None:
+        context = self.context
+        largest = context.config.hyperparameters.largest("latent_dim")
+        compute_ppca_baseline(context.paths, context.data, largest)
 
     @contextmanager
     def overview(self, on_notice: Callable[[str], None]) -> Iterator[Listener]:
@@ -193,17 +203,15 @@ def open_tuning_session(
 def _prepared_session(
     prepared: PreparedStudy, study: Study, budget: Budget, plan: Plan, config_name: str
 ) -> TuningSession:
-    """Give the study its sampler and pruner, remove leftovers of killed processes, and compute the pPCA baseline."""
+    """Give the study its sampler and pruner, and remove leftovers of killed processes."""
     config, paths = prepared.config, StudyPaths.of(prepared.config.name)
     attach_sampler_and_pruner(study, config, budget.trials)
     clean_checkpoints(study, paths, N_BEST_KEPT, config.pruner)
     artifacts.remove_unreferenced_files(study, paths)
     remove_stale_claims(study, paths)
-    baseline = compute_ppca_baseline(paths, prepared.data, config.hyperparameters.largest("latent_dim"))
     minutes = budget.timeout_minutes
     return TuningSession(
         context=TrialContext(config, paths, study, prepared.data, prepared.runtime, plan),
-        ppca_baseline=baseline,
         budget=budget,
         deadline=prepared.started + 60 * minutes if minutes is not None else None,
         n_workers=plan.n_workers,

@@ -69,7 +69,8 @@ class _PatchUp(nn.ConvTranspose2d):
             return super().forward(x, output_size)
         patches = x.permute(0, 2, 3, 1) @ self.weight.permute(0, 2, 3, 1).flatten(1)
         rows = patches.unflatten(3, (_PATCH, -1)).transpose(2, 3).flatten(1, 2)
-        return rows.unflatten(3, (_PATCH, IMAGE_CHANNELS)).flatten(2, 3).permute(0, 3, 1, 2)
+        images: Tensor = rows.unflatten(3, (_PATCH, IMAGE_CHANNELS)).flatten(2, 3).permute(0, 3, 1, 2)
+        return images
 
 
 class SkipUp(nn.Module):

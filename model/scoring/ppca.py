@@ -65,7 +65,10 @@ def _eigen_of_covariance(images: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
     covariance_DD = torch.zeros(len(mean), len(mean), dtype=torch.float64)
     for chunk in _chunks(images):
         centred = (chunk - mean).float()
-        covariance_DD += (centred.T @ centred).double()
+        # Its lower triangle, which is all that `eigh` reads: five eighths of the products.
+        for columns in torch.arange(len(mean)).chunk(4):
+            first, last = int(columns[0]), int(columns[-1]) + 1
+            covariance_DD[first:, first:last] += (centred[:, first:].T @ centred[:, first:last]).double()
     eigenvalues_D, eigenvectors_DD = torch.linalg.eigh(covariance_DD / len(images))
     return eigenvalues_D, eigenvectors_DD
 

@@ -2,9 +2,6 @@
 
 import errno
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import optuna
 import pytest
@@ -16,7 +13,6 @@ from hpo.cli.app import COMMANDS, app
 from hpo.cli.exit_codes import reports_errors
 from model.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
 FIX = "fix that and run the same command again"
 ERRORS = {
     "user": (UserError("seed: must be >= 0, got -1"), 2, "error: seed: must be >= 0, got -1\n"),
@@ -82,21 +78,3 @@ def test_help_explains_every_argument_and_option(command: str) -> None:
 def test_frame_rates_beyond_the_limits_of_a_study_file_are_refused(fps: str) -> None:
     result = CliRunner().invoke(app, ["figures", "nowhere", "--fps", fps])
     assert (result.exit_code, result.stderr) == (2, f"error: --fps: must be from 0.1 to 60, got {float(fps)}\n")
-
-
-def test_help_and_a_faulty_study_file_are_answered_without_importing_torch(tmp_path: Path) -> None:
-    (tmp_path / "faulty.yaml").write_text("seed: -1\n")
-    script = (
-        "import sys\n"
-        "from typer.testing import CliRunner\n"
-        "from hpo.cli.app import app\n"
-        "codes = [CliRunner().invoke(app, line.split()).exit_code for line in sys.argv[1:]]\n"
-        "print(codes, 'torch' in sys.modules)\n"
-    )
-    lines = [
-        "tune --help",
-        "train --help",
-        *(f"{name} {tmp_path}/faulty.yaml" for name in ("tune", "retrain", "status")),
-    ]
-    done = subprocess.run([sys.executable, "-c", script, *lines], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.stdout == "[0, 0, 2, 2, 2] False\n", done.stderr

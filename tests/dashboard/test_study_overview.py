@@ -13,7 +13,7 @@ from optuna_dashboard import get_note
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from sqlalchemy.exc import OperationalError
 
-from hpo.analysis.ppca_baseline import NO_BASELINE, PpcaBaseline
+from hpo.analysis.ppca_baseline import PpcaBaseline
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import Budget
 from hpo.dashboard.interactive_figures.plotted_trial import plotted_trials
@@ -89,7 +89,7 @@ class FakeWorkers:
 def run_session(context: TrialContext, events: Iterable[TrialEvent]) -> list[TrialEvent]:
     """Run a session with these events; return the events that its listener received."""
     received: list[TrialEvent] = []
-    session = TuningSession(context, NO_BASELINE, Budget(trials=3), deadline=None, n_workers=1, config_name="small")
+    session = TuningSession(context, Budget(trials=3), deadline=None, n_workers=1, config_name="small")
     with session.overview(lambda text: received.append(Notice(text))) as overview:
         session.run(FakeWorkers(events), received.append, overview)
     return received

@@ -61,7 +61,7 @@ MOMENTS_OF_TUNE = [
     ("before", "hpo.workers.trial_pictures.save_pixels", 1),
     ("after", "hpo.storage.artifacts.upload_artifact", 2),
     ("before", "hpo.storage.artifacts.shutil.copyfileobj", 3),
-    ("before", "hpo.workers.trial_results.save_note", 1),
+    ("before", "hpo.dashboard.save_note.save_note", 1),
 ]
 MOMENTS_OF_RETRAINING = [
     ("after", "model.training.training_loop._update", 9),

@@ -9,10 +9,10 @@ import pytest
 from optuna.trial import TrialState
 
 from hpo.analysis.trial_table import trial_row
+from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.schema import Confirmation, Pruner, Training
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import CONFIRMS, CONTINUES, configurations_of, is_first
-from hpo.storage.checkpoints import N_BEST_KEPT
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEvent, TrialReported, TrialStarted
@@ -57,7 +57,7 @@ def search(
     paths = StudyPaths(tmp_path_factory.mktemp("search") / "results" / "small")
     context = with_halving(create_context(paths, few_images, runtime))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hpo.workers.trial_results.draw_trial", lambda *_: [])
+        patch.setattr("hpo.workers.trial_pictures.draw_trial", lambda *_: [])
         events = list(run_trials(context, N_CONFIGURATIONS, None))
     yield context, events
 

@@ -13,12 +13,13 @@ import optuna.cli
 import pytest
 from optuna.trial import TrialState
 
+from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.hyperparameters import Range
 from hpo.config.search_space import suggest
 from hpo.search.pruners import HalvingPruner
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.warm_start import WARM_START, WarmStart
-from hpo.storage.checkpoints import N_BEST_KEPT, unneeded_checkpoints
+from hpo.storage.checkpoints import unneeded_checkpoints
 from hpo.storage.create_study import attach_sampler_and_pruner, create_study
 from hpo.storage.database import existing_study
 from hpo.storage.paths import StudyPaths

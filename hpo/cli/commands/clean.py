@@ -8,8 +8,8 @@ from hpo.analysis.formatting import format_megabytes
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
+from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.study_file import load_config
-from hpo.storage.checkpoints import N_BEST_KEPT
 
 
 @reports_errors("Stopped. Only files that are no longer needed were deleted; run the same command to delete the rest.")

@@ -40,8 +40,6 @@ def tune(
     """
     study_config = load_config(config)
     from hpo import open_tuning_session
-    from hpo.analysis.findings import findings, next_command
-    from hpo.report.study_page import try_to_write_report
     from hpo.workers.worker import TooManyFailures
 
     with open_tuning_session(
@@ -59,9 +57,17 @@ def tune(
         try:
             interrupted = follow_trials(session)
         except TooManyFailures:
+            from hpo.report.study_page import try_to_write_report
+
             print_lines(try_to_write_report(study))
             raise
-        print_lines(*findings(study.study, session.context.config, session.ppca_baseline))
+        # Imported late: the libraries that draw take seconds, and the first trial begins without them.
+        from hpo.analysis.findings import findings, next_command
+        from hpo.analysis.ppca_baseline import ppca_baseline_of
+        from hpo.report.study_page import try_to_write_report
+
+        baseline = ppca_baseline_of(study.study, study.paths)
+        print_lines(*findings(study.study, session.context.config, baseline))
         print_lines(try_to_write_report(study), next_command(study.study, session.context.config, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -12,6 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import ARCHITECTURE
 from model.device import Runtime, synchronize
+from model.network.feature_maps import IMAGE_CHANNELS
+from model.network.patch_products import KERNEL, PADDING
 from model.network.strided_convolution import DownConv, UpConv
 from model.network.vae import ConvVAE
 
@@ -47,17 +49,31 @@ def matmul_peak(runtime: Runtime) -> float:
 
 
 def training_flops(latent_dim: int, batch_size: int = 64) -> float:
-    """Floating-point operations of one image's pass forward and backward, as PyTorch counts them.
-
-    Those of the padding count, which our own convolutions leave out where they can.
-    """
-    model = ConvVAE(latent_dim, architecture=ARCHITECTURE)
+    """Floating-point operations of one image's pass forward and backward, without those on the padding."""
+    # On this device the layers are PyTorch's own, and nothing is computed.
+    model = ConvVAE(latent_dim, architecture=ARCHITECTURE).to("meta")
+    images, noise = (
+        torch.empty(batch_size, 3, 32, 32, device="meta"),
+        torch.empty(batch_size, latent_dim, device="meta"),
+    )
     with FlopCounterMode(display=False) as counter:
-        reconstruction, mean, log_variance = model(
-            torch.rand(batch_size, 3, 32, 32), torch.randn(batch_size, latent_dim)
-        )
+        reconstruction, mean, log_variance = model(images, noise)
         (reconstruction.sum() + mean.sum() + log_variance.sum()).backward()
-    return float(counter.get_total_flops()) / batch_size
+    return float(counter.get_total_flops()) / batch_size - _padding_flops(model)
+
+
+def _padding_flops(model: ConvVAE) -> float:
+    """Those that PyTorch counts on the padding of an image: its zeros take part in every product of the edge."""
+    layers = [layer for layer in model.modules() if isinstance(layer, DownConv | UpConv)]
+    total = 0.0
+    for layer, x in _inputs(layers, 1):
+        small = x.shape[2] // 2 if isinstance(layer, DownConv) else x.shape[2]
+        # Forward and the gradients of weight and input; nobody asks for that of the images.
+        n_passes = 2 if layer.in_channels == IMAGE_CHANNELS else 3
+        # On each side of an image, one of the 4 pixels under a kernel lies outside.
+        n_products = (KERNEL * small) ** 2 - (KERNEL * small - 2 * PADDING) ** 2
+        total += 2 * n_passes * n_products * layer.in_channels * layer.out_channels
+    return total
 
 
 def _inputs(layers: list[DownConv | UpConv], batch_size: int) -> list[tuple[DownConv | UpConv, Tensor]]:

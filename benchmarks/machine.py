@@ -37,6 +37,7 @@ def describe(runtime: Runtime) -> dict[str, Any]:
     name = torch.cuda.get_device_name(runtime.device) if runtime.device.type == "cuda" else _processor()
     return {
         "device": name,
+        "kind": _kind(runtime.device.type),
         "threads": torch.get_num_threads(),
         "precision": runtime.precision,
         "torch": torch.__version__,
@@ -44,8 +45,23 @@ def describe(runtime: Runtime) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def _kind(device: str) -> str:
+    """The kind of machine, by what decides how fast it trains: each has results of its own."""
+    if device != "cpu":
+        return device
+    flags = set(" ".join(_cpuinfo()).split())
+    for kind in ("amx_bf16", "avx512_bf16", "avx512f", "avx2"):
+        if kind in flags:
+            return kind
+    return platform.machine()
+
+
+def _cpuinfo() -> list[str]:
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+
+
+def _processor() -> str:
+    lines = _cpuinfo()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

@@ -43,6 +43,7 @@ PARTS = {
     "hpo.workers.objective.draw_and_annotate": "pictures, artifacts and notes of trials",
     "hpo.workers.tuning_session.prepare_study": START,
     "hpo.workers.tuning_session._prepared_session": START,
+    "hpo.workers.tuning_session.compute_ppca_baseline": START,
     "hpo.workers.budget_estimate.measure": START,
     "hpo.dashboard.study_overview.refresh": "the study's pages",
     "hpo.report.study_page.try_to_write_report": "the study's pages",
@@ -102,7 +103,7 @@ def rows(seconds: dict[str, float], wall_s: float) -> list[Row]:
 def main(
     minutes: Annotated[float, typer.Argument(help="How long to search.")] = 30.0,
 ) -> None:
-    """Run the search and write benchmarks/results/overhead.json and benchmarks/RESULTS.md."""
+    """Run the search and write it to benchmarks/results/ and benchmarks/RESULTS.md."""
     from benchmarks.machine import find_machine
 
     _, root = find_machine("auto")

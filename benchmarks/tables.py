@@ -18,19 +18,17 @@ Written by `make bench` and `python -m benchmarks.overhead` from [results/](resu
 
 
 def write(name: str, facts: dict[str, Any], rows: Sequence[Any]) -> None:
-    """Write a benchmark's result, rows being dataclasses, and the page of all of them."""
+    """Write a benchmark's result for this kind of machine, rows being dataclasses, and the page of all of them."""
     result = facts | {"rows": [asdict(row) for row in rows]}
-    write_text(RESULTS / f"{name}.json", json.dumps(result, indent=2) + "\n")
+    write_text(RESULTS / f"{name}_{facts['kind']}.json", json.dumps(result, indent=2) + "\n")
     write_text(PAGE, page(RESULTS))
 
 
 def page(results: Path) -> str:
     """The page of all results in a folder."""
     sections = [_HEAD]
-    for path in sorted(results.glob("throughput*.json")):
-        sections.append(throughput(json.loads(path.read_text())))
-    if (path := results / "overhead.json").exists():
-        sections.append(overhead(json.loads(path.read_text())))
+    for name, section in SECTIONS.items():
+        sections += [section(json.loads(path.read_text())) for path in sorted(results.glob(f"{name}_*.json"))]
     return "\n".join(sections)
 
 
@@ -48,7 +46,7 @@ def throughput(result: dict[str, Any]) -> str:
             _thousands(rows, "own_convolution_ceiling_images_per_second"),
         ),
         ("our share of that ceiling", _percent(rows, "share_of_own_convolution_ceiling")),
-        ("our share of the matrix-product peak, padding counted", _percent(rows, "share_of_matmul_peak")),
+        ("our share of the matrix-product peak, padding not counted", _percent(rows, "share_of_matmul_peak")),
         (
             "our loops side by side, one thread each, images/s in all",
             _thousands(rows, "side_by_side_images_per_second"),
@@ -58,7 +56,7 @@ def throughput(result: dict[str, Any]) -> str:
         ("start to first step, textbook / ours", [_both(row, "first_step_s", 1, " s", 1) for row in rows]),
     ]
     return (
-        f"\n## One trial's training loop: {result['device']}\n\n"
+        f"\n## One trial's training loop: {result['device']}, {result['kind']}\n\n"
         f"{result['threads']} threads, {result['precision']} (the textbook's: float32), d = {result['latent_dim']}, "
         f"{result['architecture']}, "
         f"PyTorch {result['torch']}. Medians of {result['repetitions']} rounds; each is measured in a process of its "
@@ -71,12 +69,15 @@ def overhead(result: dict[str, Any]) -> str:
     """Return the cost of a search beside training, as Markdown."""
     rows = [[row["item"], f"{row['seconds']:,.1f}", f"{row['share']:.1%}"] for row in result["rows"]]
     return (
-        f"\n## What a search costs beside training: {result['device']}\n\n"
+        f"\n## What a search costs beside training: {result['device']}, {result['kind']}\n\n"
         f"`{result['study']}` ({result['architecture']}) on the full data for {result['minutes']:g} minutes: "
         f"{result['n_trials']} trials, "
         f"{result['wall_s']:,.0f} s in all, **{result['overhead']:.1%}** of them beside training.\n\n"
         + table(["", "seconds", "share"], rows)
     )
+
+
+SECTIONS = {"throughput": throughput, "overhead": overhead}
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

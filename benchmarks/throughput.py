@@ -1,7 +1,7 @@
 """Our training loop against the textbook's and against what the machine could do: `make bench`.
 
 Every loop and ceiling is measured in a process of its own, and they take turns: what slows the machine down slows all
-of them. The matrix products' peak follows after the last round.
+of them.
 """
 
 import json
@@ -22,7 +22,7 @@ from benchmarks.machine import describe, find_machine
 from benchmarks.measure import ARCHITECTURE, LATENT_DIM, Kind, Measurement
 
 BATCH_SIZES = (64, 256)
-KINDS: tuple[Kind, ...] = ("textbook", "ours", "side_by_side", "convolutions", "own_convolutions")
+KINDS: tuple[Kind, ...] = ("textbook", "ours", "side_by_side", "convolutions", "own_convolutions", "matrix_products")
 N_IMAGES = 9000
 N_ON_A_GPU = 4
 Rounds = list[dict[Kind, Measurement]]
@@ -59,15 +59,15 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     repetitions: Annotated[int, typer.Option(min=1, help="Rounds, in each of which everything is measured once.")] = 5,
 ) -> None:
-    """Measure images a second, and write benchmarks/results/throughput.json and benchmarks/RESULTS.md."""
+    """Measure images a second, and write them to benchmarks/results/ and benchmarks/RESULTS.md."""
     runtime, root = find_machine(device)
     target = Target(str(runtime.device), root)
-    rows = []
-    for batch_size in BATCH_SIZES:
-        rounds = [_round(batch_size, target, number) for number in range(1, repetitions + 1)]
-        rows.append(row(batch_size, rounds, _share_of_peak(rounds, runtime)))
+    rows = [
+        row(batch_size, [_round(batch_size, target, number) for number in range(1, repetitions + 1)])
+        for batch_size in BATCH_SIZES
+    ]
     facts = describe(runtime) | {"repetitions": repetitions, "latent_dim": LATENT_DIM, "architecture": ARCHITECTURE}
-    tables.write("throughput" if runtime.device.type == "cpu" else "throughput_cuda", facts, rows)
+    tables.write("throughput", facts, rows)
     typer.echo(tables.throughput(facts | {"rows": [asdict(each) for each in rows]}))
     typer.echo(f"Next: open {tables.PAGE}")
 
@@ -80,7 +80,7 @@ class Target:
     root: Path
 
 
-def row(batch_size: int, rounds: Rounds, share_of_matmul_peak: float) -> Row:
+def row(batch_size: int, rounds: Rounds) -> Row:
     """A batch size's measurements in one."""
 
     def speed(kind: Kind) -> float:
@@ -103,7 +103,7 @@ def row(batch_size: int, rounds: Rounds, share_of_matmul_peak: float) -> Row:
         share_of_convolution_ceiling=statistics.median(shares("convolutions")),
         own_convolution_ceiling_images_per_second=speed("own_convolutions"),
         share_of_own_convolution_ceiling=statistics.median(shares("own_convolutions")),
-        share_of_matmul_peak=share_of_matmul_peak,
+        share_of_matmul_peak=statistics.median(shares("matrix_products")),
         side_by_side_images_per_second=speed("side_by_side"),
         side_by_side_ratio=1 / statistics.median(shares("side_by_side")),
         textbook_peak_memory_bytes=median("textbook", "peak_memory_bytes"),
@@ -154,13 +154,6 @@ def _in_processes(
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command)
     return [Measurement(**json.loads(output.splitlines()[-1])) for output in outputs]
-
-
-def _share_of_peak(rounds: Rounds, runtime: Any) -> float:
-    from benchmarks.ceilings import matmul_peak, training_flops
-
-    speed = statistics.median(each["ours"].images_per_second for each in rounds)
-    return speed * training_flops(LATENT_DIM) / matmul_peak(runtime)
 
 
 if __name__ == "__main__":

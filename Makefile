@@ -12,7 +12,7 @@
 #|   make test-all        make test, make test-long
 #|   make lint            run ruff and mypy --strict
 #|   make check           make lint, make test
-#|   make bench           time training against a textbook loop, side by side; ten minutes
+#|   make bench           time training against a textbook loop, side by side; a quarter of an hour
 #|   make bench-search    replay searches on a table of learning curves; a quarter of an hour on two cores
 #|   make showcase        rebuild results/showcase: tune, retrain, copy; an hour on two cores
 #|   make help            print this page

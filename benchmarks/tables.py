@@ -13,7 +13,8 @@ RESULTS = FOLDER / "results"
 PAGE = FOLDER / "RESULTS.md"
 _HEAD = """# Results of the benchmarks
 
-Written by `make bench` and `python -m benchmarks.overhead` from [results/](results/): do not edit.
+Written by `make bench`, `python -m benchmarks.time_to_score` and `python -m benchmarks.overhead` from
+[results/](results/): do not edit.
 """
 
 
@@ -77,7 +78,30 @@ def overhead(result: dict[str, Any]) -> str:
     )
 
 
-SECTIONS = {"throughput": throughput, "overhead": overhead}
+def time_to_score(result: dict[str, Any]) -> str:
+    """Return how long each took to the tutorial's score, as Markdown."""
+    tutorials = result["rows"][0]["seconds"]
+    rows = [
+        [
+            row["name"],
+            f"{row['val_bpd']:.4f}",
+            f"{row['epochs']:g}",
+            f"{row['start_s']:.1f}",
+            f"{row['seconds']:,.1f}",
+            f"{tutorials / row['seconds']:.1f}",
+        ]
+        for row in result["rows"]
+    ]
+    return (
+        f"\n## Time to the tutorial's score: {result['device']}, {result['kind']}\n\n"
+        f"{result['threads']} threads, {result['precision']} (the tutorial's: float32), d = {result['latent_dim']}, "
+        f"batch size {result['batch_size']}, PyTorch {result['torch']}. Seconds from the start of the process; ours "
+        f"with its evaluations, medians of {result['repetitions']} trainings; the tutorial's once and without any.\n\n"
+        + table(["", "val_bpd", "epochs", "start, s", "seconds", "times faster"], rows)
+    )
+
+
+SECTIONS = {"throughput": throughput, "time_to_score": time_to_score, "overhead": overhead}
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

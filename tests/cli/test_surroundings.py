@@ -1,6 +1,7 @@
 """Surroundings of a command: how long OpenMP's threads wait for each other."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,16 +9,25 @@ from hpo.cli.surroundings import ignore_surroundings
 
 
 @pytest.mark.parametrize(
-    ("variables", "expected"),
+    ("load", "variables", "expected"),
     [
-        ({}, "10000"),
-        ({"GOMP_SPINCOUNT": "5"}, "5"),
-        ({"OMP_WAIT_POLICY": "active"}, None),
+        ("0.00 0.01 0.05 1/321 4711", {}, "10000"),
+        ("0.00 0.01 0.05 2/321 4711", {}, "1000"),
+        (None, {}, "10000"),
+        ("0.00 0.01 0.05 2/321 4711", {"GOMP_SPINCOUNT": "5"}, "5"),
+        ("0.00 0.01 0.05 2/321 4711", {"OMP_WAIT_POLICY": "active"}, None),
     ],
 )
-def test_threads_wait_briefly_unless_the_user_says_how_long(
-    variables: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+def test_threads_wait_briefly_and_more_so_beside_others_unless_the_user_says_how_long(
+    load: str | None,
+    variables: dict[str, str],
+    expected: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    if load is not None:
+        (tmp_path / "loadavg").write_text(load)
+    monkeypatch.setattr("hpo.cli.surroundings._LOAD", tmp_path / "loadavg")
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
     # Restored at the end of the test.

@@ -1,0 +1,213 @@
+"""Learning-rate schedules compared on the same configurations: `python -m benchmarks.search.schedules [N]`.
+
+Half a cosine over the whole length, as today; and three whose runs can be made longer: a constant rate with averaged
+weights, a constant rate with cool-downs branched off (Hägele et al. 2024, arXiv 2405.18392), and schedule-free Adam
+(Defazio et al. 2024, arXiv 2405.15682). Every run is one line of JSON, added as it comes: what was interrupted goes on.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from torch import Tensor
+
+from benchmarks.jsonl import append, read
+from benchmarks.machine import find_machine
+from benchmarks.search.table import configuration
+from benchmarks.tables import RESULTS
+from model.config import TrainConfig
+from model.data.augmentation import draw_batch
+from model.data.images import ImageData
+from model.device import Runtime
+from model.training.batch_order import BatchOrder
+from model.training.learning_rate_schedule import learning_rate_at
+from model.training.pca_start import set_to_principal_components
+from model.training.train_state import TrainState
+from model.training.training_loop import _update, score_validation
+
+CURVES = RESULTS / "schedule_curves.jsonl"
+N_CONFIGURATIONS, N_IMAGES, N_EPOCHS = 12, 15_000, 20
+RUNGS = (1, 2, 4, 8, 20)
+# Share of a run that its cool-down takes.
+COOLDOWN_SHARE = 0.25
+# Averages of the weights: exponential, over so many updates; and over so great a share of the run (Karras et al. 2024,
+# arXiv 2312.02696, equation 4: the exponents belong to relative widths of 0.10 and 0.05).
+_WINDOWS = {"average of 300 updates": 300}
+_EXPONENTS = {"average, width 0.10": 6.94, "average, width 0.05": 16.97}
+_BETA1, _EPSILON = 0.9, 1e-8
+KINDS = ("cosine", "constant", "schedule-free")
+
+
+def main(n: Annotated[int, typer.Argument(help="Number of configurations.")] = N_CONFIGURATIONS) -> None:
+    """Train whatever is missing in benchmarks/results/schedule_curves.jsonl."""
+    from model.data.cifar10 import load_cifar10
+
+    runtime, root = find_machine("auto")
+    data = load_cifar10(root)
+    fewer = replace(data.train, images=data.train.images[:N_IMAGES], labels=data.train.labels[:N_IMAGES])
+    data = replace(data, train=fewer).to(runtime.device)
+    for index in range(n):
+        for kind in KINDS:
+            done = {(line["index"], line["kind"]) for line in read(CURVES)}
+            if (index, kind) not in done:
+                _train(index, kind, data, runtime, CURVES)
+
+
+def train_config(index: int) -> TrainConfig:
+    """Return the training configuration `index`, with the schedule `constant`."""
+    return TrainConfig(**configuration(index), epochs=N_EPOCHS, seed=index, schedule="constant", warmup_epochs=0.2)
+
+
+def _train(index: int, kind: str, data: ImageData, runtime: Runtime, path: Path) -> None:
+    """Make one run, and add a line with the scores at each of RUNGS of every way in which it can be scored."""
+    config = train_config(index)
+    if kind == "cosine":
+        config = replace(config, schedule="cosine")
+    run = Run.begin(config, data, runtime)
+    if kind == "schedule-free":
+        run.state.optimizer = ScheduleFree(run.state)  # type: ignore[assignment]
+    scores = _constant(run) if kind == "constant" else _plain(run)
+    line = {
+        "index": index,
+        "kind": kind,
+        "values": configuration(index),
+        "epochs": list(RUNGS),
+        "val_bpd": dict(scores),
+    }
+    append(path, line)
+    for name, found in line["val_bpd"].items():
+        typer.echo(f"{index} {name}: {', '.join(f'{score:.4f}' for score in found)}")
+
+
+@dataclass
+class Run:
+    """A training of its own state that is advanced to any update."""
+
+    state: TrainState
+    data: ImageData
+
+    @classmethod
+    def begin(cls, config: TrainConfig, data: ImageData, runtime: Runtime) -> "Run":
+        """Before the first update, with pPCA first."""
+        state = TrainState(config, runtime)
+        set_to_principal_components(state.model, data.train.images)
+        return cls(state, data)
+
+    def steps(self, epochs: float) -> int:
+        """Updates in so many epochs."""
+        return round(epochs * len(self.data.train) / self.state.config.batch_size)
+
+    def advance(
+        self, last: int, rate_at: Callable[[int], float], after: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Make the updates up to `last`; `after` is called with the number of updates made, after each."""
+        state, images = self.state, self.data.train.images
+        config = state.config
+        order = BatchOrder(len(images), config.batch_size, config.seed, images.device)
+        for step in range(state.step, last):
+            indices = order.indices(step)
+            batch = draw_batch(images, indices, config.horizontal_flip, config.max_shift, generator=state.noise)
+            _update(state, batch, rate_at(step))
+            after(step + 1)
+        state.step = last
+
+    def score(self, weights: Tensor | None = None) -> float:
+        """The validation score, with these weights if any in place of the run's own."""
+        if weights is None:
+            return score_validation(self.state, self.data)[1].bpd
+        own = self.state.weights.detach().clone()
+        self.state.weights.data.copy_(weights)
+        score = self.score()
+        self.state.weights.data.copy_(own)
+        return score
+
+    def branch(self) -> "Run":
+        """A copy that goes on from here, on its own."""
+        state = TrainState(self.state.config, self.state.runtime)
+        state.weights.data.copy_(self.state.weights)
+        state.statistics.copy_(self.state.statistics)
+        state.optimizer.load_state_dict(copy.deepcopy(self.state.optimizer.state_dict()))
+        state.noise.set_state(self.state.noise.get_state())
+        state.step = self.state.step
+        return Run(state, self.data)
+
+
+def _plain(run: Run) -> Iterator[tuple[str, list[float]]]:
+    """Score one run at each rung; a cosine that was planned for N_EPOCHS, or schedule-free."""
+    state, found = run.state, list[float]()
+    free = state.optimizer if isinstance(state.optimizer, ScheduleFree) else None
+    for rung in RUNGS:
+        run.advance(run.steps(rung), lambda step: learning_rate_at(state.config, step, len(run.data.train)))
+        found.append(run.score(free.averaged() if free else None))
+    yield ("schedule-free" if free else "cosine"), found
+
+
+def _constant(run: Run) -> Iterator[tuple[str, list[float]]]:
+    """Score the run at a constant rate, its averages, and a cool-down before each rung."""
+    state, config, n_train = run.state, run.state.config, len(run.data.train)
+    averages = {name: state.weights.detach().clone() for name in (*_WINDOWS, *_EXPONENTS)}
+    found: dict[str, list[float]] = {name: [] for name in ("constant", "cool-down", *averages)}
+
+    def average(step: int) -> None:
+        for name, weights in averages.items():
+            share = 1 / min(step, _WINDOWS[name]) if name in _WINDOWS else 1 - (1 - 1 / step) ** (_EXPONENTS[name] + 1)
+            weights.lerp_(state.weights.detach(), share)
+
+    def rate_at(step: int) -> float:
+        return learning_rate_at(config, step, n_train)
+
+    for rung in RUNGS:
+        first, last = run.steps(rung * (1 - COOLDOWN_SHARE)), run.steps(rung)
+        run.advance(max(first, state.step), rate_at, average)
+        branch = run.branch()
+        branch.advance(last, lambda step, first=first, last=last: rate_at(step) * _cooled(step, first, last))  # type: ignore[misc]
+        found["cool-down"].append(branch.score())
+        run.advance(last, rate_at, average)
+        found["constant"].append(run.score())
+        for name, weights in averages.items():
+            found[name].append(run.score(weights))
+    yield from found.items()
+
+
+def _cooled(step: int, first: int, last: int) -> float:
+    """Share of the rate in a cool-down: 1 - sqrt of the share of it that has passed (Hägele et al. 2024)."""
+    return 1 - math.sqrt(max(0, step - first) / (last - first))
+
+
+class ScheduleFree:
+    """Schedule-free Adam on a state's weights; the attributes are those of an optimizer that a training loop uses."""
+
+    def __init__(self, state: TrainState) -> None:
+        self._state = state
+        self.defaults = {"fused": False}
+        self.param_groups: list[dict[str, Any]] = [{"lr": 0.0}]
+        self._z = state.weights.detach().clone()
+        self._second = torch.zeros_like(self._z)
+        self._n_steps, self._sum = 0, 0.0
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Make one update; the state's weights are the point at which the next gradient is computed."""
+        rate, y, beta2 = self.param_groups[0]["lr"], self._state.weights, self._state.config.adam_beta2
+        self._n_steps += 1
+        self._second.mul_(beta2).addcmul_(self._state.gradients, self._state.gradients, value=1 - beta2)
+        scale = (self._second / (1 - beta2**self._n_steps)).sqrt_().add_(_EPSILON)
+        direction = self._state.gradients / scale
+        self._sum += rate**2
+        share = rate**2 / self._sum
+        y.lerp_(self._z, share)
+        y.add_(direction, alpha=rate * (_BETA1 * (1 - share) - 1))
+        self._z.sub_(direction, alpha=rate)
+
+    def averaged(self) -> Tensor:
+        """The averaged weights, which are scored."""
+        return self._state.weights.detach().lerp(self._z, 1 - 1 / _BETA1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -13,8 +13,8 @@ RESULTS = FOLDER / "results"
 PAGE = FOLDER / "RESULTS.md"
 _HEAD = """# Results of the benchmarks
 
-Written by `make bench`, `python -m benchmarks.time_to_score` and `python -m benchmarks.overhead` from
-[results/](results/): do not edit.
+Written by `make bench`, `python -m benchmarks.time_to_score`, `python -m benchmarks.overhead` and `python -m
+benchmarks.noise_models` from [results/](results/): do not edit.
 """
 
 
@@ -101,7 +101,25 @@ def time_to_score(result: dict[str, Any]) -> str:
     )
 
 
-SECTIONS = {"throughput": throughput, "time_to_score": time_to_score, "overhead": overhead}
+def noise_models(result: dict[str, Any]) -> str:
+    """Return scores with other kinds of noise, as Markdown."""
+    rows = [
+        [row["noise"], f"{row['val_bpd']:.3f}", f"{row['rate_nats']:.1f}", f"{row['psnr_db']:.1f}"]
+        for row in result["rows"]
+    ]
+    return (
+        f"\n## Scores with other kinds of noise: {result['device']}, {result['kind']}\n\n"
+        f"The default network without pPCA first, d = {result['latent_dim']}, {result['epochs']} epochs of the bundled "
+        "sample, validation split.\n\n" + table(["noise", "val_bpd", "rate, nats", "PSNR, dB"], rows)
+    )
+
+
+SECTIONS = {
+    "throughput": throughput,
+    "time_to_score": time_to_score,
+    "overhead": overhead,
+    "noise_models": noise_models,
+}
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

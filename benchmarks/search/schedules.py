@@ -72,15 +72,16 @@ def _train(index: int, kind: str, data: ImageData, runtime: Runtime, path: Path)
     if kind == "schedule-free":
         run.state.optimizer = ScheduleFree(run.state)  # type: ignore[assignment]
     scores = _constant(run) if kind == "constant" else _plain(run)
+    val_bpd = dict(scores)
     line = {
         "index": index,
         "kind": kind,
         "values": configuration(index),
         "epochs": list(RUNGS),
-        "val_bpd": dict(scores),
+        "val_bpd": val_bpd,
     }
     append(path, line)
-    for name, found in line["val_bpd"].items():
+    for name, found in val_bpd.items():
         typer.echo(f"{index} {name}: {', '.join(f'{score:.4f}' for score in found)}")
 
 

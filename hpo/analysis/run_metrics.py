@@ -47,7 +47,8 @@ class SplitScores:
     """Scores of one split: its score and that of probabilistic PCA in bits/dim, rate and distortion in nats per image.
 
     `bpd_interval` is the score's bootstrap interval over the images, None in files that are older than it; `ppca_bpd`
-    is None if there are too few images for a linear model of this size.
+    is None if there are too few images for a linear model of this size. `codeless_bpd` is the score of a Gaussian
+    without a code, None in older files and for a handful of images.
     """
 
     bpd: float
@@ -56,6 +57,7 @@ class SplitScores:
     distortion_nats: float
     mse: float
     ppca_bpd: float | None
+    codeless_bpd: float | None
 
     @property
     def psnr_db(self) -> float:
@@ -89,7 +91,8 @@ class RunMetrics:
     split was not scored.
 
     `images_per_second` is the median over epochs; `val_bpd_interval` is the score's bootstrap interval over the images,
-    None in files that are older than it; `ppca_val_bpd` is None if there are too few images.
+    None in files that are older than it; `ppca_val_bpd` is None if there are too few images. `codeless_val_bpd` is as
+    in `SplitScores`.
     """
 
     origin: TrialOrigin | None
@@ -110,6 +113,7 @@ class RunMetrics:
     sigma: float
     active_units: int
     ppca_val_bpd: float | None
+    codeless_val_bpd: float | None
     data: ImageCounts
     versions: dict[str, str]
     git_commit: str | None
@@ -121,6 +125,7 @@ class RunMetrics:
         nested: dict[str, Any] = {
             "origin": TrialOrigin.from_dict(entries),
             "val_bpd_interval": _interval(entries, "val"),
+            "codeless_val_bpd": entries.get("codeless_val_bpd"),
             "test": _read_test(entries),
             "importance_weighted": _read_importance_weighted(entries),
             "data": ImageCounts(**entries["data"]),
@@ -157,6 +162,7 @@ def entries_of_test_split(test: SplitScores | None, weighted: ImportanceWeighted
         **{f"test_{name}": _json_value(getattr(test, name)) if test else None for name in _TEST_SCORES},
         "test_importance_weighted": asdict(weighted) if weighted else None,
         "ppca_bpd": test.ppca_bpd if test else None,
+        "codeless_bpd": test.codeless_bpd if test else None,
     }
 
 
@@ -182,7 +188,8 @@ def _read_test(entries: Mapping[str, Any]) -> SplitScores | None:
     if entries["test_bpd"] is None:
         return None
     scores = {name: entries[f"test_{name}"] for name in _TEST_SCORES if name not in ("psnr_db", "bpd_interval")}
-    return SplitScores(**scores, bpd_interval=_interval(entries, "test"), ppca_bpd=entries["ppca_bpd"])
+    baselines = {"ppca_bpd": entries["ppca_bpd"], "codeless_bpd": entries.get("codeless_bpd")}
+    return SplitScores(**scores, **baselines, bpd_interval=_interval(entries, "test"))
 
 
 def _interval(entries: Mapping[str, Any], split: str) -> tuple[float, float] | None:

@@ -96,6 +96,7 @@ def _validation_scores(last: dict[str, float], metrics: RunMetrics) -> SplitScor
         distortion_nats=last["val_distortion_nats"],
         mse=last["val_mse"],
         ppca_bpd=metrics.ppca_val_bpd,
+        codeless_bpd=metrics.codeless_val_bpd,
     )
 
 

@@ -18,7 +18,7 @@ from model.config import SETTINGS
 from model.data.images import ImageData, LabelledImages
 from model.device import Runtime
 from model.network.vae import ConvVAE
-from model.scoring import ppca
+from model.scoring import codeless_gaussian, ppca
 from model.scoring.bootstrap import bootstrap_interval
 from model.scoring.evaluation import active_units, encode, evaluate, importance_weighted_bpd
 from model.training.train_state import TrainState
@@ -67,6 +67,7 @@ def score(
         sigma=sigma,
         active_units=active_units(encode(state.model, data.validation.images, state.runtime)[0]),
         ppca_val_bpd=_ppca_bpd(linear, data.validation, config.latent_dim),
+        codeless_val_bpd=_codeless_bpd(data.train, data.validation),
         data=ImageCounts(**provenance.data_facts(data)),
         versions=provenance.versions(),
         git_commit=provenance.git_commit(),
@@ -103,6 +104,7 @@ def _score_test_split(
         distortion_nats=test.distortion_nats,
         mse=test.mse,
         ppca_bpd=_ppca_bpd(linear, data.test, model.latent_dim),
+        codeless_bpd=_codeless_bpd(data.train, data.test),
     )
     return scores, weighted
 
@@ -110,3 +112,10 @@ def _score_test_split(
 def _ppca_bpd(linear: ppca.PPCA, split: LabelledImages, latent_dim: int) -> float | None:
     """Return the score of probabilistic PCA on a split, in bits/dim."""
     return ppca.score(linear, split.images, [latent_dim]).get(latent_dim)
+
+
+def _codeless_bpd(training: LabelledImages, split: LabelledImages) -> float | None:
+    """Return the score of a Gaussian without a code on a split, in bits/dim; None if the images do not determine it."""
+    if len(training) < codeless_gaussian.MIN_IMAGES:
+        return None
+    return codeless_gaussian.score(codeless_gaussian.fit(training.images), split.images)

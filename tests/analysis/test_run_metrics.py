@@ -21,14 +21,17 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOWCASE_FILE = RunPaths(ROOT / SHOWCASE).metrics_json
 # A file of a version that did not write `architecture` and `linear_path`.
 OLDER_FILE = ROOT / "tests" / "report" / "a_run" / "metrics.json"
-# The showcase is older than the intervals.
-INTERVALS = {"val_bpd_interval": [6.1, 6.2], "test_bpd_interval": [6.2, 6.3]}
-ENTRIES: dict[str, Any] = RunMetrics.from_dict(json.loads(SHOWCASE_FILE.read_text()) | INTERVALS).as_dict()
+# The showcase is older than these.
+LATER: dict[str, Any] = {
+    **{"val_bpd_interval": [6.1, 6.2], "test_bpd_interval": [6.2, 6.3]},
+    **{"codeless_val_bpd": 4.6, "codeless_bpd": 4.7},
+}
+ENTRIES: dict[str, Any] = RunMetrics.from_dict(json.loads(SHOWCASE_FILE.read_text()) | LATER).as_dict()
 
 
 def as_single_run(entries: dict[str, Any]) -> dict[str, Any]:
     """Entries of a run of `hpo train` without --test: no trial, and no score of the test split."""
-    names = [name for name in entries if name.startswith("test_") or name == "ppca_bpd"]
+    names = [name for name in entries if name.startswith("test_") or name in ("ppca_bpd", "codeless_bpd")]
     single = entries | dict.fromkeys(["study", "trial", *names])
     return {name: value for name, value in single.items() if name not in ("trial_val_bpd", "trial_epochs")}
 
@@ -41,8 +44,8 @@ def test_reading_and_writing_keeps_every_entry_and_their_order(entries: dict[str
 
 def test_no_entry_of_the_showcase_is_lost_or_changed() -> None:
     shown = json.loads(SHOWCASE_FILE.read_text())
-    assert {name: value for name, value in ENTRIES.items() if name not in INTERVALS} == shown
-    assert {name: list(ENTRIES[name]) for name in INTERVALS} == INTERVALS
+    assert {name: value for name, value in ENTRIES.items() if name not in LATER} == shown
+    assert {name: ENTRIES[name] for name in LATER} == LATER
 
 
 def test_a_single_run_without_test_has_no_origin_and_no_test_scores() -> None:
@@ -64,7 +67,8 @@ def test_a_file_of_an_older_version_is_read() -> None:
         distortion_nats=-3661.995670228459,
         mse=0.005394669898351034,
         ppca_bpd=6.389517085699809,
+        codeless_bpd=None,
     )
-    unknown = dict.fromkeys(INTERVALS)
+    unknown = dict.fromkeys(LATER)
     first = {"architecture": "plain", "linear_path": False}
     assert metrics.as_dict() == json.loads(OLDER_FILE.read_text()) | first | unknown

@@ -105,6 +105,7 @@ def test_content_of_the_page_is_that_of_the_files(make_run: MakeRun) -> None:
         distortion_nats=-3666.4726059146687,
         mse=0.005379181130727132,
         ppca_bpd=6.3860515930128505,
+        codeless_bpd=None,
     )
     assert (page.untrained_bpd, page.compiled, page.earlier_best) == (8.08298750849979, False, None)
     assert page.command == "make best-retrain STUDY=cifar10 TRIAL=0 EPOCHS=20"
@@ -127,6 +128,7 @@ def test_page_shows_all_numbers(whole: RunPaths) -> None:
         *("14 min 37 s", "1,094 images/s", "bfloat16", "CPU", "2.13.0+cpu", "45,000", "10,000"),
     ):
         assert number in text
+    assert "without a code" not in text, "this run is older"
     assert "Trial 0 was chosen at 3 epochs (val_bpd 6.740) and retrained from scratch for 20 epochs" in text
     assert "366 bits about an image" in text and "which is 0.119 of the score above" in text
 
@@ -147,6 +149,12 @@ def test_page_compares_the_score_with_probabilistic_pca(
     text = read(make_run(**metrics)).text
     assert text.count(verdict) == 1 and text.count(verdict[2:]) == 2
     assert ("not beaten" in text) == ("not beaten" in verdict)
+
+
+def test_page_shows_a_gaussian_without_a_code_if_the_run_has_its_score(make_run: MakeRun) -> None:
+    text = read(make_run(codeless_val_bpd=4.651, codeless_bpd=4.662)).text
+    row = text.split("A Gaussian without a code", 1)[1].split("Importance-weighted", 1)[0]
+    assert "4.651" in row and "4.662" in row and "must not be read beside published scores" in row
 
 
 def test_page_of_an_overfitted_model_says_that_it_has_overfitted_and_when_it_was_better(make_run: MakeRun) -> None:

@@ -63,7 +63,7 @@ def training_flops(latent_dim: int, batch_size: int = 64) -> float:
 
 
 def _padding_flops(model: ConvVAE) -> float:
-    """Those that PyTorch counts on the padding of an image: its zeros take part in every product of the edge."""
+    """Return the operations that PyTorch counts on the padding: its zeros take part in every product at the edge."""
     layers = [layer for layer in model.modules() if isinstance(layer, DownConv | UpConv)]
     total = 0.0
     for layer, x in _inputs(layers, 1):

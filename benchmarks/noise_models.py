@@ -108,7 +108,7 @@ def _residual_and_rate(state: TrainState, batch: Tensor) -> tuple[Tensor, Tensor
 
 
 def _second_moments(noise: Noise, residual_BCHW: Tensor) -> Tensor:
-    """Mean products between colours at each pixel, or at each frequency, with the dequantization noise's: (F, C, C)."""
+    """Return mean products between colours at each pixel or frequency, with the dequantization noise, (F, C, C)."""
     residual = residual_BCHW.double()
     if noise == "frequencies":
         transform = codeless_gaussian.cosine_transform(residual.shape[2])
@@ -119,7 +119,7 @@ def _second_moments(noise: Noise, residual_BCHW: Tensor) -> Tensor:
 
 
 def _covariance(noise: Noise, moments_FCC: Tensor) -> Tensor:
-    """The noise's covariance of maximum likelihood, (F, C, C): as many of its own as its kind has."""
+    """Return the covariance of maximum likelihood of this kind of noise, (F, C, C)."""
     if noise == "frequencies":
         return moments_FCC
     colours_CC = moments_FCC.mean(0)

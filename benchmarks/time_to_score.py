@@ -69,7 +69,8 @@ def train_textbook_to(epochs: int, root: Path, started: float) -> Row:
     from model.device import resolve
     from model.scoring.evaluation import calibrate_sigma, evaluate
 
-    images = Subset(textbook_images(root), _training_indices(root))
+    dataset = textbook_images(root)
+    images = Subset(dataset, _training_indices(dataset))
     network = TextbookVAE(LATENT_DIM)
     n_images = epochs * (len(images) // BATCH_SIZE) * BATCH_SIZE
     seen = train_textbook(network, images, BATCH_SIZE)
@@ -102,20 +103,20 @@ def train_ours_below(target: float, root: Path, started: float, pca_start: bool,
     data = load_cifar10(root).to(runtime.device)
     state = TrainState(config, runtime)
     start_s = time.time() - started
-    reached = next(report for report in train(state, data) if report.val_bpd <= target)
+    reached = next((report for report in train(state, data) if report.val_bpd <= target), None)
+    if reached is None:
+        raise SystemExit(f"{name} did not reach {target:.4f} in {_MAX_EPOCHS} epochs")
     return Row(name, reached.val_bpd, reached.epoch, time.time() - started, start_s)
 
 
-def _training_indices(root: Path) -> list[int]:
-    """Which of CIFAR-10's 50,000 training images are in our training split."""
+def _training_indices(dataset: Any) -> list[int]:
+    """Return the numbers of those of CIFAR-10's 50,000 training images that are in our training split."""
     import torch
 
-    from benchmarks.textbook import textbook_images
     from model.data.images import LabelledImages
     from model.data.splits import VALIDATION_SHARE, split_evenly
 
-    labels: Any = textbook_images(root)
-    labels = torch.tensor(labels.targets)
+    labels = torch.tensor(dataset.targets)
     numbered = LabelledImages(torch.arange(len(labels)).view(-1, 1, 1, 1), labels)
     training, _ = split_evenly(numbered, VALIDATION_SHARE)
     indices: list[int] = training.images.flatten().tolist()

@@ -94,13 +94,13 @@ class Run:
 
     @classmethod
     def begin(cls, config: TrainConfig, data: ImageData, runtime: Runtime) -> "Run":
-        """Before the first update, with pPCA first."""
+        """Create a run before its first update, with pPCA first."""
         state = TrainState(config, runtime)
         set_to_principal_components(state.model, data.train.images)
         return cls(state, data)
 
     def steps(self, epochs: float) -> int:
-        """Updates in so many epochs."""
+        """Return the number of updates in so many epochs."""
         return round(epochs * len(self.data.train) / self.state.config.batch_size)
 
     def advance(
@@ -118,7 +118,7 @@ class Run:
         state.step = last
 
     def score(self, weights: Tensor | None = None) -> float:
-        """The validation score, with these weights if any in place of the run's own."""
+        """Return the validation score, with these weights if any in place of the run's own."""
         if weights is None:
             return score_validation(self.state, self.data)[1].bpd
         own = self.state.weights.detach().clone()
@@ -128,7 +128,7 @@ class Run:
         return score
 
     def branch(self) -> "Run":
-        """A copy that goes on from here, on its own."""
+        """Return a copy that goes on from here on its own."""
         state = TrainState(self.state.config, self.state.runtime)
         state.weights.data.copy_(self.state.weights)
         state.statistics.copy_(self.state.statistics)
@@ -176,7 +176,7 @@ def _constant(run: Run) -> Iterator[tuple[str, list[float]]]:
 
 
 def _cooled(step: int, first: int, last: int) -> float:
-    """Share of the rate in a cool-down: 1 - sqrt of the share of it that has passed (Hägele et al. 2024)."""
+    """Return the share of the rate in a cool-down: 1 - sqrt of the share of it that has passed (Hägele et al. 2024)."""
     return 1 - math.sqrt(max(0, step - first) / (last - first))
 
 
@@ -206,7 +206,7 @@ class ScheduleFree:
         self._z.sub_(direction, alpha=rate)
 
     def averaged(self) -> Tensor:
-        """The averaged weights, which are scored."""
+        """Return the averaged weights, which are scored."""
         return self._state.weights.detach().lerp(self._z, 1 - 1 / _BETA1)
 
 

@@ -4,7 +4,7 @@ import signal
 
 import typer
 
-# The commands import Optuna and torch inside their functions: `--help` and a faulty file answer at once.
+# The commands import Optuna and torch when they run: `--help` answers at once, a faulty file without torch.
 from hpo.cli.commands.clean import clean
 from hpo.cli.commands.dashboard import dashboard
 from hpo.cli.commands.export import export

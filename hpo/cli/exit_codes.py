@@ -27,12 +27,12 @@ def reports_errors(stopped: str) -> Callable[[Callable[..., None]], Callable[...
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(*args: Any, **kwargs: Any) -> None:
-            # Imported late, as below: `--help` is answered without Optuna and torch.
-            from hpo.optuna_logging import silence_optuna
-
-            silence_optuna()
             try:
                 with sigterm_as_keyboard_interrupt():
+                    # Imported late, as below: `--help` is answered without Optuna and torch.
+                    from hpo.optuna_logging import silence_optuna
+
+                    silence_optuna()
                     command(*args, **kwargs)
             except UserError as error:
                 _fail(str(error), USER_ERROR)

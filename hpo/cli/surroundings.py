@@ -32,12 +32,14 @@ def _wait_briefly() -> None:
     """Let a thread that waits for the others give its core away soon, unless the user has said how long it may wait.
 
     GNU's OpenMP waits in a loop of 300,000 rounds. While other processes use the cores, that takes more time than the
-    work. Images a second of two trainings that were started by hand on two cores, batch 64: 770 with 10,000 rounds,
-    1,510 to 1,630 with 1,000; with one thread each (WORKERS=2), 1,790 to 1,970. A training alone is as fast with either
-    at batch 64, but at batch 16, 650 with 1,000 rounds and 880 with 10,000.
+    work. Images a second of two trainings on two cores, batch 64: 770 with 10,000 rounds each; 1,390 to 1,610 with
+    10,000 and 1,000, as for two commands of which the second finds the first; 1,510 to 1,630 with 1,000 each; with one
+    thread each (WORKERS=2), 1,790 to 1,970. A training alone is as fast with either at batch 64, but at batch 16, 650
+    with 1,000 rounds and 880 with 10,000.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        rounds = _ROUNDS_AMONG_OTHERS if _n_running() > 1 else _ROUNDS_ALONE
+        n_others, n_cores = _n_running() - 1, os.cpu_count() or 1
+        rounds = _ROUNDS_AMONG_OTHERS if 2 * n_others >= n_cores else _ROUNDS_ALONE
         os.environ.setdefault("GOMP_SPINCOUNT", str(rounds))
 
 

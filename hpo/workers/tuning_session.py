@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import torch
 from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import compute_ppca_baseline
@@ -15,7 +16,7 @@ from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
 from hpo.config.search_space import repetition_notice
 from hpo.dashboard.overview_refresher import OverviewRefresher
-from hpo.search.configurations import configurations_of
+from hpo.search.configurations import configurations_of, ended_trials
 from hpo.search.pareto import objectives_notice
 from hpo.search.scheduler import Plan
 from hpo.storage import artifacts
@@ -70,8 +71,6 @@ class TuningSession:
     def run(self, workers: Workers, *listeners: Listener) -> None:
         """Run trials until the budget is spent or the workers were stopped; call every listener with every event.
 
-        After the first trial, pPCA's scores are computed for the study's page, if its folder does not have them yet.
-
         Args:
             workers: from `start_workers`.
             listeners: functions that show or use the events; with that of `overview` the dashboard shows results.
@@ -79,32 +78,30 @@ class TuningSession:
         Raises: TooManyFailures: several trials failed in a row.
                 UserError, OSError, StorageInternalError: an error that is not the trial's fault.
         """
-        has_baseline = False
         with contextlib.closing(workers.events()) as events:
             for event in events:
                 for listener in listeners:
                     listener(event)
-                if isinstance(event, TrialEnded) and not has_baseline:
-                    self._compute_ppca_baseline()
-                    has_baseline = True
-
-    def _compute_ppca_baseline(self) -> None:
-        context = self.context
-        largest = context.config.hyperparameters.largest("latent_dim")
-        compute_ppca_baseline(context.paths, context.data, largest)
 
     @contextmanager
     def overview(self, on_notice: Callable[[str], None]) -> Iterator[Listener]:
         """Yield a listener for `run` that refreshes the study's overview in the dashboard while trials end.
 
-        The last refresh follows at the end of the block, also after several trials failed in a row, but not after
-        other errors. `on_notice` is called with a line if a refresh was not possible.
+        After the first trial of a study it also computes pPCA's scores. The last refresh follows at the end of the
+        block, also after several trials failed in a row, but not after other errors. `on_notice` is called with a line
+        if a refresh was not possible.
         """
         context = self.context
         refresher = OverviewRefresher(context.study, context.config, context.paths, on_notice)
+        has_baseline = False
 
         def refresh_after_trials(event: TrialEvent) -> None:
+            nonlocal has_baseline
             if isinstance(event, TrialEnded):
+                if not has_baseline:
+                    # Not before: it takes seconds, for which nobody waits now.
+                    _compute_ppca_baseline(context, beside_workers=self.n_workers > 1)
+                    has_baseline = True
                 refresher.refresh_if_due()
 
         try:
@@ -209,14 +206,29 @@ def _prepared_session(
     clean_checkpoints(study, paths, N_BEST_KEPT, config.pruner)
     artifacts.remove_unreferenced_files(study, paths)
     remove_stale_claims(study, paths)
+    context = TrialContext(config, paths, study, prepared.data, prepared.runtime, plan)
+    if ended_trials(study):
+        # Missing after a kill, or of an older version.
+        _compute_ppca_baseline(context, beside_workers=False)
     minutes = budget.timeout_minutes
     return TuningSession(
-        context=TrialContext(config, paths, study, prepared.data, prepared.runtime, plan),
+        context=context,
         budget=budget,
         deadline=prepared.started + 60 * minutes if minutes is not None else None,
         n_workers=plan.n_workers,
         config_name=config_name,
     )
+
+
+def _compute_ppca_baseline(context: TrialContext, *, beside_workers: bool) -> None:
+    """Compute pPCA's scores unless the study's folder has them; in one thread beside workers, which use all cores."""
+    largest = context.config.hyperparameters.largest("latent_dim")
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1 if beside_workers else n_threads)
+    try:
+        compute_ppca_baseline(context.paths, context.data, largest)
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _estimate_line(

@@ -71,6 +71,7 @@ def _scatter(images: Tensor, mean_CF: Tensor) -> Tensor:
 
 
 def _noisy(covariance_FCC: Tensor) -> Tensor:
+    """Add the dequantization noise's variance."""
     return covariance_FCC + DEQUANTIZATION_VARIANCE * torch.eye(covariance_FCC.shape[1], dtype=torch.float64)
 
 

@@ -98,10 +98,12 @@ def run_session(context: TrialContext, events: Iterable[TrialEvent]) -> list[Tri
 def test_the_overview_is_refreshed_at_intervals_and_at_the_end(
     context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, refreshed = iter([0.0, 1.0, 5.0, 30.0, 31.0]), list[str]()
+    clock, refreshed = iter([0.0, 1.0, 5.0, 30.0, 31.0]), list[bool]()
+    has_baseline = context.paths.ppca_baseline.exists
     monkeypatch.setattr("hpo.dashboard.overview_refresher.time.monotonic", lambda: next(clock))
-    monkeypatch.setattr("hpo.dashboard.study_overview.refresh", lambda *_: refreshed.append("now"))
+    monkeypatch.setattr("hpo.dashboard.study_overview.refresh", lambda *_: refreshed.append(has_baseline()))
     counts = []
+    assert not has_baseline()
 
     def ended_trials() -> Iterator[TrialEvent]:
         for number in range(3):
@@ -111,6 +113,7 @@ def test_the_overview_is_refreshed_at_intervals_and_at_the_end(
     run_session(context, ended_trials())
     assert counts == [1, 1, 2], "after the first trial, not yet after the second, after the third"
     assert len(refreshed) == 3, "and at the end"
+    assert all(refreshed), "pPCA's scores are there from the first time on"
 
 
 def test_an_unforeseen_error_in_the_overview_does_not_end_the_search(

@@ -22,6 +22,7 @@ from PIL import Image
 
 from model.data.image_folder import load_folder
 from model.device import Runtime
+from model.scoring import codeless_gaussian
 from model.scoring.evaluation import calibrate_sigma, evaluate
 from model.scoring.ppca import fit, score
 from model.training.model_file import read_model
@@ -241,6 +242,9 @@ def test_metrics_agree_with_a_fresh_evaluation_of_the_saved_model(best: Path, fo
     assert metrics["val_bpd"] == pytest.approx(evaluate(model, data.validation.images, sigma, runtime).bpd, abs=1e-9)
     size = config.latent_dim
     assert metrics["ppca_bpd"] == pytest.approx(score(fit(data.train.images), data.test.images, [size])[size])
+    without_code = codeless_gaussian.fit(data.train.images)
+    assert metrics["codeless_bpd"] == pytest.approx(codeless_gaussian.score(without_code, data.test.images))
+    assert metrics["codeless_val_bpd"] == pytest.approx(codeless_gaussian.score(without_code, data.validation.images))
     weighted = metrics["test_importance_weighted"]
     assert weighted["bpd"] < weighted["elbo_bpd_of_the_same_images"] == metrics["test_bpd"]
     assert metrics["data"] == {"source": "folder", "n_train": 480, "n_val": 60, "n_test": 60}

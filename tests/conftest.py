@@ -69,7 +69,7 @@ def context(tmp_path: Path, few_images: ImageData, runtime: Runtime) -> "TrialCo
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the pictures of trials, which take a second per trial."""
-    monkeypatch.setattr("hpo.workers.trial_pictures.draw_trial", lambda *_: [])
+    monkeypatch.setattr("hpo.workers.pictures.trial_pictures.draw_trial", lambda *_: [])
 
 
 CHROMIUM_FLAGS = [

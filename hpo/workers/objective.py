@@ -26,9 +26,9 @@ from hpo.storage.checkpoints import inherit_checkpoint, remove_unneeded_checkpoi
 from hpo.storage.database import StudyError, is_deleted, report_score
 from hpo.storage.error_log import EXPECTED_ERRORS, log_traceback
 from hpo.workers.crash_retries import MAX_RETRIES, crash_verdict, crashes_of
+from hpo.workers.pictures.trial_frames import TrialFrameRecorder
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
-from hpo.workers.trial_frames import TrialFrameRecorder
 from hpo.workers.trial_results import TrialProgress, draw_and_annotate, objective_values, trial_attributes
 from model.device import is_out_of_memory, release_memory
 from model.training.checkpoint import resume_or_start, save_state

@@ -13,7 +13,7 @@ from hpo.search.configurations import END
 from hpo.storage import artifacts
 from hpo.storage.error_log import attempt
 from hpo.storage.paths import StudyPaths
-from hpo.workers.trial_frames import TrialFrameRecorder
+from hpo.workers.pictures.trial_frames import TrialFrameRecorder
 from model.config import TrainConfig
 from model.device import Runtime
 
@@ -69,7 +69,7 @@ def draw_and_annotate(
         # Imported late: the libraries that draw take seconds, and the first trial begins without them.
         from hpo.dashboard.save_note import save_note
         from hpo.dashboard.trial_note import trial_note
-        from hpo.workers.trial_pictures import draw_trial
+        from hpo.workers.pictures.trial_pictures import draw_trial
 
         study, trial_paths = trial.study, paths.trial(trial.number)
         trials = study.get_trials(deepcopy=False)

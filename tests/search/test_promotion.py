@@ -57,7 +57,7 @@ def search(
     paths = StudyPaths(tmp_path_factory.mktemp("search") / "results" / "small")
     context = with_halving(create_context(paths, few_images, runtime))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hpo.workers.trial_pictures.draw_trial", lambda *_: [])
+        patch.setattr("hpo.workers.pictures.trial_pictures.draw_trial", lambda *_: [])
         events = list(run_trials(context, N_CONFIGURATIONS, None))
     yield context, events
 

@@ -67,7 +67,7 @@ def open_context(tmp_path_factory: pytest.TempPathFactory, few_images: ImageData
         return TrialContext(config, paths, study, few_images, runtime)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hpo.workers.trial_pictures.draw_trial", lambda *_: [])
+        patch.setattr("hpo.workers.pictures.trial_pictures.draw_trial", lambda *_: [])
         yield open_context
 
 

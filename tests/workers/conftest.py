@@ -14,4 +14,4 @@ def plain_curves(monkeypatch: pytest.MonkeyPatch) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"picture" * 100)
 
-    monkeypatch.setattr("hpo.workers.trial_pictures.draw_loss_curves", write)
+    monkeypatch.setattr("hpo.workers.pictures.trial_pictures.draw_loss_curves", write)

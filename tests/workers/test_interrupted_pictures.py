@@ -87,7 +87,7 @@ def test_a_trial_whose_pictures_met_a_full_disk_can_be_resumed(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
-        patched.setattr("hpo.workers.trial_pictures.save_pixels", full)
+        patched.setattr("hpo.workers.pictures.trial_pictures.save_pixels", full)
         list(run_trials(context, 1, None))
     assert interrupted_trials(context.study, context.paths) == [0]
     list(run_trials(context, 1, None))

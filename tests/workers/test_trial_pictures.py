@@ -127,7 +127,7 @@ def test_an_unforeseen_error_in_the_drawing_costs_the_pictures_but_not_the_trial
     def broken(*_: object) -> Iterator[None]:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("hpo.workers.trial_pictures.draw_trial", broken)
+    monkeypatch.setattr("hpo.workers.pictures.trial_pictures.draw_trial", broken)
     events = list(run_trials(context, 1, None))
     (notice,) = (event.text for event in events if isinstance(event, Notice))
     assert notice.startswith("trial 0: its pictures could not be made (AssertionError: a bug)")
@@ -146,6 +146,6 @@ def test_pictures_do_not_change_the_training(
         return [{name: value for name, value in vars(report).items() if name not in timings} for report in reports]
 
     with_pictures = metrics("with")
-    monkeypatch.setattr("hpo.workers.trial_frames.TrialFrameRecorder.record", lambda *_: None)
+    monkeypatch.setattr("hpo.workers.pictures.trial_frames.TrialFrameRecorder.record", lambda *_: None)
     assert metrics("without") == with_pictures
     assert len(with_pictures) == 2 * EPOCHS

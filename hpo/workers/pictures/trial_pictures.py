@@ -10,7 +10,7 @@ from hpo.figures.gif import evenly_spaced
 from hpo.figures.run.loss_curves import draw_loss_curves
 from hpo.figures.style import save_pixels
 from hpo.storage.paths import TrialPaths
-from hpo.workers.trial_frames import TrialFrame, TrialFrameRecorder
+from hpo.workers.pictures.trial_frames import TrialFrame, TrialFrameRecorder
 from model.atomic_files import replacing
 from model.config import TrainConfig
 

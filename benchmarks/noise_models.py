@@ -86,10 +86,8 @@ def _score(noise: Noise, data: ImageData, state: TrainState) -> Row:
     validation, rates = _residuals_and_rates(state, data.validation.images)
     covariance_FCC = _covariance(noise, _second_moments(noise, training))
     moments_FCC = _covariance(noise, _second_moments(noise, validation))
-    log_determinants = torch.linalg.slogdet(2 * math.pi * covariance_FCC).logabsdet.sum()
-    traces = torch.linalg.solve(covariance_FCC, moments_FCC).diagonal(dim1=1, dim2=2).sum()
     rate_nats = float(rates.mean())
-    bpd = bits_per_dimension(float(log_determinants + traces) / 2, rate_nats)
+    bpd = bits_per_dimension(codeless_gaussian.gaussian_nats(covariance_FCC, moments_FCC), rate_nats)
     return Row(noise, bpd, rate_nats, _psnr_db(validation))
 
 

@@ -1,7 +1,7 @@
 """Strided convolutions: layers that halve or double an image's sides, in the form that is fastest on the device.
 
 On a CPU, matrix products run near the processor's peak, but oneDNN's convolutions of small images do not. Milliseconds
-of one thread pool of two cores, forward or one gradient, oneDNN's and ours:
+on two cores, forward or one gradient where nothing else is said:
 
 | | precision, processor | batch | oneDNN | here |
 |---|---|---|---|---|
@@ -13,7 +13,7 @@ of one thread pool of two cores, forward or one gradient, oneDNN's and ours:
 | the same layer, forward and backward | bfloat16, Zen 5 | 256 | 8.1 | 2.7 |
 | weight gradient, 8x8 to 4x4 | | 256 | 2.3 | 1.5 |
 
-In float32 oneDNN computes the other layers at 70% of the peak or more, and products of patches take longer; with fewer
+In float32 oneDNN computes the other layers at 60% of the peak or more, and products of patches take longer; with fewer
 than 64 images the small ones too. Results are the same up to rounding.
 
 B batch; C channels and H W pixels of the larger image; K channels and h w pixels of the smaller one.

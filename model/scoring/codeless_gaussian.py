@@ -43,14 +43,19 @@ def fit(images: Tensor) -> CodelessGaussian:
 def score(model: CodelessGaussian, images: Tensor) -> float:
     """Score uint8 images (N, 3, H, W) in bits per dimension.
 
-    The transform is orthonormal, so that densities of coefficients are densities of pixels:
-
-        -log p = 1/2 sum_f (log det(2 pi C_f) + tr(C_f^-1 S_f)),  S_f the images' second moments about the model's mean
+    The transform is orthonormal, so that densities of coefficients are densities of pixels.
     """
-    scatter_FCC = _noisy(_scatter(images, model.mean))
-    log_determinants_F = torch.linalg.slogdet(2 * math.pi * model.covariance).logabsdet
-    traces_F = torch.linalg.solve(model.covariance, scatter_FCC).diagonal(dim1=1, dim2=2).sum(1)
-    return bits_per_dimension(float((log_determinants_F + traces_F).sum()) / 2, 0.0)
+    return bits_per_dimension(gaussian_nats(model.covariance, _noisy(_scatter(images, model.mean))), 0.0)
+
+
+def gaussian_nats(covariance_FCC: Tensor, moments_FCC: Tensor) -> float:
+    """Compute the mean of -log p of coefficients that are independent between frequencies, in nats per image:
+
+    1/2 sum_f (log det(2 pi C_f) + tr(C_f^-1 S_f)),  S_f their second moments about the mean
+    """
+    log_determinants_F = torch.linalg.slogdet(2 * math.pi * covariance_FCC).logabsdet
+    traces_F = torch.linalg.solve(covariance_FCC, moments_FCC).diagonal(dim1=1, dim2=2).sum(1)
+    return float((log_determinants_F + traces_F).sum()) / 2
 
 
 def cosine_transform(size: int) -> Tensor:

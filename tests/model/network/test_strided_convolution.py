@@ -90,21 +90,14 @@ def test_a_transposed_convolution_in_bfloat16_is_pytorchs_own_with_its_gradients
     check_output_and_gradients(*layer_and_image(n_large, n_small, side, up=True, bias=bias), function)
 
 
-@pytest.mark.parametrize(("n_large", "n_small", "side", "n_images", "function"), DOWN_FLOAT32)
-def test_a_convolution_in_float32_is_pytorchs_own_with_its_gradients(
-    n_large: int, n_small: int, side: int, n_images: int, function: str
+@pytest.mark.parametrize(
+    ("up", "n_large", "n_small", "side", "n_images", "function"),
+    [*((False, *layer) for layer in DOWN_FLOAT32), *((True, *layer) for layer in UP_FLOAT32)],
+)
+def test_in_float32_too_output_and_gradients_are_pytorchs_own(
+    up: bool, n_large: int, n_small: int, side: int, n_images: int, function: str
 ) -> None:
-    shape = n_large, n_small, side
-    layer, image = layer_and_image(*shape, up=False, bias=True, n_images=n_images)
-    check_output_and_gradients(layer, image, function, torch.float32)
-
-
-@pytest.mark.parametrize(("n_large", "n_small", "side", "n_images", "function"), UP_FLOAT32)
-def test_a_transposed_convolution_in_float32_is_pytorchs_own_with_its_gradients(
-    n_large: int, n_small: int, side: int, n_images: int, function: str
-) -> None:
-    shape = n_large, n_small, side
-    layer, image = layer_and_image(*shape, up=True, bias=True, n_images=n_images)
+    layer, image = layer_and_image(n_large, n_small, side, up, bias=True, n_images=n_images)
     check_output_and_gradients(layer, image, function, torch.float32)
 
 

@@ -18,7 +18,7 @@ DEFAULT_CHANNELS: dict[Architecture, tuple[int, ...]] = {
 # A study or run of an earlier version goes on as it began, where its file or command names no other value: with a
 # default that has changed since, and without what came later and is on by default.
 FORMER_DEFAULTS: dict[str, Any] = {"architecture": "norm_free"}
-LATER_DEFAULTS = ("pca_start", "horizontal_flip")
+LATER_DEFAULTS = ("pca_start", "skip_learning_rate", "horizontal_flip")
 # Colour values of one image.
 DIMENSIONS = 3 * 32 * 32
 # Values of the fields that were added later, in runs and studies that are older than these fields.
@@ -27,6 +27,7 @@ FIRST_VALUES: dict[str, Any] = {
     "linear_path": False,
     "adam_beta2": 0.999,
     "pca_start": False,
+    "skip_learning_rate": 1.0,
     "horizontal_flip": False,
     "max_shift": 0,
     "weight_decay": 0.0,
@@ -60,7 +61,7 @@ def _described(description: str, *, label: str = "", searchable: bool = False, *
 @dataclass(frozen=True)
 class TrainConfig:
     """Configuration of one training run. The defaults are the tutorial's, except for `architecture`, `pca_start`,
-    `adam_beta2` and `horizontal_flip`.
+    `skip_learning_rate`, `adam_beta2` and `horizontal_flip`.
 
     This is the only place that defines a hyperparameter: study schema, options of `train`, documentation, JSON schema
     and labels follow from the fields. Reports come every `report_every` epochs of images, so that all batch sizes are
@@ -176,6 +177,16 @@ class TrainConfig:
         metadata=_described(
             "Begin the training of linear_skip, after epoch 0, by setting its linear skip to probabilistic PCA, which "
             "takes seconds."
+        ),
+    )
+    skip_learning_rate: float = field(
+        default=0.025,
+        metadata=_described(
+            "Learning rate of the linear skip and of the layers next to the code, as a share of the others', where "
+            "training begins with probabilistic PCA (pca_start); below 1 the convolutions begin by adding nothing.",
+            label="share of the learning rate for the linear skip",
+            gt=0,
+            le=1,
         ),
     )
 

@@ -113,6 +113,9 @@ CHANGES = (
     _norm_free("linear path", linear_path=True, seeds=DECISIVE_SEEDS),
 )
 _LINEAR = _NORM_FREE | {"linear_path": True}
+# pPCA first, its layers trained at the convolutions' rate, which begin with random weights; and the default.
+_AT_ONE_RATE: dict[str, Any] = {"pca_start": True, "skip_learning_rate": 1.0}
+_SLOW_SKIP: dict[str, Any] = {"pca_start": True, "learning_rate": 8e-3}
 # Networks by the length of the code: what lies between the pixels and the code, and how it begins.
 _NETWORKS: tuple[tuple[str, dict[str, Any], tuple[Change, ...]], ...] = (
     ("norm_free", _NORM_FREE, ()),
@@ -125,7 +128,9 @@ _NETWORKS: tuple[tuple[str, dict[str, Any], tuple[Change, ...]], ...] = (
     ("linear_skip, twice the channels of the convolutions", {"channels": (64, 48, 192)}, ()),
     ("linear_skip, the decoder's first weights unrelated to the encoder's", {}, (variants.unrelated_decoder,)),
     ("linear_skip, log-variance begins around 0", {}, (variants.first_log_variance_of_norm_free,)),
-    ("linear_skip, pPCA first: the default", {"pca_start": True}, ()),
+    ("linear_skip, pPCA first", _AT_ONE_RATE, ()),
+    ("linear_skip, pPCA first, slow skip", {"pca_start": True}, ()),
+    ("linear_skip, pPCA first, slow skip, learning rate 8e-3", _SLOW_SKIP, ()),
 )
 NETWORK_DIMS = (128, 512)
 NETWORKS = tuple(
@@ -155,7 +160,13 @@ REACH = (
     *(Row(f"linear_skip, d = {d}", "reach", {**_LONGEST, "latent_dim": d}) for d in (32, 128, 512)),
     Row("linear_skip, flips, d = 512", "reach", _flipped(512)),
     *(
-        Row(f"linear_skip, pPCA first, flips, d = {d}", "reach", _flipped(d) | {"pca_start": True})
+        Row(f"linear_skip, pPCA first, flips, d = {d}", "reach", _flipped(d) | _AT_ONE_RATE)
+        for d in (32, 64, 128, 512, 1024)
+    ),
+    *(
+        Row(
+            f"linear_skip, pPCA first, slow skip, flips, learning rate 8e-3, d = {d}", "reach", _flipped(d) | _SLOW_SKIP
+        )
         for d in (32, 64, 128, 256, 512, 1024)
     ),
 )

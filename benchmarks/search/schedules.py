@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
@@ -96,7 +96,7 @@ class Run:
     def begin(cls, config: TrainConfig, data: ImageData, runtime: Runtime) -> "Run":
         """Create a run before its first update, with pPCA first."""
         state = TrainState(config, runtime)
-        set_to_principal_components(state.model, data.train.images)
+        set_to_principal_components(state.model, data.train.images, alone=config.skip_learning_rate < 1)
         return cls(state, data)
 
     def steps(self, epochs: float) -> int:
@@ -186,7 +186,10 @@ class ScheduleFree:
     def __init__(self, state: TrainState) -> None:
         self._state = state
         self.defaults = {"fused": False}
-        self.param_groups: list[dict[str, Any]] = [{"lr": 0.0}]
+        # Those of the state's own optimizer, which `TrainState.set_learning_rate` sets.
+        self.param_groups = state.optimizer.param_groups
+        sizes = [len(group["params"][0]) for group in self.param_groups]
+        self._shares = torch.cat([torch.full((n,), share) for n, share in zip(sizes, state.rate_shares, strict=True)])
         self._z = state.weights.detach().clone()
         self._second = torch.zeros_like(self._z)
         self._n_steps, self._sum = 0, 0.0
@@ -194,11 +197,12 @@ class ScheduleFree:
     @torch.no_grad()
     def step(self) -> None:
         """Make one update; the state's weights are the point at which the next gradient is computed."""
-        rate, y, beta2 = self.param_groups[0]["lr"], self._state.weights, self._state.config.adam_beta2
+        # The last group has the whole rate.
+        rate, y, beta2 = self.param_groups[-1]["lr"], self._state.weights, self._state.config.adam_beta2
         self._n_steps += 1
         self._second.mul_(beta2).addcmul_(self._state.gradients, self._state.gradients, value=1 - beta2)
         scale = (self._second / (1 - beta2**self._n_steps)).sqrt_().add_(_EPSILON)
-        direction = self._state.gradients / scale
+        direction = self._shares * self._state.gradients / scale
         self._sum += rate**2
         share = rate**2 / self._sum
         y.lerp_(self._z, share)

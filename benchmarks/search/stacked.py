@@ -11,23 +11,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.search.stacked_layers import ALIGNED, forward, matrices_of
+from benchmarks.search.stacked_layers import ALIGNED
+from benchmarks.search.stacked_networks import StackedNetwork, matrices_of
 from model.config import DIMENSIONS, TrainConfig
 from model.data.images import to_unit
 from model.device import Runtime, seeded_generator
 from model.network.feature_maps import IMAGE_CHANNELS, IMAGE_SIZE
+from model.network.vae import ConvVAE
 from model.scoring import elbo
 from model.scoring.definitions import bits_per_dimension
 from model.scoring.evaluation import BATCH_SIZE, CALIBRATION_SEED, N_CALIBRATION, NOISE_SEED
 from model.training.batch_order import BatchOrder
 from model.training.initialization import untrained_model
 from model.training.learning_rate_schedule import learning_rate_at
+from model.training.pca_start import set_to_principal_components
 from model.training.training_loop import MAX_SKIPPED_SHARE
 
 _ADAM_BETA1, _ADAM_EPSILON = 0.9, 1e-8
+# Settings in which the models of a stack do not differ.
+_SHARED = (
+    *("architecture", "channels", "pca_start", "skip_learning_rate", "horizontal_flip", "batch_size", "schedule"),
+    *("warmup_epochs", "epochs", "report_every", "max_grad_norm", "adam_beta2"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,18 +51,21 @@ class Scores:
 class Stack:
     """Weights, optimizer and position of M models. Padded latent dimensions have no weights, no noise and no rate."""
 
-    def __init__(self, configs: Sequence[TrainConfig], runtime: Runtime) -> None:
-        """Begin with the untrained models. They may differ in beta, latent size, learning rate and seed alone."""
+    def __init__(self, configs: Sequence[TrainConfig], images: Tensor, runtime: Runtime) -> None:
+        """Begin with the models before their first update. They may differ in beta, latent size, rate and seed alone.
+
+        `images`: training images, uint8 (N, 3, 32, 32), for those that begin with pPCA.
+        """
         first = configs[0]
-        same = ("batch_size", "schedule", "warmup_epochs", "epochs", "report_every", "max_grad_norm", "adam_beta2")
-        assert all(getattr(config, name) == getattr(first, name) for config in configs for name in same)
-        assert all(config.architecture == "norm_free" and not config.linear_path for config in configs)
+        assert all(getattr(config, name) == getattr(first, name) for config in configs for name in _SHARED)
+        assert first.architecture in ("norm_free", "linear_skip")
         assert all(config.reconstruction == "gaussian" for config in configs)
-        assert not any(config.horizontal_flip or config.max_shift or config.weight_decay for config in configs)
+        assert not any(config.linear_path or config.max_shift or config.weight_decay for config in configs)
         self.configs, self.runtime, device = configs, runtime, runtime.device
+        self.network = StackedNetwork(first)
         largest = max(config.latent_dim for config in configs)
         self.latent_dim = largest + -largest % ALIGNED
-        models = [matrices_of(untrained_model(config), self.latent_dim) for config in configs]
+        models = [matrices_of(_first_model(config, images), self.latent_dim) for config in configs]
         parts = [torch.stack(part) for part in zip(*models, strict=True)]
         self.shapes = [part.shape for part in parts]
         self.weights = torch.cat([part.flatten(1) for part in parts], 1).to(device)
@@ -65,6 +76,7 @@ class Stack:
             torch.tensor([getattr(config, name) for config in configs], device=device)
             for name in ("beta", "learning_rate")
         )
+        self.rate_shares = _rate_shares(first, self.latent_dim).to(device)
         sizes = torch.tensor([config.latent_dim for config in configs])
         self.used = (torch.arange(self.latent_dim) < sizes[:, None, None]).float().to(device)
         self.adam = torch.compile(_adam, dynamic=True) if device.type == "cuda" else _adam
@@ -85,7 +97,7 @@ class Stack:
         """One Adam step on uint8 images (M, B, 32, 32, 3), `factor` of shape (1,) times each learning rate."""
         matrices = self.matrices()
         x = to_unit(images)
-        errors_MB, mean, log_variance = forward(matrices, x, noise_MBZ, self.used, self._dtype)
+        errors_MB, mean, log_variance = self.network.forward(matrices, x, noise_MBZ, self.used, self._dtype)
         mse_M = errors_MB.mean(1) / DIMENSIONS
         rate_M = elbo.rate_per_dimension(mean, log_variance).sum(2).mean(1)
         distortion_M = DIMENSIONS / 2 * torch.log(mse_M.clamp(min=elbo.DEQUANTIZATION_VARIANCE))
@@ -96,9 +108,9 @@ class Stack:
         self.n_made.add_(finite_M)
         scale_M = (self.configs[0].max_grad_norm / (norm_M + 1e-6)).clamp(max=1.0)
         scale, finite, n_made = scale_M.unsqueeze(1), finite_M.unsqueeze(1), self.n_made.unsqueeze(1)
-        learning_rate, beta2 = (factor * self.learning_rate).unsqueeze(1), self.configs[0].adam_beta2
-        moments = self.moments
-        self.adam(self.weights, self.low, *moments, gradient_MP, scale, finite, n_made, learning_rate, beta2)
+        rates = (factor * self.learning_rate).unsqueeze(1), self.rate_shares
+        beta2 = self.configs[0].adam_beta2
+        self.adam(self.weights, self.low, *self.moments, gradient_MP, scale, finite, n_made, *rates, beta2)
 
 
 def train_stack(
@@ -108,7 +120,7 @@ def train_stack(
 
     Images are uint8 (N, 3, 32, 32) on the runtime's device.
     """
-    stack, n_train = Stack(configs, runtime), len(train_images)
+    stack, n_train = Stack(configs, train_images, runtime), len(train_images)
     updater, alive = _Updater(stack, _pixels_first(train_images)), [True] * len(configs)
     started = time.perf_counter()
     for report in range(1, configs[0].n_reports + 1):
@@ -162,6 +174,8 @@ class _Updater:
 
     def _update(self) -> None:
         batch = self.images[self.order.index_select(0, self.position)[0]]
+        if self.stack.configs[0].horizontal_flip:
+            batch = torch.where(draw_mirrored(self.stack)[:, :, None, None, None], batch.flip(3), batch)
         self.stack.update(batch, draw_noise(self.stack), self.factors.index_select(0, self.position))
         self.position += 1
 
@@ -182,6 +196,29 @@ class _Updater:
             tensor.copy_(old)
 
 
+def _first_model(config: TrainConfig, images: Tensor) -> ConvVAE:
+    """The model before its first update, as `model.train` has it."""
+    model = untrained_model(config)
+    if config.starts_with_pca:
+        set_to_principal_components(model, images, alone=config.skip_learning_rate < 1)
+    return model
+
+
+def _rate_shares(config: TrainConfig, latent_dim: int) -> Tensor:
+    """Each weight's share of the learning rate, (P,); zero where latent dimensions are padded."""
+    marked = untrained_model(config)
+    for parameter in marked.parameters():
+        nn.init.ones_(parameter)
+    for weight in marked.skip_weights if config.starts_with_pca else ():
+        nn.init.constant_(weight, config.skip_learning_rate)
+    return torch.cat([part.flatten() for part in matrices_of(marked, latent_dim)])
+
+
+def draw_mirrored(stack: Stack) -> Tensor:
+    """Which images of a batch are mirrored, (M, B)."""
+    return torch.rand(len(stack.configs), stack.configs[0].batch_size, device=stack.weights.device) < 0.5
+
+
 def draw_noise(stack: Stack) -> Tensor:
     """Standard normal noise of a batch, (M, B, Z)."""
     size = (len(stack.configs), stack.configs[0].batch_size, stack.latent_dim)
@@ -198,13 +235,17 @@ def _adam(
     finite: Tensor,
     n_made: Tensor,
     learning_rate: Tensor,
+    rate_shares: Tensor,
     beta2: float,
 ) -> None:
-    """Adam (Kingma & Ba 2015) in place, on (M, P) with (M, 1) of each model; what is not finite changes nothing."""
+    """Adam (Kingma & Ba 2015) in place, on (M, P) with (M, 1) of each model; what is not finite changes nothing.
+
+    `rate_shares`, (P,), are the weights' shares of the learning rate.
+    """
     gradient = gradient.float() * scale
     mean = torch.where(finite, first + (1 - _ADAM_BETA1) * (gradient - first), first)
     square = torch.where(finite, beta2 * second + (1 - beta2) * gradient * gradient, second)
-    step = learning_rate / (1 - _ADAM_BETA1**n_made)
+    step = learning_rate * rate_shares / (1 - _ADAM_BETA1**n_made)
     root = torch.sqrt(square) / torch.sqrt(1 - beta2**n_made) + _ADAM_EPSILON
     updated = torch.where(finite, weights - step * mean / root, weights)
     first.copy_(mean)
@@ -246,7 +287,7 @@ def _run(stack: Stack, images: Tensor, noise_seed: int) -> tuple[Tensor, Tensor]
     matrices = stack.matrices()
     for batch, noise in zip(images.split(BATCH_SIZE), torch.stack(noises).split(BATCH_SIZE, 1), strict=True):
         x = to_unit(batch).expand(len(noises), *batch.shape)
-        errors_MB, mean, log_variance = forward(matrices, x, noise, stack.used, stack._dtype)
+        errors_MB, mean, log_variance = stack.network.forward(matrices, x, noise, stack.used, stack._dtype)
         errors += errors_MB.sum(1)
         rates += elbo.rate_per_dimension(mean, log_variance).flatten(1).sum(1)
     return (errors / n_images / DIMENSIONS).cpu(), (rates / n_images).cpu()

@@ -3,7 +3,7 @@
 M models, B batch, H W pixels, h w half as many, C K channels, Z latent of the largest model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,36 +12,47 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from model.network.convolution_stack import ConvolutionStack
-from model.network.feature_maps import IMAGE_SIZE
+from model.network.linear_skip import PATCH
 from model.network.patch_products import KERNEL, PADDING, STRIDE
-from model.network.strided_convolution import DownConv, UpConv
-from model.network.vae import LOG_VARIANCE_BOUND, ConvVAE
+from model.network.vae import GREY
 
 # Sides of a product are multiples of this, for which the tensor cores' fast kernels are.
 ALIGNED = 16
-_GREY = 0.5
 
 
-def forward(
-    matrices: Sequence[Tensor], x: Tensor, noise: Tensor, used: Tensor, dtype: torch.dtype
-) -> tuple[Tensor, Tensor, Tensor]:
-    """`ConvVAE.forward` of images (M, B, 32, 32, 3) and noise (M, B, Z): squared errors, mean, log-variance."""
-    remaining = iter(matrices)
-    n_layers = (len(matrices) - 6) // 4
-    h = (x - _GREY).to(dtype)
-    for layer in range(n_layers):
-        h = _apply(_Down, h, next(remaining), next(remaining), layer > 0)
-    features = functional.silu(h).permute(0, 1, 4, 2, 3).flatten(2)
-    mean, raw = (torch.baddbmm(next(remaining), features, next(remaining)).float() for _ in range(2))
-    log_variance = LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND)
-    z = mean + noise * used * torch.exp(0.5 * log_variance)
-    h = torch.baddbmm(next(remaining), z.to(dtype), next(remaining))
-    side = IMAGE_SIZE // 2**n_layers
-    h = h.unflatten(2, (-1, side, side)).permute(0, 1, 3, 4, 2)
-    for layer in range(n_layers):
-        h = _apply(_Up, h, next(remaining), next(remaining), layer > 0)
-    return _apply(_SquaredErrors, x, h), mean, log_variance
+def down(x: Tensor, bias: Tensor, weight: Tensor, active: bool) -> Tensor:
+    """SiLU where `active`, then the convolution: (M, B, H, W, C) to (M, B, h, w, K).
+
+    The bias is (M, 1, K), the weight (M, 16 C, K).
+    """
+    return _apply(_Down, x, bias, weight, active)
+
+
+def up(x: Tensor, bias: Tensor, weight: Tensor, active: bool) -> Tensor:
+    """SiLU where `active`, then the transposed convolution: (M, B, h, w, K) to (M, B, H, W, C).
+
+    The bias is (M, 1, C), the weight (M, 16 C, K).
+    """
+    return _apply(_Up, x, bias, weight, active)
+
+
+def squared_errors(x: Tensor, output: Tensor) -> Tensor:
+    """Squared error of images (M, B, 32, 32, 3) and clamped outputs, per image, (M, B). Gradients pass the clamp."""
+    return _apply(_SquaredErrors, x, output)
+
+
+def embed(x: Tensor, weight: Tensor) -> Tensor:
+    """Each patch of 4x4 pixels as one: (M, B, H, W, 3) to (M, B, H/4, W/4, C); the weight is (M, 48, C)."""
+    n_models, n_images, height, width = x.shape[:4]
+    rows = x.unflatten(3, (-1, PATCH)).unflatten(2, (-1, PATCH)).transpose(3, 4).reshape(n_models, -1, weight.shape[1])
+    return torch.bmm(rows, weight).view(n_models, n_images, height // PATCH, width // PATCH, -1)
+
+
+def project_patches(h: Tensor, weight: Tensor) -> Tensor:
+    """Each pixel of a map as a patch of 4x4 pixels: (M, B, h, w, C) to (M, B, 4h, 4w, 3); the weight is (M, 48, C)."""
+    patches = torch.bmm(h.flatten(1, 3), weight.transpose(1, 2))
+    tiles = patches.view(*h.shape[:4], PATCH, PATCH, -1).transpose(3, 4)
+    return tiles.flatten(4, 5).flatten(2, 3)
 
 
 def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
@@ -50,10 +61,7 @@ def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
 
 
 class _Down(torch.autograd.Function):
-    """SiLU where `active`, then the convolution: (M, B, H, W, C) to (M, B, h, w, K).
-
-    The bias is (M, 1, K), the weight (M, 16 C, K).
-    """
+    """`down`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor, weight: Tensor, active: bool) -> Tensor:
@@ -75,10 +83,7 @@ class _Down(torch.autograd.Function):
 
 
 class _Up(torch.autograd.Function):
-    """SiLU where `active`, then the transposed convolution: (M, B, h, w, K) to (M, B, H, W, C).
-
-    The bias is (M, 1, C), the weight (M, 16 C, K).
-    """
+    """`up`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor, weight: Tensor, active: bool) -> Tensor:
@@ -100,7 +105,7 @@ class _Up(torch.autograd.Function):
 
 
 class _SquaredErrors(torch.autograd.Function):
-    """Squared error of images (M, B, 32, 32, 3) and clamped outputs, per image, (M, B). Gradients pass the clamp."""
+    """`squared_errors`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, output: Tensor) -> Tensor:
@@ -116,11 +121,11 @@ class _SquaredErrors(torch.autograd.Function):
 
 
 def _squared_errors(x: Tensor, output: Tensor) -> Tensor:
-    return (x - (output.float() + _GREY).clamp(0, 1)).square().flatten(1).sum(1)
+    return (x - (output.float() + GREY).clamp(0, 1)).square().flatten(1).sum(1)
 
 
 def _error_gradient(x: Tensor, output: Tensor, gradient: Tensor) -> Tensor:
-    errors = x - (output.float() + _GREY).clamp(0, 1)
+    errors = x - (output.float() + GREY).clamp(0, 1)
     return (-2 * errors * gradient[:, None, None, None]).to(output.dtype)
 
 
@@ -199,27 +204,3 @@ def _compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     torch._dynamo.config.recompile_limit = 64
     compiled: Callable[..., Tensor] = torch.compile(function, dynamic=False)
     return compiled
-
-
-def matrices_of(model: ConvVAE, latent_dim: int) -> list[Tensor]:
-    """Bias and weight of one layer after another as `forward` takes them, the latent dimensions padded by zeros."""
-    missing = latent_dim - model.latent_dim
-    parts: list[Tensor] = []
-    down, up = model.encoder.trunk, model.decoder.trunk
-    assert isinstance(down, ConvolutionStack) and isinstance(up, ConvolutionStack)
-    for layer in down:
-        if isinstance(layer, DownConv):
-            parts += [_row(layer.bias), layer.weight.permute(2, 3, 1, 0).flatten(0, 2)]
-    for linear in (model.encoder.mean, model.encoder.log_variance):
-        parts += [_row(functional.pad(linear.bias, (0, missing))), functional.pad(linear.weight.t(), (0, missing))]
-    project = model.decoder.project
-    parts += [_row(project.bias), functional.pad(project.weight.t(), (0, 0, 0, missing))]
-    for layer in up:
-        if isinstance(layer, UpConv):
-            parts += [_row(layer.bias), layer.weight.permute(2, 3, 1, 0).flatten(0, 2)]
-    return [part.detach().contiguous() for part in parts]
-
-
-def _row(bias: Tensor | None) -> Tensor:
-    assert bias is not None
-    return bias.unsqueeze(0)

@@ -21,6 +21,12 @@ class Model(StrictModel):
     )
     linear_path: bool = Field(default=SETTINGS["linear_path"].default, description=SETTINGS["linear_path"].description)
     pca_start: bool = Field(default=SETTINGS["pca_start"].default, description=SETTINGS["pca_start"].description)
+    skip_learning_rate: float = Field(
+        default=SETTINGS["skip_learning_rate"].default,
+        gt=0,
+        le=1,
+        description=SETTINGS["skip_learning_rate"].description,
+    )
 
     @field_validator("channels")
     @classmethod

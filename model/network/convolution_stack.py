@@ -24,6 +24,11 @@ class ConvolutionStack(nn.Sequential):
         return stack
 
     @property
+    def convolutions(self) -> list[DownConv | UpConv]:
+        """The layers that have weights of their own, but for normalisations."""
+        return [layer for layer in self if isinstance(layer, DownConv | UpConv)]
+
+    @property
     def output_layers(self) -> list[nn.Module]:
         """The last layer."""
         return [self[-1]]

@@ -25,9 +25,9 @@ from model.network.feature_maps import IMAGE_CHANNELS, IMAGE_SIZE, N_BESIDE
 from model.network.initial_weights import keep_variance
 from model.network.strided_convolution import DownConv, UpConv
 
-_PATCH = 2**N_BESIDE
+PATCH = 2**N_BESIDE
 # c of the module's head: what the convolutions compute has about unit variance.
-_SHARE = 0.3
+SHARE = 0.3
 # Inverse of the pixels' standard deviation.
 PIXEL_GAIN = 4.0
 _FIRST_LOG_VARIANCE = -4.0
@@ -38,7 +38,7 @@ class SkipDown(nn.Module):
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
-        self.embedding = nn.Conv2d(IMAGE_CHANNELS, channels[N_BESIDE - 1], _PATCH, _PATCH, bias=False)
+        self.embedding = nn.Conv2d(IMAGE_CHANNELS, channels[N_BESIDE - 1], PATCH, PATCH, bias=False)
         nn.init.orthogonal_(self.embedding.weight)
         beside, above = (IMAGE_CHANNELS, *channels[:N_BESIDE]), channels[N_BESIDE - 1 :]
         self.beside = ConvolutionStack.of_blocks(DownConv, beside, "linear_skip")
@@ -47,10 +47,10 @@ class SkipDown(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the features of all maps, in the order of `map_shapes`."""
         scaled = PIXEL_GAIN * x_BCHW
-        h_BCHW: Tensor = self.embedding(scaled) + _SHARE * self.beside(scaled)
+        h_BCHW: Tensor = self.embedding(scaled) + SHARE * self.beside(scaled)
         if not self.above:
             return h_BCHW.flatten(1)
-        return torch.cat([h_BCHW.flatten(1), _SHARE * self.above(h_BCHW).flatten(1)], dim=1)
+        return torch.cat([h_BCHW.flatten(1), SHARE * self.above(h_BCHW).flatten(1)], dim=1)
 
 
 class _PatchUp(nn.ConvTranspose2d):
@@ -61,15 +61,15 @@ class _PatchUp(nn.ConvTranspose2d):
     """
 
     def __init__(self, n_in: int) -> None:
-        super().__init__(n_in, IMAGE_CHANNELS, _PATCH, _PATCH, bias=False)
+        super().__init__(n_in, IMAGE_CHANNELS, PATCH, PATCH, bias=False)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Return images (B, 3, 32, 32) of a map (B, C, 8, 8)."""
         if x.device.type != "cpu" or output_size is not None:
             return super().forward(x, output_size)
         patches = x.permute(0, 2, 3, 1) @ self.weight.permute(0, 2, 3, 1).flatten(1)
-        rows = patches.unflatten(3, (_PATCH, -1)).transpose(2, 3).flatten(1, 2)
-        images: Tensor = rows.unflatten(3, (_PATCH, IMAGE_CHANNELS)).flatten(2, 3).permute(0, 3, 1, 2)
+        rows = patches.unflatten(3, (PATCH, -1)).transpose(2, 3).flatten(1, 2)
+        images: Tensor = rows.unflatten(3, (PATCH, IMAGE_CHANNELS)).flatten(2, 3).permute(0, 3, 1, 2)
         return images
 
 
@@ -94,8 +94,8 @@ class SkipUp(nn.Module):
     def forward(self, h_BCHW: Tensor, smaller_BCHW: Tensor | None = None) -> Tensor:
         """Return the images, not clamped, from the map of the linear skip and from the smaller one, if there is one."""
         if smaller_BCHW is not None:
-            h_BCHW = h_BCHW + _SHARE * self.above(smaller_BCHW)
-        y_BCHW: Tensor = self.projection(h_BCHW) + _SHARE * self.beside(h_BCHW)
+            h_BCHW = h_BCHW + SHARE * self.above(smaller_BCHW)
+        y_BCHW: Tensor = self.projection(h_BCHW) + SHARE * self.beside(h_BCHW)
         return y_BCHW
 
 
@@ -111,7 +111,7 @@ def begin_as_projection(
     nn.init.constant_(log_variance.bias, _FIRST_LOG_VARIANCE)
     keep_variance(mean, gain=1.0)
     keep_variance(project, gain=1.0)
-    n_reached = down.embedding.out_channels * (IMAGE_SIZE // _PATCH) ** 2
+    n_reached = down.embedding.out_channels * (IMAGE_SIZE // PATCH) ** 2
     directions = nn.init.orthogonal_(torch.empty(mean.out_features, n_reached))
     mean.weight[:, :n_reached] = directions
     project.weight[:n_reached] = directions.T

@@ -157,6 +157,15 @@ class ConvVAE(nn.Module):
         shape = config.latent_dim, config.channels, config.architecture, config.reconstruction
         return cls(*shape, linear_path=config.linear_path)
 
+    @property
+    def skip_weights(self) -> list[nn.Parameter]:
+        """Weights of the linear skip and of the layers next to the code; none but for `linear_skip`."""
+        down, up = self.encoder.trunk, self.decoder.trunk
+        if not (isinstance(down, SkipDown) and isinstance(up, SkipUp)):
+            return []
+        layers = (down.embedding, self.encoder.mean, self.encoder.log_variance, self.decoder.project, up.projection)
+        return [layer.weight for layer in layers]
+
     def forward(self, x_BCHW: Tensor, noise_BZ: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return reconstructions (B, 3, 32, 32), mean (B, Z) and log-variance (B, Z) of images in [0, 1].
 

@@ -1,8 +1,11 @@
 """First step of a training of `linear_skip`: its linear skip is set to probabilistic PCA (pPCA), not by gradients.
 
-pPCA is the best linear VAE (Lucas et al. 2019) and takes seconds. The convolutions keep their random weights, and
-gradient descent goes on from there. Without this step a network with a long code, or with few images, spends most of
-its training on directions that are known in closed form.
+pPCA is the best linear VAE (Lucas et al. 2019) and takes seconds. The last layer of each stack of convolutions is set
+to zero, so that the model is pPCA, and gradient descent goes on from there. Without this step a network with a long
+code, or with few images, spends most of its training on directions that are known in closed form.
+
+Adam changes each weight by about the learning rate, however small the weight: at the convolutions' rate it undoes what
+was set here within a hundred updates. So these layers learn more slowly (`TrainConfig.skip_learning_rate`).
 
 N images, D pixel values, n directions.
 """
@@ -12,12 +15,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.config import DIMENSIONS
 from model.data.images import to_unit
 from model.device import seeded_generator
-from model.network.linear_skip import PIXEL_GAIN, SkipDown
+from model.network.linear_skip import PIXEL_GAIN, SkipDown, SkipUp
 from model.network.vae import GREY, LOG_VARIANCE_BOUND, ConvVAE
 from model.scoring.elbo import DEQUANTIZATION_VARIANCE
 from model.scoring.ppca import n_directions
@@ -39,17 +42,19 @@ class _Components:
 
 
 @torch.no_grad()
-def set_to_principal_components(model: ConvVAE, images: Tensor) -> None:
+def set_to_principal_components(model: ConvVAE, images: Tensor, *, alone: bool) -> None:
     """Set the linear skip of a model to pPCA, in place.
 
-    With fewer than ten images for each latent dimension, the others keep their random directions.
+    With fewer than ten images for each latent dimension, the others keep their random directions; with fewer than ten
+    images nothing is changed.
 
     Args:
         model: of architecture `linear_skip`, before its first update.
         images: training images, uint8 (N, 3, 32, 32).
+        alone: let the convolutions begin by adding nothing; otherwise their random weights stay.
     """
-    down, encoder, project = model.encoder.trunk, model.encoder, model.decoder.project
-    assert isinstance(down, SkipDown)
+    down, up, encoder, project = model.encoder.trunk, model.decoder.trunk, model.encoder, model.decoder.project
+    assert isinstance(down, SkipDown) and isinstance(up, SkipUp)
     n = n_directions(model.latent_dim, len(images))
     if n == 0:
         return
@@ -73,6 +78,12 @@ def set_to_principal_components(model: ConvVAE, images: Tensor) -> None:
     encoder.log_variance.bias[:n] = LOG_VARIANCE_BOUND * torch.atanh(bounded)
     project.weight[:n_reached, :n] = (directions * decoding[:, None]).T * PIXEL_GAIN
     project.bias[:n_reached] = mean_F * PIXEL_GAIN
+    if alone:
+        # The map beside that of the linear skip.
+        encoder.mean.weight[:, n_reached:] = 0
+        for stack in (down.beside, up.above, up.beside):
+            for layer in stack.convolutions[-1:]:
+                nn.init.zeros_(layer.weight)
 
 
 @lru_cache(maxsize=2)

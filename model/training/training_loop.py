@@ -84,7 +84,7 @@ def train(state: TrainState, data: ImageData) -> Iterator[EpochMetrics]:
     for report in range(state.reports_done(n_train) + 1, config.n_reports + 1):
         started = time.perf_counter()
         if state.step == 0 and config.starts_with_pca:
-            set_to_principal_components(state.model, data.train.images)
+            set_to_principal_components(state.model, data.train.images, alone=config.skip_learning_rate < 1)
         means = _train_until(state, data.train.images, config.step_at(report, n_train))
         sigma, validation = score_validation(state, data)
         if not math.isfinite(validation.bpd):
@@ -157,15 +157,15 @@ def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
     torch.cat([flattened(gradient) for gradient in gradients], out=state.gradients)
     state.gradients.mul_((config.max_grad_norm / (grad_norm + 1e-6)).clamp(max=1.0))
     finite = torch.isfinite(grad_norm)
-    _step_if_finite(state.optimizer, finite, learning_rate)
+    state.set_learning_rate(learning_rate)
+    _step_if_finite(state.optimizer, finite)
     state.statistics.copy_(torch.where(finite, state.statistics, statistics_before))
     means = torch.stack([errors_B.mean(), rate, grad_norm, torch.ones_like(grad_norm)]).detach()
     return torch.where(finite, means, 0.0)
 
 
-def _step_if_finite(optimizer: torch.optim.Optimizer, finite: Tensor, learning_rate: float) -> None:
+def _step_if_finite(optimizer: torch.optim.Optimizer, finite: Tensor) -> None:
     """Step the optimizer if `finite` (a boolean on its device) is true; leave it unchanged otherwise."""
-    optimizer.param_groups[0]["lr"] = learning_rate
     if optimizer.defaults["fused"]:
         # As GradScaler skips a step, on the device itself: weights, moments and step count do not change.
         optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]

@@ -5,13 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime
-from model.network.linear_skip import SkipDown, SkipUp
-from model.network.vae import ConvVAE
 from model.training.initialization import untrained_model
 from model.training.pca_start import set_to_principal_components
 from model.training.train_state import TrainState
@@ -20,21 +17,11 @@ from model.training.training_loop import train
 CONFIG = TrainConfig(latent_dim=4, channels=(4, 48, 8), batch_size=32, epochs=1)
 
 
-def without_convolutions(model: ConvVAE) -> ConvVAE:
-    """Set the weights of all convolutions beside and above the linear skip to zero."""
-    down, up = model.encoder.trunk, model.decoder.trunk
-    assert isinstance(down, SkipDown) and isinstance(up, SkipUp)
-    for layer in (*down.beside, *down.above, *up.beside, *up.above):
-        for parameter in layer.parameters():
-            nn.init.zeros_(parameter)
-    return model
-
-
 @pytest.mark.parametrize("latent_dim", [4, 24])
-def test_without_its_convolutions_the_model_is_ppca(data: ImageData, latent_dim: int) -> None:
+def test_the_model_is_ppca(data: ImageData, latent_dim: int) -> None:
     config = replace(CONFIG, latent_dim=latent_dim)
-    model = without_convolutions(untrained_model(config))
-    set_to_principal_components(model, data.train.images)
+    model = untrained_model(config)
+    set_to_principal_components(model, data.train.images, alone=True)
     linear = untrained_model(
         replace(config, architecture="norm_free", channels=(2, 2), linear_path=True), data.train.images
     )
@@ -50,7 +37,7 @@ def test_without_its_convolutions_the_model_is_ppca(data: ImageData, latent_dim:
 def test_more_dimensions_than_directions_keep_their_random_ones(few_images: ImageData) -> None:
     model, before = untrained_model(CONFIG), untrained_model(CONFIG)
     images = few_images.train.images[:20]
-    set_to_principal_components(model, images)
+    set_to_principal_components(model, images, alone=False)
     changed = (model.encoder.mean.weight != before.encoder.mean.weight).any(1)
     assert changed.tolist() == [True, True, False, False]
     assert (model.decoder.project.weight != before.decoder.project.weight).any(0).tolist() == changed.tolist()
@@ -71,7 +58,7 @@ def test_training_begins_with_it_once_if_the_network_is_linear_skip(
     calls: list[int] = []
     monkeypatch.setattr(
         "model.training.training_loop.set_to_principal_components",
-        lambda model, images: calls.append(len(images)),
+        lambda model, images, alone: calls.append(len(images)),
     )
     config = replace(CONFIG, report_every=0.5, **change)  # type: ignore[arg-type]
     state = TrainState(config, runtime, untrained_model(config, few_images.train.images))
@@ -95,9 +82,9 @@ def test_images_that_are_all_alike_or_fewer_than_ten_are_trained_on(
 def test_it_is_the_same_each_time_and_leaves_other_random_numbers_alone(few_images: ImageData) -> None:
     first, second = untrained_model(CONFIG), untrained_model(CONFIG)
     torch.manual_seed(5)
-    set_to_principal_components(first, few_images.train.images)
+    set_to_principal_components(first, few_images.train.images, alone=True)
     drawn = torch.rand(1)
     torch.manual_seed(5)
     assert torch.equal(drawn, torch.rand(1))
-    set_to_principal_components(second, few_images.train.images.clone())
+    set_to_principal_components(second, few_images.train.images.clone(), alone=True)
     assert torch.equal(first.encoder.mean.weight, second.encoder.mean.weight)

@@ -1,10 +1,12 @@
 """State of a training: its position and its noise."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
+from model.config import TrainConfig
 from model.device import Runtime, seeded_generator
 from model.training import train_state
 from model.training.train_state import TrainState
@@ -30,7 +32,7 @@ def test_a_state_starts_at_step_0_with_fused_adam_on_a_cpu(runtime: Runtime) -> 
     state = TrainState(SMALL, runtime)
     assert (state.step, state.skipped_updates, state.elapsed_s) == (0, 0, 0.0)
     assert state.optimizer.defaults["fused"] is True
-    assert state.optimizer.param_groups[0]["lr"] == SMALL.learning_rate
+    assert {group["lr"] for group in state.optimizer.param_groups} == {SMALL.learning_rate}
 
 
 def test_everything_is_on_the_device_of_the_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,8 +59,38 @@ def test_the_model_of_a_compiled_runtime_is_compiled(monkeypatch: pytest.MonkeyP
 
 
 def test_weight_decay_is_decoupled_from_the_gradient(runtime: Runtime) -> None:
-    state = TrainState(replace(SMALL, weight_decay=0.5, learning_rate=0.1), runtime)
+    state = TrainState(replace(SMALL, weight_decay=0.5, learning_rate=0.1, skip_learning_rate=1.0), runtime)
     before = state.weights.detach().clone()
     state.optimizer.step()
     # The gradient is zero: what is left is w * (1 - rate * decay).
     torch.testing.assert_close(state.weights.detach(), before * 0.95)
+
+
+SKIP = TrainConfig(latent_dim=4, channels=(4, 48, 8))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_slower"),
+    [
+        ({}, True),
+        ({"skip_learning_rate": 1.0}, False),
+        ({"pca_start": False}, False),
+        ({"linear_path": True}, False),
+        ({"architecture": "norm_free", "channels": (2, 2)}, False),
+    ],
+)
+def test_the_layers_that_are_set_to_ppca_learn_more_slowly(
+    change: dict[str, Any], is_slower: bool, runtime: Runtime
+) -> None:
+    state = TrainState(replace(SKIP, **{"skip_learning_rate": 0.1, **change}), runtime)
+    before = {name: parameter.detach().clone() for name, parameter in state.model.named_parameters()}
+    state.gradients.fill_(1.0)
+    state.set_learning_rate(0.01)
+    state.optimizer.step()
+    slow = {"encoder.trunk.embedding", "encoder.mean", "encoder.log_variance", "decoder.project"}
+    slow |= {"decoder.trunk.projection"}
+    for name, parameter in state.model.named_parameters():
+        if parameter.requires_grad:
+            expected = 0.001 if is_slower and name in {f"{layer}.weight" for layer in slow} else 0.01
+            # Adam's first step is the learning rate.
+            torch.testing.assert_close(before[name] - parameter.detach(), torch.full_like(parameter, expected))

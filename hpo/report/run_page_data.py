@@ -116,12 +116,16 @@ def _train_command(config: Mapping[str, Any], metrics: RunMetrics, training: Tra
     """
     data = config["data"]
     # Channels follow from the architecture: the command has no option for them.
+    without_effect = {"channels"}
+    if training.architecture != "linear_skip":
+        without_effect.add("pca_start")
+    if not training.starts_with_pca:
+        without_effect.add("skip_learning_rate")
     changed = [
-        name for name, setting in SETTINGS.items() if name != "channels" and getattr(training, name) != setting.default
+        name
+        for name, setting in SETTINGS.items()
+        if name not in without_effect and getattr(training, name) != setting.default
     ]
-    if training.architecture != "linear_skip" and "pca_start" in changed:
-        # It is for linear_skip alone.
-        changed.remove("pca_start")
     names = dict.fromkeys((*_SHOWN_OPTIONS, *changed))
     options = [_option(name, getattr(training, name)) for name in names]
     if data["source"] == "folder":

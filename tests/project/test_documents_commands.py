@@ -135,8 +135,9 @@ def test_the_line_for_the_showcases_model_has_its_values() -> None:
     given = parse(shlex.split(line.removeprefix(PYTHON)))
     kept = asdict(read_record(ROOT / SHOWCASE / "config.yaml").training)
     assert given["test"] is True
-    # The linear skip's first step: the showcase's network has none.
-    for name in TrainConfig.__dataclass_fields__.keys() & given.keys() - {"pca_start"}:
+    # The showcase's network has no linear skip.
+    of_linear_skip = {"pca_start", "skip_learning_rate"}
+    for name in TrainConfig.__dataclass_fields__.keys() & given.keys() - of_linear_skip:
         assert given[name] == kept[name], name
-    for name in kept.keys() - given.keys() - {"channels", "pca_start"}:
+    for name in kept.keys() - given.keys() - of_linear_skip - {"channels"}:
         assert kept[name] == getattr(TrainConfig(), name), name

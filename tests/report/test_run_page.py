@@ -97,6 +97,7 @@ def test_content_of_the_page_is_that_of_the_files(make_run: MakeRun) -> None:
         adam_beta2=0.999,
         horizontal_flip=False,
         pca_start=False,
+        skip_learning_rate=1.0,
     )
     assert page.validation == SplitScores(
         bpd=6.391435134413788,
@@ -362,3 +363,20 @@ def test_filters_format_numbers_and_names_for_readers() -> None:
     assert [duration(s) for s in (41.6, 60, 877, 11_100)] == ["42 s", "1 min 0 s", "14 min 37 s", "3 h 5 min"]
     names = ("beta", "learning_rate", "seconds_per_epoch")
     assert [hyperparameter_label(name) for name in names] == ["β", "learning rate", "seconds per epoch"]
+
+
+@pytest.mark.parametrize(
+    ("training", "option"),
+    [
+        ({"architecture": "linear_skip", "pca_start": True}, " --skip-learning-rate 1.0"),
+        ({"architecture": "linear_skip", "pca_start": True, "skip_learning_rate": 0.025}, ""),
+        ({"architecture": "linear_skip"}, ""),
+        ({"architecture": "norm_free", "pca_start": True}, ""),
+    ],
+    ids=["of an older version", "the default", "without pPCA first", "without a skip"],
+)
+def test_command_of_a_single_run_has_the_skips_learning_rate_if_it_had_an_effect(
+    make_run: MakeRun, training: dict[str, Any], option: str
+) -> None:
+    command = read_run_page(make_run(training, SAMPLE, **SINGLE_RUN), RunPaths(TRAIN)).command
+    assert ("--skip-learning-rate" in command) == bool(option) and option in command

@@ -75,7 +75,9 @@ def test_a_study_that_is_older_than_a_setting_continues_with_the_settings_first_
     with pytest.raises(StudyError, match=r'adam_beta2 was 0.999, is now 0.98; model was {"architecture":"plain"'):
         check_unchanged(context.study, fingerprint(CONFIG, context.data), context.paths)
     as_then = {
-        "model": CONFIG.model.model_copy(update={"architecture": "plain", "pca_start": False}),
+        "model": CONFIG.model.model_copy(
+            update={"architecture": "plain", "pca_start": False, "skip_learning_rate": 1.0}
+        ),
         "hyperparameters": SPACE.model_copy(update={"adam_beta2": 0.999}),
     }
     check_unchanged(context.study, fingerprint(CONFIG.model_copy(update=as_then), context.data), context.paths)

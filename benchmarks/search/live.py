@@ -21,12 +21,11 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.jsonl import append
 from benchmarks.machine import describe, find_machine
 from benchmarks.search.live_pairs import LIVE, read_live
-from benchmarks.search.table import STUDY
 from hpo.config.study_file import find_config
 from hpo.storage.database import open_storage
 from hpo.storage.paths import StudyPaths
 
-N_PAIRS = 3
+STUDY, N_PAIRS = "cifar10", 3
 REPOSITORY = Path(__file__).resolve().parents[2]
 SETTINGS: Mapping[str, dict[str, Any]] = {
     "ours": {"sampler": {"name": "curves"}, "pruner": {"name": "halving", "warmup_epochs": 1}},

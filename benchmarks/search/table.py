@@ -1,4 +1,4 @@
-"""A table of real learning curves: quasi-random configurations of the default study's search space, trained in full.
+"""A table of real learning curves: quasi-random configurations of one search space, trained in full.
 
 One line of JSON a run, added as it comes: what was interrupted goes on.
 """
@@ -13,18 +13,25 @@ from optuna.distributions import BaseDistribution
 
 from benchmarks.jsonl import read
 from benchmarks.tables import RESULTS
-from hpo.config.hyperparameters import Choices
+from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.search_space import distributions, searched
-from hpo.config.study_file import find_config, read_config
 from model.config import Architecture, TrainConfig
 
 TABLE = RESULTS / "search_curves.jsonl"
-STUDY = "cifar10"
 N_CONFIGURATIONS = 200
 # As many epochs of the whole training split as the device at hand had time for.
 N_EPOCHS = 8
-# Of every run in the table, whatever is the default by now: only runs of one network compare.
+# Of every run in the table, whatever is the default by now: only runs of one network and one space compare.
 ARCHITECTURE: Architecture = "norm_free"
+HYPERPARAMETERS = Hyperparameters(
+    beta=Range[float](low=0.3, high=3.0, log=True),
+    latent_dim=Range[int](low=32, high=512, log=True),
+    learning_rate=Range[float](low=3e-4, high=1e-2, log=True),
+    batch_size=Choices[int](choices=(16, 32, 64, 128)),
+    schedule="cosine",
+    warmup_epochs=0.2,
+    horizontal_flip=False,
+)
 # The best quarter, by seed 0, is trained with further seeds.
 SEEDS, N_REPEATED = (0, 1, 2), N_CONFIGURATIONS // 4
 
@@ -54,21 +61,20 @@ def read_table(path: Path = TABLE) -> list[Curve]:
 
 def space() -> dict[str, BaseDistribution]:
     """Return the search space as Optuna's samplers take it."""
-    return distributions(read_config(find_config(STUDY)).hyperparameters)
+    return distributions(HYPERPARAMETERS)
 
 
-def configuration(index: int) -> dict[str, Any]:
+def configuration(index: int, hyperparameters: Hyperparameters = HYPERPARAMETERS) -> dict[str, Any]:
     """The values of configuration `index`: a point of a scrambled Sobol sequence (Owen 1998) in the space."""
-    names, points = list(_entries()), _points()
-    return {name: _at(_entries()[name], float(share)) for name, share in zip(names, points[index], strict=True)}
+    entries = dict(searched(hyperparameters))
+    shares = _points(len(entries))[index]
+    return {name: _at(entry, float(share)) for (name, entry), share in zip(entries.items(), shares, strict=True)}
 
 
 def train_config(index: int, seed: int) -> TrainConfig:
     """Return the training configuration, as when the table was made; no two runs share their random numbers."""
-    study = read_config(find_config(STUDY))
-    values = study.hyperparameters.fixed() | configuration(index)
     return TrainConfig(
-        **{**values, "horizontal_flip": False},
+        **{**HYPERPARAMETERS.fixed(), **configuration(index)},
         epochs=N_EPOCHS,
         seed=10 * index + seed,
         architecture=ARCHITECTURE,
@@ -88,16 +94,11 @@ def outstanding(curves: Sequence[Curve]) -> list[tuple[int, int]]:
 
 
 @cache
-def _entries() -> dict[str, Any]:
-    return dict(searched(read_config(find_config(STUDY)).hyperparameters))
-
-
-@cache
-def _points() -> Any:
+def _points(n_dimensions: int) -> Any:
     from scipy.stats import qmc
 
     # A power of two, of which the first are taken.
-    return qmc.Sobol(d=len(_entries()), rng=0).random_base2(8)
+    return qmc.Sobol(d=n_dimensions, rng=0).random_base2(8)
 
 
 def _at(entry: Any, share: float) -> Any:

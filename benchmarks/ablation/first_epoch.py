@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from benchmarks.ablation.rows import Row
+from benchmarks.ablation.rows import AT_ONE_RATE, SLOW_SKIP, Row
 from benchmarks.ablation.train_row import begin
 from benchmarks.jsonl import append, read
 from benchmarks.machine import find_machine
@@ -29,7 +29,8 @@ _NORM_FREE = {"architecture": "norm_free", "channels": ()}
 NETWORKS = (
     Row("norm_free", "network", _NORM_FREE),
     Row("linear_skip", "network"),
-    Row("linear_skip, pPCA first", "network", {"pca_start": True}),
+    Row("linear_skip, pPCA first", "network", AT_ONE_RATE),
+    Row("linear_skip, pPCA first, slow skip, learning rate 8e-3", "network", SLOW_SKIP),
 )
 
 

@@ -78,13 +78,10 @@ def draw(path: Path, runs: Path = RUNS) -> None:
     axes = figure.subplots()
     style_axes(axes, "20 epochs, validation split; lower is better", "latent dimension", "val_bpd, bits per dimension")
     axes.plot(*zip(*sorted(linear.validation.items()), strict=True), "--", color=INK, label="pPCA")
-    labels = {
-        "linear_skip, pPCA first, flips": "linear_skip, pPCA first, flips: the default",
-        "linear path": "norm_free with the linear path",
-    }
-    for color, name in zip(
-        CYCLE, ("linear_skip, pPCA first, flips", "linear_skip", "norm_free", "linear path"), strict=False
-    ):
+    default = "linear_skip, pPCA first, slow skip, flips, learning rate 8e-3"
+    labels = {default: f"{default}: the default", "linear path": "norm_free with the linear path"}
+    names = (default, "linear_skip, pPCA first, flips", "linear_skip", "norm_free", "linear path")
+    for color, name in zip(CYCLE, names, strict=False):
         points = [
             (row.config.latent_dim, measured[row.name]["reports"][-1]["val_bpd"])
             for row in REACH

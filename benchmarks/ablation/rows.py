@@ -64,7 +64,7 @@ _TUTORIAL = {
 _OLD_BETA2 = {"adam_beta2": 0.999}
 _OUT, _INIT, _CENTRE = variants.logistic_output, variants.pytorch_init, variants.uncentred
 _HEADS = variants.pytorch_heads
-_FIRST_WEIGHTS = (*(_INIT, _HEADS, variants.unrelated_decoder, variants.first_log_variance_of_norm_free),)
+_FIRST_WEIGHTS = (_INIT, _HEADS, variants.unrelated_decoder)
 
 # From the tutorial's recipe to norm_free, each row with all that the ones above it changed.
 WAY = (
@@ -114,23 +114,20 @@ CHANGES = (
 )
 _LINEAR = _NORM_FREE | {"linear_path": True}
 # pPCA first, its layers trained at the convolutions' rate, which begin with random weights; and the default.
-_AT_ONE_RATE: dict[str, Any] = {"pca_start": True, "skip_learning_rate": 1.0}
-_SLOW_SKIP: dict[str, Any] = {"pca_start": True, "learning_rate": 8e-3}
-# Networks by the length of the code: what lies between the pixels and the code, and how it begins.
+AT_ONE_RATE: dict[str, Any] = {"pca_start": True, "skip_learning_rate": 1.0}
+SLOW_SKIP: dict[str, Any] = {"pca_start": True, "learning_rate": 8e-3}
+# Networks by the length of the code: what lies between the pixels and the code, how it begins and how it learns.
 _NETWORKS: tuple[tuple[str, dict[str, Any], tuple[Change, ...]], ...] = (
     ("norm_free", _NORM_FREE, ()),
-    ("norm_free, three stages", _NORM_FREE | {"channels": (32, 64, 128)}, ()),
-    ("norm_free, two stages", _NORM_FREE | {"channels": (32, 64)}, ()),
-    ("linear_skip, two stages", {"channels": (32, 48)}, ()),
-    ("linear_skip, three stages", {}, ()),
-    ("linear_skip, four stages", {"channels": (32, 48, 96, 192)}, ()),
-    ("linear_skip, 64 channels at 8x8", {"channels": (32, 64, 96)}, ()),
-    ("linear_skip, twice the channels of the convolutions", {"channels": (64, 48, 192)}, ()),
     ("linear_skip, the decoder's first weights unrelated to the encoder's", {}, (variants.unrelated_decoder,)),
-    ("linear_skip, log-variance begins around 0", {}, (variants.first_log_variance_of_norm_free,)),
-    ("linear_skip, pPCA first", _AT_ONE_RATE, ()),
+    ("linear_skip, random directions first", {}, ()),
+    ("linear_skip, pPCA first", AT_ONE_RATE, ()),
     ("linear_skip, pPCA first, slow skip", {"pca_start": True}, ()),
-    ("linear_skip, pPCA first, slow skip, learning rate 8e-3", _SLOW_SKIP, ()),
+    ("linear_skip, pPCA first, slow skip, learning rate 8e-3", SLOW_SKIP, ()),
+    ("the same, two stages", SLOW_SKIP | {"channels": (32, 48)}, ()),
+    ("the same, four stages", SLOW_SKIP | {"channels": (32, 48, 96, 192)}, ()),
+    ("the same, 64 channels at 8x8", SLOW_SKIP | {"channels": (32, 64, 96)}, ()),
+    ("the same, twice the channels of the convolutions", SLOW_SKIP | {"channels": (64, 48, 192)}, ()),
 )
 NETWORK_DIMS = (128, 512)
 NETWORKS = tuple(
@@ -160,13 +157,11 @@ REACH = (
     *(Row(f"linear_skip, d = {d}", "reach", {**_LONGEST, "latent_dim": d}) for d in (32, 128, 512)),
     Row("linear_skip, flips, d = 512", "reach", _flipped(512)),
     *(
-        Row(f"linear_skip, pPCA first, flips, d = {d}", "reach", _flipped(d) | _AT_ONE_RATE)
+        Row(f"linear_skip, pPCA first, flips, d = {d}", "reach", _flipped(d) | AT_ONE_RATE)
         for d in (32, 64, 128, 512, 1024)
     ),
     *(
-        Row(
-            f"linear_skip, pPCA first, slow skip, flips, learning rate 8e-3, d = {d}", "reach", _flipped(d) | _SLOW_SKIP
-        )
+        Row(f"linear_skip, pPCA first, slow skip, flips, learning rate 8e-3, d = {d}", "reach", _flipped(d) | SLOW_SKIP)
         for d in (32, 64, 128, 256, 512, 1024)
     ),
 )

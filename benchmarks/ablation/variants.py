@@ -94,11 +94,6 @@ def unrelated_decoder(model: ConvVAE) -> None:
     weight.data.copy_(nn.init.orthogonal_(torch.empty(weight.shape)))
 
 
-def first_log_variance_of_norm_free(model: ConvVAE) -> None:
-    """Log-variances that begin around zero, as those of norm_free do."""
-    keep_variance(model.encoder.log_variance, SILU_GAIN)
-
-
 def skip_of(model: ConvVAE) -> tuple[SkipDown, SkipUp]:
     """Return the linear skips of encoder and decoder."""
     down, up = model.encoder.trunk, model.decoder.trunk

@@ -158,7 +158,7 @@ class ConvVAE(nn.Module):
         return cls(*shape, linear_path=config.linear_path)
 
     @property
-    def skip_weights(self) -> list[nn.Parameter]:
+    def skip_weights(self) -> list[Tensor]:
         """Weights of the linear skip and of the layers next to the code; none but for `linear_skip`."""
         down, up = self.encoder.trunk, self.decoder.trunk
         if not (isinstance(down, SkipDown) and isinstance(up, SkipUp)):

@@ -29,7 +29,7 @@ def default_search_space(n_train: int, report_every: float = 1.0, n_features: in
     return Hyperparameters(
         beta=Range[float](low=0.3, high=3.0, log=True),
         latent_dim=Range[int](low=max(1, longest // _LONGEST_BY_SHORTEST), high=max(2, longest), log=True),
-        learning_rate=Range[float](low=1e-4, high=1e-2, log=True),
+        learning_rate=Range[float](low=1e-3, high=3e-2, log=True),
         batch_size=Choices[int](choices=tuple(fitting[-_N_BATCH_SIZES:])),
         schedule="cosine",
         warmup_epochs=1.0 if is_small else 0.2,

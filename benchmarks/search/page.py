@@ -104,7 +104,8 @@ def _table_made(results: Results) -> str:
 {_n_configurations(results.curves)} of {N_CONFIGURATIONS} configurations of an earlier version's space, of its network
 (norm_free), from a scrambled Sobol sequence, each trained for {N_EPOCHS} epochs of CIFAR-10's 45,000 training
 images; {n_repeated} of the best again with other seeds: {len(results.curves)} runs in all. {n_diverged}
-configurations diverged. Ranks after the first epoch are correlated (Spearman) with those after the last by {rank_correlation_of_first_epoch(results.curves):.2f}.
+configurations diverged. Ranks after the first epoch are correlated (Spearman) with those
+after the last by {rank_correlation_of_first_epoch(results.curves):.2f}.
 This one was trained on one NVIDIA H200 in 7 minutes, 11 to 25 models side by side
 ([search/stacked.py](search/stacked.py)); `python -m benchmarks.search.grow` makes such a table. Seconds are those of
 one core of a CPU, what most people search on, which `python -m benchmarks.search.seconds` has timed

@@ -115,7 +115,8 @@ def _code_length(results: StudyResults) -> list[str]:
 def _edges(results: StudyResults) -> list[str]:
     if not results.at_edge:
         return []
-    return [f"At the edge of its range: {', '.join(results.at_edge)}; a wider range may hold better values"]
+    names = ", ".join(results.at_edge)
+    return [f"At the edge of its range: {names}; a wider range in the file may hold better values; the study goes on"]
 
 
 def _pareto_front(rows: list[TrialRow], config: StudyConfig) -> list[str]:

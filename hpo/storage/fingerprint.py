@@ -1,6 +1,7 @@
 """Fingerprint of a study: the settings that must not change when it is resumed, else its trials do not compare."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from optuna.study import Study
@@ -46,14 +47,15 @@ def settings_fingerprint(config: StudyConfig) -> dict[str, str]:
 
 
 def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) -> None:
-    """Compare the current fingerprint with that of the study when it was created.
+    """Compare the current fingerprint with that of the study when it was created; its search space may have grown.
 
-    Raises: StudyError: naming every difference.
+    Raises: StudyError: naming every other difference.
     """
     stored = stored_fingerprint(study)
+    grown = {f"hyperparameters.{name}" for name in wider_entries(stored, current)}
     changes = [
         f"{key} was {stored.get(key, 'not there')}, is now {current.get(key, 'not there')}"
-        for key in sorted(stored.keys() | current.keys())
+        for key in sorted((stored.keys() | current.keys()) - grown)
         if stored.get(key) != current.get(key)
     ]
     if changes:
@@ -62,6 +64,25 @@ def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) ->
             "give the new study another name, or start over with --fresh (make tune FRESH=1), which moves the old "
             "study aside"
         )
+
+
+def wider_entries(stored: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """Return the names of the hyperparameters whose range or choices have changed and contain the stored ones."""
+    changed = (key for key in current if key in stored and stored[key] != current[key])
+    return [
+        key.removeprefix("hyperparameters.")
+        for key in changed
+        if key.startswith("hyperparameters.") and _contains(json.loads(current[key]), json.loads(stored[key]))
+    ]
+
+
+def _contains(entry: Any, other: Any) -> bool:
+    """Return True if a range contains another range of its scale, or choices other choices."""
+    if not (isinstance(entry, dict) and isinstance(other, dict) and entry.keys() == other.keys()):
+        return False
+    if "choices" in entry:
+        return set(other["choices"]) <= set(entry["choices"])
+    return bool(entry["log"] == other["log"] and entry["low"] <= other["low"] and other["high"] <= entry["high"])
 
 
 def as_created(study: Study, config: StudyConfig) -> StudyConfig:

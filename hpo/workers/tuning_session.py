@@ -25,10 +25,17 @@ from hpo.storage.checkpoints import clean_checkpoints
 from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import existing_study
-from hpo.storage.fingerprint import as_created, former_defaults_of
+from hpo.storage.fingerprint import (
+    as_created,
+    former_defaults_of,
+    settings_fingerprint,
+    stored_fingerprint,
+    wider_entries,
+)
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
+from hpo.storage.wider_search_space import adopt_wider_space
 from hpo.workers import budget_estimate
 from hpo.workers.study_setup import (
     check_code_length,
@@ -164,6 +171,10 @@ def open_tuning_session(
                 settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
                 on_notice(f"The study keeps what was the default when it was created: {settings}.")
             prepared = replace(prepared, config=as_created(study, prepared.config))
+            if wider_entries(stored_fingerprint(study), settings_fingerprint(prepared.config)):
+                check_code_length(prepared.config)
+                on_notice(adopt_wider_space(study, prepared.config, paths))
+                study = existing_study(prepared.config.name, paths)
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):

@@ -1,15 +1,19 @@
 """Before and after, side by side: `python -m benchmarks.ablation.pictures`, which trains what is not there yet.
 
-The tutorial's model, the same with our objective and schedule, and ours, each at the values that were best for it.
+The tutorial's model, the same with our objective and schedule, and norm_free; and norm_free beside linear_skip, by the
+length of the code. Each has the values that were best for it.
 """
 
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
 
 from benchmarks.machine import find_machine
 from benchmarks.tables import RESULTS
@@ -26,39 +30,62 @@ from model.picture_inputs import fixed_images, prior_draws
 from model.scoring.evaluation import decode, encode, reconstruct
 from model.training.model_file import read_model
 
-PICTURE = RESULTS / "before_after.png"
-_EPOCHS, _SEED, _LATENT_DIM = 10, 1000, 128
-_COMMON = (
-    *("--latent-dim", str(_LATENT_DIM), "--epochs", str(_EPOCHS), "--schedule", "cosine", "--warmup-epochs", "0.2"),
-    "--no-horizontal-flip",
-)
-_BEFORE = ("--architecture", "plain", "--adam-beta2", "0.999", "--learning-rate", "1e-3", "--schedule", "constant")
-_WAYS = {
-    "the tutorial's": (*_COMMON, *_BEFORE, "--warmup-epochs", "0", "--reconstruction", "bce"),
-    "plain": (*_COMMON, "--architecture", "plain", "--learning-rate", "1e-3"),
-    "ours": (*_COMMON, "--architecture", "norm_free", "--learning-rate", "2e-3"),
+_SEED, _N_SHOWN = 1000, 12
+_SCHEDULE = ("--schedule", "cosine", "--warmup-epochs", "0.2")
+_UNFLIPPED = (*_SCHEDULE, "--no-horizontal-flip")
+_TUTORIAL = ("--architecture", "plain", "--adam-beta2", "0.999", "--learning-rate", "1e-3", "--no-horizontal-flip")
+_NORM_FREE = (*_UNFLIPPED, "--architecture", "norm_free", "--learning-rate", "2e-3")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One picture: so many epochs of each model, which is trained with the options beside its name."""
+
+    name: str
+    latent_dim: int
+    epochs: int
+    options: dict[str, tuple[str, ...]]
+
+    @property
+    def picture(self) -> Path:
+        """File of the picture."""
+        return RESULTS / f"{self.name}.png"
+
+
+_LONG = {
+    "the tutorial's": (*_TUTORIAL, "--reconstruction", "bce"),
+    "plain": (*_UNFLIPPED, "--architecture", "plain", "--learning-rate", "1e-3"),
+    "ours": _NORM_FREE,
 }
-_N_SHOWN = 12
+_SHORT = {"norm_free": _NORM_FREE, "linear_skip": (*_SCHEDULE, "--learning-rate", "8e-3")}
+COMPARISONS = (
+    Comparison("before_after", 128, 10, _LONG),
+    *(Comparison(f"before_after_{d}", d, 3, _SHORT) for d in (32, 128, 512)),
+)
 
 
-def main() -> None:
-    """Train the three models where they are missing, then draw."""
+def main(only: Annotated[str, typer.Option(help="Only pictures whose name has this in it.")] = "") -> None:
+    """Train the models where they are missing, then draw."""
     _, root = find_machine("cpu")
     data = load_cifar10(root)
-    runs = {name: _trained(name) for name in _WAYS}
-    save_sheet(_sheet(runs, data), PICTURE)
+    for comparison in COMPARISONS:
+        if only in comparison.name:
+            runs = {name: _trained(comparison, name) for name in comparison.options}
+            save_sheet(_sheet(comparison, runs, data), comparison.picture)
 
 
-def _trained(name: str) -> RunPaths:
-    run = RunPaths(RUNS / f"before-after-{name.replace(' ', '-').replace(chr(39), '')}")
-    command = [sys.executable, "-m", "hpo", "train", *_WAYS[name], "--seed", str(_SEED), "--output", str(run.folder)]
-    subprocess.run(command, check=True)
+def _trained(comparison: Comparison, name: str) -> RunPaths:
+    run = RunPaths(RUNS / f"{comparison.name}-{name.replace(' ', '-').replace(chr(39), '')}")
+    if not run.metrics_json.exists():
+        shape = ("--latent-dim", str(comparison.latent_dim), "--epochs", str(comparison.epochs), "--seed", str(_SEED))
+        options = (*shape, *comparison.options[name], "--output", str(run.folder))
+        subprocess.run([sys.executable, "-m", "hpo", "train", *options], check=True)
     return run
 
 
-def _sheet(runs: dict[str, RunPaths], data: ImageData) -> Sheet:
+def _sheet(comparison: Comparison, runs: dict[str, RunPaths], data: ImageData) -> Sheet:
     runtime, images = resolve("cpu"), fixed_images(data.validation, _N_SHOWN)
-    draws = prior_draws(_LATENT_DIM)[:_N_SHOWN]
+    draws = prior_draws(comparison.latent_dim)[:_N_SHOWN]
     models = {name: read_model(run.model).network for name, run in runs.items()}
     reconstructed = {name: as_pixels(reconstruct(model, images, runtime)) for name, model in models.items()}
     drawn = {name: as_pixels(decode(model, draws, runtime)) for name, model in models.items()}
@@ -68,7 +95,8 @@ def _sheet(runs: dict[str, RunPaths], data: ImageData) -> Sheet:
         *_group("Draws of the prior", drawn),
         *_group("Draws of a mixture fitted to the codes of training images", mixed),
     )
-    return Sheet(rows, f"Before and after: {_EPOCHS} epochs each, d = {_LATENT_DIM}", _note(runs), scale=2)
+    title = f"Before and after: {comparison.epochs} epochs each, d = {comparison.latent_dim}"
+    return Sheet(rows, title, _note(runs), scale=2)
 
 
 def _group(heading: str, pictures: dict[str, Pixels]) -> list[TileRow]:
@@ -93,4 +121,4 @@ def _note(runs: dict[str, RunPaths]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -52,12 +52,12 @@ class Comparison:
         return RESULTS / f"{self.name}.png"
 
 
-_LONG = {
+_LONG: dict[str, tuple[str, ...]] = {
     "the tutorial's": (*_TUTORIAL, "--reconstruction", "bce"),
     "plain": (*_UNFLIPPED, "--architecture", "plain", "--learning-rate", "1e-3"),
     "ours": _NORM_FREE,
 }
-_SHORT = {"norm_free": _NORM_FREE, "linear_skip": (*_SCHEDULE, "--learning-rate", "8e-3")}
+_SHORT: dict[str, tuple[str, ...]] = {"norm_free": _NORM_FREE, "linear_skip": (*_SCHEDULE, "--learning-rate", "8e-3")}
 COMPARISONS = (
     Comparison("before_after", 128, 10, _LONG),
     *(Comparison(f"before_after_{d}", d, 3, _SHORT) for d in (32, 128, 512)),

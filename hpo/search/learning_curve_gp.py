@@ -8,12 +8,12 @@ Legend: N scores, F features of a configuration, M configurations to predict.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 
 from hpo.search.search_space_transform import Array
 
@@ -74,10 +74,10 @@ class LearningCurveGP:
     all configurations share, the second a configuration's own offset, the third its own change during training. Scores
     have independent normal noise of variance σ_n². The process sees standardised scores, see `standardize`.
 
-    Hyperparameters are θ = (log l_1, ..., log l_F, log l_t, log σ_c, log σ_o, log σ_p, log σ_n), a tensor (F + 5,).
+    Hyperparameters are θ = (log l_1, ..., log l_F, log l_t, log σ_c, log σ_o, log σ_p, log σ_n), an array (F + 5,).
     """
 
-    def __init__(self, scores: Scores, hyperparameters: Tensor | None = None) -> None:
+    def __init__(self, scores: Scores, hyperparameters: Array | None = None) -> None:
         """Fit the process to scores.
 
         Args:
@@ -88,13 +88,13 @@ class LearningCurveGP:
         logarithms = np.log(scores.val_bpd - self._floor)
         self._mean, self._deviation = float(logarithms.mean()), float(logarithms.std()) + 1e-9
         self._x = _points(scores.features, scores.shares)
-        self._y = torch.from_numpy((logarithms - self._mean) / self._deviation)
+        self._y = (logarithms - self._mean) / self._deviation
         sigmas = [_COMMON_SIGMA, _OWN_SIGMA, _PRODUCT_SIGMA, _NOISE_SIGMA]
         priors = [_LENGTH_SCALE] * scores.features.shape[1] + [_TIME_LENGTH_SCALE, *sigmas]
-        self._priors = torch.tensor([(math.log(p.median), p.deviation) for p in priors], dtype=torch.float64)
+        self._priors = np.array([(math.log(p.median), p.deviation) for p in priors])
         self.hyperparameters = self._maximize_posterior(priors) if hyperparameters is None else hyperparameters
-        self._factor = torch.linalg.cholesky(self._covariance(self.hyperparameters))
-        self._weights = torch.cholesky_solve(self._y[:, None], self._factor)
+        self._factor = cholesky(self._covariance(self.hyperparameters), lower=True)
+        self._weights = cho_solve((self._factor, True), self._y)
 
     def predict_final(self, features_MF: Array) -> tuple[Array, Array]:
         """Compute means and standard deviations, each (M,), of the standardised scores at the end of training (t = 0).
@@ -103,25 +103,24 @@ class LearningCurveGP:
         mean = k' K^-1 y, variance = k(x, x) - k' K^-1 k, without the noise of a score.
         """
         cross = self._cross(features_MF)
-        mean = (cross @ self._weights)[:, 0]
-        explained = torch.linalg.solve_triangular(self._factor, cross.T, upper=False).square().sum(0)
-        prior = (2 * self.hyperparameters[-4:-1]).exp().sum() + _CONSTANT_VARIANCE
-        deviation = (prior - explained).clamp(min=1e-10).sqrt()
-        return mean.numpy(), deviation.numpy()
+        mean = cross @ self._weights
+        explained = np.square(solve_triangular(self._factor, cross.T, lower=True)).sum(0)
+        prior = np.exp(2 * self.hyperparameters[-4:-1]).sum() + _CONSTANT_VARIANCE
+        return mean, np.sqrt(np.maximum(prior - explained, 1e-10))
 
     def predict_final_means(self, features_MF: Array) -> Array:
         """Compute the means of `predict_final` alone, in a small part of its time for thousands of configurations."""
         blocks = np.array_split(features_MF, range(_BLOCK, len(features_MF), _BLOCK))
-        return np.concatenate([self._cross(block) @ self._weights for block in blocks])[:, 0]
+        return np.concatenate([self._cross(block) @ self._weights for block in blocks])
 
-    def _cross(self, features_MF: Array) -> Tensor:
+    def _cross(self, features_MF: Array) -> Array:
         """Compute the covariances of final scores with the observed scores, shape (M, N)."""
-        return self._kernel(self.hyperparameters, _points(features_MF, np.ones(len(features_MF))), self._x)
+        return _Kernel(self.hyperparameters, _points(features_MF, np.ones(len(features_MF))), self._x).values
 
     @property
     def noise(self) -> float:
         """σ_n: standard deviation of a standardised score around its curve."""
-        return float(self.hyperparameters[-1].exp())
+        return float(np.exp(self.hyperparameters[-1]))
 
     def standardize(self, val_bpd: Array) -> Array:
         """Return z = (log(val_bpd - floor) - mean) / deviation, which keeps the order of scores.
@@ -135,58 +134,88 @@ class LearningCurveGP:
         """Return val_bpd = exp(z deviation + mean) + floor, the inverse of `standardize`."""
         return np.asarray(np.exp(z * self._deviation + self._mean) + self._floor)
 
-    def _maximize_posterior(self, priors: Sequence[_Prior]) -> Tensor:
+    def _maximize_posterior(self, priors: Sequence[_Prior]) -> Array:
         """Return the most probable θ within its bounds, found by L-BFGS-B from the medians of the priors."""
         from scipy.optimize import minimize
 
         bounds = [(math.log(prior.low), math.log(prior.high)) for prior in priors]
         optimum = minimize(
             self._negative_log_posterior,
-            self._priors[:, 0].numpy(),
+            self._priors[:, 0],
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
             options={"maxiter": _MAX_OPTIMIZER_STEPS},
         )
-        return torch.from_numpy(optimum.x)
+        return np.asarray(optimum.x)
 
     def _negative_log_posterior(self, hyperparameters: Array) -> tuple[float, Array]:
         """Compute -log p(θ | y) up to a constant, and its gradient (F + 5,).
 
         With K = L L': y' K^-1 y / 2 + Σ_i log L_ii + Σ_j (θ_j - log median_j)² / (2 deviation_j²), Rasmussen & Williams
-        2006, equation 5.8, and the log-normal priors.
+        2006, equations 5.8 and 5.9, and the log-normal priors.
         """
-        theta = torch.tensor(hyperparameters, requires_grad=True)
-        factor = torch.linalg.cholesky(self._covariance(theta))
-        weights = torch.cholesky_solve(self._y[:, None], factor)[:, 0]
-        likelihood = 0.5 * self._y @ weights + factor.diagonal().log().sum()
+        kernel = _Kernel(hyperparameters, self._x, self._x)
+        factor = cholesky(_with_noise(kernel.values, hyperparameters), lower=True)
+        weights = cho_solve((factor, True), self._y)
         center, deviation = self._priors.T
-        total = likelihood + 0.5 * ((theta - center) / deviation).square().sum()
-        (gradient,) = torch.autograd.grad(total, theta)
-        return float(total.detach()), gradient.numpy()
+        from_center = (hyperparameters - center) / deviation
+        total = 0.5 * self._y @ weights + np.log(factor.diagonal()).sum() + 0.5 * np.square(from_center).sum()
+        # d/dK of the first two terms, of a symmetric K: (K^-1 - weights weights') / 2.
+        slope = 0.5 * (_inverse(factor) - np.outer(weights, weights))
+        of_kernel = [float((slope * change).sum()) for change in kernel.derivatives()]
+        of_noise = 2 * np.exp(2 * hyperparameters[-1]) * slope.trace()
+        return float(total), np.array([*of_kernel, of_noise]) + from_center / deviation
 
-    def _covariance(self, theta: Tensor) -> Tensor:
+    def _covariance(self, theta: Array) -> Array:
         """Compute K = k(X, X) + (σ_n² + jitter) I of the observed scores, shape (N, N)."""
-        noise = (2 * theta[-1]).exp() + _JITTER
-        return self._kernel(theta, self._x, self._x) + noise * torch.eye(len(self._x), dtype=torch.float64)
-
-    def _kernel(self, theta: Tensor, left: Tensor, right: Tensor) -> Tensor:
-        """Compute the kernel of the class's docstring between all pairs of points."""
-        length_scales = theta[:-4].exp()
-        common, own, product = (2 * theta[-4:-1]).exp()
-        scaled = [points / length_scales for points in (left, right)]
-        # 1e-12: the square root has no gradient at zero.
-        r = (5 * _squared_distances(*(points[:, :-1] for points in scaled)) + 1e-12).sqrt()
-        k_x = (1 + r + r.square() / 3) * (-r).exp()
-        k_t = (-0.5 * _squared_distances(*(points[:, -1:] for points in scaled))).exp()
-        covariance: Tensor = common * k_t + own * k_x + product * k_x * k_t + _CONSTANT_VARIANCE
-        return covariance
+        return _with_noise(_Kernel(theta, self._x, self._x).values, theta)
 
 
-def _squared_distances(left: Tensor, right: Tensor) -> Tensor:
-    return (left[:, None] - right[None]).square().sum(2)
+class _Kernel:
+    """The kernel of `LearningCurveGP` between all pairs of two lists of points (x, t), and its derivatives."""
+
+    def __init__(self, theta: Array, left: Array, right: Array) -> None:
+        self._common, self._own, self._product = np.exp(2 * theta[-4:-1])
+        # Squared distances along each axis, on its length scale.
+        scaled = (points / np.exp(theta[:-4]) for points in (left, right))
+        columns = zip(*(points.T for points in scaled), strict=True)
+        self._squares = [np.square(np.subtract.outer(one, other)) for one, other in columns]
+        self._r = np.sqrt(5 * sum(self._squares[:-1]))
+        self._decay = np.exp(-self._r)
+        self._k_x = (1 + self._r + np.square(self._r) / 3) * self._decay
+        self._k_t = np.exp(-0.5 * self._squares[-1])
+
+    @property
+    def values(self) -> Array:
+        """Covariances, (left, right)."""
+        parts = self._common * self._k_t + self._own * self._k_x + self._product * self._k_x * self._k_t
+        return np.asarray(parts + _CONSTANT_VARIANCE)
+
+    def derivatives(self) -> Iterator[Array]:
+        """Yield the derivatives by θ_1, ..., θ_{F+4}, of the shape of `values`."""
+        # dk_x / d log l_f = 5/3 (x_f - x'_f)² / l_f² (1 + r) exp(-r)
+        by_log_scale = 5 / 3 * (1 + self._r) * self._decay * (self._own + self._product * self._k_t)
+        for square in self._squares[:-1]:
+            yield square * by_log_scale
+        yield self._squares[-1] * self._k_t * (self._common + self._product * self._k_x)
+        yield 2 * self._common * self._k_t
+        yield 2 * self._own * self._k_x
+        yield 2 * self._product * self._k_x * self._k_t
 
 
-def _points(features: Array, shares: Array) -> Tensor:
+def _with_noise(covariance: Array, theta: Array) -> Array:
+    """Add the variance of a score's noise to the diagonal of (N, N)."""
+    return np.asarray(covariance + (np.exp(2 * theta[-1]) + _JITTER) * np.eye(len(covariance)))
+
+
+def _inverse(factor: Array) -> Array:
+    """Return the inverse of L L'."""
+    lower, fault = dpotri(factor, lower=1)
+    assert fault == 0, "a Cholesky factor has no zeros on its diagonal"
+    return np.asarray(lower + np.tril(lower, -1).T)
+
+
+def _points(features: Array, shares: Array) -> Array:
     """Return (x, t), shape (N, F + 1), with t = log2(share) / 3: each doubling of the training counts the same."""
-    return torch.from_numpy(np.column_stack([features, np.log2(shares)]) / [*([1.0] * features.shape[1]), 3.0])
+    return np.column_stack([features, np.log2(shares) / 3])

@@ -6,9 +6,7 @@ Legend: F features of a configuration, M configurations to judge.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from optuna.distributions import BaseDistribution
-from torch import Tensor
 
 from hpo.search.configurations import Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
@@ -61,7 +59,7 @@ class LearningCurveSampler:
         self._seed = seed
         self._other_configurations = other_configurations
         self._fitted: tuple[bytes, LearningCurveGP, Scores] | None = None
-        self._kept: tuple[bytes, Tensor] | None = None
+        self._kept: tuple[bytes, Array] | None = None
         self._predicted: tuple[LearningCurveGP, bytes, Array] | None = None
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
@@ -80,8 +78,7 @@ class LearningCurveSampler:
         configurations = [*self._other_configurations, *own_configurations]
         n_configurations = len(configurations)
         if n_configurations < self._n_startup or not any(configuration.scores for configuration in configurations):
-            sobol = torch.quasirandom.SobolEngine(self._transform.n_features, scramble=True, seed=self._seed)
-            return self._transform.values(sobol.draw(n_configurations + 1)[-1].double().numpy())
+            return self._transform.values(_spread_point(n_configurations, self._transform.n_features, self._seed))
         gp, scores = self._fit(own_configurations)
         running = [
             configuration for configuration in configurations if not configuration.scores and configuration.is_running
@@ -137,12 +134,12 @@ class LearningCurveSampler:
         """Fit a process to the scores of a study, or return the last one if scores and hyperparameters are the same."""
         scores = self._scores.collect([*self._other_configurations, *configurations])
         hyperparameters = self._kept_hyperparameters(configurations)
-        key = _bytes_of(scores) + (b"" if hyperparameters is None else hyperparameters.numpy().tobytes())
+        key = _bytes_of(scores) + (b"" if hyperparameters is None else hyperparameters.tobytes())
         if self._fitted is None or self._fitted[0] != key:
             self._fitted = key, LearningCurveGP(scores, hyperparameters), scores
         return self._fitted[1:]
 
-    def _kept_hyperparameters(self, configurations: Sequence[Configuration]) -> Tensor | None:
+    def _kept_hyperparameters(self, configurations: Sequence[Configuration]) -> Array | None:
         """Return the hyperparameters that fit the first part of a large study; None if all scores decide."""
         scores = self._scores.collect_for_hyperparameters(configurations, self._other_configurations)
         if scores is None:
@@ -177,3 +174,11 @@ def _with_fantasies(scores: Scores, running_MF: Array, gp: LearningCurveGP) -> S
     fantasies = gp.unstandardize(gp.predict_final(running_MF)[0])
     shares = np.concatenate([scores.shares, np.ones(len(fantasies))])
     return Scores(np.vstack([scores.features, running_MF]), shares, np.concatenate([scores.val_bpd, fantasies]))
+
+
+def _spread_point(index: int, n_features: int, seed: int) -> Array:
+    """Return a point of a scrambled Sobol sequence in the unit cube, shape (F,)."""
+    # Imported late: only the first proposals need torch.
+    from torch.quasirandom import SobolEngine
+
+    return np.asarray(SobolEngine(n_features, scramble=True, seed=seed).draw(index + 1)[-1].double().numpy())

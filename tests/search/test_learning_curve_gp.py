@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from scipy.stats import multivariate_normal, norm
 
@@ -21,7 +20,7 @@ def test_standardization_keeps_the_order_of_scores_and_has_an_inverse() -> None:
 
 def test_predictions_are_the_posterior_of_the_documented_kernel() -> None:
     theta = np.log([0.4, 0.6, 0.8, 1.1, 0.9, 0.5, 0.1])
-    gp = LearningCurveGP(SCORES, torch.from_numpy(theta))
+    gp = LearningCurveGP(SCORES, theta)
     x_length_scales, t_length_scale = np.exp(theta[:2]), np.exp(theta[2])
     sigma_c, sigma_o, sigma_p, sigma_n = np.exp(theta[3:])
 
@@ -40,25 +39,25 @@ def test_predictions_are_the_posterior_of_the_documented_kernel() -> None:
 
 
 def test_the_posterior_density_is_that_of_a_normal_distribution_with_log_normal_priors() -> None:
-    gp = LearningCurveGP(SCORES, torch.zeros(7, dtype=torch.float64))
-    median = torch.tensor([0.5, 0.5, 0.7, 1.0, 1.0, 0.5, 0.05], dtype=torch.float64)
+    gp = LearningCurveGP(SCORES, np.zeros(7))
+    median = np.array([0.5, 0.5, 0.7, 1.0, 1.0, 0.5, 0.05])
     deviation = [0.3, 0.3, 0.7, 1.0, 1.0, 1.0, 1.0]
 
-    def expected(theta: torch.Tensor) -> float:
-        scores, covariance = gp.standardize(SCORES.val_bpd), gp._covariance(theta).numpy()
-        prior = norm.logpdf(theta.numpy(), median.log().numpy(), deviation).sum()
+    def expected(theta: NDArray[np.float64]) -> float:
+        scores, covariance = gp.standardize(SCORES.val_bpd), gp._covariance(theta)
+        prior = norm.logpdf(theta, np.log(median), deviation).sum()
         return -float(multivariate_normal.logpdf(scores, np.zeros(12), covariance) + prior)
 
-    thetas = [median.log(), median.log() + torch.linspace(-0.5, 1.0, 7)]
-    (low, _), (high, gradient) = (gp._negative_log_posterior(theta.numpy()) for theta in thetas)
+    thetas = [np.log(median), np.log(median) + np.linspace(-0.5, 1.0, 7)]
+    (low, _), (high, gradient) = (gp._negative_log_posterior(theta) for theta in thetas)
     assert high - low == pytest.approx(expected(thetas[1]) - expected(thetas[0]))
-    for index, step in enumerate(1e-5 * torch.eye(7, dtype=torch.float64)):
+    for index, step in enumerate(1e-5 * np.eye(7)):
         slope = (expected(thetas[1] + step) - expected(thetas[1] - step)) / 2e-5
         assert gradient[index] == pytest.approx(slope, rel=1e-4)
 
 
 def test_the_process_sees_scores_of_mean_zero_and_deviation_one_above_a_floor() -> None:
-    gp = LearningCurveGP(SCORES, torch.zeros(7, dtype=torch.float64))
+    gp = LearningCurveGP(SCORES, np.zeros(7))
     logarithms = np.log(SCORES.val_bpd - SCORES.val_bpd.min() + 0.3)
     z = gp.standardize(SCORES.val_bpd)
     assert z == pytest.approx((logarithms - logarithms.mean()) / logarithms.std())
@@ -74,8 +73,8 @@ def test_hyperparameters_stay_within_their_bounds() -> None:
 
 def test_the_hyperparameters_are_a_maximum_of_the_posterior_density() -> None:
     gp = LearningCurveGP(SCORES)
-    best, gradient = gp._negative_log_posterior(gp.hyperparameters.numpy())
+    best, gradient = gp._negative_log_posterior(gp.hyperparameters)
     for step in np.eye(7):
-        assert gp._negative_log_posterior(gp.hyperparameters.numpy() + 0.3 * step)[0] > best
-        assert gp._negative_log_posterior(gp.hyperparameters.numpy() - 0.3 * step)[0] > best
+        assert gp._negative_log_posterior(gp.hyperparameters + 0.3 * step)[0] > best
+        assert gp._negative_log_posterior(gp.hyperparameters - 0.3 * step)[0] > best
     assert np.abs(gradient).max() < 0.05

@@ -244,9 +244,9 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Replace the fit of the process's hyperparameters by their medians; return the numbers of scores of all fits."""
     fits: list[int] = []
 
-    def medians(gp: LearningCurveGP, _: object) -> torch.Tensor:
+    def medians(gp: LearningCurveGP, _: object) -> Any:
         fits.append(len(gp._y))
-        return gp._priors[:, 0].clone()
+        return gp._priors[:, 0].copy()
 
     monkeypatch.setattr(LearningCurveGP, "_maximize_posterior", medians)
     return fits
@@ -365,7 +365,7 @@ def test_running_configurations_count_with_their_predicted_scores_and_the_fitted
     assert fits == [6], "the hyperparameters do not follow from fantasies"
     fitted, _ = sampler._fit(configurations)
     features = sampler._scores.features(configurations[3:4])
-    observed = minimization.gp.unstandardize(minimization.gp._y.numpy())
+    observed = minimization.gp.unstandardize(minimization.gp._y)
     assert len(observed) == 7, "one fantasy, of the one without a score"
     assert observed[-1] == pytest.approx(fitted.unstandardize(fitted.predict_final(features)[0])[0])
     assert minimization.gp._x[-1].tolist() == [features[0, 0], 0.0], "as at the end of its training"

@@ -12,6 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from hpo.figures.style import BLUE, INK, PAPER, VERMILLION, in_own_style, new_figure, save_figure, style_axes
 
+# Share of a panel's height that a line of its legend takes.
+_LEGEND_LINE = 0.08
 _RATE = "learning rate"
 _LINES = {"train": (VERMILLION, "--"), "validation": (BLUE, "-"), _RATE: (INK, "-")}
 
@@ -81,8 +83,16 @@ def draw_loss_curves(history: pd.DataFrame, path: Path) -> None:
     _mark_score(grid[0, 0], data)
     for axes in grid.flat:
         if len(axes.get_lines()) > 1:
-            axes.legend(loc="best", fontsize=11, framealpha=0.9, edgecolor="none", labelcolor=INK)
+            legend = axes.legend(loc="upper right", fontsize=11, frameon=False, labelcolor=INK)
+            _make_room_above(axes, len(legend.get_texts()))
     save_figure(figure, path)
+
+
+def _make_room_above(axes: Axes, n_lines: int) -> None:
+    """Let the curves end below a legend of so many lines, which would hide a part of them."""
+    low, high = axes.get_ylim()
+    share = _LEGEND_LINE * n_lines
+    axes.set_ylim(low, low + (high - low) / (1 - share))
 
 
 def _curve(history: pd.DataFrame, name: str, column: str) -> MetricCurve:

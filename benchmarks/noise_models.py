@@ -74,7 +74,7 @@ def _train(noise: Noise, data: ImageData, state: TrainState) -> Row:
         gradients = torch.autograd.grad(distortion + config.beta * rate.mean(), state.parameters)
         torch.cat([flattened(gradient) for gradient in gradients], out=state.gradients)
         state.gradients.mul_((config.max_grad_norm / state.gradients.norm()).clamp(max=1))
-        state.optimizer.param_groups[0]["lr"] = learning_rate_at(config, step, len(images))
+        state.set_learning_rate(learning_rate_at(config, step, len(images)))
         state.optimizer.step()
     return _score(noise, data, state)
 

@@ -151,7 +151,7 @@ def _head(speed: dict[str, Any]) -> str:
 Written by `python -m benchmarks.ablation.run` from [results/](results/): do not edit.
 
 All of CIFAR-10's 45,000 training images, scored on the 5,000 of the validation split; d = {BASE.latent_dim} and
-{BASE.epochs} epochs unless a row says otherwise. Ours: {ours}.
+{BASE.epochs} epochs unless a row says otherwise; {ours}.
 
 In the tables below that of the networks, a row of two seeds shows both; its other numbers are their means.
 *images/s*: median of three measurements in turns

@@ -189,7 +189,10 @@ class ScheduleFree:
         # Those of the state's own optimizer, which `TrainState.set_learning_rate` sets.
         self.param_groups = state.optimizer.param_groups
         sizes = [len(group["params"][0]) for group in self.param_groups]
-        self._shares = torch.cat([torch.full((n,), share) for n, share in zip(sizes, state.rate_shares, strict=True)])
+        device, shares = state.weights.device, state.rate_shares
+        self._shares = torch.cat(
+            [torch.full((n,), share, device=device) for n, share in zip(sizes, shares, strict=True)]
+        )
         self._z = state.weights.detach().clone()
         self._second = torch.zeros_like(self._z)
         self._n_steps, self._sum = 0, 0.0

@@ -215,7 +215,7 @@ def _rate_shares(config: TrainConfig, latent_dim: int) -> Tensor:
 
 
 def draw_mirrored(stack: Stack) -> Tensor:
-    """Which images of a batch are mirrored, (M, B)."""
+    """Draw which images of a batch are mirrored, (M, B)."""
     return torch.rand(len(stack.configs), stack.configs[0].batch_size, device=stack.weights.device) < 0.5
 
 

@@ -61,7 +61,7 @@ def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
 
 
 class _Down(torch.autograd.Function):
-    """`down`."""
+    """The layer of `down`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor, weight: Tensor, active: bool) -> Tensor:
@@ -83,7 +83,7 @@ class _Down(torch.autograd.Function):
 
 
 class _Up(torch.autograd.Function):
-    """`up`."""
+    """The layer of `up`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor, weight: Tensor, active: bool) -> Tensor:
@@ -105,7 +105,7 @@ class _Up(torch.autograd.Function):
 
 
 class _SquaredErrors(torch.autograd.Function):
-    """`squared_errors`."""
+    """The function `squared_errors` and its gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, output: Tensor) -> Tensor:

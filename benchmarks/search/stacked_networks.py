@@ -77,6 +77,7 @@ def _downwards(matrices: Iterator[Tensor], h: Tensor, n_layers: int) -> Tensor:
 
 
 def _upwards(matrices: Iterator[Tensor], h: Tensor, n_layers: int) -> Tensor:
+    """Transposed convolutions with SiLU between them."""
     for layer in range(n_layers):
         h = up(h, next(matrices), next(matrices), layer > 0)
     return h

@@ -102,7 +102,7 @@ def open_retraining(
     Raises:
         ConfigError: an argument is out of its range; the message names every such argument.
         DeviceError, DataError: device or images are not available.
-        StudyError: there is no such study or trial, or the study was created with different settings.
+        StudyError: there is no such study or trial, or the study has different settings.
 
     Example:
         >>> for event in hpo.open_retraining(hpo.load_config("quick"), epochs=30).events():

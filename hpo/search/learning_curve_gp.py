@@ -179,8 +179,8 @@ class _Kernel:
         self._common, self._own, self._product = np.exp(2 * theta[-4:-1])
         # Squared distances along each axis, on its length scale.
         scaled = (points / np.exp(theta[:-4]) for points in (left, right))
-        columns = zip(*(points.T for points in scaled), strict=True)
-        self._squares = [np.square(np.subtract.outer(one, other)) for one, other in columns]
+        axes = zip(*(points.T for points in scaled), strict=True)
+        self._squares = [np.square(np.subtract.outer(left_axis, right_axis)) for left_axis, right_axis in axes]
         self._r = np.sqrt(5 * sum(self._squares[:-1]))
         self._decay = np.exp(-self._r)
         self._k_x = (1 + self._r + np.square(self._r) / 3) * self._decay

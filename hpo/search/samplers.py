@@ -64,7 +64,7 @@ class ConfigurationSampler(BaseSampler):
     def _curves(self) -> "LearningCurveSampler | None":
         if self._name != "curves":
             return None
-        # Imported late: `status` of a study without scores needs no torch.
+        # Imported late: `status` of a study without scores needs no SciPy.
         from hpo.search.learning_curve_sampler import LearningCurveSampler
 
         other_configurations = [Configuration([trial]) for trial in self._other_trials]

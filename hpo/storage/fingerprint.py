@@ -1,4 +1,4 @@
-"""Fingerprint of a study: the settings that must not change when it is resumed, else its trials do not compare."""
+"""Fingerprint of a study: the settings with which it goes on, else its trials do not compare."""
 
 import json
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def settings_fingerprint(config: StudyConfig) -> dict[str, str]:
 
 
 def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) -> None:
-    """Compare the current fingerprint with that of the study when it was created; its search space may have grown.
+    """Compare the current fingerprint with that of the study; its search space may have become wider.
 
     Raises: StudyError: naming every other difference.
     """
@@ -60,7 +60,7 @@ def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) ->
     ]
     if changes:
         raise StudyError(
-            f"{paths.folder}: this study was created with different settings: {'; '.join(changes)}. Change them back, "
+            f"{paths.folder}: this study has different settings: {'; '.join(changes)}. Change them back, "
             "give the new study another name, or start over with --fresh (make tune FRESH=1), which moves the old "
             "study aside"
         )

@@ -31,7 +31,7 @@ def open_study(config_name: str) -> OpenStudy:
 
     Raises:
         ConfigError: there is no such file, or it has faults.
-        StudyError: the study does not exist, is damaged, or was created with different settings.
+        StudyError: the study does not exist, is damaged, or has different settings.
 
     Example:
         >>> study = hpo.open_study("quick")

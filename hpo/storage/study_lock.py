@@ -18,7 +18,7 @@ def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study |
     """Hold the study's lock; yield (the study, None if it does not exist; the path an old one was moved to, or None).
 
     Raises: Busy: another process works on the study.
-            StudyError: the study is damaged, or was created with different settings.
+            StudyError: the study is damaged, or has different settings.
     """
     paths = StudyPaths.of(prepared.config.name)
     with hold_lock(paths.lock, str(paths.folder)):

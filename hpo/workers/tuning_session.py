@@ -34,8 +34,8 @@ from hpo.storage.fingerprint import (
 )
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
+from hpo.storage.sqlite.wider_search_space import adopt_wider_space
 from hpo.storage.study_lock import locked_study
-from hpo.storage.wider_search_space import adopt_wider_space
 from hpo.workers import budget_estimate
 from hpo.workers.study_setup import (
     check_code_length,
@@ -171,8 +171,9 @@ def open_tuning_session(
                 settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
                 on_notice(f"The study keeps what was the default when it was created: {settings}.")
             prepared = replace(prepared, config=as_created(study, prepared.config))
-            if wider_entries(stored_fingerprint(study), settings_fingerprint(prepared.config)):
-                check_code_length(prepared.config)
+            if wider := wider_entries(stored_fingerprint(study), settings_fingerprint(prepared.config)):
+                if "latent_dim" in wider:
+                    check_code_length(prepared.config)
                 on_notice(adopt_wider_space(study, prepared.config, paths))
                 study = existing_study(prepared.config.name, paths)
         if moved:

@@ -1,6 +1,7 @@
 """Workers of one call on one machine: this process alone, or a pool of processes that share a study."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from hpo.workers.worker_process import WorkerFailed, WorkerTask, worker_main
 from model.device import Runtime
 
 _STOP_TIMEOUT_S = 10.0
+# NumPy's and SciPy's OpenBLAS reads it when it is loaded.
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 class Workers(Protocol):
@@ -140,7 +143,7 @@ class WorkerPool:
         runtime, n_threads = assigned_runtime(self._task.runtime, index), assigned_threads(n_workers)
         # As a daemon it does not outlive this process.
         process = context.Process(target=worker_main, args=(worker_end, self._task, runtime, n_threads), daemon=True)
-        with ignored_signal(signal.SIGINT):
+        with ignored_signal(signal.SIGINT), blas_threads_of_children(n_threads):
             process.start()
         worker_end.close()
         return _WorkerHandle(index, process, parent_end)
@@ -171,6 +174,20 @@ def assigned_runtime(runtime: Runtime, index: int) -> Runtime:
 def assigned_threads(n_workers: int) -> int:
     """Return the number of CPU threads of each worker: the threads of this process, shared equally."""
     return max(1, torch.get_num_threads() // n_workers)
+
+
+@contextlib.contextmanager
+def blas_threads_of_children(n_threads: int) -> Iterator[None]:
+    """Let processes that start meanwhile use so many threads in NumPy and SciPy; torch's setting does not reach them."""
+    before = os.environ.get(_BLAS_THREADS)
+    os.environ[_BLAS_THREADS] = str(n_threads)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_BLAS_THREADS]
+        else:
+            os.environ[_BLAS_THREADS] = before
 
 
 def _cause(exit_code: int | None) -> str:

@@ -5,7 +5,7 @@ to zero, so that the model is pPCA, and gradient descent goes on from there. Wit
 code, or with few images, spends most of its training on directions that are known in closed form.
 
 Adam changes each weight by about the learning rate, however small the weight: at the convolutions' rate it undoes what
-was set here within a hundred updates. So these layers learn more slowly (`TrainConfig.skip_learning_rate`).
+was set here within a hundred updates. So these weights learn more slowly (`TrainConfig.skip_learning_rate`).
 
 N images, D pixel values, n directions.
 """
@@ -29,6 +29,7 @@ from model.scoring.ppca import n_directions
 _N_IMAGES, _SUBSET_SEED = 10_000, 4
 _OVERSAMPLING = 32
 _LARGEST_SHARE_OF_BOUND = 0.99
+_SMALL = 0.1
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ def set_to_principal_components(model: ConvVAE, images: Tensor, *, alone: bool) 
     project.weight[:n_reached, :n] = (directions * decoding[:, None]).T * PIXEL_GAIN
     project.bias[:n_reached] = mean_F * PIXEL_GAIN
     if alone:
+        # Dimensions beyond the directions begin without an effect on images, and nearly without a rate. 1,000 images,
+        # 256 dimensions of which 100 are set, six epochs: 6.56 bits, with their random weights 6.59.
+        project.weight[:, n:] = 0
+        encoder.mean.weight[n:] *= _SMALL
+        encoder.log_variance.bias[n:] = 0
         # The map beside that of the linear skip.
         encoder.mean.weight[:, n_reached:] = 0
         for stack in (down.beside, up.above, up.beside):

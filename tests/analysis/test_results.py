@@ -111,4 +111,4 @@ def test_the_shortest_allowed_code_is_an_edge_and_no_code_is_shorter(tmp_path: P
 
 
 def _edge_line(name: str) -> str:
-    return f"At the edge of its range: {name}; a wider range in the file may hold better values; the study goes on"
+    return f"At the edge of its range: {name}. A wider range may hold better values: change the file and tune again"

@@ -347,7 +347,7 @@ def existing_study(results: Path) -> None:
 
 
 CHANGES: dict[str, tuple[Callable[[str], str], str]] = {
-    "range": (lambda text: text.replace("high: 2.0", "high: 3.0"), "hyperparameters.beta"),
+    "range": (lambda text: text.replace("high: 2.0", "high: 1.5"), "hyperparameters.beta"),
     "fixed-value": (lambda text: text.replace("latent_dim: 2", "latent_dim: 3"), "hyperparameters.latent_dim"),
     "model": (lambda text: text.replace("[1, 1, 1, 1]", "[1, 1, 1, 2]"), "model"),
     "length": (lambda text: text.replace("epochs: 1", "epochs: 2"), "training.epochs"),
@@ -361,7 +361,7 @@ CHANGES: dict[str, tuple[Callable[[str], str], str]] = {
 def test_a_changed_study_is_refused_before_any_training_with_the_remedy(change: Callable[[str], str], key: str) -> None:
     write(CONFIG, change(VALID))
     message = refusal("tune", "mine", "--trials", "5")
-    assert message.startswith("results/mine: this study was created with different settings")
+    assert message.startswith("results/mine: this study has different settings")
     assert f"{key} was " in message
     assert "--fresh" in message
 

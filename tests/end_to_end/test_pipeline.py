@@ -207,10 +207,10 @@ def test_a_searched_study_is_exported_whole(folder: Path, tuned: str) -> None:
     assert len(epochs) == sum(len(trial.intermediate_values) for trial in study.trials)
 
 
-def test_a_changed_search_space_is_refused_before_anything_is_trained(folder: Path, tuned: str) -> None:
+def test_a_narrower_search_space_is_refused_before_anything_is_trained(folder: Path, tuned: str) -> None:
     path = folder / "study_configs" / "small.yaml"
     before = path.read_text()
-    path.write_text(before.replace("high: 2.0", "high: 4.0"))
+    path.write_text(before.replace("high: 2.0", "high: 1.5"))
     refused = run(folder, "tune", "small")
     path.write_text(before)
     assert refused.returncode == 2

@@ -51,7 +51,7 @@ def test_a_changed_setting_is_refused_with_the_remedy(context: TrialContext) -> 
     check_unchanged(context.study, fingerprint(CONFIG, context.data), context.paths)
     for change, named in CHANGES:
         changed = fingerprint(CONFIG.model_copy(update=change), context.data)
-        with pytest.raises(StudyError, match=r"created with different settings.*--fresh") as refusal:
+        with pytest.raises(StudyError, match=r"has different settings.*--fresh") as refusal:
             check_unchanged(context.study, changed, context.paths)
         assert named in str(refusal.value)
 
@@ -91,7 +91,7 @@ def test_the_refusal_names_all_differences_also_of_settings_that_one_of_both_lac
     with pytest.raises(StudyError) as refusal:
         check_unchanged(study, current, StudyPaths(Path("results/small")))
     assert str(refusal.value) == (
-        "results/small: this study was created with different settings: new was not there, is now 1; "
+        "results/small: this study has different settings: new was not there, is now 1; "
         "seed was 0, is now 5; training.epochs was 3, is now not there. Change them back, give the new study another "
         "name, or start over with --fresh (make tune FRESH=1), which moves the old study aside"
     )

@@ -46,7 +46,7 @@ def test_a_wider_range_continues_the_study_a_narrower_one_does_not(
     line = "The study goes on with the wider search space of its file: latent_dim from 4 to 192, before from 8 to 64"
     assert line in open_with(4, 192)
     assert not any("wider search space" in notice for notice in open_with(4, 192))
-    with pytest.raises(StudyError, match="created with different settings"):
+    with pytest.raises(StudyError, match="has different settings"):
         open_with(8, 192)
     # As for a new study; nothing is changed.
     before = stored_range()

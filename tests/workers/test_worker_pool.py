@@ -15,7 +15,7 @@ from hpo.config.schema import Data
 from hpo.search.scheduler import Plan
 from hpo.storage.claims import PARENT_DIED
 from hpo.storage.paths import StudyPaths
-from hpo.workers.worker_pool import assigned_runtime
+from hpo.workers.worker_pool import assigned_runtime, blas_threads_of_children
 from hpo.workers.worker_process import WorkerTask, worker_main
 from model.device import Runtime
 from tests.tools.small_study import CONFIG
@@ -96,3 +96,17 @@ runpy.run_module("hpo", run_name="__main__")
     assert completed.returncode == 2
     assert "No such command 'unknown'" in completed.stderr
     assert "KeyboardInterrupt" not in completed.stderr
+
+
+@pytest.mark.parametrize("before", [None, "7"])
+def test_a_process_that_is_started_for_a_worker_has_its_threads_for_linear_algebra(
+    before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if before:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", before)
+    script = "import scipy.linalg, threadpoolctl; print({p['num_threads'] for p in threadpoolctl.threadpool_info()})"
+    with blas_threads_of_children(1):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{1}"
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == before

@@ -43,10 +43,28 @@ def test_more_dimensions_than_directions_keep_their_random_ones(few_images: Imag
     assert (model.decoder.project.weight != before.decoder.project.weight).any(0).tolist() == changed.tolist()
 
 
+def test_beside_other_layers_at_one_rate_the_convolutions_keep_their_random_weights(few_images: ImageData) -> None:
+    model, before = untrained_model(CONFIG), untrained_model(CONFIG)
+    set_to_principal_components(model, few_images.train.images, alone=False)
+    kept = {name: parameter for name, parameter in model.named_parameters() if "beside" in name or "above" in name}
+    assert kept and all(torch.equal(parameter, before.get_parameter(name)) for name, parameter in kept.items())
+
+
+def test_alone_dimensions_beyond_the_directions_have_no_effect_on_the_image(few_images: ImageData) -> None:
+    model = untrained_model(CONFIG)
+    set_to_principal_components(model, few_images.train.images[:20], alone=True)
+    z = torch.randn(8, 4)
+    shorter = torch.cat([z[:, :2], torch.zeros(8, 2)], 1)
+    assert torch.allclose(model.decoder(z), model.decoder(shorter), atol=1e-6)
+    _, log_variance = model.encoder(few_images.train.images[:8].float() / 255)
+    assert (log_variance[:, 2:] == 0).all() and (log_variance[:, :2] != 0).all()
+
+
 @pytest.mark.parametrize(
     ("change", "is_set"),
     [
         ({}, True),
+        ({"skip_learning_rate": 1.0}, True),
         ({"pca_start": False}, False),
         ({"linear_path": True}, False),
         ({"architecture": "norm_free", "channels": (2, 2, 2, 2)}, False),
@@ -55,16 +73,16 @@ def test_more_dimensions_than_directions_keep_their_random_ones(few_images: Imag
 def test_training_begins_with_it_once_if_the_network_is_linear_skip(
     change: dict[str, object], is_set: bool, few_images: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[int] = []
+    calls: list[tuple[int, bool]] = []
     monkeypatch.setattr(
         "model.training.training_loop.set_to_principal_components",
-        lambda model, images, alone: calls.append(len(images)),
+        lambda model, images, alone: calls.append((len(images), alone)),
     )
     config = replace(CONFIG, report_every=0.5, **change)  # type: ignore[arg-type]
     state = TrainState(config, runtime, untrained_model(config, few_images.train.images))
     reports = train(state, few_images)
     next(reports)
-    assert calls == ([64] if is_set else [])
+    assert calls == ([(64, config.skip_learning_rate < 1)] if is_set else [])
     list(train(state, few_images))
     assert len(calls) == int(is_set)
 

@@ -2,13 +2,16 @@
 
 import sqlite3
 from contextlib import closing
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.schema import StudyConfig
+from hpo.config.search_space import distributions
 from hpo.storage.database import StudyError, existing_study
 from hpo.storage.fingerprint import (
     check_unchanged,
@@ -17,9 +20,9 @@ from hpo.storage.fingerprint import (
     stored_fingerprint,
     wider_entries,
 )
-from hpo.storage.wider_search_space import adopt_wider_space
+from hpo.storage.sqlite.wider_search_space import adopt_wider_space
 from hpo.workers.trial_context import TrialContext
-from hpo.workers.trial_events import TrialEnded
+from hpo.workers.trial_events import TrialEnded, TrialReported
 from tests.tools.small_study import CONFIG, SPACE, reopen, run_until
 
 
@@ -89,19 +92,52 @@ def test_trials_keep_their_values_and_new_ones_have_the_wider_space(context: Tri
     }
 
 
-def test_a_call_that_was_killed_before_its_last_write_is_repeated(context: TrialContext) -> None:
-    run_until(context, TrialEnded, n_events=2, n_total=2)
-    before, first = [trial.params for trial in context.study.trials], dict(stored_fingerprint(context.study))
-    config = with_space(**WIDER)
-    adopt_wider_space(context.study, config, context.paths)
-    context.study.set_user_attr("identity", first)
-    adopt_wider_space(context.study, config, context.paths)
+def test_values_and_fingerprint_change_together_or_not_at_all(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_until(context, TrialEnded)
+    before = context.study.trials[0]
+
+    def fail(_: object) -> str:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    # The last thing that is computed before the last write.
+    monkeypatch.setattr("hpo.storage.sqlite.wider_search_space.json.dumps", fail)
+    with pytest.raises(StudyError, match="disk I/O error"):
+        adopt_wider_space(context.study, with_space(**WIDER), context.paths)
+    monkeypatch.undo()
     study = existing_study(CONFIG.name, context.paths)
-    assert study is not None and [trial.params for trial in study.trials] == before
+    assert study is not None and study.trials[0].distributions == before.distributions
+    check_unchanged(study, fingerprint(CONFIG, context.data), context.paths)
+
+
+def test_an_interrupted_trial_and_words_as_choices_go_on(context: TrialContext) -> None:
+    words = {"schedule": Choices[Literal["constant", "cosine"]](choices=("constant",))}
+    config = with_space(**words)
+    context.study.set_user_attr("identity", fingerprint(config, context.data))
+    interrupted = replace(context, config=config)
+    run_until(interrupted, TrialReported)
+    wider = with_space(**WIDER, schedule=Choices[Literal["constant", "cosine"]](choices=("cosine", "constant")))
+    adopt_wider_space(context.study, wider, context.paths)
+    resumed = reopen(replace(context, config=wider))
+    values = resumed.study.trials[0].params
+    assert values["schedule"] == "constant"
+    run_until(resumed, TrialEnded)
+    trial = resumed.study.trials[0]
+    assert trial.state == TrialState.COMPLETE and trial.params == values and len(trial.intermediate_values) == 3
+
+
+def test_new_values_come_from_the_wider_space(context: TrialContext) -> None:
+    run_until(context, TrialEnded)
+    config = with_space(latent_dim=Choices[int](choices=(2, 4, 128, 8, 16, 32, 64)))
+    adopt_wider_space(context.study, config, context.paths)
+    wider = reopen(replace(context, config=config))
+    drawn = {wider.study.ask(distributions(config.hyperparameters)).params["latent_dim"] for _ in range(12)}
+    assert drawn - {2, 4, 128}
 
 
 def test_a_database_that_cannot_be_written_is_one_line(context: TrialContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpo.storage.wider_search_space.BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("hpo.storage.sqlite.wider_search_space.BUSY_TIMEOUT_S", 0)
     run_until(context, TrialEnded)
     with closing(sqlite3.connect(context.paths.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -20,10 +20,9 @@ from model.errors import FIX_AND_RUN_AGAIN
 
 
 def adopt_wider_space(study: Study, config: StudyConfig, paths: StudyPaths) -> str:
-    """Give a study the wider search space of its file; a study that was opened before must be opened again.
+    """Give a study the wider search space of its file, all at once; a study that is open must be opened again.
 
-    The caller holds the study's lock. A process that is killed meanwhile leaves a study of the old space, or one whose
-    values have the new distributions already; the next call does the rest.
+    The caller holds the study's lock.
 
     Returns: the line that says what has become wider.
 
@@ -31,18 +30,21 @@ def adopt_wider_space(study: Study, config: StudyConfig, paths: StudyPaths) -> s
     """
     stored, current = stored_fingerprint(study), settings_fingerprint(config)
     names, searched = wider_entries(stored, current), distributions(config.hyperparameters)
+    keys = {name: f"hyperparameters.{name}" for name in names}
+    fingerprint = study.user_attrs[FINGERPRINT] | {key: current[key] for key in keys.values()}
     try:
-        _rewrite_values({name: searched[name] for name in names}, paths)
+        _write({name: searched[name] for name in names}, fingerprint, paths)
     except sqlite3.Error as error:
         raise StudyError(f"{paths.database}: cannot be written ({reason_of(error)}); {FIX_AND_RUN_AGAIN}") from error
-    keys = {name: f"hyperparameters.{name}" for name in names}
-    study.set_user_attr(FINGERPRINT, study.user_attrs[FINGERPRINT] | {key: current[key] for key in keys.values()})
     grown = [f"{name} {_described(current[key])}, before {_described(stored[key])}" for name, key in keys.items()]
     return f"The study goes on with the wider search space of its file: {'; '.join(grown)}"
 
 
-def _rewrite_values(wider: dict[str, BaseDistribution], paths: StudyPaths) -> None:
-    """Store these distributions with the values of all trials, in one transaction."""
+def _write(wider: dict[str, BaseDistribution], fingerprint: dict[str, str], paths: StudyPaths) -> None:
+    """Store these distributions with the values of all trials, and the fingerprint, in one transaction.
+
+    Otherwise a call that was killed in between would leave a study that its former file cannot continue.
+    """
     connection = sqlite3.connect(paths.database, timeout=BUSY_TIMEOUT_S)
     with contextlib.closing(connection), connection:
         for name, distribution in wider.items():
@@ -53,6 +55,8 @@ def _rewrite_values(wider: dict[str, BaseDistribution], paths: StudyPaths) -> No
             connection.executemany(
                 "UPDATE trial_params SET param_value = ?, distribution_json = ? WHERE param_id = ?", changed
             )
+        text = json.dumps(fingerprint)
+        connection.execute("UPDATE study_user_attributes SET value_json = ? WHERE key = ?", (text, FINGERPRINT))
 
 
 def _rewritten(value: float, text: str, distribution: BaseDistribution) -> tuple[float, str]:

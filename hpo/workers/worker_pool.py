@@ -178,7 +178,7 @@ def assigned_threads(n_workers: int) -> int:
 
 @contextlib.contextmanager
 def blas_threads_of_children(n_threads: int) -> Iterator[None]:
-    """Let processes that start meanwhile use so many threads in NumPy and SciPy; torch's setting does not reach them."""
+    """Let processes that start inside use so many threads in NumPy and SciPy; torch's setting does not reach them."""
     before = os.environ.get(_BLAS_THREADS)
     os.environ[_BLAS_THREADS] = str(n_threads)
     try:

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import optuna
@@ -102,7 +103,7 @@ def test_values_and_fingerprint_change_together_or_not_at_all(
         raise sqlite3.OperationalError("disk I/O error")
 
     # The last thing that is computed before the last write.
-    monkeypatch.setattr("hpo.storage.sqlite.wider_search_space.json.dumps", fail)
+    monkeypatch.setattr("hpo.storage.sqlite.wider_search_space.json", SimpleNamespace(dumps=fail))
     with pytest.raises(StudyError, match="disk I/O error"):
         adopt_wider_space(context.study, with_space(**WIDER), context.paths)
     monkeypatch.undo()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from hpo.figures import style
@@ -64,3 +66,18 @@ def test_loss_curves_render_for(scores: list[float], tmp_path: Path) -> None:
     loss_curves.draw_loss_curves(run_history(scores), tmp_path / "loss_curves.png")
     with Image.open(tmp_path / "loss_curves.png") as picture:
         assert picture.size == (13 * style.DPI, 8.4 * style.DPI)
+
+
+@pytest.mark.parametrize("scores", [[8.4, *[6.6] * 8], [8.4, 6.9, 6.8, 6.75, 6.7], [8.4, 6.5, 6.6, 6.9]])
+def test_no_legend_lies_on_a_curve(scores: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(loss_curves, "save_figure", lambda figure, _: figures.append(figure))
+    loss_curves.draw_loss_curves(run_history(scores), tmp_path / "loss_curves.png")
+    (figure,) = figures
+    figure.draw_without_rendering()
+    with_legend = [(axes, legend.get_window_extent()) for axes in figure.axes if (legend := axes.get_legend())]
+    assert len(with_legend) == 3
+    for axes, box in with_legend:
+        for line in axes.get_lines():
+            points = axes.transData.transform(np.column_stack([line.get_xdata(), line.get_ydata()]))
+            assert not any(box.contains(x, y) for x, y in points)

@@ -15,6 +15,7 @@ from model.training.initialization import untrained_model
 from model.training.model_file import read_model, save_model
 from model.training.tensor_file import CheckpointError, read_tensors, write_tensors
 from model.training.train_state import TrainState
+from model.training.training_loop import train
 from tests.model.conftest import SMALL, SmallRun
 
 
@@ -142,3 +143,23 @@ def test_a_run_without_a_usable_checkpoint_starts_over_and_reports_why(
     start = resume_or_start(path, SMALL, runtime, data)
     assert (start.state.step, start.history) == (0, [])
     assert str(start.notice).startswith(f"{path}: cannot be read") and str(start.notice).endswith("; starting over")
+
+
+def test_a_checkpoint_that_is_older_than_the_skips_own_learning_rate_goes_on_as_it_began(
+    few_images: ImageData, runtime: Runtime, tmp_path: Path
+) -> None:
+    """Such a version had one parameter group, with all weights in the order of the modules."""
+    config = replace(SMALL, architecture="linear_skip", channels=(4, 48, 8), epochs=2, skip_learning_rate=1.0)
+    path, state = tmp_path / "state.pt", TrainState(config, runtime)
+    reports = train(state, few_images)
+    next(reports)
+    save_state(path, state, [])
+    contents = read_tensors(path)
+    assert len(contents["optimizer"]["param_groups"]) == 1
+    del contents["config"]["skip_learning_rate"]
+    write_tensors(path, contents)
+    resumed = load_state(path, config, runtime).state
+    (uninterrupted,), (metrics,) = reports, train(resumed, few_images)
+    assert metrics.val_bpd == uninterrupted.val_bpd
+    with pytest.raises(CheckpointError, match="other hyperparameters"):
+        load_state(path, replace(config, skip_learning_rate=0.025), runtime)

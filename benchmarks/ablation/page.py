@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.ablation import networks
 from benchmarks.ablation.results import RUNS, SPEEDS
-from benchmarks.ablation.rows import BASE, EPOCHS, ROWS, Part, Row
+from benchmarks.ablation.rows import BASE, EPOCHS, PICTURE_DIMS, ROWS, Part, Row
 from benchmarks.jsonl import read
 from benchmarks.tables import FOLDER, RESULTS
 from model.atomic_files import write_text
@@ -30,7 +30,8 @@ _PICTURES = """## Before and after
 
 `python -m benchmarks.ablation.pictures` trains and draws them.
 
-![The same images and draws by the tutorial's model, by plain, and by ours](results/before_after.png)"""
+![The same images and draws by the tutorial's model, by plain, and by norm_free, here "ours"](results/before_after.png)
+"""
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,16 @@ def write_page() -> None:
         f"## {title}\n\n{table([result for result in rows if result.row.part == part])}"
         for part, title in titles.items()
     ]
-    sections = [_head(speed), networks_section(), *parts, _PICTURES]
+    sections = [_head(speed), networks_section(), *parts, _PICTURES + _pictures_by_length()]
     write_text(PAGE, "\n\n".join(sections) + "\n")
     draw(rows, FIGURE)
     networks.draw(NETWORKS_FIGURE)
+
+
+def _pictures_by_length() -> str:
+    """Return the pictures of norm_free and linear_skip by the length of the code, as far as they were drawn."""
+    drawn = [d for d in PICTURE_DIMS if (RESULTS / f"before_after_{d}.png").exists()]
+    return "".join(f"\n![norm_free and linear_skip, d = {d}](results/before_after_{d}.png)\n" for d in drawn)
 
 
 def networks_section() -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import typer
 
+from benchmarks.ablation.rows import PICTURE_DIMS
 from benchmarks.machine import find_machine
 from benchmarks.tables import RESULTS
 from hpo.figures.arrays import Pixels
@@ -60,7 +61,7 @@ _LONG: dict[str, tuple[str, ...]] = {
 _SHORT: dict[str, tuple[str, ...]] = {"norm_free": _NORM_FREE, "linear_skip": (*_SCHEDULE, "--learning-rate", "8e-3")}
 COMPARISONS = (
     Comparison("before_after", 128, 10, _LONG),
-    *(Comparison(f"before_after_{d}", d, 3, _SHORT) for d in (32, 128, 512)),
+    *(Comparison(f"before_after_{d}", d, 3, _SHORT) for d in PICTURE_DIMS),
 )
 
 

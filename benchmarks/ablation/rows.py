@@ -130,6 +130,8 @@ _NETWORKS: tuple[tuple[str, dict[str, Any], tuple[Change, ...]], ...] = (
     ("the same, twice the channels of the convolutions", SLOW_SKIP | {"channels": (64, 48, 192)}, ()),
 )
 NETWORK_DIMS = (128, 512)
+# Lengths at which networks are compared by their pictures.
+PICTURE_DIMS = (32, 128, 512)
 NETWORKS = tuple(
     Row(f"{name}, {EPOCHS} epochs, d = {d}", "network", settings | {"latent_dim": d}, changes)
     for d in NETWORK_DIMS

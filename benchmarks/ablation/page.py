@@ -30,8 +30,7 @@ _PICTURES = """## Before and after
 
 `python -m benchmarks.ablation.pictures` trains and draws them.
 
-![The same images and draws by the tutorial's model, by plain, and by norm_free, here "ours"](results/before_after.png)
-"""
+![The same images and draws by the tutorial's model, by plain, and by norm_free, here "ours"](results/before_after.png)"""
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def write_page() -> None:
 def _pictures_by_length() -> str:
     """Return the pictures of norm_free and linear_skip by the length of the code, as far as they were drawn."""
     drawn = [d for d in PICTURE_DIMS if (RESULTS / f"before_after_{d}.png").exists()]
-    return "".join(f"\n![norm_free and linear_skip, d = {d}](results/before_after_{d}.png)\n" for d in drawn)
+    return "".join(f"\n\n![norm_free and linear_skip, d = {d}](results/before_after_{d}.png)" for d in drawn)
 
 
 def networks_section() -> str:

@@ -30,7 +30,7 @@ _PICTURES = """## Before and after
 
 `python -m benchmarks.ablation.pictures` trains and draws them.
 
-![The same images and draws by the tutorial's model, by plain, and by norm_free, here "ours"](results/before_after.png)"""
+![The same images and draws by the tutorial's model, plain, and norm_free ("ours")](results/before_after.png)"""
 
 
 @dataclass(frozen=True)

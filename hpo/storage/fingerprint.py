@@ -1,4 +1,4 @@
-"""Fingerprint of a study: the settings with which it goes on, else its trials do not compare."""
+"""Fingerprint of a study: the settings that all its trials share; otherwise their scores do not compare."""
 
 import json
 from collections.abc import Mapping

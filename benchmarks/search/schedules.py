@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -20,6 +20,7 @@ from benchmarks.jsonl import append, read
 from benchmarks.machine import find_machine
 from benchmarks.search.table import configuration
 from benchmarks.tables import RESULTS
+from hpo.config.default_search_space import default_search_space
 from model.config import TrainConfig
 from model.data.augmentation import draw_batch
 from model.data.images import ImageData
@@ -33,6 +34,8 @@ from model.training.training_loop import _update, score_validation
 CURVES = RESULTS / "schedule_curves.jsonl"
 N_CONFIGURATIONS, N_IMAGES, N_EPOCHS = 12, 15_000, 20
 RUNGS = (1, 2, 4, 8, 20)
+# What is searched by default with all of CIFAR-10's training images.
+HYPERPARAMETERS = default_search_space(45_000)
 # Share of a run that its cool-down takes.
 COOLDOWN_SHARE = 0.25
 # Averages of the weights: exponential, over so many updates; and over so great a share of the run (Karras et al. 2024,
@@ -60,7 +63,13 @@ def main(n: Annotated[int, typer.Argument(help="Number of configurations.")] = N
 
 def train_config(index: int) -> TrainConfig:
     """Return the training configuration `index`, with the schedule `constant`."""
-    return TrainConfig(**configuration(index), epochs=N_EPOCHS, seed=index, schedule="constant", warmup_epochs=0.2)
+    fixed = HYPERPARAMETERS.fixed() | {"schedule": "constant"}
+    return TrainConfig(**{**fixed, **values(index)}, epochs=N_EPOCHS, seed=index)
+
+
+def values(index: int) -> dict[str, Any]:
+    """Return what is searched, as configuration `index` has it."""
+    return configuration(index, HYPERPARAMETERS)
 
 
 def _train(index: int, kind: str, data: ImageData, runtime: Runtime, path: Path) -> None:
@@ -76,7 +85,7 @@ def _train(index: int, kind: str, data: ImageData, runtime: Runtime, path: Path)
     line = {
         "index": index,
         "kind": kind,
-        "values": configuration(index),
+        "values": values(index),
         "epochs": list(RUNGS),
         "val_bpd": val_bpd,
     }

@@ -64,9 +64,9 @@ def space() -> dict[str, BaseDistribution]:
     return distributions(HYPERPARAMETERS)
 
 
-def configuration(index: int) -> dict[str, Any]:
+def configuration(index: int, hyperparameters: Hyperparameters = HYPERPARAMETERS) -> dict[str, Any]:
     """The values of configuration `index`: a point of a scrambled Sobol sequence (Owen 1998) in the space."""
-    entries = dict(searched(HYPERPARAMETERS))
+    entries = dict(searched(hyperparameters))
     shares = _points(len(entries))[index]
     return {name: _at(entry, float(share)) for (name, entry), share in zip(entries.items(), shares, strict=True)}
 

@@ -51,24 +51,24 @@ class Ours:
         halving = halving_of(pruner, self._config.training)
         assert halving is not None
         sampler = ConfigurationSampler(self.sampler, self.space, self.seed, MAX_STARTUP_TRIALS, N_EPOCHS)
-        self._study: Study = optuna.create_study(sampler=sampler, pruner=HalvingPruner(halving))
+        self.study: Study = optuna.create_study(sampler=sampler, pruner=HalvingPruner(halving))
         # As every study does that admits them.
-        self._study.enqueue_trial({name: getattr(TUTORIAL, name) for name in self.space})
+        self.study.enqueue_trial({name: getattr(TUTORIAL, name) for name in self.space})
 
     def next(self) -> Job | None:
         """A promotion, or a new configuration."""
-        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        step = next_step(configurations_of(self._study), self._config, Plan(), None, inf, self._study.sampler)
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        step = next_step(configurations_of(self.study), self._config, Plan(), None, inf, self.study.sampler)
         if step.configuration and not waiting:
-            self._study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
-        trial = self._study.ask(self.space)
+            self.study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
+        trial = self.study.ask(self.space)
         before: int | None = trial.user_attrs.get(CONTINUES)
         if before is not None:
-            for epoch, val_bpd in self._study.get_trials(deepcopy=False)[before].intermediate_values.items():
+            for epoch, val_bpd in self.study.get_trials(deepcopy=False)[before].intermediate_values.items():
                 trial.report(val_bpd, epoch)
         (configuration,) = (
             configuration
-            for configuration in configurations_of(self._study)
+            for configuration in configurations_of(self.study)
             if configuration.last_trial.number == trial.number
         )
         self._trials[configuration.number] = trial
@@ -80,11 +80,11 @@ class Ours:
         trial.report(val_bpd, epoch)
         if epoch == N_EPOCHS:
             trial.set_user_attr(END, "finished")
-            self._study.tell(trial, val_bpd)
+            self.study.tell(trial, val_bpd)
             self._best.hear(job.values, val_bpd)
         elif trial.should_prune():
             trial.set_user_attr(END, "pruned")
-            self._study.tell(trial, state=TrialState.PRUNED)
+            self.study.tell(trial, state=TrialState.PRUNED)
             return True
         return False
 

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from optuna.study import Study
 
+from hpo.analysis.further_search import further_search_of
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.search.best_trial import BestTrial, best_trial_of
 from hpo.search.configurations import configurations_of
+from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.search.remaining_work import RemainingWork, remaining_work
+from hpo.search.samplers import sampler_of
 from hpo.storage.artifacts import missing_artifacts_notice
 from hpo.storage.claims import has_worker
 from hpo.storage.file_locks import is_locked
@@ -43,9 +46,10 @@ class Status:
     """Status of a study at one moment.
 
     `counts` are the numbers of ended trials by how they ended. `n_configurations` counts the ended trials without those
-    that another trial continues and those that confirm one. `is_running` is True while a call of tune works on the
-    study. `retraining_was_interrupted` is True if a retraining has started, has not ended, and no process runs it.
-    `lost_files` is a notice of artifacts that are missing, None if none is.
+    that another trial continues and those that confirm one. `further` is what another call is expected to bring; None
+    if that cannot be told. `is_running` is True while a call of tune works on the study. `retraining_was_interrupted`
+    is True if a retraining has started, has not ended, and no process runs it. `lost_files` is a notice of artifacts
+    that are missing, None if none is.
     """
 
     folder: Path
@@ -57,6 +61,7 @@ class Status:
     n_waiting: int
     best: BestTrial | None
     remaining: RemainingWork
+    further: FurtherSearch | None
     is_running: bool
     is_retrained: bool
     retraining_was_interrupted: bool
@@ -67,7 +72,7 @@ class Status:
 
 def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
     """Determine the status of a study without changing anything."""
-    rows = trial_rows(study, config)
+    rows, sampler = trial_rows(study, config), sampler_of(study, config)
     ended = [row for row in rows if row.kind != "running"]
     return Status(
         folder=paths.folder,
@@ -78,7 +83,8 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         running=tuple(_running_trial(row, paths) for row in rows if row.kind == "running"),
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
         best=best_trial_of(configurations_of(study)),
-        remaining=remaining_work(study, config),
+        remaining=remaining_work(study, config, sampler),
+        further=further_search_of(study, config, sampler),
         is_running=is_locked(paths.lock),
         is_retrained=paths.best.metrics_json.exists(),
         retraining_was_interrupted=paths.best.under_way.state.exists() and not is_locked(paths.best.lock),

@@ -1,16 +1,23 @@
 """State of a running search as the terminal shows it: a row per trial, the best trial and the remaining budget."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.analysis.formatting import format_duration
+from hpo.analysis.further_search import further_search_of, gain_in_words
 from hpo.config.search_space import searched
 from hpo.search.best_trial import BestTrial, best_trial_of
 from hpo.search.configurations import configurations_of, end_of, ended_trials, is_pruned, is_started
+from hpo.search.learning_curves.further_search import FurtherSearch
+from hpo.search.samplers import sampler_of
 from hpo.workers.trial_events import Notice, TrialEvent, TrialReported, TrialStarted
 from hpo.workers.tuning_session import TuningSession
+
+# Time between two predictions of what a further search brings: with many trials, one takes seconds.
+_PREDICTION_S = 30.0
 
 
 @dataclass
@@ -26,10 +33,10 @@ class TrialProgressRow:
 
 @dataclass
 class Progress:
-    """Rows by trial number, the best finished trial and the remaining budget.
+    """Rows by trial number, the best finished trial, the remaining budget, and what a further search may bring.
 
     `started` holds the number of the first trial of each configuration; `n_total` is the limit of their count.
-    `find_best` looks up the best trial.
+    `find_best` looks up the best trial, `predict_further` what a further search brings.
     """
 
     columns: list[str]
@@ -37,11 +44,14 @@ class Progress:
     n_total: int | None
     deadline: float | None
     find_best: Callable[[], BestTrial | None]
+    predict_further: Callable[[], FurtherSearch | None]
     started: set[int] = field(default_factory=set)
     n_ended: int = 0
     n_pruned: int = 0
     rows: dict[int, TrialProgressRow] = field(default_factory=dict)
     best: BestTrial | None = field(init=False)
+    further: FurtherSearch | None = field(default=None, init=False)
+    _predicted_at: float = field(default=-math.inf, init=False)
 
     def __post_init__(self) -> None:
         self.best = self.find_best()
@@ -61,6 +71,9 @@ class Progress:
         self.n_ended += 1
         self.n_pruned += is_pruned(event.end)
         self.best = self.find_best()
+        if time.monotonic() - self._predicted_at >= _PREDICTION_S:
+            self.further = self.predict_further()
+            self._predicted_at = time.monotonic()
 
     def _add(self, event: TrialStarted) -> None:
         relation = ""
@@ -77,7 +90,12 @@ class Progress:
         total = f", {len(self.started)} of {self.n_total} configurations" if self.n_total else ""
         best = f"{self.best.label} with {self.best.score:.4f}" if self.best else "none finished yet"
         ended = f"{self.n_ended} trial{'s' * (self.n_ended != 1)} ended"
-        return f"{ended}{total}, {self.n_pruned} pruned, {best}{self._time_left()}"
+        return f"{ended}{total}, {self.n_pruned} pruned, {best}{self._time_left()}{self._outlook()}"
+
+    def _outlook(self) -> str:
+        if self.further is None:
+            return ""
+        return f"; another {self.further.minutes:g} min: {gain_in_words(self.further)} better"
 
     def _time_left(self) -> str:
         if self.deadline is None:
@@ -96,6 +114,7 @@ def progress_of(session: TuningSession) -> Progress:
         n_total=session.budget.trials,
         deadline=session.deadline,
         find_best=lambda: best_trial_of(configurations_of(study)),
+        predict_further=lambda: further_search_of(study, config, sampler_of(study, config)),
         started={trial.number for trial in study.get_trials(deepcopy=False) if is_started(trial)},
         n_ended=len(ended),
         n_pruned=sum(is_pruned(end_of(trial)) for trial in ended),

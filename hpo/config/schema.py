@@ -123,9 +123,14 @@ class StudyConfig(StrictModel):
 
     @field_validator("sampler")
     @classmethod
-    def _for_the_number_of_objectives(cls, sampler: Sampler, info: ValidationInfo) -> Sampler:
+    def _fits_objectives_and_patience(cls, sampler: Sampler, info: ValidationInfo) -> Sampler:
         # The GP of learning curves models a single score.
-        several = len(info.data.get("objectives", ())) > 1
+        several, budget = len(info.data.get("objectives", ())) > 1, info.data.get("budget")
+        if budget and budget.patience is not None and (several or sampler.name != "curves"):
+            raise PydanticCustomError(
+                ACROSS_KEYS,
+                "must be curves, with one objective, where budget.patience is given: no other predicts scores",
+            )
         return Sampler(name="tpe") if several and sampler.name == "curves" else sampler
 
     @field_validator("pruner")

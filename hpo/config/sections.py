@@ -93,6 +93,11 @@ class Budget(StrictModel):
     timeout_minutes: Positive | None = Field(
         default=None, description="Duration of one call, in minutes; required if trials is null."
     )
+    patience: Positive | None = Field(
+        default=None,
+        description="End the search once so many further minutes are expected to lower the best score by less than "
+        "0.005 bits per dimension, and confirm the best; for sampler curves and one objective.",
+    )
 
     @field_validator("timeout_minutes")
     @classmethod

@@ -10,6 +10,7 @@ import yaml
 from optuna.study import Study
 
 from hpo.analysis.cost import Cost, count_cost
+from hpo.analysis.further_search import further_search_of
 from hpo.analysis.importances import Importances, find_importances
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
 from hpo.analysis.results import StudyResults, study_results
@@ -20,7 +21,9 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
 from hpo.config.study_file import CONFIG_FOLDER
 from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
+from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
+from hpo.search.samplers import sampler_of
 from hpo.search.successive_halving import halving_of
 from hpo.search.warm_start import WarmStart, warm_start_of
 from hpo.storage.call_log import Call, calls_of
@@ -77,6 +80,7 @@ class StudyPage:
     images: ImageCounts
     rows: tuple[TrialRow, ...]
     results: StudyResults | None
+    further: FurtherSearch | None
     settings: tuple[SearchedSetting, ...]
     ppca_baseline: PpcaBaseline
     largest_latent_dim: int
@@ -114,6 +118,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         images=ImageCounts(**study.user_attrs["data"]),
         rows=tuple(rows),
         results=results,
+        further=further_search_of(study, config, sampler_of(study, config)) if results else None,
         settings=_searched_settings(results, config) if results else (),
         ppca_baseline=baseline,
         largest_latent_dim=int(config.hyperparameters.largest("latent_dim")),

@@ -108,6 +108,14 @@ class LearningCurveGP:
         prior = np.exp(2 * self.hyperparameters[-4:-1]).sum() + _CONSTANT_VARIANCE
         return mean, np.sqrt(np.maximum(prior - explained, 1e-10))
 
+    def sample_final(self, features_MF: Array, n_samples: int, generator: np.random.Generator) -> Array:
+        """Draw standardised scores at the end of training, jointly for all configurations, shape (n_samples, M)."""
+        points, cross = _points(features_MF, np.ones(len(features_MF))), self._cross(features_MF)
+        explained = solve_triangular(self._factor, cross.T, lower=True)
+        covariance = _Kernel(self.hyperparameters, points, points).values - explained.T @ explained
+        factor = cholesky(covariance + _JITTER * np.eye(len(points)), lower=True)
+        return np.asarray(cross @ self._weights + generator.standard_normal((n_samples, len(points))) @ factor.T)
+
     def predict_final_means(self, features_MF: Array) -> Array:
         """Compute the means of `predict_final` alone, in a small part of its time for thousands of configurations."""
         blocks = np.array_split(features_MF, range(_BLOCK, len(features_MF), _BLOCK))

@@ -10,6 +10,7 @@ from optuna.distributions import BaseDistribution
 
 from hpo.search.configurations import Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
+from hpo.search.learning_curves.further_search import expected_gain
 from hpo.search.learning_curves.scores_to_fit import MAX_REFITTED, ScoreCollector
 from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
 
@@ -22,6 +23,8 @@ _KAPPA, _EXPLORING_KAPPA = 1.0, 3.0
 # around the best candidate so far, within ever smaller radii (standard deviations in the unit cube).
 _N_UNIFORM, _N_AROUND, _N_BEST = 800, 60, 5
 _FIRST_RADII, _LAST_RADII = (0.05, 0.15), (0.1, 0.05, 0.02)
+# Known configurations, the best ones, and new ones among which a further search is imagined to choose.
+_N_KNOWN, _N_NEW_UNIFORM, _N_NEW_AROUND = 50, 200, 30
 
 
 class LearningCurveSampler:
@@ -71,6 +74,30 @@ class LearningCurveSampler:
         gp, _ = self._fit(configurations)
         final_scores = self._predict(gp, self._scores.features(scored))
         return {configuration.number: float(score) for configuration, score in zip(scored, final_scores, strict=True)}
+
+    def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
+        """Predict by how much `n_new` further configurations lower the best score, in bits per dimension.
+
+        It follows from the seed and the configurations alone.
+
+        Returns: None before there are scores.
+        """
+        configurations = self._within_space(configurations)
+        scored = [configuration for configuration in configurations if configuration.scores]
+        if not scored:
+            return None
+        gp, _ = self._fit(configurations)
+        features_MF = np.unique(self._scores.features(scored), axis=0)
+        known_MF = features_MF[np.argsort(gp.predict_final_means(features_MF))[:_N_KNOWN]]
+        generator = np.random.default_rng([self._seed, len(configurations)])
+        points = [generator.random((_N_NEW_UNIFORM, self._transform.n_features))]
+        for center in known_MF[:_N_BEST]:
+            points += [
+                np.asarray(center + generator.normal(0, radius, (_N_NEW_AROUND, len(center)))).clip(0, 1)
+                for radius in _FIRST_RADII
+            ]
+        new_MF = np.array([self._transform.features(self._transform.values(point)) for point in np.vstack(points)])
+        return expected_gain(gp, known_MF, new_MF, n_new, generator)
 
     def propose(self, configurations: Sequence[Configuration], number: int) -> Values:
         """Propose values for a new configuration, which trial `number` will train."""

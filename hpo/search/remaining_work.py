@@ -3,11 +3,11 @@
 import shlex
 from dataclasses import dataclass
 
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import configurations_of
-from hpo.search.samplers import make_sampler
 from hpo.search.scheduler import completion_step, promotion_step
 from hpo.search.successive_halving import halving_of
 
@@ -35,13 +35,17 @@ class RemainingWork:
         return f"{retrain}; or {tune} to continue paused trials" if self.can_continue else ""
 
 
-def remaining_work(study: Study, config: StudyConfig) -> RemainingWork:
-    """Determine the work that remains if no configuration is added to the study."""
+def remaining_work(study: Study, config: StudyConfig, sampler: BaseSampler) -> RemainingWork:
+    """Determine the work that remains if no configuration is added to the study.
+
+    Args:
+        study: the study.
+        config: the study's file.
+        sampler: the study's sampler, which may predict final scores.
+    """
     configurations, confirmation = configurations_of(study), config.confirmation
     halving = halving_of(config.pruner, config.training)
-    step = promotion_step(configurations, halving, make_sampler(study, config)) or completion_step(
-        configurations, halving, confirmation
-    )
+    step = promotion_step(configurations, halving, sampler) or completion_step(configurations, halving, confirmation)
     finished = sorted(
         (configuration.value, configuration.number, configuration)
         for configuration in configurations

@@ -61,9 +61,7 @@ class ConfigurationSampler(BaseSampler):
         self._n_reports = n_reports
 
     @cached_property
-    def _curves(self) -> "LearningCurveSampler | None":
-        if self._name != "curves":
-            return None
+    def _curves(self) -> "LearningCurveSampler":
         # Imported late: `status` of a study without scores needs no SciPy.
         from hpo.search.learning_curve_sampler import LearningCurveSampler
 
@@ -73,9 +71,18 @@ class ConfigurationSampler(BaseSampler):
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
         """Predict val_bpd at the end of training, by the configurations' numbers; empty except for `curves`."""
-        if not any(configuration.scores for configuration in configurations):
+        if self._name != "curves" or not any(configuration.scores for configuration in configurations):
             return {}
-        return self._curves.predict_final_scores(configurations) if self._curves else {}
+        return self._curves.predict_final_scores(configurations)
+
+    def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
+        """Predict by how much `n_new` further configurations lower the best score, in bits per dimension.
+
+        Returns: None except for `curves`, and before there are scores.
+        """
+        if self._name != "curves" or not any(configuration.scores for configuration in configurations):
+            return None
+        return self._curves.predict_gain(configurations, n_new)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the whole search space; an empty one for a trial whose values are given."""
@@ -88,7 +95,7 @@ class ConfigurationSampler(BaseSampler):
         if not search_space:
             return {}
         others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
-        if self._curves:
+        if self._name == "curves":
             return self._curves.propose(group_trials(others), trial.number)
         view = in_memory_study(directions=study.directions, sampler=self._sampler(trial.number))
         own_trials = [
@@ -134,6 +141,11 @@ def make_sampler(study: Study, config: StudyConfig) -> ConfigurationSampler:
         TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports,
         warm_start.trials(space) if warm_start else (),
     )
+
+
+def sampler_of(study: Study, config: StudyConfig) -> ConfigurationSampler:
+    """Return the sampler that a study has been given, with what it has computed so far; otherwise a new one."""
+    return study.sampler if isinstance(study.sampler, ConfigurationSampler) else make_sampler(study, config)
 
 
 def startup_trials(affordable_trials: float) -> int:

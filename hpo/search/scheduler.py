@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from hpo.config.schema import Confirmation, StudyConfig
 from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration, end_of
+from hpo.search.learning_curves.further_search import is_settled
 from hpo.search.missing_confirmations import missing_confirmations
 from hpo.search.successive_halving import Halving, candidates_of, halving_of
 
@@ -51,8 +52,9 @@ def next_step(
 ) -> Step:
     """Decide the next step of a free worker.
 
-    While there is time, the search continues: with a promotion, else with a new configuration. The reserved time at the
-    end is for training the best configurations to the end and for confirming them.
+    While there is time, the search continues: with a promotion, else with a new configuration, until the study's
+    patience ends. The reserved time at the end is for training the best configurations to the end and for confirming
+    them.
 
     Args:
         configurations: the study's configurations so far.
@@ -65,6 +67,8 @@ def next_step(
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
     may_start = n_total is None or len(configurations) < n_total
     search = promotion_step(configurations, halving, sampler) or (Step("start") if may_start else None)
+    if search and is_settled(configurations, config, sampler, plan.n_workers):
+        search = None
     reserved = reserved_s(configurations, config, plan)
     if search and remaining_s > reserved:
         return search

@@ -7,9 +7,10 @@ from typing import Any
 from optuna.study import Study
 
 from hpo.analysis.score_explanation import SCORE
+from hpo.config.call_arguments import TuneArguments
 from hpo.config.default_search_space import default_search_space
 from hpo.config.prepared_study import PreparedStudy
-from hpo.config.schema import Budget, StudyConfig
+from hpo.config.schema import StudyConfig
 from hpo.config.study_file import ConfigError
 from hpo.search.configurations import configurations_of
 from hpo.search.samplers import make_sampler, startup_trials
@@ -80,12 +81,12 @@ def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> Wa
         raise WarmStartError(f"--from-study {from_study}: {error}") from None
 
 
-def has_work(study: Study, config: StudyConfig, budget: Budget) -> bool:
+def has_work(study: Study, config: StudyConfig, budget: TuneArguments) -> bool:
     """Return True if a call with this budget and without a time limit would run a trial."""
     if any(not trial.state.is_finished() for trial in study.get_trials(deepcopy=False)):
         return True
     sampler = make_sampler(study, config)
-    step = next_step(configurations_of(study), config, Plan(), budget.trials, math.inf, sampler)
+    step = next_step(configurations_of(study), config, Plan(budget.workers), budget.trials, math.inf, sampler)
     return step.action != "stop"
 
 

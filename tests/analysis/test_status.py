@@ -10,7 +10,9 @@ from optuna.trial import TrialState
 
 from hpo.analysis.status import status_of
 from hpo.cli.commands.status import status_lines
+from hpo.search.samplers import ConfigurationSampler
 from hpo.storage.artifacts import artifact_store
+from hpo.storage.call_log import Call, record_call
 from hpo.storage.file_locks import hold_lock
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialReported
@@ -68,6 +70,27 @@ def test_the_best_is_the_confirmed_one_with_the_mean_of_its_new_seeds(tmp_path: 
     assert line.startswith(
         f"best: trial {steady}, val_bpd 6.6000 after {epochs} epochs (confirmed with 2 new seeds: 6.6200): beta "
     )
+
+
+def test_the_outlook_is_what_another_call_with_as_many_workers_is_expected_to_bring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = synthetic.create(tmp_path, "timed", {"budget": {"timeout_minutes": 5}})
+
+    def outlook() -> list[str]:
+        lines = status_lines(status_of(opened.study, opened.config, opened.paths), opened.config, "small")
+        return [line for line in lines if line.startswith("outlook: ")]
+
+    assert outlook() == []
+    for number in range(16):
+        synthetic.add_trial(opened, *[7.0] * 5, 6.5 + number / 100, elapsed_s=60.0)
+    record_call(opened.study, Call(None, 5.0, 2, "CPU"))
+    expected = "outlook: another 5 minutes, about 10 configurations, are expected to lower the best score by at most 0"
+    (line,) = outlook()
+    assert line.startswith(expected)
+    assert float(line.removeprefix(expected[:-1])) > 0
+    monkeypatch.setattr(ConfigurationSampler, "predict_gain", lambda *_: None)
+    assert outlook() == []
 
 
 def test_a_trial_with_a_live_worker_is_distinguished_from_an_interrupted_one(context: TrialContext) -> None:

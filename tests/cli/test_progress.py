@@ -5,6 +5,7 @@ import time
 from dataclasses import fields
 from typing import Any
 
+import pytest
 from optuna.trial import TrialState
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from hpo.cli.live_table import N_ROWS, LiveTable
 from hpo.cli.plain_log import PlainLog
 from hpo.cli.progress import Progress
 from hpo.search.best_trial import BestTrial
+from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
 from model.training.training_loop import EpochMetrics
 
@@ -22,7 +24,7 @@ FINISHED, PRUNED = TrialState.COMPLETE, TrialState.PRUNED
 def progress(*best: BestTrial | None, deadline: float | None = None) -> Progress:
     """Progress of a study of 6 configurations and 2 epochs, with its best trial at first and after each trial."""
     trials = iter([*best, *[best[-1]] * 100])
-    return Progress(["beta"], 2, 6, deadline, find_best=lambda: next(trials))
+    return Progress(["beta"], 2, 6, deadline, find_best=lambda: next(trials), predict_further=lambda: None)
 
 
 def reported(number: int, epoch: float, val_bpd: float) -> TrialReported:
@@ -60,6 +62,19 @@ def test_the_status_counts_trials_and_the_remaining_time() -> None:
         state.update(TrialStarted(number, {}, 0.0))
         state.update(TrialEnded(number, PRUNED, end, None))
     assert state.status() == "3 trials ended, 3 of 6 configurations, 1 pruned, none finished yet, 60 min left"
+
+
+def test_the_status_tells_what_a_further_search_brings_as_predicted_every_half_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = progress(None)
+    gains = iter([0.0123, 0.0004])
+    state.predict_further = lambda: FurtherSearch(30.0, 12, next(gains))
+    ended = TrialEnded(0, FINISHED, "finished", 6.5)
+    for now, gain in ((1000.0, "at most 0.012"), (1029.0, "at most 0.012"), (1030.0, "less than 0.001")):
+        monkeypatch.setattr("hpo.cli.progress.time.monotonic", lambda now=now: now)
+        state.update(ended)
+        assert state.status().endswith(f"; another 30 min: {gain} better")
 
 
 def test_every_event_is_a_log_line() -> None:

@@ -53,6 +53,15 @@ NOTHING_SEARCHED = "hyperparameters: must have something to search: give an entr
         ),
         # Objectives.
         (f"{VALID}objectives: val_bpd", "objectives: must be a list, got 'val_bpd'"),
+        (
+            f"{SEARCH}budget: {{patience: 5, trials: 1}}\nsampler: {{name: tpe}}",
+            "sampler: must be curves, with one objective, where budget.patience is given: no other predicts scores",
+        ),
+        (
+            f"{SEARCH}budget: {{patience: 5, trials: 1}}\nobjectives: [val_bpd, seconds_per_epoch]",
+            "sampler: must be curves, with one objective, where budget.patience is given: no other predicts scores",
+        ),
+        (f"{SEARCH}budget: {{patience: 0, trials: 1}}", "budget.patience: must be > 0.0, got 0"),
         (f"{VALID}objectives: []", "objectives: must have 1 or more values, got []"),
         (
             f"{VALID}objectives: [val_bpd, mse]",

@@ -43,6 +43,21 @@ def test_page_gives_the_spread_among_the_best_and_what_it_does_not_mean(begin: B
     assert "with one seed" in text and "may be luck" in text
 
 
+def test_page_tells_what_more_search_is_expected_to_bring(begin: Begin) -> None:
+    opened = begin()
+    for number in range(16):
+        synthetic.add_trial(opened, 6.5 + number / 10, elapsed_s=600.0)
+    text = study_page(opened).text
+    assert (
+        "More search: another 30 minutes, about 3 configurations, are expected to lower the best score by at most 0."
+        in text
+    )
+    other = begin(name="tpe", file={"sampler": {"name": "tpe"}})
+    for number in range(16):
+        synthetic.add_trial(other, 6.5 + number / 10, elapsed_s=600.0)
+    assert "More search" not in study_page(other).text
+
+
 def test_page_compares_a_best_trial_far_ahead_with_the_second_best(begin: Begin) -> None:
     opened = begin()
     for score in (6.5, 6.75):

@@ -11,7 +11,7 @@ from hpo.config.search_space import distributions
 from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration
 from hpo.search.missing_confirmations import missing_confirmations
 from hpo.search.remaining_work import RemainingWork, remaining_work
-from hpo.search.samplers import ConfigurationSampler
+from hpo.search.samplers import ConfigurationSampler, make_sampler
 from hpo.search.scheduler import Plan, next_step, reserved_s
 from tests.search.trial_lists import SPACE, Description, make_configurations, make_trials, small_config
 
@@ -180,7 +180,7 @@ def work_of(*descriptions: Description, sampler: Literal["curves", "tpe"] = "tpe
     study.set_user_attr("startup_trials", 3)
     study.add_trials(make_trials(*descriptions))
     config = small_config(**settings).model_copy(update={"sampler": Sampler(name=sampler)})
-    return remaining_work(study, config)
+    return remaining_work(study, config, make_sampler(study, config))
 
 
 def test_remaining_work_is_paused_trials_that_can_continue_and_new_seeds_that_have_not_ended() -> None:

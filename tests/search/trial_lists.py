@@ -43,7 +43,7 @@ def make_trials(*descriptions: Description) -> list[FrozenTrial]:
         trial = create_trial(
             state=_STATES[end],
             value=scores[-1] if end == "finished" else None,
-            params={"beta": 1.0 + number} if end != "waiting" else {},
+            params={"beta": 1.0 + number % 9} if end != "waiting" else {},
             distributions=distributions(SPACE) if end != "waiting" else {},
             intermediate_values=dict(enumerate(scores, start=1)),
             constraints={CONSTRAINT: float(end in ("diverged", "failed"))},

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from hpo.analysis.formatting import format_megabytes, format_value
+from hpo.analysis.further_search import further_search_sentence
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
@@ -44,6 +45,7 @@ def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[
     return [
         f"{status.folder}: {_trials(status)}",
         f"{'best' if len(config.objectives) == 1 else 'best by val_bpd'}: {_best(status.best, config)}",
+        *([f"outlook: {further_search_sentence(status.further)}"] if status.further else []),
         f"workers: {_workers(status)}",
         f"disk: {_disk(status.disk)}",
         *(f"attention: {line}" for line in attention),

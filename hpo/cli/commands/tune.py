@@ -63,11 +63,13 @@ def tune(
             raise
         # Imported late: the libraries that draw take seconds, and the first trial begins without them.
         from hpo.analysis.findings import findings, next_command
+        from hpo.analysis.further_search import outlook
         from hpo.analysis.ppca_baseline import ppca_baseline_of
         from hpo.report.study_page import try_to_write_report
 
         baseline = ppca_baseline_of(study.study, study.paths)
         print_lines(*findings(study.study, session.context.config, baseline))
+        print_lines(*outlook(study.study, session.context.config))
         print_lines(try_to_write_report(study), next_command(study.study, session.context.config, config))
     if interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -1,0 +1,139 @@
+"""What further search is expected to bring, and the end of a study's patience."""
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.trial import create_trial
+
+from hpo.analysis.further_search import further_search_sentence
+from hpo.config.schema import Budget, StudyConfig
+from hpo.search.configurations import Configuration
+from hpo.search.learning_curve_gp import LearningCurveGP, Scores
+from hpo.search.learning_curve_sampler import LearningCurveSampler
+from hpo.search.learning_curves.further_search import FurtherSearch, expected_gain, further_search
+from hpo.search.samplers import ConfigurationSampler
+from hpo.search.scheduler import Plan, Step, next_step
+from tests.search.trial_lists import Description, make_configurations, small_config
+from tests.tools.synthetic_curves import SPACE, true_curve
+from tests.tools.synthetic_curves import configurations as sobol_values
+
+# Independent scores far from each other, hardly any noise, no change with time.
+THETA = np.log([0.05, 0.7, 0.01, 1.0, 0.01, 0.003])
+SCORES = Scores(np.array([[0.0], [0.3]]), np.ones(2), np.array([6.5, 6.9]))
+
+
+def gain(gp: LearningCurveGP, known: Sequence[float], others: Sequence[float], n_new: int) -> float:
+    known_MF, others_MF = (np.array(points, dtype=float).reshape(-1, 1) for points in (known, others))
+    return expected_gain(gp, known_MF, others_MF, n_new, np.random.default_rng(0))
+
+
+def test_joint_samples_have_the_means_and_deviations_of_the_predictions_and_agree_at_equal_points() -> None:
+    gp = LearningCurveGP(SCORES, THETA)
+    points = np.array([[0.3], [0.02], [0.8], [0.8]])
+    samples = gp.sample_final(points, 20_000, np.random.default_rng(0))
+    mean, deviation = gp.predict_final(points)
+    assert samples.mean(0) == pytest.approx(mean, abs=0.03)
+    assert samples.std(0) == pytest.approx(deviation, rel=0.03, abs=2e-3)
+    assert np.abs(samples[:, 2] - samples[:, 3]).max() < 0.02 < samples[:, 2].std()
+
+
+def test_the_gain_of_one_new_configuration_is_its_expected_improvement() -> None:
+    gp = LearningCurveGP(SCORES, THETA)
+    mean, deviation = gp.predict_final(np.array([[1.0]]))
+    scores = gp.unstandardize(mean + deviation * np.random.default_rng(1).standard_normal(200_000))
+    assert gain(gp, [0.0, 0.3], [1.0], 1) == pytest.approx(np.maximum(6.5 - scores, 0).mean(), rel=0.2)
+
+
+def test_more_configurations_bring_more_and_known_ones_nothing() -> None:
+    gp, others = LearningCurveGP(SCORES, THETA), np.linspace(0.6, 1.0, 40).tolist()
+    one, three, many = (gain(gp, [0.0, 0.3], others, n_new) for n_new in (1, 3, 1000))
+    assert 0.005 < one < 0.8 * three < 0.8 * many
+    assert gain(gp, [0.0, 0.3], [0.3], 5) == pytest.approx(0, abs=1e-4)
+
+
+def test_the_sampler_expects_less_the_more_it_knows() -> None:
+    def predicted(n_configurations: int) -> float | None:
+        configurations = [_finished(number, values) for number, values in enumerate(sobol_values(n_configurations))]
+        sampler = LearningCurveSampler(SPACE, 8, n_startup=3, seed=0)
+        found = sampler.predict_gain(configurations, 10)
+        assert found == sampler.predict_gain(configurations, 10)
+        return found
+
+    few, many = predicted(6), predicted(48)
+    assert few is not None and many is not None and few > 3 * many >= 0
+    assert predicted(0) is None
+
+
+def _finished(number: int, values: dict[str, Any]) -> Configuration:
+    curve = [float(score) for score in true_curve(values)]
+    trial = create_trial(
+        value=curve[-1], params=values, distributions=SPACE, intermediate_values=dict(enumerate(curve, start=1))
+    )
+    trial.number = number
+    return Configuration([trial])
+
+
+class _Predicting(ConfigurationSampler):
+    """Sampler whose further configurations bring so many bits per dimension each."""
+
+    def __init__(self, gain_each: float) -> None:
+        super().__init__("tpe", SPACE, seed=0, n_startup_trials=1, n_reports=9)
+        self._gain_each = gain_each
+
+    def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
+        return n_new * self._gain_each
+
+
+def test_the_number_of_further_configurations_follows_from_the_seconds_of_the_ones_so_far() -> None:
+    trials: list[Description] = [
+        ("running", [], {"elapsed_s": None}),
+        *[("pruned", [7.0], {"elapsed_s": 10.0})] * 8,
+        *[("finished", [6.9], {"elapsed_s": 50.0})] * 8,
+    ]
+    configurations = make_configurations(*trials)
+    assert further_search(configurations, _Predicting(0.001), 2.0, 3) == FurtherSearch(2.0, 12, 0.012)
+    assert further_search(configurations, _Predicting(0.001), 0.001, 1) == FurtherSearch(0.001, 1, 0.001)
+    assert further_search(configurations[:-1], _Predicting(0.001), 2.0, 1) is None, "too few to predict from"
+    assert further_search(configurations, None, 2.0, 1) is None
+    tpe = ConfigurationSampler("tpe", SPACE, seed=0, n_startup_trials=1, n_reports=9)
+    assert further_search(configurations, tpe, 2.0, 1) is None
+
+
+def patient(minutes: float | None, **settings: Any) -> StudyConfig:
+    return small_config(**settings).model_copy(update={"budget": Budget(trials=40, patience=minutes)})
+
+
+def test_a_patience_ends_the_search_and_leaves_the_confirmation() -> None:
+    # Ten seconds each: six in a minute.
+    trials: list[Description] = [("finished", [6.5 + number / 10], {}) for number in range(16)]
+
+    def step(minutes: float | None, n_trials: int = 16, n_workers: int = 1, **settings: Any) -> Step:
+        configurations = make_configurations(*trials[:n_trials])
+        return next_step(configurations, patient(minutes, **settings), Plan(n_workers), 40, inf, _Predicting(0.0024))
+
+    confirming = step(0.3)
+    assert confirming.action == "enqueue" and confirming.configuration and confirming.configuration.number == 0
+    assert step(0.3, top=0).action == "stop"
+    assert step(None).action == step(0.5).action == "start", "0.5 minutes are three configurations"
+    assert step(0.3, n_workers=2).action == "start", "two workers train four"
+    assert step(0.3, n_trials=15).action == "start", "too few to be sure"
+
+
+@pytest.mark.parametrize(
+    ("further", "sentence"),
+    [
+        (
+            FurtherSearch(30.0, 1240, 0.01234),
+            "another 30 minutes, about 1,240 configurations, are expected to lower the best score by at most 0.012",
+        ),
+        (
+            FurtherSearch(2.5, 1, 0.00099),
+            "another 2.5 minutes, about 1 configuration, are expected to lower the best score by less than 0.001",
+        ),
+    ],
+)
+def test_the_sentence_has_duration_number_and_gain(further: FurtherSearch, sentence: str) -> None:
+    assert further_search_sentence(further) == sentence

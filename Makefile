@@ -13,7 +13,7 @@
 #|   make lint            run ruff and mypy --strict
 #|   make check           make lint, make test
 #|   make bench           time training against a textbook loop, side by side; a quarter of an hour
-#|   make bench-search    replay searches on a table of learning curves; a quarter of an hour on two cores
+#|   make bench-search    replay searches on a table of learning curves; about half an hour on two cores
 #|   make showcase        rebuild results/showcase: tune, retrain, copy; an hour on two cores
 #|   make help            print this page
 #|
@@ -129,6 +129,7 @@ bench: .packages
 	$(python) -m benchmarks.throughput$(call option,--device,DEVICE)
 
 bench-search: .packages
+	$(python) -m benchmarks.search.judged
 	$(python) -m benchmarks.search.replay$(call flag,--full,FULL)
 
 showcase: tune best-retrain

@@ -51,12 +51,15 @@ def held_out(curves: Sequence[Curve], epochs: Sequence[int]) -> list[HeldOut]:
     return [_errors(epoch, predicted_NE[:, e], true_NE[:, e]) for e, epoch in enumerate(epochs)]
 
 
-def rank_correlation_of_first_epoch(curves: Sequence[Curve]) -> float:
-    """Spearman's, of the table's scores after the first and the last epoch."""
-    means_NE = np.array(
-        [configuration.mean_E for configuration in by_configuration(curves) if not configuration.diverged]
-    )
-    return float(spearmanr(means_NE[:, 0], means_NE[:, -1]).statistic)
+def rank_correlations(curves: Sequence[Curve]) -> list[tuple[float, float]]:
+    """Spearman's, of scores after each epoch with those after the last: of all, and of the best quarter at the end."""
+    table = [configuration for configuration in by_configuration(curves) if not configuration.diverged]
+    means_NE = np.array(sorted((list(configuration.mean_E) for configuration in table), key=lambda curve: curve[-1]))
+    groups = means_NE, means_NE[: max(3, len(means_NE) // 4)]
+    return [
+        tuple(float(spearmanr(group[:, epoch], group[:, -1]).statistic) for group in groups)  # type: ignore[misc]
+        for epoch in range(means_NE.shape[1])
+    ]
 
 
 def _errors(epoch: int, predicted_N: Array, true_N: Array) -> HeldOut:

@@ -67,22 +67,34 @@ def _ray_asha(seed: int, space: Space) -> Search:
     return RayAsha(space, seed, reduction_factor=3)
 
 
+def _promotion_random(seed: int, space: Space) -> Search:
+    return Ours(seed, space, sampler="random")
+
+
+def _promotion_tpe(seed: int, space: Space) -> Search:
+    return Ours(seed, space, sampler="tpe")
+
+
 def _ours(seed: int, space: Space) -> Search:
     return Ours(seed, space)
 
 
+_PROMOTION = (
+    "benchmarks.search.ours",
+    "hpo.search.configurations",
+    "hpo.search.successive_halving",
+    "hpo.search.scheduler",
+    "hpo.search.samplers",
+)
 METHODS: dict[str, Method] = {
     OURS: Method(
         _ours,
         "ours: a Gaussian process of learning curves, halving with promotion by what it expects, reduction factor 3",
         (
-            "benchmarks.search.ours",
-            "hpo.search.configurations",
+            *_PROMOTION,
             "hpo.search.learning_curve_sampler",
-            "hpo.search.successive_halving",
             "hpo.search.learning_curve_gp",
-            "hpo.search.scheduler",
-            "hpo.search.samplers",
+            "hpo.search.learning_curves.scores_to_fit",
         ),
     ),
     "random": Method(_random, "random search"),
@@ -100,4 +112,10 @@ METHODS: dict[str, Method] = {
     "ray_asha": Method(
         _ray_asha, "Ray Tune's ASHA, reduction factor 3, with TPE", (_OPTUNA, "benchmarks.search.ray_asha")
     ),
+}
+
+# Ours without the sampler of learning curves: promotion by the scores at a rung.
+PARTS: dict[str, Method] = {
+    "promotion_random": Method(_promotion_random, "random search with our pauses and promotions", _PROMOTION),
+    "promotion_tpe": Method(_promotion_tpe, "TPE with our pauses and promotions", _PROMOTION),
 }

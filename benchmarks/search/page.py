@@ -9,7 +9,10 @@ import numpy as np
 
 from benchmarks.search.figure import draw
 from benchmarks.search.gaussian_process import Array
-from benchmarks.search.held_out import HeldOut, held_out, rank_correlation_of_first_epoch
+from benchmarks.search.held_out import HeldOut, held_out, rank_correlations
+from benchmarks.search.judgements import LIMIT as JUDGED_LIMIT
+from benchmarks.search.judgements import Judged
+from benchmarks.search.judges.neighbours import N_NEIGHBOURS
 from benchmarks.search.live_pairs import Search, draw_live, told
 from benchmarks.search.methods import OURS, Method
 from benchmarks.search.replays import HORIZON, LIMIT
@@ -26,7 +29,9 @@ Traces = Mapping[str, Sequence[Trace]]
 
 @dataclass(frozen=True)
 class Results:
-    """All results; `traces` by number of workers and method, `unseen` of one worker in other repetitions."""
+    """All results; `traces` by number of workers and method, `unseen` of one worker in other repetitions, `judged` of
+    searches before judges of other kinds.
+    """
 
     curves: Sequence[Curve]
     surrogate: Surrogate
@@ -34,6 +39,7 @@ class Results:
     traces: Mapping[int, Traces]
     live: Sequence[Search] = ()
     unseen: Traces = field(default_factory=dict)
+    judged: Sequence[Judged] = ()
 
     def to_target(self, n_workers: int) -> dict[str, Array]:
         """Time of each method in full-length trainings; where it was not reached, the limit shared by the workers."""
@@ -79,6 +85,8 @@ def text(results: Results) -> str:
     if results.unseen:
         sections.append(_unseen_told(replace(results, traces={1: results.unseen})))
     sections += [_several_workers(results, n_workers) for n_workers in results.traces if n_workers > 1]
+    if results.judged:
+        sections.append(_judged_told(results.judged))
     if results.live:
         sections.append(told(results.live))
     return "\n\n".join(["# What finds good hyperparameters, and how soon", _HEAD, *sections]) + "\n"
@@ -104,12 +112,22 @@ def _table_made(results: Results) -> str:
 {_n_configurations(results.curves)} of {N_CONFIGURATIONS} configurations of an earlier version's space, of its network
 (norm_free), from a scrambled Sobol sequence, each trained for {N_EPOCHS} epochs of CIFAR-10's 45,000 training
 images; {n_repeated} of the best again with other seeds: {len(results.curves)} runs in all. {n_diverged}
-configurations diverged. Ranks after the first epoch are correlated (Spearman) with those
-after the last by {rank_correlation_of_first_epoch(results.curves):.2f}.
+configurations diverged.
 This one was trained on one NVIDIA H200 in 7 minutes, 11 to 25 models side by side
 ([search/stacked.py](search/stacked.py)); `python -m benchmarks.search.grow` makes such a table. Seconds are those of
 one core of a CPU, what most people search on, which `python -m benchmarks.search.seconds` has timed
-([results/search_seconds.jsonl](results/search_seconds.jsonl))."""
+([results/search_seconds.jsonl](results/search_seconds.jsonl)).
+
+Rank correlation (Spearman) of the scores after an epoch with those after the last:
+
+| epoch | all | the best quarter |
+|---:|---:|---:|
+{_ranks(results.curves)}"""
+
+
+def _ranks(curves: Sequence[Curve]) -> str:
+    found = rank_correlations(curves)[:-1]
+    return "\n".join(f"| {epoch} | {every:.2f} | {best:.2f} |" for epoch, (every, best) in enumerate(found, start=1))
 
 
 def _surrogate_told(results: Results) -> str:
@@ -189,6 +207,31 @@ Time to the target on the clock, in the time of a full-length training of the me
 {"".join(map(_cells, _times(results, n_workers)))}""".rstrip()
 
 
+def _judged_told(judged: Sequence[Judged]) -> str:
+    rows = [
+        [
+            each.judge,
+            each.method,
+            f"{each.n_reached} of {each.n_repetitions}",
+            spread_of(each.to_target, JUDGED_LIMIT),
+            f"{each.regret[1]:.4f} ({each.regret[0]:.4f}, {each.regret[2]:.4f})",
+        ]
+        for each in judged
+    ]
+    return f"""## Judges of three kinds
+
+The sampler of ours and the surrogate are both Gaussian processes, and so may agree in what is wrong. Here other models
+of the same table judge ([judges/](search/judges/)): functions drawn from the Gaussian process, another one in each
+repetition, in place of its mean; random forests, of other trees in each; the mean of the {N_NEIGHBOURS} nearest
+configurations. *promotion_random* and *promotion_tpe* are ours with another sampler. Written by `python -m
+benchmarks.search.judged`; a search ends at {JUDGED_LIMIT:g} full-length trainings. Medians (quartiles), regrets after
+{HORIZON}.
+
+| judge | | reached | compute to target | regret |
+|---|---|---:|---:|---:|
+{"".join(map(_cells, rows))}""".rstrip()
+
+
 def _times(results: Results, n_workers: int) -> list[list[str]]:
     times, traces, limit = results.to_target(n_workers), results.traces[n_workers], LIMIT / n_workers
     found = ratios(times)
@@ -201,9 +244,12 @@ def _times(results: Results, n_workers: int) -> list[list[str]]:
 
 def spread(samples: Array, limit: float) -> str:
     """Median and quartiles, those at the limit marked."""
-    low, median, high = (
-        f"{'≥ ' * bool(quantile >= limit)}{quantile:.1f}" for quantile in np.quantile(samples, [0.25, 0.5, 0.75])
-    )
+    return spread_of(np.quantile(samples, [0.25, 0.5, 0.75]).tolist(), limit)
+
+
+def spread_of(quartiles: Sequence[float], limit: float) -> str:
+    """The same from the quartiles."""
+    low, median, high = (f"{'≥ ' * bool(quartile >= limit)}{quartile:.1f}" for quartile in quartiles)
     return f"{median} ({low}, {high})"
 
 

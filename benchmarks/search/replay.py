@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.search.epoch_seconds import read_timings
+from benchmarks.search.judgements import read_judged
 from benchmarks.search.live_pairs import read_live
 from benchmarks.search.methods import METHODS, OURS, Method
 from benchmarks.search.page import Results, spread, write
@@ -52,7 +53,7 @@ def main(
         _tell(n_workers, of_method, ground.surrogate.full_length_s)
     if not method and not workers:
         unseen = _by_workers(replay(_unseen_tasks() if full else [], ground, n_processes=processes)).get(1, {})
-        write(Results(curves, ground.surrogate, METHODS, traces, read_live(), unseen))
+        write(Results(curves, ground.surrogate, METHODS, traces, read_live(), unseen, read_judged()))
 
 
 def _table() -> list[Curve]:

@@ -8,7 +8,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ import optuna
 
 from benchmarks.jsonl import append, read
 from benchmarks.search.epoch_seconds import Timing
+from benchmarks.search.judges.judge import Judge
 from benchmarks.search.methods import Method
 from benchmarks.search.protocol import Space
 from benchmarks.search.simulator import Budget, Point, Trace, simulate
@@ -34,6 +35,8 @@ _SHARED = tuple(
         "configurations",
         "epoch_seconds",
         "gaussian_process",
+        "judges.gp_samples",
+        "judges.scaled_table",
         "mean_curves",
         "noise",
         "simulator",
@@ -53,12 +56,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Ground:
-    """Searches and the surrogate that they run on; `table` is the digest of what the surrogate was fitted to."""
+    """Searches and the surrogate that they run on; `table` is the digest of what the surrogate was fitted to.
+
+    A `judge` takes the place of the surrogate's mean curves. `limit` is in full-length trainings.
+    """
 
     surrogate: Surrogate
     space: Space
     methods: Mapping[str, Method]
     table: str
+    judge: Judge | None = None
+    limit: float = LIMIT
 
     @classmethod
     def of(
@@ -69,12 +77,12 @@ class Ground:
         return cls(Surrogate.fit(curves, timings), space, methods, _digest(json.dumps(told)))
 
     def run(self, task: Task) -> Trace:
-        """Simulate a repetition: its number seeds the sampler and the noise."""
+        """Simulate a repetition: its number seeds the sampler, the noise, and what a judge draws."""
         method, unit_s = self.methods[task.method], self.surrogate.full_length_s * self.methods[task.method].speed
         return simulate(
             method.make(task.repetition, self.space),
-            replace(self.surrogate, repetition=task.repetition),
-            Budget(LIMIT * unit_s, HORIZON * unit_s),
+            self.surrogate.judged(self.judge, task.repetition),
+            Budget(self.limit * unit_s, HORIZON * unit_s),
             task.n_workers * method.speed,
         )
 
@@ -122,7 +130,9 @@ def quiet() -> None:
 
 def _keys(tasks: Iterable[Task], ground: Ground) -> dict[Task, str]:
     """Digest of what a result depends on: table, space, programs, Optuna's version, budget and repetition."""
-    shared = _digest(ground.table, repr(ground.space), optuna.__version__, repr((LIMIT, HORIZON)), *_programs(_SHARED))
+    judge = _programs([type(ground.judge).__module__]) if ground.judge else []
+    budget = repr((ground.limit, HORIZON))
+    shared = _digest(ground.table, repr(ground.space), optuna.__version__, budget, *judge, *_programs(_SHARED))
     methods = {
         name: _digest(shared, repr(method.speed), *_programs(method.sources), _program(method.make))
         for name, method in ground.methods.items()

@@ -3,14 +3,15 @@
 Legend: E epochs.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from benchmarks.search.configurations import Configuration, by_configuration
 from benchmarks.search.epoch_seconds import EpochSeconds, Timing
 from benchmarks.search.gaussian_process import Array
+from benchmarks.search.judges.judge import Judge
 from benchmarks.search.mean_curves import MeanCurves
 from benchmarks.search.noise import SeedNoise
 from benchmarks.search.protocol import Values
@@ -28,7 +29,7 @@ class Surrogate:
     configuration takes for all epochs. Another `repetition` has other noise for the same configurations and seeds.
     """
 
-    mean_curves: MeanCurves
+    mean_curves: Callable[[Values], Array]
     noise: SeedNoise
     epoch_seconds: EpochSeconds
     best: Values
@@ -53,6 +54,12 @@ class Surrogate:
             ).values,
             full_length_s=float(np.mean([N_EPOCHS * epoch_seconds(configuration.values) for configuration in table])),
         )
+
+    def judged(self, judge: Judge | None, repetition: int) -> "Surrogate":
+        """Return the surrogate of a repetition, with the mean curves that a judge draws for it, if there is one."""
+        if judge is None:
+            return replace(self, repetition=repetition)
+        return replace(self, repetition=repetition, mean_curves=judge.draw(repetition), _means={})
 
     @property
     def target(self) -> float:

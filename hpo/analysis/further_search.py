@@ -1,4 +1,4 @@
-"""What a further search is expected to bring, as a sentence."""
+"""Outlook of a study: what a further search is expected to bring, in words."""
 
 from optuna.study import Study
 

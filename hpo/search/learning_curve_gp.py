@@ -49,6 +49,8 @@ _LENGTH_SCALE = _Prior(0.5, 0.3, 0.05, 20.0)
 _TIME_LENGTH_SCALE = _Prior(0.7, 0.7, 0.1, 10.0)
 # Standard deviations sigma_c, sigma_o and sigma_p of the kernel's three terms.
 _COMMON_SIGMA, _OWN_SIGMA, _PRODUCT_SIGMA = (_Prior(median, 1.0, 0.01, 20.0) for median in (1.0, 1.0, 0.5))
+# sigma_r, of a configuration's run.
+_RUN_SIGMA = _Prior(0.1, 1.0, 0.003, 2.0)
 _NOISE_SIGMA = _Prior(0.05, 1.0, 0.003, 0.5)
 
 
@@ -66,15 +68,17 @@ class Scores:
 class LearningCurveGP:
     """Gaussian process with the kernel
 
-        k((x, t), (x', t')) = σ_c² k_t(t, t') + σ_o² k_x(x, x') + σ_p² k_x(x, x') k_t(t, t') + c
+        k((x, t), (x', t')) = σ_c² k_t(t, t') + σ_o² k_x(x, x') + σ_p² k_x(x, x') k_t(t, t') + σ_r² [x = x'] + c
         k_x(x, x') = (1 + r + r²/3) exp(-r),  r² = 5 Σ_f (x_f - x'_f)² / l_f²     (Matérn 5/2)
         k_t(t, t') = exp(-(t - t')² / (2 l_t²))
 
     over features x in [0, 1]^F of a configuration and t = log2(share of training) / 3. The first term is the curve that
-    all configurations share, the second a configuration's own offset, the third its own change during training. Scores
-    have independent normal noise of variance σ_n². The process sees standardised scores, see `standardize`.
+    all configurations share, the second a configuration's own offset, the third its own change during training. The
+    fourth is what a run has in common with no other one, however near, such as the luck of its seed: a prediction
+    follows a configuration's own curve, even where its neighbours are otherwise. Scores have independent normal noise
+    of variance σ_n². The process sees standardised scores, see `standardize`.
 
-    Hyperparameters are θ = (log l_1, ..., log l_F, log l_t, log σ_c, log σ_o, log σ_p, log σ_n), an array (F + 5,).
+    Hyperparameters are θ = (log l_1, ..., log l_F, log l_t, log σ_c, log σ_o, log σ_p, log σ_r, log σ_n), (F + 6,).
     """
 
     def __init__(self, scores: Scores, hyperparameters: Array | None = None) -> None:
@@ -89,7 +93,7 @@ class LearningCurveGP:
         self._mean, self._deviation = float(logarithms.mean()), float(logarithms.std()) + 1e-9
         self._x = _points(scores.features, scores.shares)
         self._y = (logarithms - self._mean) / self._deviation
-        sigmas = [_COMMON_SIGMA, _OWN_SIGMA, _PRODUCT_SIGMA, _NOISE_SIGMA]
+        sigmas = [_COMMON_SIGMA, _OWN_SIGMA, _PRODUCT_SIGMA, _RUN_SIGMA, _NOISE_SIGMA]
         priors = [_LENGTH_SCALE] * scores.features.shape[1] + [_TIME_LENGTH_SCALE, *sigmas]
         self._priors = np.array([(math.log(p.median), p.deviation) for p in priors])
         self.hyperparameters = self._maximize_posterior(priors) if hyperparameters is None else hyperparameters
@@ -100,35 +104,42 @@ class LearningCurveGP:
         """Compute means and standard deviations, each (M,), of the standardised scores at the end of training (t = 0).
 
         With K the covariance of the observed scores y, noise included, and k the covariances to a point x:
-        mean = k' K^-1 y, variance = k(x, x) - k' K^-1 k, without the noise of a score.
+        mean = k' K^-1 y, variance = k(x, x) - k' K^-1 k, without the noise of a score, and without the luck of a run
+        that has not begun.
         """
-        cross = self._cross(features_MF)
-        mean = cross @ self._weights
-        explained = np.square(solve_triangular(self._factor, cross.T, lower=True)).sum(0)
-        prior = np.exp(2 * self.hyperparameters[-4:-1]).sum() + _CONSTANT_VARIANCE
+        cross = self._cross_kernel(features_MF)
+        mean = cross.values @ self._weights
+        explained = np.square(solve_triangular(self._factor, cross.values.T, lower=True)).sum(0)
+        prior = np.exp(2 * self.hyperparameters[-5:-2]).sum() + _CONSTANT_VARIANCE + cross.of_run.max(1)
         return mean, np.sqrt(np.maximum(prior - explained, 1e-10))
 
     def sample_final(self, features_MF: Array, n_samples: int, generator: np.random.Generator) -> Array:
-        """Draw standardised scores at the end of training, jointly for all configurations, shape (n_samples, M)."""
-        points, cross = _points(features_MF, np.ones(len(features_MF))), self._cross(features_MF)
-        explained = solve_triangular(self._factor, cross.T, lower=True)
-        covariance = _Kernel(self.hyperparameters, points, points).values - explained.T @ explained
+        """Draw standardised scores at the end of training, jointly for all configurations, shape (n_samples, M).
+
+        The luck of a run is drawn for observed configurations alone.
+        """
+        points = _points(features_MF, np.ones(len(features_MF)))
+        own, cross = _Kernel(self.hyperparameters, points, points), self._cross_kernel(features_MF)
+        is_new = ~cross.is_same.any(1)
+        explained = solve_triangular(self._factor, cross.values.T, lower=True)
+        covariance = own.values - own.of_run * is_new[:, None] - explained.T @ explained
         factor = cholesky(covariance + _JITTER * np.eye(len(points)), lower=True)
-        return np.asarray(cross @ self._weights + generator.standard_normal((n_samples, len(points))) @ factor.T)
+        normal = generator.standard_normal((n_samples, len(points)))
+        return np.asarray(cross.values @ self._weights + normal @ factor.T)
 
     def predict_final_means(self, features_MF: Array) -> Array:
         """Compute the means of `predict_final` alone, in a small part of its time for thousands of configurations."""
         blocks = np.array_split(features_MF, range(_BLOCK, len(features_MF), _BLOCK))
-        return np.concatenate([self._cross(block) @ self._weights for block in blocks])
+        return np.concatenate([self._cross_kernel(block).values @ self._weights for block in blocks])
 
-    def _cross(self, features_MF: Array) -> Array:
-        """Compute the covariances of final scores with the observed scores, shape (M, N)."""
-        return _Kernel(self.hyperparameters, _points(features_MF, np.ones(len(features_MF))), self._x).values
+    def _cross_kernel(self, features_MF: Array) -> "_Kernel":
+        """Return the covariances of final scores with the observed scores, (M, N)."""
+        return _Kernel(self.hyperparameters, _points(features_MF, np.ones(len(features_MF))), self._x)
 
     @property
     def noise(self) -> float:
-        """σ_n: standard deviation of a standardised score around its curve."""
-        return float(np.exp(self.hyperparameters[-1]))
+        """Standard deviation of a standardised score around what its neighbours predict: that of its run and σ_n."""
+        return float(np.sqrt(np.exp(2 * self.hyperparameters[-2:]).sum()))
 
     def standardize(self, val_bpd: Array) -> Array:
         """Return z = (log(val_bpd - floor) - mean) / deviation, which keeps the order of scores.
@@ -184,24 +195,30 @@ class _Kernel:
     """The kernel of `LearningCurveGP` between all pairs of two lists of points (x, t), and its derivatives."""
 
     def __init__(self, theta: Array, left: Array, right: Array) -> None:
-        self._common, self._own, self._product = np.exp(2 * theta[-4:-1])
+        self._common, self._own, self._product, self._run = np.exp(2 * theta[-5:-1])
         # Squared distances along each axis, on its length scale.
-        scaled = (points / np.exp(theta[:-4]) for points in (left, right))
+        scaled = (points / np.exp(theta[:-5]) for points in (left, right))
         axes = zip(*(points.T for points in scaled), strict=True)
         self._squares = [np.square(np.subtract.outer(left_axis, right_axis)) for left_axis, right_axis in axes]
         self._r = np.sqrt(5 * sum(self._squares[:-1]))
         self._decay = np.exp(-self._r)
         self._k_x = (1 + self._r + np.square(self._r) / 3) * self._decay
         self._k_t = np.exp(-0.5 * self._squares[-1])
+        self.is_same = self._r == 0
 
     @property
     def values(self) -> Array:
         """Covariances, (left, right)."""
         parts = self._common * self._k_t + self._own * self._k_x + self._product * self._k_x * self._k_t
-        return np.asarray(parts + _CONSTANT_VARIANCE)
+        return np.asarray(parts + self.of_run + _CONSTANT_VARIANCE)
+
+    @property
+    def of_run(self) -> Array:
+        """The part of the covariances that a run has with itself alone."""
+        return np.asarray(self._run * self.is_same)
 
     def derivatives(self) -> Iterator[Array]:
-        """Yield the derivatives by θ_1, ..., θ_{F+4}, of the shape of `values`."""
+        """Yield the derivatives by θ_1, ..., θ_{F+5}, of the shape of `values`."""
         # dk_x / d log l_f = 5/3 (x_f - x'_f)² / l_f² (1 + r) exp(-r)
         by_log_scale = 5 / 3 * (1 + self._r) * self._decay * (self._own + self._product * self._k_t)
         for square in self._squares[:-1]:
@@ -210,6 +227,7 @@ class _Kernel:
         yield 2 * self._common * self._k_t
         yield 2 * self._own * self._k_x
         yield 2 * self._product * self._k_x * self._k_t
+        yield 2 * self.of_run
 
 
 def _with_noise(covariance: Array, theta: Array) -> Array:

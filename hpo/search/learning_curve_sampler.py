@@ -16,9 +16,8 @@ from hpo.search.search_space_transform import Array, SearchSpaceTransform, Value
 
 # Configurations that are spread evenly over the space before the process is used.
 N_SPREAD = 3
-# kappa of the lower confidence bound. Where the bound leads to values that are well known already, every other proposal
-# uses the larger kappa.
-_KAPPA, _EXPLORING_KAPPA = 1.0, 3.0
+# kappa of the lower confidence bound.
+_KAPPA = 1.0
 # Candidates of one minimisation: drawn uniformly, and normally around each of the best known configurations; then
 # around the best candidate so far, within ever smaller radii (standard deviations in the unit cube).
 _N_UNIFORM, _N_AROUND, _N_BEST = 800, 60, 5
@@ -99,8 +98,12 @@ class LearningCurveSampler:
         new_MF = np.array([self._transform.features(self._transform.values(point)) for point in np.vstack(points)])
         return expected_gain(gp, known_MF, new_MF, n_new, generator)
 
-    def propose(self, configurations: Sequence[Configuration], number: int) -> Values:
-        """Propose values for a new configuration, which trial `number` will train."""
+    def propose(self, configurations: Sequence[Configuration], number: int) -> Values | None:
+        """Propose values for a new configuration, which trial `number` will train.
+
+        Returns: every other time None, where the process expects nothing new from its proposal: another sampler, which
+            believes less in smooth scores, may then find what this one does not.
+        """
         own_configurations = self._within_space(configurations)
         configurations = [*self._other_configurations, *own_configurations]
         n_configurations = len(configurations)
@@ -117,20 +120,18 @@ class LearningCurveSampler:
         # Of a large study those whose scores are fitted, the best among them: all others would only cost time.
         known_MF = np.array(sorted(tried)) if len(tried) <= MAX_REFITTED else np.unique(scores.features, axis=0)
         generator = np.random.default_rng([self._seed, number])
-        point, deviation = self._minimize_bound(gp, tried, known_MF, _KAPPA, generator)
-        if deviation < gp.noise and n_configurations % 2 == 0:
-            point, _ = self._minimize_bound(gp, tried, known_MF, _EXPLORING_KAPPA, generator)
-        return self._transform.values(point)
+        point, deviation = self._minimize_bound(gp, tried, known_MF, generator)
+        is_well_known = deviation < gp.noise
+        return None if is_well_known and n_configurations % 2 == 0 else self._transform.values(point)
 
     def _minimize_bound(
         self,
         gp: LearningCurveGP,
         tried: set[tuple[float, ...]],
         known_MF: Array,
-        kappa: float,
         generator: np.random.Generator,
     ) -> tuple[Array, float]:
-        """Minimise a(x) = mu(x) - kappa sigma(x) by random search; configurations in `tried` are excluded.
+        """Minimise a(x) by random search; configurations in `tried` are excluded.
 
         The first candidates are uniform, or near the configurations of the lowest predicted scores among `known_MF`;
         the next ones are ever nearer to the best candidate.
@@ -142,7 +143,7 @@ class LearningCurveSampler:
             features = np.array([self._transform.features(self._transform.values(point)) for point in points_MF])
             mean, deviation = gp.predict_final(features)
             are_tried = [tuple(row) in tried for row in features]
-            return np.where(are_tried, np.inf, mean - kappa * deviation), deviation, points_MF
+            return np.where(are_tried, np.inf, mean - _KAPPA * deviation), deviation, points_MF
 
         def draw_around(center: Array, radius: float) -> Array:
             return np.asarray(center + generator.normal(0, radius, (_N_AROUND, len(center)))).clip(0, 1)

@@ -91,12 +91,15 @@ class ConfigurationSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Sample values as the sampler does given the study's configurations, without this trial."""
+        """Sample values as the sampler does given the study's configurations, without this trial.
+
+        Where `curves` expects nothing new, TPE takes its place.
+        """
         if not search_space:
             return {}
         others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
-        if self._name == "curves":
-            return self._curves.propose(group_trials(others), trial.number)
+        if self._name == "curves" and (values := self._curves.propose(group_trials(others), trial.number)) is not None:
+            return values
         view = in_memory_study(directions=study.directions, sampler=self._sampler(trial.number))
         own_trials = [
             as_single_trial(configuration)

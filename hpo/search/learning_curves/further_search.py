@@ -29,8 +29,9 @@ _FEWEST = 16
 
 @dataclass(frozen=True)
 class FurtherSearch:
-    """What a further search of `minutes` is expected to bring: `n_configurations` configurations, and a best score that
-    is lower by `gain` bits per dimension.
+    """A further search of `minutes`, and what is expected of it.
+
+    These are `n_configurations` more configurations, and a best score that is lower by `gain` bits per dimension.
     """
 
     minutes: float

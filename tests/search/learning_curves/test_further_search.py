@@ -21,7 +21,7 @@ from tests.tools.synthetic_curves import SPACE, true_curve
 from tests.tools.synthetic_curves import configurations as sobol_values
 
 # Independent scores far from each other, hardly any noise, no change with time.
-THETA = np.log([0.05, 0.7, 0.01, 1.0, 0.01, 0.003])
+THETA = np.log([0.05, 0.7, 0.01, 1.0, 0.01, 0.003, 0.003])
 SCORES = Scores(np.array([[0.0], [0.3]]), np.ones(2), np.array([6.5, 6.9]))
 
 

@@ -1,0 +1,1 @@
+"""Models of a table's learning curves, each of another kind."""

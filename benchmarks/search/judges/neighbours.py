@@ -1,0 +1,40 @@
+"""Judge of nearest neighbours: the mean of the table's nearest configurations, weighted by their distance."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.search.configurations import Configuration
+from benchmarks.search.gaussian_process import Array
+from benchmarks.search.judges.scaled_table import ScaledTable
+from benchmarks.search.protocol import Values
+
+N_NEIGHBOURS = 5
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Mean of the nearest neighbours' scaled scores, of weights that fall linearly to 0 at the next neighbour."""
+
+    scaled: ScaledTable
+
+    @classmethod
+    def fit(cls, table: Sequence[Configuration], noise_E: Array) -> "Neighbours":
+        """Keep the table; `noise_E` is not used."""
+        return cls(ScaledTable.of(table))
+
+    def draw(self, repetition: int) -> Callable[[Values], Array]:
+        """Return the curves, which are the same in every repetition."""
+        scaled, points_NF = self.scaled, self.scaled.points_NF
+
+        def curve(values: Values) -> Array:
+            point_F = scaled.point(values)
+            if scaled.diverges(point_F):
+                return scaled.worst_E
+            distances_N = np.sqrt(((points_NF - point_F) ** 2).sum(1))
+            *nearest, beyond = np.argsort(distances_N)[: N_NEIGHBOURS + 1]
+            weights = 1 - distances_N[nearest] / distances_N[beyond]
+            return scaled.val_bpd(weights @ scaled.y_NE[nearest] / weights.sum())
+
+        return curve

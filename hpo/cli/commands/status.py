@@ -6,7 +6,6 @@ import shlex
 from typing import TYPE_CHECKING
 
 from hpo.analysis.formatting import format_megabytes, format_value
-from hpo.analysis.further_search import further_search_sentence
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
@@ -41,6 +40,9 @@ def status(config: Config) -> None:
 
 def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[str]:
     """Return the status as lines for the terminal; the last line names the next command."""
+    # Imported late: it needs Optuna and SciPy, for which a faulty file must not wait.
+    from hpo.analysis.further_search import further_search_sentence
+
     attention = _attention(status, config_name) or ["none"]
     return [
         f"{status.folder}: {_trials(status)}",

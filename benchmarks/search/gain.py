@@ -1,7 +1,7 @@
 """What a further search was expected to bring, and what it brought: `python -m benchmarks.search.gain`.
 
-Searches on the table's surrogate, one worker each. From one number of configurations to the next, the score without
-noise of the configuration that the search expects to be the best is compared with what was expected before.
+Searches on the table's surrogate, one worker each. Each time the number of configurations has doubled, the score
+without noise of the best finished one is compared with what was expected before.
 """
 
 import json
@@ -27,7 +27,7 @@ from hpo.search.configurations import Configuration, configurations_of
 from hpo.search.samplers import ConfigurationSampler
 from model.atomic_files import write_text
 
-N_CONFIGURATIONS = (8, 16, 32, 64)
+N_CONFIGURATIONS = (16, 32, 64)
 GAINS = RESULTS / "search_gain.json"
 
 
@@ -41,7 +41,7 @@ class Doubling:
 
 
 def main(
-    repetitions: Annotated[int, typer.Option(min=1, help="Searches, each with its own seed.")] = 20,
+    repetitions: Annotated[int, typer.Option(min=1, help="Searches, each with its own seed.")] = 16,
     processes: Annotated[int, typer.Option(min=1, help="Searches side by side.")] = os.cpu_count() or 1,
 ) -> None:
     """Run the searches, print the mean gains, and write all of them to benchmarks/results/search_gain.json."""
@@ -60,9 +60,10 @@ def main(
 def doublings(surrogate: Surrogate, seed: int) -> list[Doubling]:
     """Search once, and compare at each number of configurations."""
     quiet()
+    own = replace(surrogate, repetition=seed)
     states = [
-        (len(configurations), _gain(configurations, search), _best_score(configurations, search, surrogate))
-        for configurations, search in _search(replace(surrogate, repetition=seed), seed)
+        (len(configurations), _gain(configurations, search), _best_score(search, own))
+        for configurations, search in _search(own, seed)
     ]
     return [Doubling(n, expected, before - after) for (n, expected, before), (_, _, after) in pairwise(states)]
 
@@ -73,7 +74,7 @@ def _search(surrogate: Surrogate, seed: int) -> Iterator[tuple[list[Configuratio
     waiting = list(N_CONFIGURATIONS)
     while waiting:
         configurations = [each for each in configurations_of(search.study) if each.scores]
-        if len(configurations) >= waiting[0]:
+        if len(configurations) >= waiting[0] and search.incumbent() is not None:
             yield configurations, search
             del waiting[0]
             continue
@@ -87,22 +88,17 @@ def _search(surrogate: Surrogate, seed: int) -> Iterator[tuple[list[Configuratio
 
 
 def _gain(configurations: list[Configuration], search: Ours) -> float:
-    gain = _sampler(search).predict_gain(configurations, len(configurations))
-    assert gain is not None
+    assert isinstance(search.study.sampler, ConfigurationSampler)
+    gain = search.study.sampler.predict_gain(configurations, len(configurations))
+    assert gain is not None, "a configuration has finished"
     return gain
 
 
-def _best_score(configurations: list[Configuration], search: Ours, surrogate: Surrogate) -> float:
-    """Return the score without noise of the configuration that is expected to end lowest."""
-    expected = _sampler(search).predict_final_scores(configurations)
-    best = min(expected, key=lambda number: expected[number])
-    (values,) = (each.params for each in configurations if each.number == best)
+def _best_score(search: Ours, surrogate: Surrogate) -> float:
+    """Return the score without noise of the best finished configuration."""
+    values = search.incumbent()
+    assert values is not None, "a configuration has finished"
     return surrogate.final(values)
-
-
-def _sampler(search: Ours) -> ConfigurationSampler:
-    assert isinstance(search.study.sampler, ConfigurationSampler)
-    return search.study.sampler
 
 
 if __name__ == "__main__":

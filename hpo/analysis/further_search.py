@@ -5,7 +5,7 @@ from optuna.study import Study
 from hpo.analysis.formatting import capitalized
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import configurations_of
-from hpo.search.learning_curves.further_search import FurtherSearch, further_search, is_settled
+from hpo.search.learning_curves.further_search import SMALL_GAIN, FurtherSearch, further_search
 from hpo.search.samplers import ConfigurationSampler, sampler_of
 from hpo.storage.call_log import calls_of
 
@@ -15,40 +15,35 @@ _SMALLEST_SHOWN = 0.001
 
 
 def further_search_of(study: Study, config: StudyConfig, sampler: ConfigurationSampler) -> FurtherSearch | None:
-    """Predict what another call of the usual duration brings, with as many workers as the last one had.
+    """Predict what another call as long as the last one, or as the study's patience, brings with as many workers.
 
     Returns: None with two objectives or another sampler than `curves`, and while there are few configurations.
     """
     if len(config.objectives) > 1:
         return None
-    minutes = config.budget.timeout_minutes or _MINUTES_WITHOUT_LIMIT
-    return further_search(configurations_of(study), sampler, minutes, _n_workers(study))
+    calls, budget = calls_of(study), config.budget
+    last_minutes, n_workers = (calls[-1].timeout_minutes, calls[-1].workers) if calls else (None, 1)
+    minutes = budget.patience or last_minutes or budget.timeout_minutes or _MINUTES_WITHOUT_LIMIT
+    return further_search(configurations_of(study), sampler, minutes, n_workers)
 
 
 def gain_in_words(further: FurtherSearch) -> str:
-    """Return the gain in bits per dimension: `at most 0.004`, or `less than 0.001`."""
+    """Return the gain in bits per dimension: `about 0.004`, or `less than 0.001`."""
     is_shown = further.gain >= _SMALLEST_SHOWN
-    return f"at most {further.gain:.3f}" if is_shown else f"less than {_SMALLEST_SHOWN}"
+    return f"about {further.gain:.3f}" if is_shown else f"less than {_SMALLEST_SHOWN}"
 
 
-def further_search_sentence(further: FurtherSearch) -> str:
+def further_search_sentence(further: FurtherSearch, config: StudyConfig) -> str:
     """Return what a further search brings as a sentence, without its capital letter and full stop."""
     number = f"{further.n_configurations:,} configuration{'s' * (further.n_configurations != 1)}"
     duration = f"{further.minutes:g} minutes, about {number},"
-    return f"another {duration} are expected to lower the best score by {gain_in_words(further)}"
+    sentence = f"another {duration} are expected to lower the best score by {gain_in_words(further)}"
+    if config.budget.patience is None or further.gain >= SMALL_GAIN:
+        return sentence
+    return f"{sentence}; this is too little for budget.patience, so no new configuration is started"
 
 
 def outlook(study: Study, config: StudyConfig) -> list[str]:
-    """Return what a further search brings as lines for the terminal; one more where the study's patience has ended."""
-    sampler = sampler_of(study, config)
-    further = further_search_of(study, config, sampler)
-    lines = [capitalized(further_search_sentence(further))] if further else []
-    if is_settled(configurations_of(study), config, sampler, _n_workers(study)):
-        lines.append(f"The search has ended here, since budget.patience is {config.budget.patience:g} minutes")
-    return lines
-
-
-def _n_workers(study: Study) -> int:
-    """Return the number of workers of the last call."""
-    calls = calls_of(study)
-    return calls[-1].workers if calls else 1
+    """Return what a further search brings as a line for the terminal, if that can be told."""
+    further = further_search_of(study, config, sampler_of(study, config))
+    return [capitalized(further_search_sentence(further, config))] if further else []

@@ -16,8 +16,8 @@ from hpo.search.samplers import sampler_of
 from hpo.workers.trial_events import Notice, TrialEvent, TrialReported, TrialStarted
 from hpo.workers.tuning_session import TuningSession
 
-# Time between two predictions of what a further search brings: with many trials, one takes seconds.
-_PREDICTION_S = 30.0
+# Time between two predictions of what a further search brings, at least, and as a multiple of the time that one takes.
+_PREDICTION_S, _PREDICTION_RATIO = 30.0, 50.0
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Progress:
     rows: dict[int, TrialProgressRow] = field(default_factory=dict)
     best: BestTrial | None = field(init=False)
     further: FurtherSearch | None = field(default=None, init=False)
-    _predicted_at: float = field(default=-math.inf, init=False)
+    _predict_at: float = field(default=-math.inf, init=False)
 
     def __post_init__(self) -> None:
         self.best = self.find_best()
@@ -71,9 +71,9 @@ class Progress:
         self.n_ended += 1
         self.n_pruned += is_pruned(event.end)
         self.best = self.find_best()
-        if time.monotonic() - self._predicted_at >= _PREDICTION_S:
+        if (now := time.monotonic()) >= self._predict_at:
             self.further = self.predict_further()
-            self._predicted_at = time.monotonic()
+            self._predict_at = now + max(_PREDICTION_S, _PREDICTION_RATIO * (time.monotonic() - now))
 
     def _add(self, event: TrialStarted) -> None:
         relation = ""

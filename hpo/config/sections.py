@@ -95,8 +95,8 @@ class Budget(StrictModel):
     )
     patience: Positive | None = Field(
         default=None,
-        description="End the search once so many further minutes are expected to lower the best score by less than "
-        "0.005 bits per dimension, and confirm the best; for sampler curves and one objective.",
+        description="Start no new configuration once so many further minutes are expected to lower the best score by "
+        "less than 0.005 bits per dimension; for sampler curves and one objective.",
     )
 
     @field_validator("timeout_minutes")
@@ -113,8 +113,9 @@ class Sampler(StrictModel):
     name: Literal["curves", "tpe", "gp", "random"] = Field(
         default="curves",
         description="curves: a Gaussian process of learning curves, which also predicts the final score of paused "
-        "trials; tpe: the tree-structured Parzen estimator (Bergstra et al. 2011), also used instead of curves with "
-        "two objectives; gp: a Gaussian process of finished trials, with expected improvement; or random.",
+        "trials, and where it expects nothing new, every other time tpe; tpe: the tree-structured Parzen estimator "
+        "(Bergstra et al. 2011), also used instead of curves with two objectives; gp: a Gaussian process of finished "
+        "trials, with expected improvement; or random.",
     )
 
 

@@ -10,7 +10,7 @@ import yaml
 from optuna.study import Study
 
 from hpo.analysis.cost import Cost, count_cost
-from hpo.analysis.further_search import further_search_of
+from hpo.analysis.further_search import further_search_of, further_search_sentence
 from hpo.analysis.importances import Importances, find_importances
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
 from hpo.analysis.results import StudyResults, study_results
@@ -21,7 +21,6 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
 from hpo.config.study_file import CONFIG_FOLDER
 from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
-from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
 from hpo.search.samplers import sampler_of
 from hpo.search.successive_halving import halving_of
@@ -80,7 +79,7 @@ class StudyPage:
     images: ImageCounts
     rows: tuple[TrialRow, ...]
     results: StudyResults | None
-    further: FurtherSearch | None
+    further_search: str | None
     settings: tuple[SearchedSetting, ...]
     ppca_baseline: PpcaBaseline
     largest_latent_dim: int
@@ -105,6 +104,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
     study, config, paths = opened.study, opened.config, opened.paths
     rows, baseline = trial_rows(study, config), ppca_baseline_of(study, paths)
     results = study_results(study, config, baseline)
+    further = further_search_of(study, config, sampler_of(study, config))
     return StudyPage(
         name=study.study_name,
         # A path of the study's file is replaced by its name, as in the recipe.
@@ -118,7 +118,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         images=ImageCounts(**study.user_attrs["data"]),
         rows=tuple(rows),
         results=results,
-        further=further_search_of(study, config, sampler_of(study, config)) if results else None,
+        further_search=further_search_sentence(further, config) if further else None,
         settings=_searched_settings(results, config) if results else (),
         ppca_baseline=baseline,
         largest_latent_dim=int(config.hyperparameters.largest("latent_dim")),

@@ -9,7 +9,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from hpo.analysis.earlier_best import earlier_best_notice
-from hpo.analysis.further_search import further_search_sentence
 from hpo.analysis.results import SHORTER_CODE_BPD
 from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.report.shareable_text import without_paths
@@ -39,7 +38,6 @@ def template_environment() -> Environment:
         "label": hyperparameter_label,
         "without_paths": without_paths,
         "shell": shlex.quote,
-        "further_search_sentence": further_search_sentence,
     }
     environment.globals |= {
         "earlier_best_notice": earlier_best_notice,

@@ -74,9 +74,9 @@ class LearningCurveGP:
 
     over features x in [0, 1]^F of a configuration and t = log2(share of training) / 3. The first term is the curve that
     all configurations share, the second a configuration's own offset, the third its own change during training. The
-    fourth is what a run has in common with no other one, however near, such as the luck of its seed: a prediction
-    follows a configuration's own curve, even where its neighbours are otherwise. Scores have independent normal noise
-    of variance σ_n². The process sees standardised scores, see `standardize`.
+    fourth is what a configuration has in common with no other values, however near, such as the luck of its seed: a
+    prediction follows a configuration's own curve, even where its neighbours are otherwise. Scores have independent
+    normal noise of variance σ_n². The process sees standardised scores, see `standardize`.
 
     Hyperparameters are θ = (log l_1, ..., log l_F, log l_t, log σ_c, log σ_o, log σ_p, log σ_r, log σ_n), (F + 6,).
     """
@@ -169,7 +169,7 @@ class LearningCurveGP:
         return np.asarray(optimum.x)
 
     def _negative_log_posterior(self, hyperparameters: Array) -> tuple[float, Array]:
-        """Compute -log p(θ | y) up to a constant, and its gradient (F + 5,).
+        """Compute -log p(θ | y) up to a constant, and its gradient (F + 6,).
 
         With K = L L': y' K^-1 y / 2 + Σ_i log L_ii + Σ_j (θ_j - log median_j)² / (2 deviation_j²), Rasmussen & Williams
         2006, equations 5.8 and 5.9, and the log-normal priors.

@@ -63,6 +63,7 @@ class LearningCurveSampler:
         self._fitted: tuple[bytes, LearningCurveGP, Scores] | None = None
         self._kept: tuple[bytes, Array] | None = None
         self._predicted: tuple[LearningCurveGP, bytes, Array] | None = None
+        self._gain: tuple[tuple[object, ...], float] | None = None
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
         """Predict val_bpd at the end of training for each configuration that has a score, by its number."""
@@ -75,20 +76,29 @@ class LearningCurveSampler:
         return {configuration.number: float(score) for configuration, score in zip(scored, final_scores, strict=True)}
 
     def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
-        """Predict by how much `n_new` further configurations lower the best score, in bits per dimension.
+        """Predict by how much `n_new` further configurations lower the best finished score, in bits per dimension.
 
         It follows from the seed and the configurations alone.
 
-        Returns: None before there are scores.
+        Returns: None before a configuration has finished.
         """
         configurations = self._within_space(configurations)
-        scored = [configuration for configuration in configurations if configuration.scores]
-        if not scored:
+        finished = [configuration for configuration in configurations if configuration.value is not None]
+        if not finished:
             return None
         gp, _ = self._fit(configurations)
-        features_MF = np.unique(self._scores.features(scored), axis=0)
-        known_MF = features_MF[np.argsort(gp.predict_final_means(features_MF))[:_N_KNOWN]]
-        generator = np.random.default_rng([self._seed, len(configurations)])
+        scored = [configuration for configuration in configurations if configuration.scores]
+        best_F = self._scores.features([min(finished, key=lambda configuration: configuration.value or np.inf)])[0]
+        key = gp, n_new, len(scored), tuple(best_F)
+        if self._gain is None or self._gain[0] != key:
+            self._gain = key, self._compute_gain(gp, self._scores.features(scored), best_F, n_new)
+        return self._gain[1]
+
+    def _compute_gain(self, gp: LearningCurveGP, scored_MF: Array, best_F: Array, n_new: int) -> float:
+        """Compute `expected_gain` with the best known configurations and new ones, some of them near the best."""
+        scored_MF = np.unique(scored_MF, axis=0)
+        known_MF = scored_MF[np.argsort(gp.predict_final_means(scored_MF))[:_N_KNOWN]]
+        generator = np.random.default_rng([self._seed, len(scored_MF)])
         points = [generator.random((_N_NEW_UNIFORM, self._transform.n_features))]
         for center in known_MF[:_N_BEST]:
             points += [
@@ -96,7 +106,7 @@ class LearningCurveSampler:
                 for radius in _FIRST_RADII
             ]
         new_MF = np.array([self._transform.features(self._transform.values(point)) for point in np.vstack(points)])
-        return expected_gain(gp, known_MF, new_MF, n_new, generator)
+        return expected_gain(gp, np.vstack([best_F, known_MF, new_MF]), 0, n_new, generator)
 
     def propose(self, configurations: Sequence[Configuration], number: int) -> Values | None:
         """Propose values for a new configuration, which trial `number` will train.

@@ -76,11 +76,11 @@ class ConfigurationSampler(BaseSampler):
         return self._curves.predict_final_scores(configurations)
 
     def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
-        """Predict by how much `n_new` further configurations lower the best score, in bits per dimension.
+        """Predict by how much `n_new` further configurations lower the best finished score, in bits per dimension.
 
-        Returns: None except for `curves`, and before there are scores.
+        Returns: None except for `curves`, and before a configuration has finished.
         """
-        if self._name != "curves" or not any(configuration.scores for configuration in configurations):
+        if self._name != "curves" or all(configuration.value is None for configuration in configurations):
             return None
         return self._curves.predict_gain(configurations, n_new)
 

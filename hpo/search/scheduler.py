@@ -52,9 +52,9 @@ def next_step(
 ) -> Step:
     """Decide the next step of a free worker.
 
-    While there is time, the search continues: with a promotion, else with a new configuration, until the study's
-    patience ends. The reserved time at the end is for training the best configurations to the end and for confirming
-    them.
+    While there is time, the search continues: with a promotion, else with a new configuration, unless the study's
+    patience has ended. The reserved time at the end is for training the best configurations to the end and for
+    confirming them.
 
     Args:
         configurations: the study's configurations so far.
@@ -66,9 +66,9 @@ def next_step(
     """
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
     may_start = n_total is None or len(configurations) < n_total
-    search = promotion_step(configurations, halving, sampler) or (Step("start") if may_start else None)
-    if search and is_settled(configurations, config, sampler, plan.n_workers):
-        search = None
+    search = promotion_step(configurations, halving, sampler)
+    if not search and may_start and not is_settled(configurations, config, sampler, plan.n_workers):
+        search = Step("start")
     reserved = reserved_s(configurations, config, plan)
     if search and remaining_s > reserved:
         return search

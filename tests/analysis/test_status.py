@@ -85,7 +85,7 @@ def test_the_outlook_is_what_another_call_with_as_many_workers_is_expected_to_br
     for number in range(16):
         synthetic.add_trial(opened, *[7.0] * 5, 6.5 + number / 100, elapsed_s=60.0)
     record_call(opened.study, Call(None, 5.0, 2, "CPU"))
-    expected = "outlook: another 5 minutes, about 10 configurations, are expected to lower the best score by at most 0"
+    expected = "outlook: another 5 minutes, about 10 configurations, are expected to lower the best score by about 0"
     (line,) = outlook()
     assert line.startswith(expected)
     assert float(line.removeprefix(expected[:-1])) > 0

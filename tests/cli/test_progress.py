@@ -71,7 +71,7 @@ def test_the_status_tells_what_a_further_search_brings_as_predicted_every_half_m
     gains = iter([0.0123, 0.0004])
     state.predict_further = lambda: FurtherSearch(30.0, 12, next(gains))
     ended = TrialEnded(0, FINISHED, "finished", 6.5)
-    for now, gain in ((1000.0, "at most 0.012"), (1029.0, "at most 0.012"), (1030.0, "less than 0.001")):
+    for now, gain in ((1000.0, "about 0.012"), (1029.0, "about 0.012"), (1030.0, "less than 0.001")):
         monkeypatch.setattr("hpo.cli.progress.time.monotonic", lambda now=now: now)
         state.update(ended)
         assert state.status().endswith(f"; another 30 min: {gain} better")

@@ -49,7 +49,7 @@ def test_page_tells_what_more_search_is_expected_to_bring(begin: Begin) -> None:
         synthetic.add_trial(opened, 6.5 + number / 10, elapsed_s=600.0)
     text = study_page(opened).text
     assert (
-        "More search: another 30 minutes, about 3 configurations, are expected to lower the best score by at most 0."
+        "More search: another 30 minutes, about 3 configurations, are expected to lower the best score by about 0."
         in text
     )
     other = begin(name="tpe", file={"sampler": {"name": "tpe"}})

@@ -47,7 +47,7 @@ def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[
     return [
         f"{status.folder}: {_trials(status)}",
         f"{'best' if len(config.objectives) == 1 else 'best by val_bpd'}: {_best(status.best, config)}",
-        *([f"outlook: {further_search_sentence(status.further)}"] if status.further else []),
+        *([f"outlook: {further_search_sentence(status.further, config)}"] if status.further else []),
         f"workers: {_workers(status)}",
         f"disk: {_disk(status.disk)}",
         *(f"attention: {line}" for line in attention),

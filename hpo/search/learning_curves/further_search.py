@@ -6,24 +6,25 @@ Legend: F features of a configuration, M configurations, S samples of their fina
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import Configuration
-from hpo.search.learning_curve_gp import LearningCurveGP
 from hpo.search.search_space_transform import Array
+
+# `status` of a study without scores needs no SciPy.
+if TYPE_CHECKING:
+    from hpo.search.learning_curve_gp import LearningCurveGP
 
 # Half of the samples choose the configurations, the other half tell what these bring.
 _N_SAMPLES = 2000
 # More would take seconds, and hardly bring more.
 _MAX_NEW = 100
-# Bits per dimension, for as many further configurations as there were. In replays with 16 or 32 configurations the gain
-# was on average 0.0075 as predicted and 0.0030 in fact; where less than 0.005 was predicted, 0.0006 and never more
-# (`python -m benchmarks.search.gain`).
-_SMALL_GAIN = 0.005
-# Configurations that a prediction needs: with 8, the gain was 0.026 as predicted and 0.061 in fact.
+# Bits per dimension: a search that is expected to bring less may end.
+SMALL_GAIN = 0.005
+# Configurations that a prediction needs: with fewer, the process is too sure of itself (benchmarks/search/gain.py).
 _FEWEST = 16
 
 
@@ -58,7 +59,7 @@ def further_search(
         minutes: duration of the further search.
         n_workers: workers that search.
 
-    Returns: None for a sampler that does not predict, and while there are few configurations.
+    Returns: None for a sampler that does not predict, and while few configurations have scores or none has finished.
     """
     seconds = [found for configuration in configurations if (found := _seconds_of(configuration)) is not None]
     n_scored = sum(bool(configuration.scores) for configuration in configurations)
@@ -80,23 +81,29 @@ def is_settled(configurations: Sequence[Configuration], config: StudyConfig, sam
     """
     patience = config.budget.patience
     further = None if patience is None else further_search(configurations, sampler, patience, n_workers)
-    return further is not None and further.gain < _SMALL_GAIN
+    return further is not None and further.gain < SMALL_GAIN
 
 
 def expected_gain(
-    gp: LearningCurveGP, known_MF: Array, others_MF: Array, n_new: int, generator: np.random.Generator
+    gp: "LearningCurveGP", points_MF: Array, best: int, n_new: int, generator: np.random.Generator
 ) -> float:
     """Compute by how much the best final score falls, in bits per dimension, once `n_new` final scores are known.
 
-    With b the known configuration of the lowest expected score and f the final scores, this is
+    With f the final scores of configurations and b the best finished one, this is
 
         E[f_b - min(f_b, f_1, ..., f_n)]
 
     for the n configurations for which it is largest. They are chosen one after another, which comes close (Wilson,
-    Hutter & Deisenroth 2018, arXiv 1805.10196), among the known ones, most of which are paused, and the others.
+    Hutter & Deisenroth 2018, arXiv 1805.10196).
+
+    Args:
+        gp: process fitted to the study's scores.
+        points_MF: configurations among which is chosen: paused ones, which can be continued, and new ones.
+        best: index of the best finished configuration.
+        n_new: n.
+        generator: source of the samples.
     """
-    best = int(gp.predict_final_means(known_MF).argmin())
-    samples_SM = gp.unstandardize(gp.sample_final(np.vstack([known_MF, others_MF]), _N_SAMPLES, generator))
+    samples_SM = gp.unstandardize(gp.sample_final(points_MF, _N_SAMPLES, generator))
     choosing_SM, telling_SM = np.array_split(samples_SM, 2)
     lowest_S, told_S = choosing_SM[:, best], telling_SM[:, best]
     for _ in range(min(n_new, _MAX_NEW)):

@@ -1,4 +1,4 @@
-"""What further search is expected to bring, and the end of a study's patience."""
+"""What further search is expected to bring, and the study's patience."""
 
 from collections.abc import Sequence
 from math import inf
@@ -10,12 +10,14 @@ from optuna.trial import create_trial
 
 from hpo.analysis.further_search import further_search_sentence
 from hpo.config.schema import Budget, StudyConfig
-from hpo.search.configurations import Configuration
+from hpo.config.search_space import distributions
+from hpo.search.configurations import CONFIRMS, CONTINUES, END, Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
 from hpo.search.learning_curve_sampler import LearningCurveSampler
 from hpo.search.learning_curves.further_search import FurtherSearch, expected_gain, further_search
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.scheduler import Plan, Step, next_step
+from tests.search.trial_lists import SPACE as LIST_SPACE
 from tests.search.trial_lists import Description, make_configurations, small_config
 from tests.tools.synthetic_curves import SPACE, true_curve
 from tests.tools.synthetic_curves import configurations as sobol_values
@@ -25,9 +27,9 @@ THETA = np.log([0.05, 0.7, 0.01, 1.0, 0.01, 0.003, 0.003])
 SCORES = Scores(np.array([[0.0], [0.3]]), np.ones(2), np.array([6.5, 6.9]))
 
 
-def gain(gp: LearningCurveGP, known: Sequence[float], others: Sequence[float], n_new: int) -> float:
-    known_MF, others_MF = (np.array(points, dtype=float).reshape(-1, 1) for points in (known, others))
-    return expected_gain(gp, known_MF, others_MF, n_new, np.random.default_rng(0))
+def gain(gp: LearningCurveGP, points: Sequence[float], n_new: int) -> float:
+    """Return the expected gain where the first point is the best finished configuration."""
+    return expected_gain(gp, np.array(points, dtype=float)[:, None], 0, n_new, np.random.default_rng(0))
 
 
 def test_joint_samples_have_the_means_and_deviations_of_the_predictions_and_agree_at_equal_points() -> None:
@@ -44,14 +46,15 @@ def test_the_gain_of_one_new_configuration_is_its_expected_improvement() -> None
     gp = LearningCurveGP(SCORES, THETA)
     mean, deviation = gp.predict_final(np.array([[1.0]]))
     scores = gp.unstandardize(mean + deviation * np.random.default_rng(1).standard_normal(200_000))
-    assert gain(gp, [0.0, 0.3], [1.0], 1) == pytest.approx(np.maximum(6.5 - scores, 0).mean(), rel=0.2)
+    assert gain(gp, [0.0, 0.3, 1.0], 1) == pytest.approx(np.maximum(6.5 - scores, 0).mean(), rel=0.2)
 
 
 def test_more_configurations_bring_more_and_known_ones_nothing() -> None:
     gp, others = LearningCurveGP(SCORES, THETA), np.linspace(0.6, 1.0, 40).tolist()
-    one, three, many = (gain(gp, [0.0, 0.3], others, n_new) for n_new in (1, 3, 1000))
+    one, three, many = (gain(gp, [0.0, 0.3, *others], n_new) for n_new in (1, 3, 1000))
     assert 0.005 < one < 0.8 * three < 0.8 * many
-    assert gain(gp, [0.0, 0.3], [0.3], 5) == pytest.approx(0, abs=1e-4)
+    assert gain(gp, [0.0, 0.3, 0.3], 5) == pytest.approx(0, abs=1e-4)
+    assert gain(gp, [0.3, 0.0], 1) == pytest.approx(0.4, abs=0.01), "a better one that is paused counts"
 
 
 def test_the_sampler_expects_less_the_more_it_knows() -> None:
@@ -70,7 +73,11 @@ def test_the_sampler_expects_less_the_more_it_knows() -> None:
 def _finished(number: int, values: dict[str, Any]) -> Configuration:
     curve = [float(score) for score in true_curve(values)]
     trial = create_trial(
-        value=curve[-1], params=values, distributions=SPACE, intermediate_values=dict(enumerate(curve, start=1))
+        value=curve[-1],
+        params=values,
+        distributions=SPACE,
+        intermediate_values=dict(enumerate(curve, start=1)),
+        user_attrs={END: "finished"},
     )
     trial.number = number
     return Configuration([trial])
@@ -106,20 +113,44 @@ def patient(minutes: float | None, **settings: Any) -> StudyConfig:
     return small_config(**settings).model_copy(update={"budget": Budget(trials=40, patience=minutes)})
 
 
-def test_a_patience_ends_the_search_and_leaves_the_confirmation() -> None:
+def test_a_patience_keeps_new_configurations_from_being_started_and_nothing_else() -> None:
     # Ten seconds each: six in a minute.
-    trials: list[Description] = [("finished", [6.5 + number / 10], {}) for number in range(16)]
+    finished: list[Description] = [("finished", [7.0, 6.5 + number / 10], {}) for number in range(16)]
 
-    def step(minutes: float | None, n_trials: int = 16, n_workers: int = 1, **settings: Any) -> Step:
-        configurations = make_configurations(*trials[:n_trials])
-        return next_step(configurations, patient(minutes, **settings), Plan(n_workers), 40, inf, _Predicting(0.0024))
+    def step(minutes: float | None, *more: Description, n: int = 16, n_workers: int = 1, top: int = 1) -> Step:
+        configurations = make_configurations(*finished[:n], *more)
+        plan, config = Plan(n_workers, trial_s=10.0), patient(minutes, top=top)
+        return next_step(configurations, config, plan, 40, inf, _Predicting(0.0024))
 
-    confirming = step(0.3)
-    assert confirming.action == "enqueue" and confirming.configuration and confirming.configuration.number == 0
-    assert step(0.3, top=0).action == "stop"
     assert step(None).action == step(0.5).action == "start", "0.5 minutes are three configurations"
     assert step(0.3, n_workers=2).action == "start", "two workers train four"
-    assert step(0.3, n_trials=15).action == "start", "too few to be sure"
+    assert step(0.3, n=15).action == "start", "too few to be sure"
+    confirming = step(0.3)
+    assert confirming.action == "enqueue" and dict(confirming.attributes)[CONFIRMS] == 0
+    assert step(0.3, top=0).action == "stop"
+    assert step(0.3, ("running", [7.0], {})).action == "wait", "it may become the best"
+    promoted = step(0.3, ("pruned", [6.0], {}))
+    assert promoted.action == "enqueue" and dict(promoted.attributes)[CONTINUES] == 16
+
+
+def test_nothing_is_predicted_before_a_configuration_has_finished() -> None:
+    paused: list[Description] = [("pruned", [7.0 - number / 100], {}) for number in range(20)]
+    sampler = ConfigurationSampler("curves", distributions(LIST_SPACE), seed=0, n_startup_trials=1, n_reports=9)
+    assert further_search(make_configurations(*paused), sampler, 2.0, 1) is None
+    with_finished = make_configurations(*paused, ("finished", [7.0, 6.9], {}))
+    further = further_search(with_finished, sampler, 2.0, 1)
+    assert further is not None and further.gain > 0
+    asked = sampler._curves._compute_gain
+    sampler._curves._compute_gain = None  # type: ignore[method-assign, assignment]
+    assert further_search(with_finished, sampler, 2.0, 1) == further, "not computed again"
+    sampler._curves._compute_gain = asked  # type: ignore[method-assign]
+    assert further_search(with_finished, sampler, 20.0, 1) != further
+
+
+def test_the_sentence_names_a_patience_that_has_ended() -> None:
+    little, more = (further_search_sentence(FurtherSearch(5.0, 9, gain), patient(5.0)) for gain in (0.004, 0.005))
+    assert little.endswith("by about 0.004; this is too little for budget.patience, so no new configuration is started")
+    assert more.endswith("by about 0.005")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +158,7 @@ def test_a_patience_ends_the_search_and_leaves_the_confirmation() -> None:
     [
         (
             FurtherSearch(30.0, 1240, 0.01234),
-            "another 30 minutes, about 1,240 configurations, are expected to lower the best score by at most 0.012",
+            "another 30 minutes, about 1,240 configurations, are expected to lower the best score by about 0.012",
         ),
         (
             FurtherSearch(2.5, 1, 0.00099),
@@ -136,4 +167,4 @@ def test_a_patience_ends_the_search_and_leaves_the_confirmation() -> None:
     ],
 )
 def test_the_sentence_has_duration_number_and_gain(further: FurtherSearch, sentence: str) -> None:
-    assert further_search_sentence(further) == sentence
+    assert further_search_sentence(further, patient(None)) == sentence

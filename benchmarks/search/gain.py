@@ -62,21 +62,19 @@ def doublings(surrogate: Surrogate, seed: int) -> list[Doubling]:
     quiet()
     own = replace(surrogate, repetition=seed)
     states = [
-        (len(configurations), _gain(configurations, search), _best_score(search, own))
-        for configurations, search in _search(own, seed)
+        (n, _gain(configurations, search), _best_score(search, own)) for n, configurations, search in _search(own, seed)
     ]
     return [Doubling(n, expected, before - after) for (n, expected, before), (_, _, after) in pairwise(states)]
 
 
-def _search(surrogate: Surrogate, seed: int) -> Iterator[tuple[list[Configuration], Ours]]:
-    """Yield each time the study has one of N_CONFIGURATIONS and the next configuration is asked for."""
+def _search(surrogate: Surrogate, seed: int) -> Iterator[tuple[int, list[Configuration], Ours]]:
+    """Yield each of N_CONFIGURATIONS once the study has so many, and a finished one."""
     search, n_epochs = Ours(seed, space()), Counter[int]()
     waiting = list(N_CONFIGURATIONS)
     while waiting:
         configurations = [each for each in configurations_of(search.study) if each.scores]
         if len(configurations) >= waiting[0] and search.incumbent() is not None:
-            yield configurations, search
-            del waiting[0]
+            yield waiting.pop(0), configurations, search
             continue
         job = search.next()
         assert job is not None, "a search without an end always has a configuration to train"

@@ -96,7 +96,7 @@ class Budget(StrictModel):
     patience: Positive | None = Field(
         default=None,
         description="Start no new configuration once so many further minutes are expected to lower the best score by "
-        "less than 0.005 bits per dimension; for sampler curves and one objective.",
+        "less than 0.003 bits per dimension; for sampler curves and one objective.",
     )
 
     @field_validator("timeout_minutes")

@@ -120,7 +120,7 @@ def test_a_patience_keeps_new_configurations_from_being_started_and_nothing_else
     def step(minutes: float | None, *more: Description, n: int = 16, n_workers: int = 1, top: int = 1) -> Step:
         configurations = make_configurations(*finished[:n], *more)
         plan, config = Plan(n_workers, trial_s=10.0), patient(minutes, top=top)
-        return next_step(configurations, config, plan, 40, inf, _Predicting(0.0024))
+        return next_step(configurations, config, plan, 40, inf, _Predicting(0.0014))
 
     assert step(None).action == step(0.5).action == "start", "0.5 minutes are three configurations"
     assert step(0.3, n_workers=2).action == "start", "two workers train four"
@@ -148,9 +148,9 @@ def test_nothing_is_predicted_before_a_configuration_has_finished() -> None:
 
 
 def test_the_sentence_names_a_patience_that_has_ended() -> None:
-    little, more = (further_search_sentence(FurtherSearch(5.0, 9, gain), patient(5.0)) for gain in (0.004, 0.005))
-    assert little.endswith("by about 0.004; this is too little for budget.patience, so no new configuration is started")
-    assert more.endswith("by about 0.005")
+    little, more = (further_search_sentence(FurtherSearch(5.0, 9, gain), patient(5.0)) for gain in (0.0029, 0.003))
+    assert little.endswith("by about 0.003; this is too little for budget.patience, so no new configuration is started")
+    assert more.endswith("by about 0.003")
 
 
 @pytest.mark.parametrize(

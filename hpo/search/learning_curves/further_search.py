@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _N_SAMPLES = 2000
 # More would take seconds, and hardly bring more.
 _MAX_NEW = 100
-# Bits per dimension: a search that is expected to bring less may end. In 8 of 32 replays (benchmarks/search/gain.py) less
-# was expected of twice as many configurations, and these brought 0.0003 on average and never more than 0.001.
+# Bits per dimension: a search that is expected to bring less may end. In 8 of 32 replays (benchmarks/search/gain.py),
+# less was expected of twice as many configurations, and these brought 0.0003 on average and never more than 0.001.
 SMALL_GAIN = 0.003
 # Configurations that a prediction needs: with 8, an earlier version of the process expected 0.026, and got 0.061.
 _FEWEST = 16

@@ -261,10 +261,10 @@ def test_held_out_errors_are_what_they_are_for_new_configurations(curves: list[C
 
 def test_ranks_after_one_epoch_are_like_those_at_the_end_but_not_the_same(curves: list[Curve]) -> None:
     found = rank_correlations(curves)
-    assert 0.4 < found[0][0] < 0.9 and found[0][1] < found[0][0]
-    assert found[-1] == pytest.approx((1.0, 1.0))
-    every, best = zip(*found, strict=True)
-    assert list(every) == sorted(every) and best[-2] > best[0]
+    assert 0.4 < found[0][0] < 0.9 and 0.3 < found[0][1] < 0.9
+    assert found[0][0] != found[0][1] and found[-1] == pytest.approx((1.0, 1.0))
+    for of_group in zip(*found, strict=True):
+        assert list(of_group) == sorted(of_group)
 
 
 def test_predictions_are_those_of_scikit_learn() -> None:

@@ -23,10 +23,9 @@ def test_the_estimate_names_rungs_configurations_and_the_time_reserved_for_confi
     estimate = BudgetEstimate(images_per_second=1000.0, trial_s=90.0, checkpoint_bytes=40e6)
     runtime, config = Runtime(torch.device("cpu"), "float32"), small_config(top=3, seeds=2)
     line = describe(estimate, config, HOUR, [], estimate.plan(HOUR, 1), runtime)
-    # Nine trainings would take longer than a fifth of the hour.
-    n_configurations = round((3600 - 720) / (SHARE * 90))
+    n_configurations = round((3600 - 9 * 90) / (SHARE * 90))
     # At least as many as if each were trained to the end.
-    assert f"60 min are enough for 32 to {n_configurations} configurations of up to 9 epochs" in line
+    assert f"60 min are enough for 31 to {n_configurations} configurations of up to 9 epochs" in line
     assert "(those not among the best 1 in 3 pause after epoch 1, 2, 4, 8)" in line
     assert "12 min of them are reserved to train the best 3 to the end and again with 2 new seeds each" in line
     line = describe(estimate, small_config(top=0), HOUR, [], estimate.plan(HOUR, 1), runtime)

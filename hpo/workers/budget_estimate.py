@@ -21,7 +21,7 @@ from model.training.training_loop import train
 _AUTO_SHARE, _FEWEST_EPOCHS, _MOST_EPOCHS = 0.1, 3, 40
 _MINUTES_WITHOUT_LIMIT = 30
 # Largest part of a call's time that is reserved for confirming the best configurations.
-MAX_RESERVED_SHARE = 1 / 5
+MAX_RESERVED_SHARE = 1 / 3
 _PROBE_IMAGES = 2000
 # A checkpoint holds each parameter and its gradient's two moments, in float32.
 _BYTES_PER_PARAMETER = 12

@@ -27,10 +27,10 @@ def test_the_estimate_names_rungs_configurations_and_the_time_reserved_for_confi
     # At least as many as if each were trained to the end.
     assert f"60 min are enough for 31 to {n_configurations} configurations of up to 9 epochs" in line
     assert "(those not among the best 1 in 3 pause after epoch 1, 2, 4, 8)" in line
-    assert "12 min of them are reserved to train the best 3 to the end and again with 2 new seeds each" in line
+    assert "14 min of them are reserved to train the best 3 to the end and again with 2 new seeds each" in line
     line = describe(estimate, small_config(top=0), HOUR, [], estimate.plan(HOUR, 1), runtime)
     assert "2 min of them are reserved to train the best to the end" in line
-    assert estimate.plan(Budget(timeout_minutes=10), 1).max_reserved_s == 120.0, "a fifth at most"
+    assert estimate.plan(Budget(timeout_minutes=10), 1).max_reserved_s == 200.0, "a third at most"
 
 
 def test_the_estimate_counts_the_configurations_that_a_study_has_already() -> None:

@@ -69,10 +69,10 @@ def next_step(
     search = promotion_step(configurations, halving, sampler)
     if not search and may_start and not is_settled(configurations, config, sampler, plan.n_workers):
         search = Step("start")
-    reserved = reserved_s(configurations, config, plan)
-    if search and remaining_s > reserved:
+    reserved, trial_s = reserved_s(configurations, config, plan), _trial_s(configurations) or plan.trial_s
+    if search and remaining_s > reserved + _first_stretch_s(configurations, config, trial_s):
         return search
-    has_time = remaining_s > reserved + (_trial_s(configurations) or plan.trial_s)
+    has_time = remaining_s > reserved + trial_s
     if has_time and any(configuration.is_running for configuration in configurations):
         # A running configuration may become one of the best.
         return Step("wait")
@@ -93,6 +93,17 @@ def reserved_s(configurations: Sequence[Configuration], config: StudyConfig, pla
     n_seeds = sum(n for _, n in missing_confirmations(configurations, confirmation))
     seconds = _trial_s(configurations) or plan.trial_s
     return min(plan.max_reserved_s, ceil((n_missing * n_each + n_seeds) / plan.n_workers) * seconds)
+
+
+def _first_stretch_s(configurations: Sequence[Configuration], config: StudyConfig, trial_s: float) -> float:
+    """Return the seconds to the first rung while no configuration has finished.
+
+    A new trial takes them from the time that is left to train one to the end.
+    """
+    halving = halving_of(config.pruner, config.training)
+    if halving is None or not halving.rungs or any(configuration.value is not None for configuration in configurations):
+        return 0.0
+    return trial_s * halving.rungs[0] * config.training.report_every / config.training.n_epochs
 
 
 def _n_required(confirmation: Confirmation) -> int:

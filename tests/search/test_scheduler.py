@@ -80,8 +80,11 @@ def test_without_confirmation_one_configuration_still_finishes_also_in_time() ->
     completion = ("enqueue", 1, {CONTINUES: 1, NEVER_PRUNED: True})
     assert step_of(FIRST, SECOND, n_total=2, top=0) == completion
     assert step_of(("finished", [6.5], {}), n_total=1, top=0) == ("stop", None, {})
-    assert step_of(FIRST, SECOND, n_total=None, remaining_s=11.0, top=0) == ("start", None, {})
-    assert step_of(FIRST, SECOND, n_total=None, remaining_s=10.0, top=0) == completion
+    # Ten seconds for a training to the end, and a ninth of it for the first epoch of a new one.
+    assert step_of(FIRST, SECOND, n_total=None, remaining_s=11.2, top=0) == ("start", None, {})
+    assert step_of(FIRST, SECOND, n_total=None, remaining_s=11.1, top=0) == completion
+    finished: Description = ("finished", [6.5], {})
+    assert step_of(finished, SECOND, n_total=None, remaining_s=0.1, top=0) == ("start", None, {})
 
 
 def test_the_search_stops_when_the_remaining_time_is_needed_for_confirmation() -> None:

@@ -69,7 +69,7 @@ def next_step(
     search = promotion_step(configurations, halving, sampler)
     if not search and may_start and not is_settled(configurations, config, sampler, plan.n_workers):
         search = Step("start")
-    reserved, trial_s = reserved_s(configurations, config, plan), _trial_s(configurations) or plan.trial_s
+    reserved, trial_s = reserved_s(configurations, config, plan), _trial_s(configurations, config) or plan.trial_s
     if search and remaining_s > reserved + _first_stretch_s(configurations, config, trial_s):
         return search
     has_time = remaining_s > reserved + trial_s
@@ -91,7 +91,7 @@ def reserved_s(configurations: Sequence[Configuration], config: StudyConfig, pla
     n_missing = max(0, _n_required(confirmation) - n_finished)
     n_each = (1 if halving else 0) + (confirmation.seeds if confirmation.top else 0)
     n_seeds = sum(n for _, n in missing_confirmations(configurations, confirmation))
-    seconds = _trial_s(configurations) or plan.trial_s
+    seconds = _trial_s(configurations, config) or plan.trial_s
     return min(plan.max_reserved_s, ceil((n_missing * n_each + n_seeds) / plan.n_workers) * seconds)
 
 
@@ -111,11 +111,18 @@ def _n_required(confirmation: Confirmation) -> int:
     return max(1, confirmation.top)
 
 
-def _trial_s(configurations: Sequence[Configuration]) -> float | None:
-    """Return the median seconds of a full training in this study; None before the first one."""
+def _trial_s(configurations: Sequence[Configuration], config: StudyConfig) -> float | None:
+    """Return the median seconds of a full training in this study; None before the first trial has ended.
+
+    Before the first one has finished, it follows from the epochs of the others.
+    """
     finished = [configuration for configuration in configurations if configuration.value is not None]
     elapsed = [configuration.last_trial.user_attrs.get("elapsed_s") for configuration in finished]
     measured = [seconds for seconds in elapsed if seconds is not None]
+    if not measured:
+        attributes = [trial.user_attrs for configuration in configurations for trial in configuration.trials]
+        trained = [each for each in attributes if each.get("epoch") and "elapsed_s" in each]
+        measured = [config.training.n_epochs * each["elapsed_s"] / each["epoch"] for each in trained]
     return median(measured) if measured else None
 
 

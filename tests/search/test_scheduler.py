@@ -83,6 +83,9 @@ def test_without_confirmation_one_configuration_still_finishes_also_in_time() ->
     # Ten seconds for a training to the end, and a ninth of it for the first epoch of a new one.
     assert step_of(FIRST, SECOND, n_total=None, remaining_s=11.2, top=0) == ("start", None, {})
     assert step_of(FIRST, SECOND, n_total=None, remaining_s=11.1, top=0) == completion
+    slow: Description = ("pruned", [7.0], {"epoch": 5.0, "elapsed_s": 10.0})
+    assert step_of(slow, slow, n_total=None, remaining_s=20.1, top=0) == ("start", None, {})
+    assert step_of(slow, slow, n_total=None, remaining_s=19.9, top=0)[0] == "enqueue", "18 s, and 2 s for an epoch"
     finished: Description = ("finished", [6.5], {})
     assert step_of(finished, SECOND, n_total=None, remaining_s=0.1, top=0) == ("start", None, {})
 

@@ -166,5 +166,10 @@ REACH = (
         Row(f"linear_skip, pPCA first, slow skip, flips, learning rate 8e-3, d = {d}", "reach", _flipped(d) | SLOW_SKIP)
         for d in (32, 64, 128, 256, 512, 1024)
     ),
+    Row(
+        "linear_skip, pPCA first, slow skip, flips, learning rate 4e-3, twice the channels of the convolutions, d = 32",
+        "reach",
+        _flipped(32) | SLOW_SKIP | {"learning_rate": 4e-3, "channels": (64, 48, 192)},
+    ),
 )
 ROWS = (*WAY, *CHANGES, *NETWORKS, *LONGER, *REACH)

@@ -25,6 +25,4 @@ class MeanCurves:
 
     def __call__(self, values: Values) -> Array:
         """Mean val_bpd after each epoch, shape (E,)."""
-        scaled = self.fitted.scaled
-        point_F = scaled.point(values)
-        return scaled.worst_E if scaled.diverges(point_F) else scaled.val_bpd(self.fitted.processes(point_F))
+        return self.fitted.scaled.curve(values, self.fitted.processes)

@@ -99,13 +99,7 @@ class LearningCurveSampler:
         scored_MF = np.unique(scored_MF, axis=0)
         known_MF = scored_MF[np.argsort(gp.predict_final_means(scored_MF))[:_N_KNOWN]]
         generator = np.random.default_rng([self._seed, len(scored_MF)])
-        points = [generator.random((_N_NEW_UNIFORM, self._transform.n_features))]
-        for center in known_MF[:_N_BEST]:
-            points += [
-                np.asarray(center + generator.normal(0, radius, (_N_NEW_AROUND, len(center)))).clip(0, 1)
-                for radius in _FIRST_RADII
-            ]
-        new_MF = np.array([self._transform.features(self._transform.values(point)) for point in np.vstack(points)])
+        new_MF = self._features(self._draw_candidates(known_MF[:_N_BEST], _N_NEW_UNIFORM, _N_NEW_AROUND, generator))
         return expected_gain(gp, np.vstack([best_F, known_MF, new_MF]), 0, n_new, generator)
 
     def propose(self, configurations: Sequence[Configuration], number: int) -> Values | None:
@@ -150,23 +144,30 @@ class LearningCurveSampler:
         """
 
         def evaluate(points_MF: Array) -> tuple[Array, Array, Array]:
-            features = np.array([self._transform.features(self._transform.values(point)) for point in points_MF])
+            features = self._features(points_MF)
             mean, deviation = gp.predict_final(features)
             are_tried = [tuple(row) in tried for row in features]
             return np.where(are_tried, np.inf, mean - _KAPPA * deviation), deviation, points_MF
 
-        def draw_around(center: Array, radius: float) -> Array:
-            return np.asarray(center + generator.normal(0, radius, (_N_AROUND, len(center)))).clip(0, 1)
-
         best = known_MF[np.argsort(gp.predict_final_means(known_MF))[:_N_BEST]]
-        uniform = generator.random((_N_UNIFORM, self._transform.n_features))
-        first = np.vstack([uniform, *(draw_around(center, radius) for center in best for radius in _FIRST_RADII)])
-        bound, deviation, points = evaluate(first)
+        bound, deviation, points = evaluate(self._draw_candidates(best, _N_UNIFORM, _N_AROUND, generator))
         for radius in _LAST_RADII:
             center = points[bound.argmin()]
-            bound, deviation, points = evaluate(np.vstack([center, draw_around(center, radius)]))
+            bound, deviation, points = evaluate(np.vstack([center, _draw_around(center, radius, _N_AROUND, generator)]))
         chosen = bound.argmin()
         return points[chosen], float(deviation[chosen])
+
+    def _draw_candidates(
+        self, centers_MF: Array, n_uniform: int, n_around: int, generator: np.random.Generator
+    ) -> Array:
+        """Draw points of the unit cube: uniform ones, and some around each center, at both of _FIRST_RADII."""
+        uniform = generator.random((n_uniform, self._transform.n_features))
+        around = [_draw_around(center, radius, n_around, generator) for center in centers_MF for radius in _FIRST_RADII]
+        return np.vstack([uniform, *around])
+
+    def _features(self, points_MF: Array) -> Array:
+        """Return the features of the values nearest to each point."""
+        return np.array([self._transform.features(self._transform.values(point)) for point in points_MF])
 
     def _fit(self, configurations: Sequence[Configuration]) -> tuple[LearningCurveGP, Scores]:
         """Fit a process to the scores of a study, or return the last one if scores and hyperparameters are the same."""
@@ -197,6 +198,11 @@ class LearningCurveSampler:
     def _within_space(self, configurations: Sequence[Configuration]) -> list[Configuration]:
         """Leave out configurations without values yet, and those of other hyperparameters, from another program."""
         return [configuration for configuration in configurations if configuration.params.keys() == self._space.keys()]
+
+
+def _draw_around(center_F: Array, radius: float, n_points: int, generator: np.random.Generator) -> Array:
+    """Draw points of the unit cube, (n_points, F), normally around a center; `radius` is the standard deviation."""
+    return np.asarray(center_F + generator.normal(0, radius, (n_points, len(center_F)))).clip(0, 1)
 
 
 def _bytes_of(scores: Scores) -> bytes:

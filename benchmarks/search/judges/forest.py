@@ -27,13 +27,6 @@ class Forest:
 
     def draw(self, repetition: int) -> Callable[[Values], Array]:
         """Return the curves of a forest grown for this repetition."""
-        scaled = self.scaled
-        forest = RandomForestRegressor(_N_TREES, random_state=repetition).fit(scaled.points_NF, scaled.y_NE)
-
-        def curve(values: Values) -> Array:
-            point_F = scaled.point(values)
-            if scaled.diverges(point_F):
-                return scaled.worst_E
-            return scaled.val_bpd(np.asarray(forest.predict(point_F[None])[0]))
-
-        return curve
+        forest = RandomForestRegressor(_N_TREES, random_state=repetition)
+        forest.fit(self.scaled.points_NF, self.scaled.y_NE)
+        return lambda values: self.scaled.curve(values, lambda point_F: np.asarray(forest.predict(point_F[None])[0]))

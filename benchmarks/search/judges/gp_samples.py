@@ -32,10 +32,5 @@ class GPSamples:
 
     def draw(self, repetition: int) -> Callable[[Values], Array]:
         """Return the curves of one draw."""
-        drawn, scaled = self.processes.draw(np.random.default_rng(repetition)), self.scaled
-
-        def curve(values: Values) -> Array:
-            point_F = scaled.point(values)
-            return scaled.worst_E if scaled.diverges(point_F) else scaled.val_bpd(drawn(point_F))
-
-        return curve
+        drawn = self.processes.draw(np.random.default_rng(repetition))
+        return lambda values: self.scaled.curve(values, drawn)

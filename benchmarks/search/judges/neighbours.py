@@ -26,15 +26,10 @@ class Neighbours:
 
     def draw(self, repetition: int) -> Callable[[Values], Array]:
         """Return the curves, which are the same in every repetition."""
-        scaled, points_NF = self.scaled, self.scaled.points_NF
+        return lambda values: self.scaled.curve(values, self._predict)
 
-        def curve(values: Values) -> Array:
-            point_F = scaled.point(values)
-            if scaled.diverges(point_F):
-                return scaled.worst_E
-            distances_N = np.sqrt(((points_NF - point_F) ** 2).sum(1))
-            *nearest, beyond = np.argsort(distances_N)[: N_NEIGHBOURS + 1]
-            weights = 1 - distances_N[nearest] / distances_N[beyond]
-            return scaled.val_bpd(weights @ scaled.y_NE[nearest] / weights.sum())
-
-        return curve
+    def _predict(self, point_F: Array) -> Array:
+        distances_N = np.sqrt(((self.scaled.points_NF - point_F) ** 2).sum(1))
+        *nearest, beyond = np.argsort(distances_N)[: N_NEIGHBOURS + 1]
+        weights = 1 - distances_N[nearest] / distances_N[beyond]
+        return np.asarray(weights @ self.scaled.y_NE[nearest] / weights.sum())

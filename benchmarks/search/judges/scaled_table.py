@@ -3,7 +3,7 @@
 Legend: N configurations, F features, E epochs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,16 +59,17 @@ class ScaledTable:
         """Of the configurations that did not diverge."""
         return self.all_points_NF[~self.diverged_N]
 
+    def curve(self, values: Values, predict: Callable[[Array], Array]) -> Array:
+        """Return val_bpd after each epoch, (E,), where `predict` gives the logarithms at standardised features (F,)."""
+        point_F = self.point(values)
+        return self.worst_E if self._diverges(point_F) else np.exp(predict(point_F)) + self.floor_E
+
     def point(self, values: Values) -> Array:
-        """Standardised features, shape (F,)."""
+        """Return standardised features, shape (F,)."""
         return np.asarray((features(values) - self.center_F) / self.scale_F)
 
-    def diverges(self, point_F: Array) -> bool:
+    def _diverges(self, point_F: Array) -> bool:
         """Return True if the nearest configuration of the table diverged."""
         if not self.diverged_N.any():
             return False
         return bool(self.diverged_N[int(np.argmin(((self.all_points_NF - point_F) ** 2).sum(1)))])
-
-    def val_bpd(self, y_E: Array) -> Array:
-        """Undo the scaling of scores."""
-        return np.asarray(np.exp(y_E) + self.floor_E)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpo.analysis.formatting import format_duration
 from hpo.config.call_arguments import N_BEST_KEPT
@@ -12,7 +12,7 @@ from hpo.search.scheduler import Plan, reserved_s
 from hpo.search.successive_halving import Halving, halving_of
 from hpo.storage.checkpoints import N_PAUSED_KEPT
 from model.config import TrainConfig
-from model.data.images import ImageData
+from model.data.images import ImageData, LabelledImages
 from model.device import Runtime
 from model.training.train_state import TrainState
 from model.training.training_loop import train
@@ -22,7 +22,8 @@ _AUTO_SHARE, _FEWEST_EPOCHS, _MOST_EPOCHS = 0.1, 3, 40
 _MINUTES_WITHOUT_LIMIT = 30
 # Largest part of a call's time that is reserved for confirming the best configurations.
 MAX_RESERVED_SHARE = 1 / 3
-_PROBE_IMAGES = 2000
+# Trained on in each stretch of the probe, and scored in the first.
+_PROBE_IMAGES, _WARM_UP_IMAGES = 1000, 100
 # A checkpoint holds each parameter and its gradient's two moments, in float32.
 _BYTES_PER_PARAMETER = 12
 # Database, frames, pictures and pages.
@@ -91,12 +92,12 @@ class Speed:
 
 def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> Speed:
     """Train and score the tutorial's model for a few seconds: the first stretch warms up, the second is timed."""
-    n_train = len(data.train)
+    n_train, split, n_few = len(data.train), data.validation, _WARM_UP_IMAGES
+    few = replace(data, validation=LabelledImages(split.images[:n_few], split.labels[:n_few]))
     network = config.model.model_dump() | {"pca_start": False}
     probe = TrainConfig(report_every=min(0.5, _PROBE_IMAGES / n_train), epochs=1, **network)
     state = TrainState(probe, runtime)
-    stretches = train(state, data)
-    warm_up, timed = next(stretches), next(stretches)
+    warm_up, timed = next(train(state, few)), next(train(state, data))
     n_images = timed.images_seen - warm_up.images_seen
     return Speed(
         n_train=n_train,

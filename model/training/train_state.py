@@ -6,6 +6,7 @@ from torch import Tensor
 from model.config import TrainConfig
 from model.device import Runtime, seeded_generator
 from model.network.vae import ConvVAE, compile_model
+from model.training.adamw import AdamW
 from model.training.initialization import untrained_model
 from model.training.packed_tensors import pack, sorted_for_alignment
 
@@ -48,7 +49,7 @@ class TrainState:
         fused = runtime.device.type in ("cpu", "cuda")
         betas = _ADAM_BETA1, config.adam_beta2
         groups = self._groups(sum(weight.numel() for weight in slow))
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = AdamW(
             groups, lr=config.learning_rate, betas=betas, weight_decay=config.weight_decay, fused=fused
         )
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)

@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from hpo.figures.arrays import Floats
 
 _TSNE_SEED = 6
-_PERPLEXITY, _TSNE_COMPONENTS, _TSNE_STEPS = 30.0, 50, 500
+_PERPLEXITY, _TSNE_COMPONENTS, _TSNE_STEPS, _TSNE_ANGLE = 30.0, 50, 400, 0.8
 
 
 @dataclass(frozen=True, eq=False)

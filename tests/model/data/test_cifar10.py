@@ -7,6 +7,8 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -57,6 +59,15 @@ def test_the_samples_tiles_are_cifar10s_images_at_the_indices_in_its_index(cifar
         assert np.array_equal(pixels[name], official.data[chosen])
         assert [int(row["label"]) for row in members] == [official.targets[index] for index in chosen]
     assert cifar10.class_names == read_sample(SAMPLE).class_names
+
+
+@needs_cifar10
+def test_the_files_are_read_without_torchvision_whose_import_takes_seconds() -> None:
+    script = (
+        f"import sys, model.data.cifar10 as c; c.load_cifar10({CIFAR10_ROOT!r}); print('torchvision' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_a_missing_folder_and_one_without_the_batches_are_refused(tmp_path: Path) -> None:

@@ -72,10 +72,16 @@ def test_images_in_parts_give_the_same_fit_and_score(
 
 
 @pytest.mark.parametrize("n_images", [250, 100])
-def test_a_fit_is_float64_with_the_eigenvectors_that_the_images_determine(noisy: torch.Tensor, n_images: int) -> None:
-    model = ppca.fit(noisy[:n_images])
+def test_a_fit_has_the_directions_that_may_be_used_and_the_variance_of_all(noisy: torch.Tensor, n_images: int) -> None:
+    model, n = ppca.fit(noisy[:n_images]), n_images // 10
+    centred = noisy[:n_images].flatten(1).double() / 255
+    covariance = centred.T.cov(correction=0)
+    eigenvalues = torch.linalg.eigvalsh(covariance).flip(0)
     assert model.mean.dtype == model.eigenvalues.dtype == model.eigenvectors.dtype == torch.float64
-    assert model.eigenvalues.shape == (192,) and model.eigenvectors.shape == (192, min(n_images, 192))
+    assert model.eigenvectors.shape == (192, n)
+    assert torch.allclose(model.eigenvalues, eigenvalues[:n], rtol=1e-5)
+    assert torch.allclose(covariance @ model.eigenvectors, model.eigenvectors * model.eigenvalues, atol=1e-8)
+    assert model.total_variance == pytest.approx(float(eigenvalues.sum()))
 
 
 def test_images_of_one_colour_still_have_a_finite_score() -> None:

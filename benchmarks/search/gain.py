@@ -21,7 +21,7 @@ from benchmarks.search.epoch_seconds import read_timings
 from benchmarks.search.ours import Ours
 from benchmarks.search.replays import quiet
 from benchmarks.search.surrogate import Surrogate
-from benchmarks.search.table import read_table, space
+from benchmarks.search.table import CIFAR10
 from benchmarks.tables import RESULTS
 from hpo.search.configurations import Configuration, configurations_of
 from hpo.search.samplers import ConfigurationSampler
@@ -47,7 +47,7 @@ def main(
     """Run the searches, print the mean gains, and write all of them to benchmarks/results/search_gain.json."""
     os.environ["OMP_NUM_THREADS"] = "1"
     quiet()
-    surrogate = Surrogate.fit(read_table(), read_timings())
+    surrogate = Surrogate.fit(CIFAR10.read(), read_timings())
     with ProcessPoolExecutor(processes) as pool:
         found = [each for some in pool.map(partial(doublings, surrogate), range(repetitions)) for each in some]
     write_text(GAINS, json.dumps([asdict(each) for each in found], indent=1) + "\n")
@@ -69,7 +69,7 @@ def doublings(surrogate: Surrogate, seed: int) -> list[Doubling]:
 
 def _search(surrogate: Surrogate, seed: int) -> Iterator[tuple[int, list[Configuration], Ours]]:
     """Yield each of N_CONFIGURATIONS once the study has so many, and a finished one."""
-    search, n_epochs = Ours(seed, space()), Counter[int]()
+    search, n_epochs = Ours(seed, CIFAR10.space), Counter[int]()
     waiting = list(N_CONFIGURATIONS)
     while waiting:
         configurations = [each for each in configurations_of(search.study) if each.scores]

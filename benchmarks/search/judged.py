@@ -24,7 +24,7 @@ from benchmarks.search.replays import HORIZON, Ground, Task, quiet, replay
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import n_reached, quartiles, regrets, to_target
 from benchmarks.search.surrogate import noise_of
-from benchmarks.search.table import read_table, space
+from benchmarks.search.table import CIFAR10
 
 # By name: from the table and the variances of one seed's scores at each epoch, in bits per dimension squared.
 JUDGES: dict[str, Callable[[Sequence[Configuration], Array], Judge]] = {
@@ -42,8 +42,8 @@ def main(
     """Run what is missing, print it, and write benchmarks/results/search_judges.json."""
     os.environ["OMP_NUM_THREADS"] = "1"
     quiet()
-    curves = read_table()
-    ground = replace(Ground.of(curves, read_timings(), space(), COMPARED), limit=LIMIT)
+    curves = CIFAR10.read()
+    ground = replace(Ground.of(curves, read_timings(), CIFAR10.space, COMPARED), limit=LIMIT)
     table = by_configuration(curves)
     tasks = [Task(method, 1, repetition) for method in COMPARED for repetition in range(repetitions)]
     found = []

@@ -19,7 +19,7 @@ from benchmarks.search.replays import HORIZON, LIMIT
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import Interval, n_reached, quartiles, ratio_of_medians, regrets, to_target
 from benchmarks.search.surrogate import TOLERANCE, Surrogate
-from benchmarks.search.table import N_CONFIGURATIONS, N_EPOCHS, SEEDS, Curve
+from benchmarks.search.table import CIFAR10, N_EPOCHS, SEEDS, Curve
 from benchmarks.tables import FOLDER, RESULTS
 from model.atomic_files import write_text
 
@@ -109,9 +109,9 @@ def _table_made(results: Results) -> str:
     n_repeated = len({curve.index for curve in results.curves if curve.seed != SEEDS[0]})
     return f"""## The table
 
-{_n_configurations(results.curves)} of {N_CONFIGURATIONS} configurations of an earlier version's space, of its network
-(norm_free), from a scrambled Sobol sequence, each trained for {N_EPOCHS} epochs of CIFAR-10's 45,000 training
-images; {n_repeated} of the best again with other seeds: {len(results.curves)} runs in all. {n_diverged}
+{_n_configurations(results.curves)} of {CIFAR10.n_configurations} configurations of an earlier version's space,
+of its network (norm_free), from a scrambled Sobol sequence, each trained for {N_EPOCHS} epochs of CIFAR-10's 45,000
+training images; {n_repeated} of the best again with other seeds: {len(results.curves)} runs in all. {n_diverged}
 configurations diverged.
 This one was trained on one NVIDIA H200 in 7 minutes, 11 to 25 models side by side
 ([search/stacked.py](search/stacked.py)); `python -m benchmarks.search.grow` makes such a table. Seconds are those of

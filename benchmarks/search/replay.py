@@ -17,7 +17,7 @@ from benchmarks.search.page import Results, spread, write
 from benchmarks.search.replays import LIMIT, Ground, Task, quiet, replay
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import n_reached, to_target
-from benchmarks.search.table import TABLE, Curve, read_table, space
+from benchmarks.search.table import CIFAR10, Curve
 
 # Fewer say nothing about a space of four dimensions.
 _FEWEST = 20
@@ -45,7 +45,7 @@ def main(
     # Read by the processes as they start: one thread each.
     os.environ["OMP_NUM_THREADS"] = "1"
     quiet()
-    ground = Ground.of(curves, read_timings(), space(), {method: METHODS[method]} if method else METHODS)
+    ground = Ground.of(curves, read_timings(), CIFAR10.space, {method: METHODS[method]} if method else METHODS)
     counts = (workers,) if workers else _FULL_WORKERS if full else _WORKERS
     tasks = [task for n_workers in counts for task in _tasks(ground.methods, n_workers, repetitions, full)]
     traces = _by_workers(replay(tasks, ground, n_processes=processes))
@@ -57,11 +57,11 @@ def main(
 
 
 def _table() -> list[Curve]:
-    curves = read_table()
+    curves = CIFAR10.read()
     n_configurations = len({curve.index for curve in curves})
     if n_configurations < _FEWEST:
         remedy = "make it with `python -m benchmarks.search.grow`"
-        typer.echo(f"{TABLE}: needs {_FEWEST} configurations, but has {n_configurations}; {remedy}", err=True)
+        typer.echo(f"{CIFAR10.path}: needs {_FEWEST} configurations, but has {n_configurations}; {remedy}", err=True)
         raise typer.Exit(2)
     return curves
 

@@ -13,7 +13,7 @@ import torch
 from benchmarks.jsonl import append, read
 from benchmarks.machine import describe, find_machine
 from benchmarks.search.epoch_seconds import SECONDS
-from benchmarks.search.table import train_config
+from benchmarks.search.table import CIFAR10
 from model.data.cifar10 import load_cifar10
 from model.training.train_state import TrainState
 from model.training.training_loop import train
@@ -30,7 +30,7 @@ def main() -> None:
     for batch_size, latent_dim in product(_BATCH_SIZES, _LATENT_DIMS):
         if (batch_size, latent_dim) in done:
             continue
-        config = replace(train_config(0, 0), batch_size=batch_size, latent_dim=latent_dim)
+        config = replace(CIFAR10.train_config(0, 0), batch_size=batch_size, latent_dim=latent_dim)
         before = time.process_time()
         next(train(TrainState(config, runtime), data))
         line: dict[str, Any] = {"batch_size": batch_size, "latent_dim": latent_dim}

@@ -7,33 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from optuna.distributions import BaseDistribution
 
 from benchmarks.jsonl import read
 from benchmarks.tables import RESULTS
+from hpo.config.default_search_space import default_search_space
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.search_space import distributions, searched
 from model.config import Architecture, TrainConfig
 
-TABLE = RESULTS / "search_curves.jsonl"
-N_CONFIGURATIONS = 200
+Images = Literal["cifar10", "sample"]
 # As many epochs of the whole training split as the device at hand had time for.
 N_EPOCHS = 8
-# Of every run in the table, whatever is the default by now: only runs of one network and one space compare.
-ARCHITECTURE: Architecture = "norm_free"
-HYPERPARAMETERS = Hyperparameters(
-    beta=Range[float](low=0.3, high=3.0, log=True),
-    latent_dim=Range[int](low=32, high=512, log=True),
-    learning_rate=Range[float](low=3e-4, high=1e-2, log=True),
-    batch_size=Choices[int](choices=(16, 32, 64, 128)),
-    schedule="cosine",
-    warmup_epochs=0.2,
-    horizontal_flip=False,
-)
-# The best quarter, by seed 0, is trained with further seeds.
-SEEDS, N_REPEATED = (0, 1, 2), N_CONFIGURATIONS // 4
+SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -53,44 +41,85 @@ class Curve:
     seconds: tuple[float, ...]
 
 
-def read_table(path: Path = TABLE) -> list[Curve]:
-    """Every run so far, by configuration and seed."""
-    runs = {(line["index"], line["seed"]): line for line in read(path)}
-    return [_curve(runs[key]) for key in sorted(runs)]
+@dataclass(frozen=True)
+class CurveTable:
+    """What the runs of a table have in common: only runs of one network, one space and the same images compare.
+
+    The best quarter, by seed 0, is trained with every seed. `architecture` is that of the time when the table was
+    made, whatever the default is by now.
+    """
+
+    path: Path
+    source: Images
+    n_configurations: int
+    seeds: tuple[int, ...]
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+
+    @property
+    def space(self) -> dict[str, BaseDistribution]:
+        """The search space as Optuna's samplers take it."""
+        return distributions(self.hyperparameters)
+
+    def read(self) -> list[Curve]:
+        """Every run so far, by configuration and seed."""
+        runs = {(line["index"], line["seed"]): line for line in read(self.path)}
+        return [_curve(runs[key]) for key in sorted(runs)]
+
+    def train_config(self, index: int, seed: int) -> TrainConfig:
+        """Return the training configuration of a run; no two runs share their random numbers."""
+        return TrainConfig(
+            **{**self.hyperparameters.fixed(), **configuration(index, self.hyperparameters)},
+            epochs=N_EPOCHS,
+            seed=10 * index + seed,
+            architecture=self.architecture,
+        )
+
+    def outstanding(self, curves: Sequence[Curve]) -> list[tuple[int, int]]:
+        """(configuration, seed) of runs not made yet: all configurations once, then the best quarter again."""
+        done = {(curve.index, curve.seed) for curve in curves}
+        first, *further = self.seeds
+        missing = [(index, first) for index in range(self.n_configurations) if (index, first) not in done]
+        if missing:
+            return missing
+        whole = [curve for curve in curves if curve.seed == first and len(curve.val_bpd) == N_EPOCHS]
+        best = sorted(whole, key=lambda curve: curve.val_bpd[-1])[: self.n_configurations // 4]
+        return [run for seed in further for curve in best if (run := (curve.index, seed)) not in done]
 
 
-def space() -> dict[str, BaseDistribution]:
-    """Return the search space as Optuna's samplers take it."""
-    return distributions(HYPERPARAMETERS)
+CIFAR10 = CurveTable(
+    path=RESULTS / "search_curves.jsonl",
+    source="cifar10",
+    n_configurations=200,
+    seeds=SEEDS,
+    architecture="norm_free",
+    hyperparameters=Hyperparameters(
+        beta=Range[float](low=0.3, high=3.0, log=True),
+        latent_dim=Range[int](low=32, high=512, log=True),
+        learning_rate=Range[float](low=3e-4, high=1e-2, log=True),
+        batch_size=Choices[int](choices=(16, 32, 64, 128)),
+        schedule="cosine",
+        warmup_epochs=0.2,
+        horizontal_flip=False,
+    ),
+)
+# The bundled sample, with the search space that follows from its number of images.
+SAMPLE = CurveTable(
+    path=RESULTS / "search_curves_sample.jsonl",
+    source="sample",
+    n_configurations=64,
+    seeds=SEEDS[:2],
+    architecture="linear_skip",
+    hyperparameters=default_search_space(4_500),
+)
+TABLES: dict[str, CurveTable] = {table.source: table for table in (CIFAR10, SAMPLE)}
 
 
-def configuration(index: int, hyperparameters: Hyperparameters = HYPERPARAMETERS) -> dict[str, Any]:
+def configuration(index: int, hyperparameters: Hyperparameters) -> dict[str, Any]:
     """The values of configuration `index`: a point of a scrambled Sobol sequence (Owen 1998) in the space."""
     entries = dict(searched(hyperparameters))
     shares = _points(len(entries))[index]
     return {name: _at(entry, float(share)) for (name, entry), share in zip(entries.items(), shares, strict=True)}
-
-
-def train_config(index: int, seed: int) -> TrainConfig:
-    """Return the training configuration, as when the table was made; no two runs share their random numbers."""
-    return TrainConfig(
-        **{**HYPERPARAMETERS.fixed(), **configuration(index)},
-        epochs=N_EPOCHS,
-        seed=10 * index + seed,
-        architecture=ARCHITECTURE,
-    )
-
-
-def outstanding(curves: Sequence[Curve]) -> list[tuple[int, int]]:
-    """(configuration, seed) of runs not made yet: all configurations once, then the best quarter again."""
-    done = {(curve.index, curve.seed) for curve in curves}
-    first = [(index, SEEDS[0]) for index in range(N_CONFIGURATIONS) if (index, SEEDS[0]) not in done]
-    if first:
-        return first
-    whole = [curve for curve in curves if curve.seed == SEEDS[0] and len(curve.val_bpd) == N_EPOCHS]
-    best = sorted(whole, key=lambda curve: curve.val_bpd[-1])[:N_REPEATED]
-    again = [(curve.index, seed) for seed in SEEDS[1:] for curve in best]
-    return [run for run in again if run not in done]
 
 
 @cache

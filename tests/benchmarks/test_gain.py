@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,7 @@ def test_a_search_is_compared_with_what_was_expected_each_time_it_has_doubled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(gain, "N_CONFIGURATIONS", (7, 14))
-    monkeypatch.setattr(gain, "space", lambda: SPACE)
+    monkeypatch.setattr(gain, "CIFAR10", SimpleNamespace(read=lambda: table(30), space=SPACE))
     (found,) = doublings(Surrogate.fit(table(30), timings()), seed=1)
     assert found.n == 7 and 0 <= found.expected < 1 and -0.2 < found.reached < 1
     monkeypatch.setattr(gain, "GAINS", tmp_path / "gains.json")

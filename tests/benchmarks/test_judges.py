@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,9 +88,8 @@ def test_every_method_stands_before_every_judge_and_the_page_tells_it(
 ) -> None:
     parts = {name: PARTS[name] for name in ("promotion_random", "promotion_tpe")}
     for name, value in (
-        ("read_table", lambda: table(30)),
+        ("CIFAR10", SimpleNamespace(read=lambda: table(30), space=SPACE)),
         ("read_timings", timings),
-        ("space", lambda: SPACE),
         ("COMPARED", parts),
         ("LIMIT", 4.0),
     ):

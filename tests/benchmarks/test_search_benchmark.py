@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -371,7 +372,8 @@ def test_a_small_table_without_repeated_seeds_is_accepted() -> None:
 def test_a_table_that_is_too_small_is_reported_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, curves: list[Curve]
 ) -> None:
-    monkeypatch.setattr(command, "read_table", lambda: [curve for curve in curves if curve.index < 19])
+    few = [curve for curve in curves if curve.index < 19]
+    monkeypatch.setattr(command, "CIFAR10", SimpleNamespace(path=Path("curves.jsonl"), read=lambda: few))
     done = invoke()
     assert done.exit_code == 2
     assert "needs 20 configurations, but has 19; make it with `python -m benchmarks.search.grow`" in done.stderr
@@ -386,8 +388,7 @@ def test_an_unknown_method_is_refused_with_a_list_of_the_known_ones() -> None:
 def test_the_command_prints_one_method_without_writing_the_page(
     monkeypatch: pytest.MonkeyPatch, curves: list[Curve], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(command, "read_table", lambda: curves)
-    monkeypatch.setattr(command, "space", lambda: SPACE)
+    monkeypatch.setattr(command, "CIFAR10", SimpleNamespace(read=lambda: curves, space=SPACE))
     monkeypatch.setattr(command, "replay", lambda tasks, ground, **_: replay(tasks, ground, tmp_path / "replays.jsonl"))
     monkeypatch.setattr(command, "write", lambda _: pytest.fail("wrote"))
     done = invoke("--method", "random", "--repetitions", "3", "--workers", "16")

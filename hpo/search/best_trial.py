@@ -6,6 +6,7 @@ from statistics import mean
 from typing import Any
 
 from hpo.search.configurations import Configuration
+from hpo.search.missing_confirmations import INDISTINCT
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,18 @@ class BestTrial:
 def best_trial_of(configurations: Iterable[Configuration]) -> BestTrial | None:
     """Return the best trial: lowest mean over new seeds, among the configurations with the most confirmations.
 
-    If no configuration is confirmed, this is the finished one of lowest val_bpd. None if none has finished.
+    One with fewer is better only if its score is lower by more than other seeds may change it. If no configuration is
+    confirmed, the best is the finished one of lowest val_bpd. None if none has finished.
     """
-    finished = [
-        (value, configuration) for configuration in configurations if (value := configuration.value) is not None
-    ]
+    finished = [configuration for configuration in configurations if configuration.value is not None]
     if not finished:
         return None
-    n_seeds = max(len(configuration.confirmation_scores) for _, configuration in finished)
-    candidates = [
-        (mean(configuration.confirmation_scores or [value]), configuration.number, value, configuration)
-        for value, configuration in finished
-        if len(configuration.confirmation_scores) == n_seeds
-    ]
-    _, _, value, best = min(candidates)
-    return BestTrial(best.last_trial.number, value, best.confirmation_scores, best.params)
+    n_seeds = max(len(configuration.confirmation_scores) for configuration in finished)
+
+    def handicapped(configuration: Configuration) -> tuple[float, int]:
+        handicap = INDISTINCT if len(configuration.confirmation_scores) < n_seeds else 0.0
+        return configuration.score + handicap, configuration.number
+
+    best = min(finished, key=handicapped)
+    assert best.value is not None, "it has finished"
+    return BestTrial(best.last_trial.number, best.value, best.confirmation_scores, best.params)

@@ -4,6 +4,7 @@ that confirm it with new seeds. The groups follow from attributes that trials ha
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from statistics import mean
 from typing import Any
 
@@ -81,6 +82,13 @@ class Configuration:
         """val_bpd with each new seed whose training has finished."""
         finished = [trial for trial in self.confirmations if end_of(trial) == "finished"]
         return tuple(score for trial in finished if (score := val_bpd_of(trial)) is not None)
+
+    @property
+    def score(self) -> float:
+        """The mean over the new seeds, if there are any, else `value`; infinite before the full training length."""
+        if self.confirmation_mean is not None:
+            return self.confirmation_mean
+        return inf if self.value is None else self.value
 
     @property
     def confirmation_mean(self) -> float | None:

@@ -8,7 +8,8 @@ from optuna.study import Study
 
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import configurations_of
-from hpo.search.scheduler import completion_step, promotion_step
+from hpo.search.missing_confirmations import contenders
+from hpo.search.scheduler import Plan, affordable, completion_step, promotion_step
 from hpo.search.successive_halving import halving_of
 
 
@@ -35,29 +36,22 @@ class RemainingWork:
         return f"{retrain}; or {tune} to continue paused trials" if self.can_continue else ""
 
 
-def remaining_work(study: Study, config: StudyConfig, sampler: BaseSampler) -> RemainingWork:
+def remaining_work(study: Study, config: StudyConfig, sampler: BaseSampler, plan: Plan) -> RemainingWork:
     """Determine the work that remains if no configuration is added to the study.
 
     Args:
         study: the study.
         config: the study's file.
         sampler: the study's sampler, which may predict final scores.
+        plan: of a call that would do the work.
     """
-    configurations, confirmation = configurations_of(study), config.confirmation
+    configurations = configurations_of(study)
+    confirmation = affordable(configurations, config, plan)
     halving = halving_of(config.pruner, config.training)
     step = promotion_step(configurations, halving, sampler) or completion_step(configurations, halving, confirmation)
-    finished = sorted(
-        (configuration.value, configuration.number, configuration)
-        for configuration in configurations
-        if configuration.value is not None
-    )
-    n_paused = sum(configuration.is_paused and bool(configuration.scores) for configuration in configurations)
-    n_can_finish = n_paused if halving else 0
-    n_seeds = confirmation.seeds * min(confirmation.top, len(finished) + n_can_finish)
-    n_trained = [
-        sum(trial.state.is_finished() for trial in configuration.confirmations)
-        for *_, configuration in finished[: confirmation.top]
-    ]
+    confirmed = contenders(configurations, confirmation)
+    n_trained = [sum(trial.state.is_finished() for trial in configuration.confirmations) for configuration in confirmed]
+    n_seeds = confirmation.seeds * len(confirmed)
     return RemainingWork(
         can_continue=step is not None,
         n_seeds_missing=n_seeds - sum(min(confirmation.seeds, n) for n in n_trained),

@@ -15,18 +15,28 @@ from hpo.search.learning_curves.further_search import is_settled
 from hpo.search.missing_confirmations import missing_confirmations
 from hpo.search.successive_halving import Halving, candidates_of, halving_of
 
+# Largest parts of a call's time that are reserved for its end, and for new seeds among that.
+_MAX_RESERVED_SHARE, _MAX_CONFIRMATION_SHARE = 1 / 3, 1 / 5
+
 
 @dataclass(frozen=True)
 class Plan:
     """Estimates that a call plans its time with.
 
     `trial_s` are the seconds of a full training as measured before the first trial has finished; `max_reserved_s`
-    bounds the seconds that are reserved for confirmation.
+    bounds the seconds that are reserved for the end of the call, `max_confirmation_s` those of them for new seeds.
     """
 
     n_workers: int = 1
     trial_s: float = 0.0
     max_reserved_s: float = inf
+    max_confirmation_s: float = inf
+
+    @classmethod
+    def of_call(cls, timeout_minutes: float | None, n_workers: int, trial_s: float = 0.0) -> "Plan":
+        """Return the plan of a call of so many minutes; None: without a limit."""
+        call_s = 60 * timeout_minutes if timeout_minutes else inf
+        return cls(n_workers, trial_s, _MAX_RESERVED_SHARE * call_s, _MAX_CONFIRMATION_SHARE * call_s)
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ def next_step(
         remaining_s: seconds that this call still has.
         sampler: the study's sampler, which may predict final scores.
     """
-    halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
+    halving, confirmation = halving_of(config.pruner, config.training), affordable(configurations, config, plan)
     may_start = n_total is None or len(configurations) < n_total
     search = promotion_step(configurations, halving, sampler)
     if not search and may_start and not is_settled(configurations, config, sampler, plan.n_workers):
@@ -86,13 +96,28 @@ def reserved_s(configurations: Sequence[Configuration], config: StudyConfig, pla
 
     Under successive halving they include the training of the best configurations to the end.
     """
-    halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
+    halving, confirmation = halving_of(config.pruner, config.training), affordable(configurations, config, plan)
     n_finished = sum(configuration.value is not None for configuration in configurations)
     n_missing = max(0, _n_required(confirmation) - n_finished)
     n_each = (1 if halving else 0) + (confirmation.seeds if confirmation.top else 0)
     n_seeds = sum(n for _, n in missing_confirmations(configurations, confirmation))
     seconds = _trial_s(configurations, config) or plan.trial_s
     return min(plan.max_reserved_s, ceil((n_missing * n_each + n_seeds) / plan.n_workers) * seconds)
+
+
+def affordable(configurations: Sequence[Configuration], config: StudyConfig, plan: Plan) -> Confirmation:
+    """Return the confirmation that a call has time for.
+
+    One new seed alone, where several configurations are to be compared, decides nothing: then there is none.
+    """
+    wanted, trial_s = config.confirmation, _trial_s(configurations, config) or plan.trial_s
+    if not trial_s or plan.max_confirmation_s == inf or not wanted.top:
+        return wanted
+    n_seeds = int(plan.max_confirmation_s * plan.n_workers / trial_s)
+    top = min(wanted.top, n_seeds)
+    if top < min(wanted.top, 2):
+        return Confirmation(top=0)
+    return Confirmation(top=top, seeds=min(wanted.seeds, n_seeds // top))
 
 
 def _first_stretch_s(configurations: Sequence[Configuration], config: StudyConfig, trial_s: float) -> float:

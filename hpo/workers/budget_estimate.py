@@ -1,6 +1,5 @@
 """Estimate of a call's budget: this machine's speed, and how many configurations fit into the budget."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,7 +7,7 @@ from hpo.analysis.formatting import format_duration
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.schema import Budget, StudyConfig, Training
 from hpo.search.configurations import Configuration
-from hpo.search.scheduler import Plan, reserved_s
+from hpo.search.scheduler import Plan, affordable, reserved_s
 from hpo.search.successive_halving import Halving, halving_of
 from hpo.storage.checkpoints import N_PAUSED_KEPT
 from model.config import TrainConfig
@@ -20,8 +19,6 @@ from model.training.training_loop import train
 # `training.epochs: auto`: share of the time of a call that a trial gets that is trained to its end, and the bounds.
 _AUTO_SHARE, _FEWEST_EPOCHS, _MOST_EPOCHS = 0.1, 3, 40
 _MINUTES_WITHOUT_LIMIT = 30
-# Largest part of a call's time that is reserved for confirming the best configurations.
-MAX_RESERVED_SHARE = 1 / 3
 # Trained on in each stretch of the probe, and scored in the first.
 _PROBE_IMAGES, _WARM_UP_IMAGES = 1000, 100
 # A checkpoint holds each parameter and its gradient's two moments, in float32.
@@ -42,8 +39,7 @@ class BudgetEstimate:
 
     def plan(self, budget: Budget, n_workers: int) -> Plan:
         """Return the scheduler's plan. Workers share the machine: a trial lasts about `n_workers` times as long."""
-        call_s = 60 * budget.timeout_minutes if budget.timeout_minutes else math.inf
-        return Plan(n_workers, self.trial_s * n_workers, MAX_RESERVED_SHARE * call_s)
+        return Plan.of_call(budget.timeout_minutes, n_workers, self.trial_s * n_workers)
 
     def configuration_s(self, config: StudyConfig) -> float:
         """Return the mean seconds of a configuration: under successive halving, few are trained to the end."""
@@ -116,6 +112,7 @@ def describe(
     runtime: Runtime,
 ) -> str:
     """Return the line that `tune` prints before it trains; `configurations` are those of the study so far."""
+    config = config.model_copy(update={"confirmation": affordable(configurations, config, plan)})
     reserved = reserved_s(configurations, config, plan)
     n_left = None if budget.trials is None else max(0, budget.trials - len(configurations))
     left = budget.model_copy(update={"trials": n_left})

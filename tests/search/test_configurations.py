@@ -93,8 +93,9 @@ def test_the_best_trial_has_the_lowest_score_as_long_as_none_is_confirmed() -> N
 
 
 def test_the_best_trial_has_the_lowest_mean_over_new_seeds_of_those_with_the_most_seeds() -> None:
-    half_confirmed = best_trial_of(make_configurations(LUCKY, SOUND, *confirmed(0, [6.7, 6.9])))
-    assert half_confirmed is not None and half_confirmed.number == 0, "the other has no new seeds yet"
+    for scores, number in (([6.5, 6.53], 0), ([6.7, 6.9], 1)):
+        half_confirmed = best_trial_of(make_configurations(LUCKY, SOUND, *confirmed(0, scores)))
+        assert half_confirmed is not None and half_confirmed.number == number, "other seeds may change 0.02, not 0.3"
     both = make_configurations(LUCKY, SOUND, *confirmed(0, [6.7, 6.9]), *confirmed(1, [6.6, 6.7]))
     best = best_trial_of(both)
     assert best == BestTrial(1, 6.5, (6.6, 6.7), {"beta": 2.0})

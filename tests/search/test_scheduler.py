@@ -9,15 +9,15 @@ import optuna
 from hpo.config.schema import Confirmation, Sampler
 from hpo.config.search_space import distributions
 from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration
-from hpo.search.missing_confirmations import missing_confirmations
+from hpo.search.missing_confirmations import contenders, missing_confirmations
 from hpo.search.remaining_work import RemainingWork, remaining_work
 from hpo.search.samplers import ConfigurationSampler, make_sampler
-from hpo.search.scheduler import Plan, next_step, reserved_s
+from hpo.search.scheduler import Plan, affordable, next_step, reserved_s
 from tests.search.trial_lists import SPACE, Description, make_configurations, make_trials, small_config
 
 FIRST: Description = ("pruned", [7.0], {})
 SECOND: Description = ("pruned", [6.9], {})
-TWO_FINISHED: list[Description] = [("finished", [6.5], {}), ("finished", [6.6], {})]
+TWO_FINISHED: list[Description] = [("finished", [6.5], {}), ("finished", [6.51], {})]
 
 
 def step_of(
@@ -61,10 +61,12 @@ def test_after_the_last_configuration_has_started_the_best_are_trained_to_the_en
     assert step_of(FIRST, SECOND, n_total=2) == ("enqueue", 1, {CONTINUES: 1, NEVER_PRUNED: True})
     finished: list[Description] = [FIRST, SECOND, ("finished", [6.9, 6.5], {CONTINUES: 1})]
     assert step_of(*finished, n_total=2) == ("enqueue", 0, {CONTINUES: 0, NEVER_PRUNED: True})
-    both = [*finished, ("finished", [7.0, 6.6], {CONTINUES: 0})]
+    both = [*finished, ("finished", [7.0, 6.51], {CONTINUES: 0})]
     assert step_of(*both, n_total=2) == ("enqueue", 1, {CONFIRMS: 1, NEVER_PRUNED: True})
-    enqueued: list[Description] = [*both, ("running", [], {CONFIRMS: 1}), ("waiting", [], {CONFIRMS: 1})]
-    assert step_of(*enqueued, n_total=2) == ("enqueue", 0, {CONFIRMS: 0, NEVER_PRUNED: True})
+    enqueued: list[Description] = [*both, ("running", [], {CONFIRMS: 1})]
+    assert step_of(*enqueued, n_total=2) == ("enqueue", 0, {CONFIRMS: 0, NEVER_PRUNED: True}), "one seed of each first"
+    enqueued.append(("waiting", [], {CONFIRMS: 0}))
+    assert step_of(*enqueued, n_total=2) == ("enqueue", 1, {CONFIRMS: 1, NEVER_PRUNED: True})
     confirmations: list[Description] = [("finished", [6.7], {CONFIRMS: number}) for number in (0, 0, 1, 1)]
     assert step_of(*both, *confirmations, n_total=2) == ("stop", None, {})
 
@@ -103,11 +105,9 @@ def test_the_search_stops_when_the_remaining_time_is_needed_for_confirmation() -
 
 
 def test_reserved_time_that_confirmation_does_not_need_goes_to_the_search() -> None:
-    # Under the median pruner one of two has finished; there is no second to confirm unless the search finds it.
-    confirmations: list[Description] = [("finished", [score], {CONFIRMS: 0}) for score in (6.6, 6.7)]
-    assert step_of(TWO_FINISHED[0], n_total=None, remaining_s=5.0, pruner="median")[0] == "enqueue"
-    step = step_of(TWO_FINISHED[0], *confirmations, n_total=None, remaining_s=5.0, pruner="median")
-    assert step == ("start", None, {})
+    # Under the median pruner one of two has finished; it has no rival unless the search finds one.
+    assert step_of(TWO_FINISHED[0], n_total=None, remaining_s=5.0, pruner="median") == ("start", None, {})
+    assert step_of(*TWO_FINISHED, n_total=None, remaining_s=5.0, pruner="median")[0] == "enqueue"
 
 
 def test_the_configuration_that_was_trained_furthest_is_trained_to_the_end_and_the_best_of_those() -> None:
@@ -121,12 +121,12 @@ def test_the_configuration_that_was_trained_furthest_is_trained_to_the_end_and_t
 
 def test_no_more_configurations_are_trained_to_the_end_than_are_confirmed() -> None:
     running: Description = ("running", [6.9], {})
-    assert step_of(TWO_FINISHED[0], running, FIRST, n_total=3, top=2, remaining_s=5.0)[2] == {
+    assert step_of(*TWO_FINISHED, running, FIRST, n_total=4, top=3, remaining_s=5.0)[2] == {
         CONFIRMS: 0,
         NEVER_PRUNED: True,
     }
-    assert step_of(TWO_FINISHED[0], running, FIRST, n_total=3, top=3, remaining_s=5.0)[2] == {
-        CONTINUES: 2,
+    assert step_of(*TWO_FINISHED, running, FIRST, n_total=4, top=4, remaining_s=5.0)[2] == {
+        CONTINUES: 3,
         NEVER_PRUNED: True,
     }
 
@@ -142,7 +142,7 @@ def test_a_worker_waits_for_running_trials_of_all_kinds_and_then_stops() -> None
 
 def test_time_is_planned_with_the_median_of_the_measured_trainings() -> None:
     measured: list[Description] = [("finished", [6.5], {"elapsed_s": seconds}) for seconds in (8.0, 30.0, 9.0)]
-    unmeasured: Description = ("finished", [6.4], {"elapsed_s": None})
+    unmeasured: Description = ("finished", [6.49], {"elapsed_s": None})
     paused: Description = ("pruned", [7.0], {"elapsed_s": 1.0})
     configurations = make_configurations(*measured, unmeasured, paused)
     assert reserved_s(configurations, small_config(), Plan(trial_s=50.0)) == 4 * 9.0
@@ -152,7 +152,7 @@ def test_time_is_planned_with_the_median_of_the_measured_trainings() -> None:
 
 
 def test_no_time_is_reserved_for_what_is_done_or_switched_off() -> None:
-    three = make_configurations(*TWO_FINISHED, ("finished", [6.7], {}))
+    three = make_configurations(*TWO_FINISHED, ("finished", [6.515], {}))
     assert reserved_s(three, small_config(top=2), Plan()) == 40.0, "the third is not confirmed"
     assert reserved_s(three, small_config(top=0), Plan()) == 0.0
     assert reserved_s([], small_config(top=0), Plan(trial_s=10.0)) == 10.0, "one is trained to the end"
@@ -160,15 +160,15 @@ def test_no_time_is_reserved_for_what_is_done_or_switched_off() -> None:
 
 
 def test_a_worker_waits_only_if_a_training_fits_before_the_reserved_time() -> None:
-    # Two seeds of each of two configurations, one of which still runs: 50 seconds, and ten for a training.
-    descriptions: list[Description] = [TWO_FINISHED[0], ("running", [6.4], {})]
-    assert step_of(*descriptions, n_total=2, remaining_s=60.5)[0] == "wait"
-    assert step_of(*descriptions, n_total=2, remaining_s=60.0)[0] == "enqueue"
-    assert step_of(*descriptions, n_total=2, remaining_s=50.0)[0] == "enqueue"
+    # Two seeds of each of the two best: 40 seconds, and ten for a training.
+    descriptions: list[Description] = [*TWO_FINISHED, ("running", [6.4], {})]
+    assert step_of(*descriptions, n_total=3, remaining_s=50.5)[0] == "wait"
+    assert step_of(*descriptions, n_total=3, remaining_s=50.0)[0] == "enqueue"
+    assert step_of(*descriptions, n_total=3, remaining_s=40.0)[0] == "enqueue"
 
 
 def test_missing_seeds_are_those_of_the_best_that_are_neither_trained_nor_enqueued() -> None:
-    finished: list[Description] = [("finished", [score], {}) for score in (6.6, 6.5, 6.5)]
+    finished: list[Description] = [("finished", [score], {}) for score in (6.51, 6.5, 6.5)]
     seeds: list[Description] = [("running", [], {CONFIRMS: 1}), *[("failed", [], {CONFIRMS: 2})] * 2]
     configurations = make_configurations(*finished, ("pruned", [6.0], {}), *seeds)
 
@@ -176,9 +176,43 @@ def test_missing_seeds_are_those_of_the_best_that_are_neither_trained_nor_enqueu
         confirmation = Confirmation(top=top, seeds=seeds)
         return [(found.number, n) for found, n in missing_confirmations(configurations, confirmation)]
 
-    assert missing(3, 2) == [(1, 1), (0, 2)]
+    assert missing(3, 2) == [(0, 2), (1, 1)], "those with the fewest seeds first"
     assert missing(2, 3) == [(1, 2), (2, 1)]
     assert missing(0, 2) == []
+
+
+def test_only_configurations_that_may_be_the_best_are_confirmed() -> None:
+    def confirmed(*scores: float, seeds: Sequence[Description] = (), top: int = 3) -> list[int]:
+        finished: list[Description] = [("finished", [score], {}) for score in scores]
+        found = contenders(make_configurations(*finished, *seeds), Confirmation(top=top))
+        return [configuration.number for configuration in found]
+
+    assert confirmed(6.515, 6.5, 6.525) == [1, 0]
+    assert confirmed(6.53, 6.5, 6.53) == [], "it has no rival"
+    assert confirmed(6.53, 6.5, top=1) == [1], "who wants the best alone confirmed gets it"
+    # Its new seed shows that the first one was lucky, or that the other's was not.
+    assert confirmed(6.5, 6.51, seeds=[("finished", [6.54], {CONFIRMS: 0})]) == []
+    assert confirmed(6.5, 6.51, seeds=[("finished", [6.52], {CONFIRMS: 0})]) == [0, 1]
+
+
+def test_a_fifth_of_a_call_is_for_new_seeds_and_one_seed_alone_for_nothing() -> None:
+    config, finished = small_config(top=3), make_configurations(*TWO_FINISHED)
+
+    def affords(seconds: float, n_workers: int = 1) -> tuple[int, int]:
+        plan = Plan(n_workers=n_workers, max_confirmation_s=seconds)
+        found = affordable(finished, config, plan)
+        return found.top, found.seeds
+
+    # A training takes ten seconds.
+    assert [affords(seconds)[0] for seconds in (9.0, 19.0, 20.0, 30.0)] == [0, 0, 2, 3]
+    assert [affords(seconds) for seconds in (50.0, 60.0, inf)] == [(3, 1), (3, 2), (3, 2)]
+    assert affords(19.0, n_workers=2) == (3, 1)
+    assert affordable(finished, small_config(top=1), Plan(max_confirmation_s=19.0)).top == 1
+    plan = Plan.of_call(timeout_minutes=5.0, n_workers=1)
+    assert (plan.max_reserved_s, plan.max_confirmation_s) == (100.0, 60.0)
+    assert reserved_s(finished, config, Plan(max_confirmation_s=19.0)) == 0.0
+    step = next_step(finished, config, Plan(max_confirmation_s=19.0), 2, inf)
+    assert step.action == "stop"
 
 
 def work_of(*descriptions: Description, sampler: Literal["curves", "tpe"] = "tpe", **settings: Any) -> RemainingWork:
@@ -186,21 +220,21 @@ def work_of(*descriptions: Description, sampler: Literal["curves", "tpe"] = "tpe
     study.set_user_attr("startup_trials", 3)
     study.add_trials(make_trials(*descriptions))
     config = small_config(**settings).model_copy(update={"sampler": Sampler(name=sampler)})
-    return remaining_work(study, config, make_sampler(study, config))
+    return remaining_work(study, config, make_sampler(study, config), Plan())
 
 
 def test_remaining_work_is_paused_trials_that_can_continue_and_new_seeds_that_have_not_ended() -> None:
     best: list[Description] = [*TWO_FINISHED, ("finished", [6.7], {})]
-    seeds: list[Description] = [("finished", [6.8], {CONFIRMS: number}) for number in (0, 0, 1, 1)]
+    seeds: list[Description] = [("finished", [6.52], {CONFIRMS: number}) for number in (0, 0, 1, 1)]
     assert work_of(*best) == RemainingWork(can_continue=False, n_seeds_missing=4, n_seeds=4)
     assert work_of(*best, *seeds[:2], ("running", [], {CONFIRMS: 1})) == RemainingWork(False, 2, 4)
     assert work_of(*best, *seeds) == RemainingWork(False, 0, 4)
     assert work_of(*best, top=0) == RemainingWork(False, 0, 0)
-    assert work_of(FIRST, SECOND) == RemainingWork(True, 4, 4), "both can be trained to the end"
-    assert work_of(FIRST, SECOND, best[0]) == RemainingWork(True, 4, 4)
-    assert work_of(FIRST, top=3) == RemainingWork(True, 2, 2), "there are no more configurations"
+    assert work_of(FIRST, SECOND) == RemainingWork(True, 0, 0), "both can be trained to the end"
+    assert work_of(FIRST, SECOND, best[0]) == RemainingWork(True, 0, 0)
+    assert work_of(FIRST, *TWO_FINISHED, top=3) == RemainingWork(True, 4, 4)
     assert work_of(("pruned", [], {}), top=3) == RemainingWork(False, 0, 0), "it has no score"
-    more: list[Description] = [("finished", [6.8], {CONFIRMS: 0})] * 3
+    more: list[Description] = [("finished", [6.52], {CONFIRMS: 0})] * 3
     to_promote: list[Description] = [best[0], *[("pruned", [7.0 + n / 10], {}) for n in range(5)]]
     assert work_of(*to_promote, top=1).can_continue and not work_of(*to_promote, top=1, sampler="curves").can_continue
     assert work_of(*to_promote[:4], top=1) == RemainingWork(False, 2, 2), "one in three continues"

@@ -105,8 +105,8 @@ def _grow_by_processes(table: CurveTable, root: Path, workers: int, ends: float)
             return
         if missing and len(running) < workers and time.monotonic() < ends:
             index, seed = missing[0]
-            run = [table.source, str(index), str(seed), str(root)]
-            command = [sys.executable, "-m", "benchmarks.search.grow", "one", *run]
+            arguments = [table.source, str(index), str(seed), str(root)]
+            command = [sys.executable, "-m", "benchmarks.search.grow", "one", *arguments]
             running[missing[0]] = subprocess.Popen(command, env=environment)
         else:
             time.sleep(0.2)

@@ -106,12 +106,13 @@ def _n_configurations(curves: Sequence[Curve]) -> int:
 
 def _table_made(results: Results) -> str:
     n_diverged = len({curve.index for curve in results.curves if len(curve.val_bpd) < N_EPOCHS})
+    n_wanted = CIFAR10.n_configurations
     n_repeated = len({curve.index for curve in results.curves if curve.seed != SEEDS[0]})
     return f"""## The table
 
-{_n_configurations(results.curves)} of {CIFAR10.n_configurations} configurations of an earlier version's space,
-of its network (norm_free), from a scrambled Sobol sequence, each trained for {N_EPOCHS} epochs of CIFAR-10's 45,000
-training images; {n_repeated} of the best again with other seeds: {len(results.curves)} runs in all. {n_diverged}
+{_n_configurations(results.curves)} of {n_wanted} configurations of an earlier version's space, of its network
+(norm_free), from a scrambled Sobol sequence, each trained for {N_EPOCHS} epochs of CIFAR-10's 45,000 training
+images; {n_repeated} of the best again with other seeds: {len(results.curves)} runs in all. {n_diverged}
 configurations diverged.
 This one was trained on one NVIDIA H200 in 7 minutes, 11 to 25 models side by side
 ([search/stacked.py](search/stacked.py)); `python -m benchmarks.search.grow` makes such a table. Seconds are those of

@@ -18,7 +18,6 @@ from hpo.search.configurations import configurations_of
 from hpo.search.pareto import pareto_front_of
 from hpo.search.remaining_work import remaining_work
 from hpo.search.samplers import sampler_of
-from hpo.storage.call_log import plan_of_last_call
 from hpo.storage.claims import interrupted_trials
 from hpo.storage.paths import StudyPaths
 
@@ -44,8 +43,7 @@ def next_command(study: Study, config: StudyConfig, config_name: str) -> str:
     """Return the line that names the next command; both possible ones while confirmations are missing."""
     if best_trial_of(configurations_of(study)) is None:
         return f"Next: make tune STUDY={shlex.quote(config_name)}"
-    work = remaining_work(study, config, sampler_of(study, config), plan_of_last_call(study, config))
-    if commands := work.next_commands(config_name):
+    if commands := remaining_work(study, config, sampler_of(study, config)).next_commands(config_name):
         return f"Next: {commands}"
     name = shlex.quote(config_name)
     chosen = "" if len(study.directions) == 1 else "of lowest val_bpd; TRIAL=N for another of the front; "
@@ -72,12 +70,11 @@ def _best(results: StudyResults, config: StudyConfig) -> list[str]:
 
 
 def _confirmation(results: StudyResults) -> list[str]:
-    scores = results.best.confirmation_scores
-    if not scores:
-        return []
-    spread = f" (from {min(scores):.4f} to {max(scores):.4f})" if len(scores) > 1 else ""
-    seeds = f"{len(scores)} new seeds" if len(scores) > 1 else "a new seed"
-    lines = [f"Confirmed with {seeds}: {mean(scores):.4f}{spread}"]
+    scores, lines = results.best.confirmation_scores, []
+    if scores:
+        spread = f" (from {min(scores):.4f} to {max(scores):.4f})" if len(scores) > 1 else ""
+        seeds = f"{len(scores)} new seeds" if len(scores) > 1 else "a new seed"
+        lines.append(f"Confirmed with {seeds}: {mean(scores):.4f}{spread}")
     if luckier := results.luckier:
         lines.append(f"Trial {luckier.number} scored {luckier.val_bpd:.4f}, which new seeds have not confirmed")
     return lines

@@ -18,7 +18,6 @@ from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.search.remaining_work import RemainingWork, remaining_work
 from hpo.search.samplers import sampler_of
 from hpo.storage.artifacts import missing_artifacts_notice
-from hpo.storage.call_log import plan_of_last_call
 from hpo.storage.claims import has_worker
 from hpo.storage.file_locks import is_locked
 from hpo.storage.paths import StudyPaths
@@ -84,7 +83,7 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         running=tuple(_running_trial(row, paths) for row in rows if row.kind == "running"),
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
         best=best_trial_of(configurations_of(study)),
-        remaining=remaining_work(study, config, sampler, plan_of_last_call(study, config)),
+        remaining=remaining_work(study, config, sampler),
         further=further_search_of(study, config, sampler),
         is_running=is_locked(paths.lock),
         is_retrained=paths.best.metrics_json.exists(),

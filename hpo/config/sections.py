@@ -149,9 +149,9 @@ class Confirmation(StrictModel):
     top: int = Field(
         default=3,
         ge=0,
-        description="Number of best configurations to repeat; 0 for none, which always holds with two objectives.",
+        description="Most configurations to repeat, the best; 0 for none, which always holds with two objectives.",
     )
-    seeds: int = Field(default=2, ge=1, description="Number of new seeds for each of these configurations.")
+    seeds: int = Field(default=2, ge=1, description="Most new seeds for each of these configurations.")
 
 
 Objective = Literal["val_bpd", "latent_dim", "seconds_per_epoch"]

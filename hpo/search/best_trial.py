@@ -37,20 +37,19 @@ class BestTrial:
 
 
 def best_trial_of(configurations: Iterable[Configuration]) -> BestTrial | None:
-    """Return the best trial: lowest mean over new seeds, among the configurations with the most confirmations.
+    """Return the trial of the lowest score, where one with fewer new seeds than another counts INDISTINCT more.
 
-    One with fewer is better only if its score is lower by more than other seeds may change it. If no configuration is
-    confirmed, the best is the finished one of lowest val_bpd. None if none has finished.
+    The score is the mean over new seeds, or val_bpd where there are none. None if no configuration has finished.
     """
     finished = [configuration for configuration in configurations if configuration.value is not None]
     if not finished:
         return None
     n_seeds = max(len(configuration.confirmation_scores) for configuration in finished)
 
-    def handicapped(configuration: Configuration) -> tuple[float, int]:
-        handicap = INDISTINCT if len(configuration.confirmation_scores) < n_seeds else 0.0
-        return configuration.score + handicap, configuration.number
+    def penalized_score(configuration: Configuration) -> tuple[float, int]:
+        penalty = INDISTINCT if len(configuration.confirmation_scores) < n_seeds else 0.0
+        return configuration.score + penalty, configuration.number
 
-    best = min(finished, key=handicapped)
+    best = min(finished, key=penalized_score)
     assert best.value is not None, "it has finished"
     return BestTrial(best.last_trial.number, best.value, best.confirmation_scores, best.params)

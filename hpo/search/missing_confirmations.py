@@ -13,28 +13,24 @@ INDISTINCT = 0.02
 def missing_confirmations(
     configurations: Sequence[Configuration], confirmation: Confirmation
 ) -> list[tuple[Configuration, int]]:
-    """Return the contenders that lack new seeds, each with the number of seeds: those with the fewest first, then the
-    best.
+    """Return the configurations to confirm and how many new seeds each lacks.
+
+    Those that lack most come first, and of equals the best.
     """
     missing = [
         (configuration, confirmation.seeds - len(configuration.confirmations))
-        for configuration in contenders(configurations, confirmation)
+        for configuration in to_confirm(configurations, confirmation)
     ]
     return sorted(((found, n_seeds) for found, n_seeds in missing if n_seeds > 0), key=lambda pair: -pair[1])
 
 
-def contenders(configurations: Sequence[Configuration], confirmation: Confirmation) -> list[Configuration]:
-    """Return the finished configurations that are confirmed, the best first.
+def to_confirm(configurations: Sequence[Configuration], confirmation: Confirmation) -> list[Configuration]:
+    """Return the finished configurations that are confirmed, the best first, `confirmation.top` at most.
 
-    They are the best `confirmation.top`, without those that are too far behind to be the best with other seeds. A
-    configuration that has no rival is not confirmed, since this could not change the choice.
+    Those whose score is too high to become the best with other seeds are left out. If this leaves only one, it is not
+    confirmed either, since that could not change the choice, unless `confirmation.top` is 1.
     """
-    finished = sorted(
-        (configuration.value, configuration.number, configuration)
-        for configuration in configurations
-        if configuration.value is not None
-    )
-    best = [configuration for *_, configuration in finished[: confirmation.top]]
-    scores = [configuration.score for configuration in best]
-    near = [each for each, score in zip(best, scores, strict=True) if score <= min(scores) + INDISTINCT]
-    return near if len(near) > 1 or confirmation.top == 1 else []
+    finished = [configuration for configuration in configurations if configuration.value is not None]
+    ranked = sorted(finished, key=lambda configuration: (configuration.score, configuration.number))
+    near = [configuration for configuration in ranked if configuration.score <= ranked[0].score + INDISTINCT]
+    return near[: confirmation.top] if len(near) > 1 or confirmation.top == 1 else []

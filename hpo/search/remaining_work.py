@@ -8,8 +8,8 @@ from optuna.study import Study
 
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import configurations_of
-from hpo.search.missing_confirmations import contenders
-from hpo.search.scheduler import Plan, affordable, completion_step, promotion_step
+from hpo.search.missing_confirmations import to_confirm
+from hpo.search.scheduler import Plan, affordable_confirmation, completion_step, promotion_step
 from hpo.search.successive_halving import halving_of
 
 
@@ -36,20 +36,22 @@ class RemainingWork:
         return f"{retrain}; or {tune} to continue paused trials" if self.can_continue else ""
 
 
-def remaining_work(study: Study, config: StudyConfig, sampler: BaseSampler, plan: Plan) -> RemainingWork:
+def remaining_work(study: Study, config: StudyConfig, sampler: BaseSampler) -> RemainingWork:
     """Determine the work that remains if no configuration is added to the study.
 
     Args:
         study: the study.
         config: the study's file.
         sampler: the study's sampler, which may predict final scores.
-        plan: of a call that would do the work.
     """
-    configurations = configurations_of(study)
-    confirmation = affordable(configurations, config, plan)
+    configurations, confirmation = configurations_of(study), config.confirmation
     halving = halving_of(config.pruner, config.training)
     step = promotion_step(configurations, halving, sampler) or completion_step(configurations, halving, confirmation)
-    confirmed = contenders(configurations, confirmation)
+    is_over = step is None and config.budget.trials is not None and len(configurations) >= config.budget.trials
+    # As long as there is something to search, a call trains the new seeds alone that it reserves time for.
+    plan = Plan.of_call(config.budget.timeout_minutes, n_workers=1)
+    is_affordable = is_over or affordable_confirmation(configurations, config, plan).top > 0
+    confirmed = to_confirm(configurations, confirmation) if is_affordable else []
     n_trained = [sum(trial.state.is_finished() for trial in configuration.confirmations) for configuration in confirmed]
     n_seeds = confirmation.seeds * len(confirmed)
     return RemainingWork(

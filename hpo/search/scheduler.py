@@ -74,7 +74,7 @@ def next_step(
         remaining_s: seconds that this call still has.
         sampler: the study's sampler, which may predict final scores.
     """
-    halving, confirmation = halving_of(config.pruner, config.training), affordable(configurations, config, plan)
+    halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
     may_start = n_total is None or len(configurations) < n_total
     search = promotion_step(configurations, halving, sampler)
     if not search and may_start and not is_settled(configurations, config, sampler, plan.n_workers):
@@ -92,32 +92,41 @@ def next_step(
 
 
 def reserved_s(configurations: Sequence[Configuration], config: StudyConfig, plan: Plan) -> float:
-    """Compute the seconds of a call that are reserved for confirmation.
+    """Compute the seconds of a call that are reserved for its end.
 
-    Under successive halving they include the training of the best configurations to the end.
+    They are for the training of the best configurations to the end, under successive halving, and for new seeds.
     """
-    halving, confirmation = halving_of(config.pruner, config.training), affordable(configurations, config, plan)
+    halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
+    n_affordable = _n_affordable_seeds(configurations, config, plan)
     n_finished = sum(configuration.value is not None for configuration in configurations)
-    n_missing = max(0, _n_required(confirmation) - n_finished)
-    n_each = (1 if halving else 0) + (confirmation.seeds if confirmation.top else 0)
+    n_missing = max(0, _n_required(affordable_confirmation(configurations, config, plan)) - n_finished)
     n_seeds = sum(n for _, n in missing_confirmations(configurations, confirmation))
+    n_seeds += n_missing * confirmation.seeds if confirmation.top else 0
+    n_trainings = (n_missing if halving else 0) + min(n_seeds, n_affordable)
     seconds = _trial_s(configurations, config) or plan.trial_s
-    return min(plan.max_reserved_s, ceil((n_missing * n_each + n_seeds) / plan.n_workers) * seconds)
+    return min(plan.max_reserved_s, ceil(n_trainings / plan.n_workers) * seconds)
 
 
-def affordable(configurations: Sequence[Configuration], config: StudyConfig, plan: Plan) -> Confirmation:
-    """Return the confirmation that a call has time for.
+def affordable_confirmation(configurations: Sequence[Configuration], config: StudyConfig, plan: Plan) -> Confirmation:
+    """Return the part of the confirmation that a call reserves time for."""
+    confirmation, n_affordable = config.confirmation, _n_affordable_seeds(configurations, config, plan)
+    if n_affordable == inf:
+        return confirmation
+    top = min(confirmation.top, int(n_affordable))
+    return Confirmation(top=top, seeds=min(confirmation.seeds, int(n_affordable) // max(1, top)) or 1)
 
-    One new seed alone, where several configurations are to be compared, decides nothing: then there is none.
+
+def _n_affordable_seeds(configurations: Sequence[Configuration], config: StudyConfig, plan: Plan) -> float:
+    """Return the number of new seeds that a call reserves time for; infinite without a limit of time.
+
+    It is 0 where one seed alone would be trained, which decides nothing, unless other calls have trained some.
     """
-    wanted, trial_s = config.confirmation, _trial_s(configurations, config) or plan.trial_s
-    if not trial_s or plan.max_confirmation_s == inf or not wanted.top:
-        return wanted
-    n_seeds = int(plan.max_confirmation_s * plan.n_workers / trial_s)
-    top = min(wanted.top, n_seeds)
-    if top < min(wanted.top, 2):
-        return Confirmation(top=0)
-    return Confirmation(top=top, seeds=min(wanted.seeds, n_seeds // top))
+    trial_s = _trial_s(configurations, config) or plan.trial_s
+    if not trial_s or plan.max_confirmation_s == inf:
+        return inf
+    n_affordable = plan.n_workers * int(plan.max_confirmation_s / trial_s)
+    has_begun = any(configuration.confirmations for configuration in configurations)
+    return n_affordable if has_begun or n_affordable >= min(2, config.confirmation.top) else 0
 
 
 def _first_stretch_s(configurations: Sequence[Configuration], config: StudyConfig, trial_s: float) -> float:

@@ -7,7 +7,7 @@ from hpo.analysis.formatting import format_duration
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.schema import Budget, StudyConfig, Training
 from hpo.search.configurations import Configuration
-from hpo.search.scheduler import Plan, affordable, reserved_s
+from hpo.search.scheduler import Plan, affordable_confirmation, reserved_s
 from hpo.search.successive_halving import Halving, halving_of
 from hpo.storage.checkpoints import N_PAUSED_KEPT
 from model.config import TrainConfig
@@ -112,8 +112,8 @@ def describe(
     runtime: Runtime,
 ) -> str:
     """Return the line that `tune` prints before it trains; `configurations` are those of the study so far."""
-    config = config.model_copy(update={"confirmation": affordable(configurations, config, plan)})
     reserved = reserved_s(configurations, config, plan)
+    config = config.model_copy(update={"confirmation": affordable_confirmation(configurations, config, plan)})
     n_left = None if budget.trials is None else max(0, budget.trials - len(configurations))
     left = budget.model_copy(update={"trials": n_left})
     n_configurations = len(configurations) + estimate.n_affordable(config, left, reserved)

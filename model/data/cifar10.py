@@ -1,6 +1,6 @@
 """CIFAR-10: read from a named folder, or downloaded into the folder `data/`.
 
-torchvision downloads it; the files are read without it, since its import takes as long as that of torch.
+torchvision downloads it; the files are read without it, since it imports PyTorch's compiler, which takes seconds.
 """
 
 import errno
@@ -95,7 +95,7 @@ def _images(*batches: dict[str, Any]) -> LabelledImages:
 
 
 def _read_or_download() -> ImageData:
-    """Read the files in the folder `data/`; download those that are missing or damaged there first.
+    """Read the files in the folder `data/`; where they are not complete, let torchvision download them first.
 
     Raises:
         DownloadError: the server cannot be reached, or sends something else.

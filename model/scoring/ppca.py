@@ -87,14 +87,17 @@ def _largest_eigen(matrix_DD: Tensor, n: int) -> tuple[Tensor, Tensor]:
         eigenvalues, eigenvectors = torch.linalg.eigh(matrix_DD)
         return eigenvalues[-n:], eigenvectors[:, -n:]
     from scipy.linalg import eigh
+    from threadpoolctl import threadpool_limits
 
     largest = [len(matrix_DD) - n, len(matrix_DD) - 1]
-    eigenvalues, eigenvectors = eigh(matrix_DD.numpy(), subset_by_index=largest)
+    # SciPy has threads of its own.
+    with threadpool_limits(torch.get_num_threads()):
+        eigenvalues, eigenvectors = eigh(matrix_DD.numpy(), subset_by_index=largest)
     return torch.from_numpy(eigenvalues), torch.from_numpy(eigenvectors)
 
 
 def _eigen_of_inner_products(images: Tensor, mean: Tensor, n: int) -> tuple[Tensor, Tensor, float]:
-    """Compute the same for N < D from the images' inner products: 0.24 s instead of 22 for 80 images.
+    """Compute the same for N < D from the images' inner products: 0.24 s for 80 images.
 
     X X' / N has the covariance X'X / N's eigenvalues except D - N zeros. Directions along which the images do not vary
     are arbitrary and not orthogonal; nothing depends on them.

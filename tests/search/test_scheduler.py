@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import optuna
 
-from hpo.config.schema import Confirmation, Sampler
+from hpo.config.schema import Budget, Confirmation, Sampler
 from hpo.config.search_space import distributions
 from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration
-from hpo.search.missing_confirmations import contenders, missing_confirmations
+from hpo.search.missing_confirmations import missing_confirmations, to_confirm
 from hpo.search.remaining_work import RemainingWork, remaining_work
 from hpo.search.samplers import ConfigurationSampler, make_sampler
-from hpo.search.scheduler import Plan, affordable, next_step, reserved_s
+from hpo.search.scheduler import Plan, next_step, reserved_s
 from tests.search.trial_lists import SPACE, Description, make_configurations, make_trials, small_config
 
 FIRST: Description = ("pruned", [7.0], {})
@@ -184,43 +184,53 @@ def test_missing_seeds_are_those_of_the_best_that_are_neither_trained_nor_enqueu
 def test_only_configurations_that_may_be_the_best_are_confirmed() -> None:
     def confirmed(*scores: float, seeds: Sequence[Description] = (), top: int = 3) -> list[int]:
         finished: list[Description] = [("finished", [score], {}) for score in scores]
-        found = contenders(make_configurations(*finished, *seeds), Confirmation(top=top))
+        found = to_confirm(make_configurations(*finished, *seeds), Confirmation(top=top))
         return [configuration.number for configuration in found]
 
     assert confirmed(6.515, 6.5, 6.525) == [1, 0]
     assert confirmed(6.53, 6.5, 6.53) == [], "it has no rival"
     assert confirmed(6.53, 6.5, top=1) == [1], "who wants the best alone confirmed gets it"
+    lucky: Description = ("finished", [6.515], {CONFIRMS: 0})
+    assert confirmed(6.5, 6.51, seeds=[lucky, lucky], top=1) == [1], "it would be chosen now"
     # Its new seed shows that the first one was lucky, or that the other's was not.
     assert confirmed(6.5, 6.51, seeds=[("finished", [6.54], {CONFIRMS: 0})]) == []
-    assert confirmed(6.5, 6.51, seeds=[("finished", [6.52], {CONFIRMS: 0})]) == [0, 1]
+    assert confirmed(6.5, 6.51, seeds=[("finished", [6.52], {CONFIRMS: 0})]) == [1, 0]
 
 
-def test_a_fifth_of_a_call_is_for_new_seeds_and_one_seed_alone_for_nothing() -> None:
+def test_a_fifth_of_a_call_is_reserved_for_new_seeds_and_nothing_for_one_alone() -> None:
     config, finished = small_config(top=3), make_configurations(*TWO_FINISHED)
 
-    def affords(seconds: float, n_workers: int = 1) -> tuple[int, int]:
-        plan = Plan(n_workers=n_workers, max_confirmation_s=seconds)
-        found = affordable(finished, config, plan)
-        return found.top, found.seeds
+    def reserved(seconds: float, n_workers: int = 1, configurations: Sequence[Configuration] = finished) -> float:
+        return reserved_s(configurations, config, Plan(n_workers=n_workers, max_confirmation_s=seconds))
 
-    # A training takes ten seconds.
-    assert [affords(seconds)[0] for seconds in (9.0, 19.0, 20.0, 30.0)] == [0, 0, 2, 3]
-    assert [affords(seconds) for seconds in (50.0, 60.0, inf)] == [(3, 1), (3, 2), (3, 2)]
-    assert affords(19.0, n_workers=2) == (3, 1)
-    assert affordable(finished, small_config(top=1), Plan(max_confirmation_s=19.0)).top == 1
+    # A training takes ten seconds, and the third configuration has not finished: it takes two seeds and a training.
+    assert [reserved(seconds) for seconds in (9.0, 19.0, 20.0, 30.0, inf)] == [0.0, 0.0, 20.0, 40.0, 70.0]
+    assert reserved(19.0, n_workers=2) == 10.0, "two at once"
+    one_seed = make_configurations(*TWO_FINISHED, ("finished", [6.5], {CONFIRMS: 0}))
+    assert reserved(19.0, configurations=one_seed) == 10.0, "the other one's, in the next call"
+    assert reserved_s(finished, small_config(top=1), Plan(max_confirmation_s=19.0)) == 10.0
     plan = Plan.of_call(timeout_minutes=5.0, n_workers=1)
     assert (plan.max_reserved_s, plan.max_confirmation_s) == (100.0, 60.0)
-    assert reserved_s(finished, config, Plan(max_confirmation_s=19.0)) == 0.0
-    step = next_step(finished, config, Plan(max_confirmation_s=19.0), 2, inf)
-    assert step.action == "stop"
 
 
-def work_of(*descriptions: Description, sampler: Literal["curves", "tpe"] = "tpe", **settings: Any) -> RemainingWork:
+def test_the_search_has_the_time_that_is_too_short_for_new_seeds_and_they_have_what_it_leaves() -> None:
+    finished, plan = make_configurations(*TWO_FINISHED), Plan(max_confirmation_s=19.0)
+    assert next_step(finished, small_config(), plan, None, 1.0).action == "start"
+    assert next_step(finished, small_config(), plan, 2, inf).attributes == ((CONFIRMS, 0), (NEVER_PRUNED, True))
+
+
+def work_of(
+    *descriptions: Description,
+    sampler: Literal["curves", "tpe"] = "tpe",
+    budget: Budget | None = None,
+    **settings: Any,
+) -> RemainingWork:
     study = optuna.create_study()
     study.set_user_attr("startup_trials", 3)
     study.add_trials(make_trials(*descriptions))
-    config = small_config(**settings).model_copy(update={"sampler": Sampler(name=sampler)})
-    return remaining_work(study, config, make_sampler(study, config), Plan())
+    changed: dict[str, Any] = {"sampler": Sampler(name=sampler)} | ({"budget": budget} if budget else {})
+    config = small_config(**settings).model_copy(update=changed)
+    return remaining_work(study, config, make_sampler(study, config))
 
 
 def test_remaining_work_is_paused_trials_that_can_continue_and_new_seeds_that_have_not_ended() -> None:
@@ -240,6 +250,10 @@ def test_remaining_work_is_paused_trials_that_can_continue_and_new_seeds_that_ha
     assert work_of(*to_promote[:4], top=1) == RemainingWork(False, 2, 2), "one in three continues"
     assert work_of(*best, *more) == RemainingWork(False, 2, 4), "more seeds of one do not replace another's"
     assert work_of(FIRST, SECOND, pruner="median") == RemainingWork(False, 0, 0), "a pruned trial is not continued"
+    # A training takes ten seconds, and a fifth of half a minute is less than two.
+    short = Budget(trials=None, timeout_minutes=0.5)
+    assert work_of(*TWO_FINISHED, budget=short) == RemainingWork(False, 0, 0)
+    assert work_of(*TWO_FINISHED, budget=Budget(trials=2, timeout_minutes=0.5)) == RemainingWork(False, 4, 4)
 
 
 def test_the_next_commands_name_the_remaining_work_and_the_alternative() -> None:

@@ -30,7 +30,13 @@ def test_the_estimate_names_rungs_configurations_and_the_time_reserved_for_confi
     assert "14 min of them are reserved to train the best 3 to the end and again with 2 new seeds each" in line
     line = describe(estimate, small_config(top=0), HOUR, [], estimate.plan(HOUR, 1), runtime)
     assert "2 min of them are reserved to train the best to the end" in line
-    assert estimate.plan(Budget(timeout_minutes=10), 1).max_reserved_s == 200.0, "a third at most"
+    plan = estimate.plan(Budget(timeout_minutes=10), 1)
+    assert (plan.max_reserved_s, plan.max_confirmation_s) == (200.0, 120.0), "a third and a fifth"
+    line = describe(estimate, config, Budget(timeout_minutes=10), [], plan, runtime)
+    assert "2 min of them are reserved to train the best to the end" in line, "a fifth is one seed"
+    budget = Budget(timeout_minutes=16)
+    line = describe(estimate, config, budget, [], estimate.plan(budget, 1), runtime)
+    assert "to train the best 2 to the end and again with a new seed each" in line
 
 
 def test_the_estimate_counts_the_configurations_that_a_study_has_already() -> None:

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import pytest
 
-from model.data.bundled_sample import read_sample
+from model.data.bundled_sample import load_sample, read_sample
 from model.data.cifar10 import load_cifar10
 from model.data.images import ImageData
 from model.data.splits import DATA_FOLDER
@@ -100,6 +101,22 @@ def test_one_flipped_bit_in_any_batch_is_refused(tmp_path: Path, corrupt: str) -
     (batches / corrupt).write_bytes(contents)
     with pytest.raises(DataError, match="does not have its published md5 sum"):
         load_cifar10(tmp_path)
+
+
+def test_files_in_the_data_folder_are_downloaded_only_where_they_are_not_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    is_complete, n_downloads, images = [False, True, True], count(), load_sample()
+
+    def read(_: Path) -> ImageData:
+        if not is_complete.pop(0):
+            raise DataError("a file is missing")
+        return images
+
+    monkeypatch.setattr("model.data.cifar10._read", read)
+    monkeypatch.setattr("model.data.cifar10._download", lambda: next(n_downloads))
+    assert load_cifar10() is images and load_cifar10() is images
+    assert is_complete == [] and next(n_downloads) == 1
 
 
 class Response(io.BytesIO):

@@ -6,13 +6,11 @@ C channels, H W pixels, N features.
 import itertools
 from collections.abc import Callable, Iterator
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from model.network.convolution_stack import ConvolutionStack
-from model.network.initial_weights import SILU_GAIN, keep_variance
-from model.network.linear_skip import SkipDown, SkipUp
+from model.network.initial_weights import SILU_GAIN
 from model.network.strided_convolution import DownConv, UpConv
 from model.network.vae import ConvVAE
 
@@ -85,20 +83,6 @@ def uncentred(model: ConvVAE) -> None:
 def logistic_output(model: ConvVAE) -> None:
     """The tutorial's output."""
     model.decoder.logistic = True
-
-
-def unrelated_decoder(model: ConvVAE) -> None:
-    """A decoder whose first weights do not depend on the encoder's: the linear skip begins with other directions."""
-    keep_variance(model.decoder.project, gain=1.0)
-    weight = skip_of(model)[1].projection.weight
-    weight.data.copy_(nn.init.orthogonal_(torch.empty(weight.shape)))
-
-
-def skip_of(model: ConvVAE) -> tuple[SkipDown, SkipUp]:
-    """Return the linear skips of encoder and decoder."""
-    down, up = model.encoder.trunk, model.decoder.trunk
-    assert isinstance(down, SkipDown) and isinstance(up, SkipUp)
-    return down, up
 
 
 def _stacks(model: ConvVAE) -> Iterator[ConvolutionStack]:

@@ -35,6 +35,16 @@ def test_the_confirmed_trial_is_the_best_and_the_luckier_one_is_named(tmp_path: 
     assert "Confirmed with a new seed: 6.7500" in findings(opened.study, opened.config, NO_BASELINE)
 
 
+def test_the_luckier_trial_is_named_also_where_the_best_has_no_new_seeds(tmp_path: Path) -> None:
+    opened = synthetic.create(tmp_path, file={"confirmation": {"top": 2, "seeds": 1}})
+    synthetic.add_trial(opened, *[7.3] * 5, 6.6)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.9, confirms=0)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.7)
+    lines = findings(opened.study, opened.config, NO_BASELINE)
+    assert any(line.startswith("Best: trial 2, val_bpd 6.7000") for line in lines)
+    assert "Trial 0 scored 6.6000, which new seeds have not confirmed" in lines
+
+
 def test_missing_confirmations_come_next(tmp_path: Path) -> None:
     opened = synthetic.create(tmp_path, file={"confirmation": {"top": 1, "seeds": 2}, "budget": {"trials": 1}})
     synthetic.add_trial(opened, *[7.3] * 5, 6.6)

@@ -191,6 +191,16 @@ def test_page_shows_the_confirmed_trial_and_names_the_luckier_one(begin: Begin) 
     assert "Trial 0 itself scored 6.6000, but new seeds have not confirmed that." in text
 
 
+def test_page_names_the_luckier_trial_also_where_the_best_has_no_new_seeds(begin: Begin) -> None:
+    opened = begin(file={"confirmation": {"top": 2, "seeds": 1}})
+    synthetic.add_trial(opened, *[7.3] * 5, 6.6)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.9, confirms=0)
+    synthetic.add_trial(opened, *[7.3] * 5, 6.7)
+    text = study_page(opened).text
+    assert "Trial 0 itself scored 6.6000, but new seeds have not confirmed that." in text
+    assert "Each trial was trained once" not in text
+
+
 # Studies in which no trial has finished
 
 

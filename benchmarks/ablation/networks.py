@@ -79,7 +79,10 @@ def draw(path: Path, runs: Path = RUNS) -> None:
     style_axes(axes, "20 epochs, validation split; lower is better", "latent dimension", "val_bpd, bits per dimension")
     axes.plot(*zip(*sorted(linear.validation.items()), strict=True), "--", color=INK, label="pPCA")
     default = "linear_skip, pPCA first, slow skip, flips, learning rate 8e-3"
-    labels = {default: f"{default} (the default network)", "linear path": "norm_free with the linear path"}
+    labels = {
+        default: "linear_skip, pPCA first, slow skip: the default",
+        "linear path": "norm_free with the linear path",
+    }
     names = (default, "linear_skip, pPCA first, flips", "linear_skip", "norm_free", "linear path")
     for color, name in zip(CYCLE, names, strict=False):
         points = [
@@ -92,7 +95,7 @@ def draw(path: Path, runs: Path = RUNS) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(PPCA_DIMS, [f"{d}" for d in PPCA_DIMS])
     axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=11)
+    axes.legend(frameon=False, fontsize=11, loc="lower left")
     save_figure(figure, path)
 
 

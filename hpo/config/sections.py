@@ -149,9 +149,9 @@ class Confirmation(StrictModel):
     top: int = Field(
         default=3,
         ge=0,
-        description="Most configurations to repeat, the best; 0 for none, which always holds with two objectives.",
+        description="At most so many of the best are repeated; 0 for none, which always holds with two objectives.",
     )
-    seeds: int = Field(default=2, ge=1, description="Most new seeds for each of these configurations.")
+    seeds: int = Field(default=2, ge=1, description="New seeds for each of these configurations, at most.")
 
 
 Objective = Literal["val_bpd", "latent_dim", "seconds_per_epoch"]

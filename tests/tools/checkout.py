@@ -134,6 +134,10 @@ def run(command: list[str], folder: Path, **variables: str) -> subprocess.Comple
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without the variables of an outer `make`, pytest or CI run."""
-    dropped = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTEST_ADDOPTS", "PYTHON")
+    """Return this process's environment without the variables of an outer `make`, pytest or CI run.
+
+    Also without PIP_EXTRA_INDEX_URL, which the README recommends for the set-up.
+    """
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTEST_ADDOPTS", "PYTHON")
+    dropped = (*outer, "PIP_EXTRA_INDEX_URL")
     return {name: value for name, value in os.environ.items() if name not in dropped}

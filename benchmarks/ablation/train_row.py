@@ -100,7 +100,7 @@ def _rounded(value: float) -> float:
 def _main() -> None:
     what, name, seed, root = sys.argv[1:]
     (row,) = (row for row in ROWS if row.name == name)
-    runtime = resolve("cpu")
+    runtime = resolve("cpu", precision="float32")
     data = load_cifar10(Path(root))
     if what == "speed":
         print(json.dumps({"images_per_second": speed(row, data, runtime)}))

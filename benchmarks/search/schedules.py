@@ -1,14 +1,16 @@
 """Learning-rate schedules compared on the same configurations: `python -m benchmarks.search.schedules [N]`.
 
-Half a cosine over the whole length, as today; and three whose runs can be made longer: a constant rate with averaged
-weights, a constant rate with cool-downs branched off (Hägele et al. 2024, arXiv 2405.18392), and schedule-free Adam
-(Defazio et al. 2024, arXiv 2405.15682). Every run is one line of JSON, added as it comes: what was interrupted goes on.
+Half a cosine over the whole length, as today, scored also with averaged weights; and three whose runs can be made
+longer: a constant rate with averaged weights, a constant rate with cool-downs branched off (Hägele et al. 2024, arXiv
+2405.18392), and schedule-free Adam (Defazio et al. 2024, arXiv 2405.15682). Every run is one line of JSON, added as it
+comes: what was interrupted goes on.
 """
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +19,7 @@ import typer
 from torch import Tensor
 
 from benchmarks.jsonl import append, read
-from benchmarks.machine import find_machine
+from benchmarks.machine import describe, find_machine
 from benchmarks.search.table import configuration
 from benchmarks.tables import RESULTS
 from hpo.config.default_search_space import default_search_space
@@ -88,6 +90,7 @@ def _train(index: int, kind: str, data: ImageData, runtime: Runtime, path: Path)
         "values": values(index),
         "epochs": list(RUNGS),
         "val_bpd": val_bpd,
+        **describe(runtime),
     }
     append(path, line)
     for name, found in val_bpd.items():
@@ -147,39 +150,55 @@ class Run:
         return Run(state, self.data)
 
 
+class Averages:
+    """Averages of a run's weights: exponential by number of updates, and by share of the run."""
+
+    def __init__(self, current: Tensor, windows: Mapping[str, int], exponents: Mapping[str, float]) -> None:
+        self._current, self._windows, self._exponents = current.detach(), windows, exponents
+        self.weights = {name: self._current.clone() for name in (*windows, *exponents)}
+
+    def update(self, step: int) -> None:
+        """Take the weights after `step` updates into every average."""
+        for name, weights in self.weights.items():
+            window, exponent = self._windows.get(name), self._exponents.get(name, 0.0)
+            share = 1 / min(step, window) if window else 1 - (1 - 1 / step) ** (exponent + 1)
+            weights.lerp_(self._current, share)
+
+
 def _plain(run: Run) -> Iterator[tuple[str, list[float]]]:
-    """Score one run at each rung; a cosine that was planned for N_EPOCHS, or schedule-free."""
-    state, found = run.state, list[float]()
+    """Score one run at each rung; a cosine that was planned for N_EPOCHS and its averages, or schedule-free."""
+    state = run.state
     free = state.optimizer if isinstance(state.optimizer, ScheduleFree) else None
+    name = "schedule-free" if free else "cosine"
+    averages = Averages(state.weights, {} if free else _WINDOWS, {} if free else _EXPONENTS)
+    found: dict[str, list[float]] = {each: [] for each in (name, *(f"{name}, {each}" for each in averages.weights))}
     for rung in RUNGS:
-        run.advance(run.steps(rung), lambda step: learning_rate_at(state.config, step, len(run.data.train)))
-        found.append(run.score(free.averaged() if free else None))
-    yield ("schedule-free" if free else "cosine"), found
+        rate_at = partial(learning_rate_at, state.config, n_train=len(run.data.train))
+        run.advance(run.steps(rung), rate_at, averages.update)
+        found[name].append(run.score(free.averaged() if free else None))
+        for each, weights in averages.weights.items():
+            found[f"{name}, {each}"].append(run.score(weights))
+    yield from found.items()
 
 
 def _constant(run: Run) -> Iterator[tuple[str, list[float]]]:
     """Score the run at a constant rate, its averages, and a cool-down before each rung."""
     state, config, n_train = run.state, run.state.config, len(run.data.train)
-    averages = {name: state.weights.detach().clone() for name in (*_WINDOWS, *_EXPONENTS)}
-    found: dict[str, list[float]] = {name: [] for name in ("constant", "cool-down", *averages)}
-
-    def average(step: int) -> None:
-        for name, weights in averages.items():
-            share = 1 / min(step, _WINDOWS[name]) if name in _WINDOWS else 1 - (1 - 1 / step) ** (_EXPONENTS[name] + 1)
-            weights.lerp_(state.weights.detach(), share)
+    averages = Averages(state.weights, _WINDOWS, _EXPONENTS)
+    found: dict[str, list[float]] = {name: [] for name in ("constant", "cool-down", *averages.weights)}
 
     def rate_at(step: int) -> float:
         return learning_rate_at(config, step, n_train)
 
     for rung in RUNGS:
         first, last = run.steps(rung * (1 - COOLDOWN_SHARE)), run.steps(rung)
-        run.advance(max(first, state.step), rate_at, average)
+        run.advance(max(first, state.step), rate_at, averages.update)
         branch = run.branch()
         branch.advance(last, lambda step, first=first, last=last: rate_at(step) * _cooled(step, first, last))  # type: ignore[misc]
         found["cool-down"].append(branch.score())
-        run.advance(last, rate_at, average)
+        run.advance(last, rate_at, averages.update)
         found["constant"].append(run.score())
-        for name, weights in averages.items():
+        for name, weights in averages.weights.items():
             found[name].append(run.score(weights))
     yield from found.items()
 

@@ -46,7 +46,8 @@ def remaining_work(study: Study, config: StudyConfig, sampler: BaseSampler) -> R
     """
     configurations, confirmation = configurations_of(study), config.confirmation
     halving = halving_of(config.pruner, config.training)
-    step = promotion_step(configurations, halving, sampler) or completion_step(configurations, halving, confirmation)
+    promotion = promotion_step(configurations, halving, sampler)
+    step = promotion or completion_step(configurations, halving, confirmation, sampler)
     is_over = step is None and config.budget.trials is not None and len(configurations) >= config.budget.trials
     # As long as there is something to search, a call trains the new seeds alone that it reserves time for.
     plan = Plan.of_call(config.budget.timeout_minutes, n_workers=1)

@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial
 from hpo.config.schema import Confirmation, StudyConfig
 from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration, end_of
 from hpo.search.learning_curves.further_search import is_settled
-from hpo.search.missing_confirmations import missing_confirmations
-from hpo.search.successive_halving import Halving, candidates_of, halving_of
+from hpo.search.missing_confirmations import INDISTINCT, missing_confirmations
+from hpo.search.successive_halving import Halving, best_finished_prediction, candidates_of, halving_of
 
 # Largest parts of a call's time that are reserved for its end, and for new seeds among that.
 _MAX_RESERVED_SHARE, _MAX_CONFIRMATION_SHARE = 1 / 3, 1 / 5
@@ -86,7 +86,8 @@ def next_step(
     if has_time and any(configuration.is_running for configuration in configurations):
         # A running configuration may become one of the best.
         return Step("wait")
-    final = completion_step(configurations, halving, confirmation) or _confirmation_step(configurations, confirmation)
+    completion = completion_step(configurations, halving, confirmation, sampler)
+    final = completion or _confirmation_step(configurations, confirmation)
     # Time that was reserved for the end and is not needed there belongs to the search.
     return final or search or _idle_step(configurations)
 
@@ -169,11 +170,15 @@ def promotion_step(
 
 
 def completion_step(
-    configurations: Sequence[Configuration], halving: Halving | None, confirmation: Confirmation
+    configurations: Sequence[Configuration],
+    halving: Halving | None,
+    confirmation: Confirmation,
+    sampler: BaseSampler | None,
 ) -> Step | None:
     """Return the step that trains a paused configuration to the end; None if enough have finished or are running.
 
-    Takes the configuration that was trained furthest, and the best of those.
+    Takes the configuration that was trained furthest, and the best of those. Once one has finished, those are left out
+    that the sampler expects to end more than INDISTINCT above it.
     """
     if halving is None:
         return None
@@ -181,7 +186,10 @@ def completion_step(
     paused = [configuration for configuration in configurations if configuration.is_paused and configuration.scores]
     if n_available >= _n_required(confirmation) or not paused:
         return None
-    return _continue(min(paused, key=_furthest_then_best), (NEVER_PRUNED, True))
+    candidates = {candidate.number: candidate for candidate in candidates_of(configurations, sampler)}
+    worst = best_finished_prediction(candidates.values()) + INDISTINCT
+    may_win = [configuration for configuration in paused if candidates[configuration.number].may_end_below(worst)]
+    return _continue(min(may_win, key=_furthest_then_best), (NEVER_PRUNED, True)) if may_win else None
 
 
 def _furthest_then_best(configuration: Configuration) -> tuple[int, float]:

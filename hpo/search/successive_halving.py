@@ -32,6 +32,10 @@ class Candidate:
         """Return the score that it is ranked by at a rung: the predicted final one, else the one at the rung."""
         return self.scores[rung] if self.predicted_score is None else self.predicted_score
 
+    def may_end_below(self, score: float) -> bool:
+        """Return True if it is predicted to end below a score, or if nothing is predicted."""
+        return self.predicted_score is None or self.predicted_score < score
+
 
 @dataclass(frozen=True)
 class Halving:
@@ -77,15 +81,19 @@ class Halving:
         None if no configuration can be promoted.
         """
         candidates = list(candidates)
-        finished = (candidate.predicted_score for candidate in candidates if candidate.has_finished)
-        best_finished = min((score for score in finished if score is not None), default=inf)
+        best_finished = best_finished_prediction(candidates)
         for rung in reversed(self.rungs):
             ranked = _ranked(candidates, rung)
             for candidate in ranked[: len(ranked) // self.factor]:
-                can_win = candidate.predicted_score is None or candidate.predicted_score < best_finished
-                if candidate.is_paused and can_win and max(candidate.scores) == rung:
+                if candidate.is_paused and candidate.may_end_below(best_finished) and max(candidate.scores) == rung:
                     return candidate.number
         return None
+
+
+def best_finished_prediction(candidates: Iterable[Candidate]) -> float:
+    """Return the lowest predicted score of those that have finished; infinite if there is none."""
+    finished = (candidate.predicted_score for candidate in candidates if candidate.has_finished)
+    return min((score for score in finished if score is not None), default=inf)
 
 
 def _ranked(candidates: Iterable[Candidate], rung: int) -> list[Candidate]:

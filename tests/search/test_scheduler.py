@@ -34,14 +34,15 @@ def test_a_promotion_comes_before_a_new_configuration() -> None:
     assert step_of(FIRST, SECOND, ("pruned", [6.8], {})) == ("enqueue", 2, {CONTINUES: 2})
 
 
-class _EqualPredictions(ConfigurationSampler):
-    """Sampler that predicts the same final score for all configurations."""
+class _Predictions(ConfigurationSampler):
+    """Sampler that predicts these final scores, by number, and 6.0 for all other configurations."""
 
-    def __init__(self) -> None:
+    def __init__(self, scores: dict[int, float] | None = None) -> None:
         super().__init__("tpe", distributions(SPACE), seed=0, n_startup_trials=1, n_reports=9)
+        self._scores = scores or {}
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
-        return {configuration.number: 6.0 for configuration in configurations}
+        return {configuration.number: self._scores.get(configuration.number, 6.0) for configuration in configurations}
 
 
 def test_if_no_paused_configuration_can_win_new_ones_are_started_until_there_are_enough() -> None:
@@ -54,7 +55,7 @@ def test_if_no_paused_configuration_can_win_new_ones_are_started_until_there_are
         return next_step(configurations, small_config(top=0), Plan(), n_total, inf, sampler).action
 
     assert (action(7, None), action(6, None)) == ("enqueue", "enqueue")
-    assert (action(7, _EqualPredictions()), action(6, _EqualPredictions())) == ("start", "stop")
+    assert (action(7, _Predictions()), action(6, _Predictions())) == ("start", "stop")
 
 
 def test_after_the_last_configuration_has_started_the_best_are_trained_to_the_end_and_then_confirmed() -> None:
@@ -117,6 +118,19 @@ def test_the_configuration_that_was_trained_furthest_is_trained_to_the_end_and_t
         assert step_of(*descriptions, n_total=2, top=1) == expected
     without_score: Description = ("pruned", [], {})
     assert step_of(without_score, n_total=1, top=1) == ("stop", None, {}), "of a trial that another program pruned"
+
+
+def test_what_is_expected_to_end_too_high_for_another_choice_is_not_trained_to_the_end() -> None:
+    configurations = make_configurations(("finished", [6.5], {}), FIRST, SECOND)
+
+    def step(first: float, second: float) -> tuple[str, int | None]:
+        sampler = _Predictions({0: 6.5, 1: first, 2: second})
+        found = next_step(configurations, small_config(top=3), Plan(trial_s=10.0), 3, inf, sampler)
+        return found.action, found.configuration.number if found.configuration else None
+
+    assert step(6.519, 6.521) == ("enqueue", 1)
+    assert step(6.521, 6.519) == ("enqueue", 2)
+    assert step(6.521, 6.521) == ("stop", None)
 
 
 def test_no_more_configurations_are_trained_to_the_end_than_are_confirmed() -> None:

@@ -1,11 +1,11 @@
 """Lengths of a retraining that would overfit: `python -m benchmarks.small.lengths`. Give it again to go on.
 
-One thread. Each case is trained for 40 epochs as a trial would be. Two ways to retrain it with new seeds are compared
-with training for 40 epochs again: as many epochs as the trial needed for its lowest score, with a schedule of this
-length (`retrain.epochs: auto`), or 40 epochs whose weights are taken at the epoch that validates best.
+One thread. Each case is trained at full length as a trial would be. Two ways to retrain it with new seeds are compared
+with another training at full length: as many epochs as the trial needed for its lowest score, with a schedule of this
+length (`retrain.epochs: auto`), or the full length, of which the epoch that validates best is kept.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from statistics import mean
 from typing import Any
 
@@ -25,16 +25,23 @@ from model.training.initialization import untrained_model
 from model.training.train_state import TrainState
 from model.training.training_loop import train
 
-RUNS = RESULTS / "lengths.jsonl"
-N_EPOCHS, SEEDS = 40, (1000, 1001)
-# Number of training images, hyperparameters beside the default's.
-CASES: dict[str, tuple[int, dict[str, Any]]] = {
-    "1,000 images, not mirrored, learning rate 8e-3": (1_000, {"horizontal_flip": False}),
-    "1,000 images, learning rate 8e-3": (1_000, {}),
-    "1,000 images, shifted, learning rate 2e-2": (1_000, {"max_shift": 1, "learning_rate": 2e-2}),
-    "4,500 images, not mirrored, learning rate 8e-3": (4_500, {"horizontal_flip": False}),
-    "4,500 images, learning rate 8e-3": (4_500, {}),
-    "4,500 images, not mirrored, learning rate 2e-3": (4_500, {"horizontal_flip": False, "learning_rate": 2e-3}),
+RUNS, SEEDS = RESULTS / "lengths.jsonl", (1000, 1001)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Number of training images, length of the trial, and hyperparameters beside the default's."""
+
+    n_train: int
+    n_epochs: int
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "1,000 images": Case(1_000, 40),
+    "1,000 images, not mirrored": Case(1_000, 40, {"horizontal_flip": False}),
+    "1,000 images, shifted, learning rate 2e-2": Case(1_000, 40, {"max_shift": 1, "learning_rate": 2e-2}),
+    "4,500 images, not mirrored": Case(4_500, 20, {"horizontal_flip": False}),
 }
 
 
@@ -45,23 +52,23 @@ def main() -> None:
     runtime, root = find_machine("cpu")
     torch.set_num_threads(1)
     data = load_cifar10(root)
-    for name, (n_train, settings) in CASES.items():
+    for name, case in CASES.items():
         if not any(run["case"] == name for run in read(RUNS)):
-            result = compare(settings, subset(data, n_train), runtime)
+            result = compare(case, subset(data, case.n_train), runtime)
             append(RUNS, {"case": name, **result, **describe(runtime)})
     write_page()
 
 
-def compare(settings: dict[str, Any], data: ImageData, runtime: Runtime) -> dict[str, Any]:
+def compare(case: Case, data: ImageData, runtime: Runtime) -> dict[str, Any]:
     """Return the trial's scores, and the mean scores of the three ways over SEEDS.
 
     The first half of the validation images chooses lengths and epochs; the other half scores the three ways.
     """
-    trial = _curve(settings, N_EPOCHS, 0, data, runtime)
+    trial = _curve(case.settings, case.n_epochs, 0, data, runtime)
     better = earlier_best([{"epoch": epoch, "val_bpd": val_bpd} for epoch, val_bpd, _ in trial])
-    n_epochs = max(1, round(better["epoch"])) if better else N_EPOCHS
-    full = [_curve(settings, N_EPOCHS, seed, data, runtime) for seed in SEEDS]
-    shorter = [_curve(settings, n_epochs, seed, data, runtime) for seed in SEEDS] if better else full
+    n_epochs = max(1, round(better["epoch"])) if better else case.n_epochs
+    full = [_curve(case.settings, case.n_epochs, seed, data, runtime) for seed in SEEDS]
+    shorter = [_curve(case.settings, n_epochs, seed, data, runtime) for seed in SEEDS] if better else full
     return {
         "n_epochs": n_epochs,
         "trial_end": trial[-1][1],

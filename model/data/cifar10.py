@@ -112,9 +112,13 @@ def _download() -> None:
     from model.data.torchvision_import import import_datasets
 
     datasets = import_datasets()
+    archive = datasets.CIFAR10
     try:
         with _connection_timeout(DOWNLOAD_TIMEOUT_S):
-            datasets.CIFAR10(DATA_FOLDER, download=True)
+            # CIFAR10(download=True) would do nothing if batches.meta alone were damaged.
+            datasets.utils.download_and_extract_archive(
+                archive.url, DATA_FOLDER, filename=archive.filename, md5=archive.tgz_md5
+            )
     except (OSError, http.client.HTTPException, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             raise

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import hashlib
 import io
 import os
 import shutil
@@ -9,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import urllib.error
 import urllib.request
 from itertools import count
@@ -161,6 +163,28 @@ def test_every_failure_of_a_download_is_one_error_and_keeps_the_connection_timeo
     with pytest.raises(DownloadError, match=r"^CIFAR-10 could not be downloaded \([^\n]+\)$"):
         load_cifar10()
     assert socket.getdefaulttimeout() == timeout
+
+
+@needs_cifar10
+def test_a_damaged_file_of_names_is_downloaded_again_as_the_batches_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model.data.torchvision_import import import_datasets
+
+    assert CIFAR10_ROOT
+    batches = tmp_path / "cifar-10-batches-py"
+    official = Path(CIFAR10_ROOT).resolve() / batches.name
+    shutil.copytree(official, batches, copy_function=os.symlink)
+    (batches / "batches.meta").unlink()
+    (batches / "batches.meta").write_bytes(b"something else")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.add(official / "batches.meta", f"{batches.name}/batches.meta")
+    digest = hashlib.md5(archive.getvalue()).hexdigest()
+    monkeypatch.setattr(import_datasets().CIFAR10, "tgz_md5", digest)
+    monkeypatch.setattr("model.data.cifar10.DATA_FOLDER", tmp_path)
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_args, **_options: Response(archive.getvalue()))
+    assert len(load_cifar10().train) == 45_000
 
 
 def test_a_full_disk_is_no_failure_of_the_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,9 @@
 """Learning-rate schedules compared on the same configurations: `python -m benchmarks.search.schedules [N]`.
 
-Half a cosine over the whole length, as today, scored also with averaged weights; and three whose runs can be made
-longer: a constant rate with averaged weights, a constant rate with cool-downs branched off (Hägele et al. 2024, arXiv
-2405.18392), and schedule-free Adam (Defazio et al. 2024, arXiv 2405.15682). Every run is one line of JSON, added as it
-comes: what was interrupted goes on.
+Half a cosine over the whole length, scored also with averaged weights; half a cosine over three epochs, which tells how
+the long one ends; and three whose runs can be made longer: a constant rate with averaged weights, a constant rate with
+cool-downs branched off (Hägele et al. 2024, arXiv 2405.18392), and schedule-free Adam (Defazio et al. 2024, arXiv
+2405.15682). Every run is one line of JSON, added as it comes: what was interrupted goes on.
 """
 
 import copy
@@ -45,7 +45,9 @@ COOLDOWN_SHARE = 0.25
 _WINDOWS = {"average of 300 updates": 300}
 _EXPONENTS = {"average, width 0.10": 6.94, "average, width 0.05": 16.97}
 _BETA1, _EPSILON = 0.9, 1e-8
-KINDS = ("cosine", "constant", "schedule-free")
+KINDS = ("cosine", "short cosine", "constant", "schedule-free")
+# Length of a short cosine, as the default study's trials had it first.
+N_SHORT_EPOCHS = 3
 
 
 def main(n: Annotated[int, typer.Argument(help="Number of configurations.")] = N_CONFIGURATIONS) -> None:
@@ -77,18 +79,18 @@ def values(index: int) -> dict[str, Any]:
 def _train(index: int, kind: str, data: ImageData, runtime: Runtime, path: Path) -> None:
     """Make one run, and add a line with the scores at each of RUNGS of every way in which it can be scored."""
     config = train_config(index)
-    if kind == "cosine":
-        config = replace(config, schedule="cosine")
+    if kind in ("cosine", "short cosine"):
+        config = replace(config, schedule="cosine", epochs=N_EPOCHS if kind == "cosine" else N_SHORT_EPOCHS)
     run = Run.begin(config, data, runtime)
     if kind == "schedule-free":
         run.state.optimizer = ScheduleFree(run.state)  # type: ignore[assignment]
-    scores = _constant(run) if kind == "constant" else _plain(run)
+    scores = _constant(run) if kind == "constant" else _plain(run, kind)
     val_bpd = dict(scores)
     line = {
         "index": index,
         "kind": kind,
         "values": values(index),
-        "epochs": list(RUNGS),
+        "epochs": list(_rungs(config)),
         "val_bpd": val_bpd,
         **describe(runtime),
     }
@@ -165,14 +167,17 @@ class Averages:
             weights.lerp_(self._current, share)
 
 
-def _plain(run: Run) -> Iterator[tuple[str, list[float]]]:
-    """Score one run at each rung; a cosine that was planned for N_EPOCHS and its averages, or schedule-free."""
+def _rungs(config: TrainConfig) -> tuple[int, ...]:
+    return RUNGS if config.epochs == N_EPOCHS else (config.epochs,)
+
+
+def _plain(run: Run, name: str) -> Iterator[tuple[str, list[float]]]:
+    """Score one run at each rung; a cosine that was planned for its length and its averages, or schedule-free."""
     state = run.state
     free = state.optimizer if isinstance(state.optimizer, ScheduleFree) else None
-    name = "schedule-free" if free else "cosine"
     averages = Averages(state.weights, {} if free else _WINDOWS, {} if free else _EXPONENTS)
     found: dict[str, list[float]] = {each: [] for each in (name, *(f"{name}, {each}" for each in averages.weights))}
-    for rung in RUNGS:
+    for rung in _rungs(state.config):
         rate_at = partial(learning_rate_at, state.config, n_train=len(run.data.train))
         run.advance(run.steps(rung), rate_at, averages.update)
         found[name].append(run.score(free.averaged() if free else None))

@@ -19,11 +19,12 @@ import yaml
 
 from benchmarks.jsonl import append, read
 from benchmarks.machine import describe, find_machine
-from benchmarks.tables import RESULTS, table
+from benchmarks.tables import FOLDER, RESULTS, table
 from hpo.config.study_file import find_config
 from hpo.storage.paths import StudyPaths
+from model.atomic_files import write_text
 
-LIVE = RESULTS / "search_lengths.jsonl"
+LIVE, PAGE = RESULTS / "search_lengths.jsonl", FOLDER / "LENGTHS.md"
 STUDY, N_PAIRS, N_EPOCHS = "cifar10", 3, 20
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Epochs of a trial, and epochs between its reports.
@@ -46,6 +47,7 @@ def main(minutes: Annotated[float, typer.Option(help="Of each search.", min=1)] 
                 found = {"pair": pair, "arm": arm, "minutes": minutes, **_found(Path(folder) / _name(arm))}
                 append(LIVE, found | describe(runtime) | {"threads": 1})
                 typer.echo(f"{pair} {arm}: {found['val_bpd']:.4f}")
+    write_text(PAGE, page(read(LIVE)))
 
 
 def _name(arm: str) -> str:
@@ -87,14 +89,16 @@ def _found(folder: Path) -> dict[str, Any]:
     }
 
 
-def told(lines: Sequence[dict[str, Any]]) -> str:
-    """Return the section of the page."""
+def page(lines: Sequence[dict[str, Any]]) -> str:
+    """Return the page as Markdown."""
     head = ["pair", "", "trials", "finished", "d", "β", "rate", "batch", "val_bpd", "test_bpd", "pPCA of d"]
-    return f"""## How long a trial should be
+    return f"""# How long a trial should be
 
-Pairs of searches on the default study's space with all of CIFAR-10, {lines[0]["minutes"]:g} minutes on one core each,
-and then the best trial retrained for {N_EPOCHS} epochs with a new seed; scores of the retrained models.
-`python -m benchmarks.search.live_lengths` makes it ({lines[0]["kind"]}, {lines[0]["precision"]}).
+Written by `python -m benchmarks.search.live_lengths` from [results/](results/): do not edit.
+
+Pairs of searches, `hpo tune` itself on the default study's space with all of CIFAR-10, side by side for
+{lines[0]["minutes"]:g} minutes on one core each, and then the best trial retrained for {N_EPOCHS} epochs with a new
+seed ({lines[0]["device"]}, {lines[0]["kind"]}, {lines[0]["precision"]}). Scores are those of the retrained models.
 
 {table(head, [_row(line) for line in lines])}"""
 

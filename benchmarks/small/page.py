@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.jsonl import read
+from benchmarks.small.lengths import CASES
+from benchmarks.small.lengths import RUNS as LENGTHS
 from benchmarks.small.regularisers import RUNS, SIZES, WAYS
 from benchmarks.tables import FOLDER, RESULTS, table
 from hpo.figures.style import CYCLE, INK, new_figure, save_figure, style_axes
@@ -17,17 +19,17 @@ _SETTINGS = "learning rate 8e-3 unless a row says otherwise, batch size 64, β 1
 def write_page() -> None:
     """Write both from what there is."""
     runs = read(RUNS)
-    write_text(PAGE, page(runs, read(SETS)))
+    write_text(PAGE, page(runs, read(SETS), read(LENGTHS)))
     draw(runs, FIGURE)
 
 
-def page(runs: list[dict[str, Any]], sets: list[dict[str, Any]]) -> str:
+def page(runs: list[dict[str, Any]], sets: list[dict[str, Any]], lengths: list[dict[str, Any]]) -> str:
     """Return the page as Markdown."""
     machines = "; ".join(sorted({f"{run['device']}, {run['precision']}" for run in runs}))
     return f"""# Few images
 
-Written by `python -m benchmarks.small.regularisers` and `python -m benchmarks.small` from [results/](results/): do not
-edit.
+Written by `python -m benchmarks.small.regularisers`, `python -m benchmarks.small.lengths` and `python -m
+benchmarks.small` from [results/](results/): do not edit.
 
 ## Regularisers
 
@@ -39,7 +41,38 @@ training images. One thread; {machines}.
 {_table(runs)}
 
 ![How far val_bpd is below pPCA, by regulariser and number of images](results/regularisers.png)
-{_sets_section(sets) if sets else ""}"""
+{_lengths_section(lengths) if lengths else ""}{_sets_section(sets) if sets else ""}"""
+
+
+def _lengths_section(lengths: list[dict[str, Any]]) -> str:
+    """Return the comparison of ways to end a retraining that would overfit."""
+    head = [
+        "",
+        "epochs",
+        "trial: lowest",
+        "at the end",
+        "retrained: whole length",
+        "as long as the lowest",
+        "best epoch",
+    ]
+    names = ("trial_lowest", "trial_end", "full", "shorter", "best_epoch")
+    lines = []
+    for result in lengths:
+        n_full, n_epochs = CASES[result["case"]].n_epochs, result["n_epochs"]
+        epochs = f"{n_full}; {n_epochs}" if n_epochs < n_full else f"{n_full}"
+        lines.append([result["case"], epochs, *(f"{result[name]:.4f}" for name in names)])
+    return f"""
+## How long to retrain
+
+A trial, and then retrainings of the same values with two other seeds: for its whole length; for as many epochs as the
+trial needed to its lowest score, if that was lower than its end by more than 0.01, with a schedule of that length
+(`retrain.epochs: auto`); and for the whole length, of which the epoch with the lowest score counts. The first half of
+CIFAR-10's validation images chooses, the scores of the retrainings are those of the other half. Learning rate 8e-3
+unless a row says otherwise, mirrored. `python -m benchmarks.small.lengths`, one thread;
+{lengths[0]["device"]}, {lengths[0]["precision"]}.
+
+{table(head, lines)}
+"""
 
 
 def _sets_section(sets: list[dict[str, Any]]) -> str:

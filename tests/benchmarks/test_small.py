@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
+from torch import Tensor
 
-from benchmarks.small import page
+from benchmarks.small import lengths, page
 from benchmarks.small.regularisers import WAYS, Size, Way, averaged_weights, dropout, run_once, subset
 from benchmarks.tables import FOLDER
 from model.config import TrainConfig
@@ -69,5 +72,46 @@ def test_the_page_is_what_its_results_make(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_a_score_that_an_earlier_epoch_beat_is_marked() -> None:
     run = {"way": WAYS[0].name, "n_train": 1000, "val_bpd": 6.6, "lowest_val_bpd": 6.5, "ppca_bpd": 6.7}
-    text = page.page([{**run, "device": "d", "precision": "p"}], [])
+    text = page.page([{**run, "device": "d", "precision": "p"}], [], [])
     assert "6.6000 (+0.100), lowest 6.5000" in text
+
+
+def test_a_case_that_overfits_is_trained_shorter_and_one_that_does_not_as_long(
+    data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compared(*curves: list[float]) -> dict[str, Any]:
+        remaining = list(curves)
+        monkeypatch.setattr(
+            lengths,
+            "_curve",
+            lambda *_: [(float(epoch), score, score + 1) for epoch, score in enumerate(remaining.pop(0), start=1)],
+        )
+        found = lengths.compare(lengths.Case(64, 3), data, runtime)
+        assert not remaining
+        return found
+
+    overfitted = compared([6.0, 5.0, 5.5], [6.0, 5.1, 5.6], [6.0, 5.3, 5.4], [6.0, 4.9], [6.0, 4.7])
+    expected = {"n_epochs": 2, "trial_end": 5.5, "trial_lowest": 5.0, "full": 6.5, "shorter": 5.8, "best_epoch": 6.2}
+    assert overfitted == pytest.approx(expected)
+    assert compared([6.0, 5.0, 4.9], [6.0, 5.0, 4.8], [6.0, 5.0, 4.6])["shorter"] == pytest.approx(5.7)
+
+
+def test_a_length_is_chosen_with_one_half_of_the_validation_images_and_scored_with_the_other(
+    data: ImageData, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[Tensor] = []
+    choosing: list[Tensor] = []
+
+    def evaluate(_model: object, images: Tensor, *_: object) -> Mock:
+        scored.append(images)
+        return Mock(bpd=1.0)
+
+    def train(_state: TrainState, split: ImageData) -> list[Mock]:
+        choosing.append(split.validation.images)
+        return [Mock(epoch=1, val_bpd=2.0)]
+
+    monkeypatch.setattr(lengths, "evaluate", evaluate)
+    monkeypatch.setattr(lengths, "train", train)
+    assert lengths._curve({"channels": (4, 8, 8)}, 1, 0, data, runtime) == [(1, 2.0, 1.0)]
+    assert torch.equal(torch.cat([*choosing, *scored]), data.validation.images)
+    assert len(choosing[0]) == len(scored[0])

@@ -3,7 +3,7 @@
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 
 _BATCH_SIZES = (8, 16, 32, 64, 128)
-# Smaller ones cost too much: with 512 dimensions, an epoch at 16 takes 2.6 times as long as at 64 (two cores, bfloat16).
+# Of those that fit, the largest: with 512 dimensions, an epoch at 16 takes 2.6 times as long as at 64 (bfloat16).
 _N_BATCH_SIZES = 3
 # Updates in a pass over the images, at least, as long as there are two batch sizes to choose from.
 _FEWEST_UPDATES = 16

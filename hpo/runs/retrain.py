@@ -15,8 +15,9 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
-from hpo.search.best_trial import best_trial_of
+from hpo.search.best_trial import best_trial_of, expected_best_of
 from hpo.search.configurations import configurations_of, end_of, is_pruned, val_bpd_of
+from hpo.search.samplers import sampler_of
 from hpo.storage.database import StudyError, checkpoint_log, existing_study, no_study
 from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
@@ -119,7 +120,7 @@ def open_retraining(
         raise no_study(paths, name)
     prepared = replace(prepared, config=as_created(study, prepared.config))
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
-    chosen = choose_trial(study, arguments.trial, name)
+    chosen = choose_trial(study, prepared.config, arguments.trial, name, on_notice)
     for line in image_notices(prepared.data):
         on_notice(line)
     if arguments.epochs:
@@ -133,17 +134,27 @@ def open_retraining(
     return Retraining(prepared, study, chosen, n_epochs, name)
 
 
-def choose_trial(study: Study, number: int | None, config_name: str) -> FrozenTrial:
-    """Return trial `number`, or the best one if it is None.
+def choose_trial(
+    study: Study, config: StudyConfig, number: int | None, config_name: str, on_notice: Callable[[str], None]
+) -> FrozenTrial:
+    """Return trial `number`; if it is None, the best one, or while none has finished the one expected to end best.
 
-    Raises: StudyError: there is no such trial, or none has finished.
+    Raises: StudyError: there is no such trial, or none has been trained up to a report.
     """
     trials = study.get_trials(deepcopy=False)
     if number is None:
-        best = best_trial_of(configurations_of(study))
-        if best is None:
-            raise StudyError(f"no trial has finished yet; run make tune STUDY={shlex.quote(config_name)}")
-        return trials[best.number]
+        configurations = configurations_of(study)
+        if (best := best_trial_of(configurations)) is not None:
+            return trials[best.number]
+        expected = expected_best_of(configurations, sampler_of(study, config))
+        if expected is None:
+            raise StudyError(f"no trial has been trained yet; run make tune STUDY={shlex.quote(config_name)}")
+        configuration, score = expected
+        on_notice(
+            f"No trial has finished: of {len(configurations)} configurations, trial {configuration.last_trial.number} "
+            f"is retrained, which is expected to end best, at {score:.4f}"
+        )
+        return configuration.last_trial
     if number >= len(trials):
         raise StudyError(f"--trial {number}: the study has {len(trials)} trials, numbered from 0")
     end = end_of(trials[number])

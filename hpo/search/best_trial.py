@@ -1,12 +1,16 @@
 """Choice of the best trial, and the scores by which it was chosen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from statistics import mean
 from typing import Any
 
+from optuna.samplers import BaseSampler
+
 from hpo.search.configurations import Configuration
 from hpo.search.missing_confirmations import INDISTINCT
+from hpo.search.successive_halving import candidates_of
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,27 @@ def best_trial_of(configurations: Iterable[Configuration]) -> BestTrial | None:
     best = min(finished, key=penalized_score)
     assert best.value is not None, "it has finished"
     return BestTrial(best.last_trial.number, best.value, best.confirmation_scores, best.params)
+
+
+def expected_best_of(
+    configurations: Sequence[Configuration], sampler: BaseSampler | None
+) -> tuple[Configuration, float] | None:
+    """Return the paused configuration that is expected to end best, for a study in which none has finished.
+
+    It is the one of the lowest final score that the sampler predicts, or without predictions the best of those that
+    were trained furthest. None if no paused configuration has a score.
+
+    Returns: the configuration, and its predicted final score or its last one.
+    """
+    paused = [configuration for configuration in configurations if configuration.is_paused and configuration.scores]
+    if not paused:
+        return None
+    predicted = {candidate.number: candidate.predicted_score for candidate in candidates_of(configurations, sampler)}
+
+    def rank(configuration: Configuration) -> tuple[float, int, float]:
+        last_step, score = max(configuration.scores), predicted[configuration.number]
+        return inf if score is None else score, -last_step, configuration.scores[last_step]
+
+    best = min(paused, key=rank)
+    score = predicted[best.number]
+    return best, best.scores[max(best.scores)] if score is None else score

@@ -1,0 +1,60 @@
+"""Choice of the trial to retrain, also while none has finished."""
+
+from collections.abc import Sequence
+
+import optuna
+import pytest
+
+from hpo.config.schema import Sampler
+from hpo.config.search_space import distributions
+from hpo.runs.retrain import choose_trial
+from hpo.search.configurations import Configuration
+from hpo.search.samplers import ConfigurationSampler
+from hpo.storage.database import StudyError
+from tests.search.trial_lists import SPACE, Description, make_trials, small_config
+
+PAUSED: list[Description] = [("pruned", [7.0], {}), ("pruned", [6.9], {}), ("pruned", [7.2, 6.95], {})]
+
+
+class _Predictions(ConfigurationSampler):
+    def __init__(self, *scores: float) -> None:
+        super().__init__("tpe", distributions(SPACE), seed=0, n_startup_trials=1, n_reports=9)
+        self._scores = scores
+
+    def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
+        return {configuration.number: self._scores[configuration.number] for configuration in configurations}
+
+
+def chosen(*descriptions: Description, sampler: ConfigurationSampler | None = None) -> tuple[int, list[str]]:
+    study = optuna.create_study(sampler=sampler)
+    study.set_user_attr("startup_trials", 1)
+    study.add_trials(make_trials(*descriptions))
+    notices: list[str] = []
+    config = small_config().model_copy(update={"sampler": Sampler(name="tpe")})
+    return choose_trial(study, config, None, "mine", notices.append).number, notices
+
+
+def test_a_trial_that_has_finished_comes_before_any_that_is_expected_to_end_better() -> None:
+    assert chosen(*PAUSED, ("finished", [7.5], {}), sampler=_Predictions(6.0, 6.0, 6.0, 7.5)) == (3, [])
+
+
+def test_while_none_has_finished_the_one_that_is_expected_to_end_best_is_retrained() -> None:
+    number, notices = chosen(*PAUSED, sampler=_Predictions(6.2, 6.3, 6.4))
+    assert number == 0
+    expected = "of 3 configurations, trial 0 is retrained, which is expected to end best, at 6.2000"
+    assert notices == [f"No trial has finished: {expected}"]
+
+
+def test_without_predictions_it_is_the_best_of_those_that_were_trained_furthest() -> None:
+    number, notices = chosen(*PAUSED)
+    assert number == 2 and notices[0].endswith("at 6.9500")
+    assert chosen(*PAUSED[:2])[0] == 1
+
+
+def test_of_a_continued_configuration_it_is_the_last_trial() -> None:
+    assert chosen(PAUSED[0], ("pruned", [7.0, 6.8], {"continues": 0}))[0] == 1
+
+
+def test_without_any_score_there_is_nothing_to_retrain() -> None:
+    with pytest.raises(StudyError, match=r"^no trial has been trained yet; run make tune STUDY=mine$"):
+        chosen(("failed", [], {}))

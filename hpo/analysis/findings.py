@@ -55,10 +55,8 @@ def _expected(study: Study, config: StudyConfig) -> list[str]:
     expected = expected_best_of(configurations_of(study), sampler_of(study, config))
     if expected is None:
         return ["No trial has finished yet."]
-    configuration, score = expected
-    return [
-        f"No trial has finished yet. Trial {configuration.last_trial.number} is expected to end best, at {score:.4f}"
-    ]
+    trial, score = expected
+    return [f"No trial has finished yet. Trial {trial.number} is expected to end best, at {score:.4f}"]
 
 
 def _best(results: StudyResults, config: StudyConfig) -> list[str]:

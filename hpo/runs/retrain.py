@@ -16,7 +16,7 @@ from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial_of, expected_best_of
-from hpo.search.configurations import configurations_of, end_of, is_pruned, val_bpd_of
+from hpo.search.configurations import configurations_of, end_of, is_pruned
 from hpo.search.samplers import sampler_of
 from hpo.storage.database import StudyError, checkpoint_log, existing_study, no_study
 from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint
@@ -70,8 +70,8 @@ class Retraining:
             origin={
                 "study": config.name,
                 "trial": trial.number,
-                "trial_val_bpd": val_bpd_of(trial),
-                "trial_epochs": trial.user_attrs["epoch"],
+                "trial_val_bpd": trial.intermediate_values[(n_reports := max(trial.intermediate_values))],
+                "trial_epochs": _length_of(config).epoch_at(n_reports),
             },
             importance_samples=config.retrain.importance_samples,
             reconstruction_interval=config.retrain.reconstruction_interval,
@@ -149,12 +149,12 @@ def choose_trial(
         expected = expected_best_of(configurations, sampler_of(study, config))
         if expected is None:
             raise StudyError(f"no trial has been trained yet; run make tune STUDY={shlex.quote(config_name)}")
-        configuration, score = expected
+        trial, score = expected
         on_notice(
-            f"No trial has finished: of {len(configurations)} configurations, trial {configuration.last_trial.number} "
-            f"is retrained, which is expected to end best, at {score:.4f}"
+            f"No trial has finished: of {len(configurations)} configurations, trial {trial.number} is retrained, which "
+            f"is expected to end best, at {score:.4f}"
         )
-        return configuration.last_trial
+        return trial
     if number >= len(trials):
         raise StudyError(f"--trial {number}: the study has {len(trials)} trials, numbered from 0")
     end = end_of(trials[number])
@@ -172,10 +172,15 @@ def retraining_epochs(config: StudyConfig, study: Study, trial: FrozenTrial) -> 
         return config.retrain.epochs
     trained = next((c for c in configurations_of(study) if trial.number in {t.number for t in c.trials}), None)
     scores = trained.scores if trained else trial.intermediate_values
-    length = TrainConfig(epochs=config.training.n_epochs, report_every=config.training.report_every)
-    history = [{"epoch": length.epoch_at(report), "val_bpd": score} for report, score in sorted(scores.items())]
+    epoch_at = _length_of(config).epoch_at
+    history = [{"epoch": epoch_at(report), "val_bpd": score} for report, score in sorted(scores.items())]
     better = earlier_best(history)
     return max(1, round(better["epoch"])) if better else config.training.n_epochs
+
+
+def _length_of(config: StudyConfig) -> TrainConfig:
+    """Return a training configuration of a trial's length, which knows the epoch of each report."""
+    return TrainConfig(epochs=config.training.n_epochs, report_every=config.training.report_every)
 
 
 def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> TrainConfig:

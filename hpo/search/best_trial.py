@@ -7,6 +7,7 @@ from statistics import mean
 from typing import Any
 
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
 
 from hpo.search.configurations import Configuration
 from hpo.search.missing_confirmations import INDISTINCT
@@ -61,16 +62,20 @@ def best_trial_of(configurations: Iterable[Configuration]) -> BestTrial | None:
 
 def expected_best_of(
     configurations: Sequence[Configuration], sampler: BaseSampler | None
-) -> tuple[Configuration, float] | None:
-    """Return the paused configuration that is expected to end best, for a study in which none has finished.
+) -> tuple[FrozenTrial, float] | None:
+    """Return the last trial of the configuration that is expected to end best, for a study in which none has finished.
 
     It is the one of the lowest final score that the sampler predicts, or without predictions the best of those that
-    were trained furthest. None if no paused configuration has a score.
+    were trained furthest. None if no configuration that is paused, running or interrupted has a score.
 
-    Returns: the configuration, and its predicted final score or its last one.
+    Returns: the trial, and the predicted final score of its configuration or its last one.
     """
-    paused = [configuration for configuration in configurations if configuration.is_paused and configuration.scores]
-    if not paused:
+    begun = [
+        configuration
+        for configuration in configurations
+        if configuration.scores and (configuration.is_paused or configuration.is_running)
+    ]
+    if not begun:
         return None
     predicted = {candidate.number: candidate.predicted_score for candidate in candidates_of(configurations, sampler)}
 
@@ -78,6 +83,7 @@ def expected_best_of(
         last_step, score = max(configuration.scores), predicted[configuration.number]
         return inf if score is None else score, -last_step, configuration.scores[last_step]
 
-    best = min(paused, key=rank)
+    best = min(begun, key=rank)
     score = predicted[best.number]
-    return best, best.scores[max(best.scores)] if score is None else score
+    last_trained = [trial for trial in best.trials if trial.intermediate_values][-1]
+    return last_trained, best.scores[max(best.scores)] if score is None else score

@@ -51,8 +51,15 @@ def test_without_predictions_it_is_the_best_of_those_that_were_trained_furthest(
     assert chosen(*PAUSED[:2])[0] == 1
 
 
-def test_of_a_continued_configuration_it_is_the_last_trial() -> None:
-    assert chosen(PAUSED[0], ("pruned", [7.0, 6.8], {"continues": 0}))[0] == 1
+def test_of_a_continued_configuration_it_is_the_last_trial_that_was_trained() -> None:
+    continued: list[Description] = [PAUSED[0], ("pruned", [7.0, 6.8], {"continues": 0})]
+    assert chosen(*continued)[0] == 1
+    assert chosen(*continued, ("waiting", [], {"continues": 1}))[0] == 1
+
+
+def test_it_may_be_an_interrupted_one_but_not_one_that_diverged() -> None:
+    assert chosen(*PAUSED, ("running", [7.0, 6.9, 6.8], {}))[0] == 3
+    assert chosen(*PAUSED, ("diverged", [6.0, 5.9, 5.8], {}))[0] == 2
 
 
 def test_without_any_score_there_is_nothing_to_retrain() -> None:

@@ -8,7 +8,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from hpo.config.hyperparameters import TUTORIAL, Choices, Hyperparameters, Range
 from hpo.config.schema import StudyConfig
-from model.config import TrainConfig
+from model.config import Architecture, TrainConfig
+
+# Best learning rate of three in batches of 64, over three epochs of CIFAR-10 and more (benchmarks/ABLATION.md); where
+# the linear skip learns slowly, it is the convolutions'.
+_RATES: dict[Architecture, float] = {"plain": 1e-3, "norm_free": 2e-3, "linear_skip": 2e-3}
+_SLOW_SKIP_RATE = 8e-3
 
 
 def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int) -> TrainConfig:
@@ -59,6 +64,20 @@ def tutorial_values(hyperparameters: Hyperparameters) -> dict[str, Any]:
     return {name: value for name, value in values.items() if admits(hyperparameters.entries()[name], value)}
 
 
+def untuned_values(config: StudyConfig) -> dict[str, Any]:
+    """Return the values that are good without a search, each moved into its range: a first guess for the network.
+
+    They are β = 1, the longest code, batches of 64 and the learning rate that was best with these.
+    """
+    model = config.model
+    is_slow_skip = model.architecture == "linear_skip" and model.pca_start and model.skip_learning_rate < 1
+    learning_rate = _SLOW_SKIP_RATE if is_slow_skip else _RATES[model.architecture]
+    guess = {"beta": 1.0, "latent_dim": math.inf, "learning_rate": learning_rate, "batch_size": 64}
+    return {
+        name: _nearest(entry, guess[name]) for name, entry in searched(config.hyperparameters).items() if name in guess
+    }
+
+
 def edge_of(entry: Range[Any] | Choices[Any], value: Any) -> Literal["lower", "upper"] | None:
     """Return the end of its range that a value lies at: within 2% of it, or the last of 3 or more numbers."""
     if isinstance(entry, Choices):
@@ -76,6 +95,13 @@ def admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:
     if isinstance(entry, Choices):
         return value in entry.choices
     return bool(entry.low <= value <= entry.high)
+
+
+def _nearest(entry: Range[Any] | Choices[Any], value: float) -> Any:
+    """Return the value that can be sampled and is nearest to this one; of choices, the largest up to it, if any."""
+    if isinstance(entry, Choices):
+        return max((choice for choice in entry.choices if choice <= value), default=min(entry.choices))
+    return min(max(entry.low, value), entry.high)
 
 
 def _n_values(entry: Range[Any] | Choices[Any]) -> float:

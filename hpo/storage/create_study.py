@@ -7,7 +7,7 @@ import optuna
 from optuna.study import Study, StudyDirection
 
 from hpo.config.schema import StudyConfig
-from hpo.config.search_space import tutorial_values
+from hpo.config.search_space import tutorial_values, untuned_values
 from hpo.optuna_logging import quiet_optuna
 from hpo.search.configurations import configurations_of
 from hpo.search.pruners import make_pruner
@@ -43,16 +43,16 @@ def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, A
 
 
 def attach_sampler_and_pruner(study: Study, config: StudyConfig, n_total: int | None = None) -> None:
-    """Give a study its sampler, its pruner and its first trials: the tutorial's values, then those of a warm start.
+    """Give a study its sampler, its pruner and its first trials.
 
-    The first trials are at most the `n_total` configurations that the study may have.
+    These have the tutorial's values, and then those of a warm start, or without one those that are good untuned, each
+    once; they are at most the `n_total` configurations that the study may have.
     """
     warm_start = warm_start_of(study)
     study.sampler = make_sampler(study, config)
     study.pruner = make_pruner(config.pruner, config.training)
-    tutorial = tutorial_values(config.hyperparameters)
-    best = [values for values in warm_start.best if values != tutorial] if warm_start else []
-    first = [*([tutorial] if tutorial else []), *best]
+    known = [tutorial_values(config.hyperparameters), *(warm_start.best if warm_start else [untuned_values(config)])]
+    first = [values for number, values in enumerate(known) if values and values not in known[:number]]
     # A process may have been killed after it had enqueued some of them.
     for values in first[len(configurations_of(study)) : n_total]:
         study.enqueue_trial(values)

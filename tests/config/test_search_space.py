@@ -7,7 +7,15 @@ import pytest
 
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.schema import StudyConfig
-from hpo.config.search_space import edge_of, n_configurations, repetition_notice, suggest, trial_config, tutorial_values
+from hpo.config.search_space import (
+    edge_of,
+    n_configurations,
+    repetition_notice,
+    suggest,
+    trial_config,
+    tutorial_values,
+    untuned_values,
+)
 from hpo.config.study_file import read_config
 from tests.config.study_file_texts import BUDGET, read
 
@@ -77,3 +85,38 @@ def test_more_trials_than_configurations_are_noticed() -> None:
     )
     assert n_configurations(Hyperparameters(latent_dim=Range[int](low=8, high=10), batch_size=two.latent_dim)) == 6
     assert repetition_notice(Hyperparameters(beta=Range[float](low=0.5, high=2.0)), 10_000) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "learning_rate"),
+    [
+        ("{}", 8e-3),
+        ("{skip_learning_rate: 1}", 2e-3),
+        ("{pca_start: false}", 2e-3),
+        ("{architecture: norm_free}", 2e-3),
+        ("{architecture: plain}", 1e-3),
+    ],
+)
+def test_the_untuned_values_are_the_networks_best_learning_rate_and_the_longest_code(
+    model: str, learning_rate: float
+) -> None:
+    space = (
+        "{beta: {low: 0.3, high: 3}, latent_dim: {low: 16, high: 200}, learning_rate: {low: 1e-4, high: 1}, "
+        "batch_size: {choices: [128, 64, 32]}}"
+    )
+    config = read(f"data: cifar10\nmodel: {model}\nhyperparameters: {space}\nbudget: {{trials: 1}}\n")
+    expected = {"beta": 1.0, "latent_dim": 200, "learning_rate": learning_rate, "batch_size": 64}
+    assert untuned_values(config) == expected
+
+
+def test_untuned_values_are_moved_into_their_ranges_and_only_what_is_searched_has_one() -> None:
+    space = (
+        "{beta: {low: 2, high: 3}, latent_dim: {choices: [8, 4]}, learning_rate: {low: 1e-4, high: 1e-3}, "
+        "batch_size: {choices: [96, 128]}, max_shift: {low: 0, high: 2}}"
+    )
+    config = read(f"data: cifar10\nhyperparameters: {space}\nbudget: {{trials: 1}}\n")
+    assert untuned_values(config) == {"beta": 2.0, "latent_dim": 8, "learning_rate": 1e-3, "batch_size": 96}
+    assert (
+        untuned_values(read("data: cifar10\nhyperparameters: {max_shift: {low: 0, high: 2}}\nbudget: {trials: 1}"))
+        == {}
+    )

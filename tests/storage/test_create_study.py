@@ -65,7 +65,7 @@ def test_an_interrupted_study_ends_as_one_that_was_not(tmp_path: Path, few_image
 
 def test_an_ended_trial_has_its_rate_distortion_sigma_speed_and_end_as_attributes(context: TrialContext) -> None:
     events = list(run_trials(context, 1, None))
-    last = [event for event in events if isinstance(event, TrialReported)][-1].metrics
+    last = [event for event in events if isinstance(event, TrialReported) and event.number == 0][-1].metrics
     trial = context.study.trials[0]
     assert trial.state == TrialState.COMPLETE
     assert trial.value == last.val_bpd
@@ -77,9 +77,11 @@ def test_an_ended_trial_has_its_rate_distortion_sigma_speed_and_end_as_attribute
     assert (attributes["device"], attributes["precision"]) == ("cpu", "float32")
 
 
-def test_the_first_trial_has_the_tutorials_values_and_is_enqueued_once(context: TrialContext) -> None:
+def test_the_first_trials_have_the_tutorials_and_the_untuned_values_and_are_enqueued_once(
+    context: TrialContext,
+) -> None:
     attach_sampler_and_pruner(context.study, CONFIG)
-    assert [trial.state for trial in context.study.trials] == [TrialState.WAITING]
+    assert [trial.state for trial in context.study.trials] == [TrialState.WAITING] * 2
     tutorial = asdict(TrainConfig())
     assert suggest(context.study.ask(), SPACE) == {name: tutorial[name] for name in SPACE.entries()} | {
         "batch_size": 32
@@ -106,12 +108,12 @@ def test_the_first_trials_are_the_tutorials_and_the_best_of_a_warm_start_each_on
     assert isinstance(study.sampler, ConfigurationSampler) and isinstance(study.pruner, HalvingPruner)
 
 
-def test_tutorial_values_outside_of_the_ranges_are_not_tried() -> None:
+def test_tutorial_values_outside_of_the_ranges_are_not_tried_but_a_good_guess_within_them() -> None:
     study = optuna.create_study()
     study.set_user_attr("startup_trials", 3)
     space = LIST_SPACE.model_copy(update={"beta": Range[float](low=2.0, high=10.0)})
     attach_sampler_and_pruner(study, small_config().model_copy(update={"hyperparameters": space}))
-    assert study.trials == []
+    assert [trial.system_attrs["fixed_params"] for trial in study.trials] == [{"beta": 2.0}]
 
 
 def test_a_study_whose_creation_was_interrupted_is_created_again(tmp_path: Path, few_images: ImageData) -> None:
@@ -126,7 +128,7 @@ def test_a_study_whose_creation_was_interrupted_is_created_again(tmp_path: Path,
     with pytest.raises(AssertionError, match=r"^it has trials$"):
         create_study(CONFIG, paths, {})
     existing = existing_study("small", paths)
-    assert existing is not None and len(existing.trials) == 1
+    assert existing is not None and len(existing.trials) == 2
 
 
 def test_the_database_is_in_wal_mode(context: TrialContext) -> None:

@@ -42,7 +42,8 @@ def create_small_study(paths: StudyPaths, data: ImageData) -> optuna.Study:
     """Create a study of CONFIG; its first trial, with the tutorial's values, waits."""
     attributes = {"startup_trials": 3, "data": data_facts(data), FINGERPRINT: fingerprint(CONFIG, data)}
     study = create_study(CONFIG, paths, attributes)
-    attach_sampler_and_pruner(study, CONFIG)
+    # The first of its first trials alone: most tests want what the sampler proposes after it.
+    attach_sampler_and_pruner(study, CONFIG, 1)
     return study
 
 
@@ -56,7 +57,7 @@ def reopen(context: TrialContext, paths: StudyPaths | None = None) -> TrialConte
     paths = paths or context.paths
     study = existing_study(context.config.name, paths)
     assert study is not None
-    attach_sampler_and_pruner(study, context.config)
+    attach_sampler_and_pruner(study, context.config, 1)
     return replace(context, paths=paths, study=study)
 
 

@@ -9,11 +9,11 @@ from hpo.analysis.cost import count_cost
 from hpo.analysis.earlier_best import earlier_best_notice
 from hpo.analysis.formatting import capitalized, format_value
 from hpo.analysis.ppca_baseline import PpcaBaseline
-from hpo.analysis.results import SHORTER_CODE_BPD, StudyResults, study_results
+from hpo.analysis.results import SHORTER_CODE_BPD, StudyResults, expected_best_notice, study_results
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
-from hpo.search.best_trial import best_trial_of, expected_best_of
+from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import pareto_front_of
 from hpo.search.remaining_work import remaining_work
@@ -27,7 +27,11 @@ def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> list[
     rows = trial_rows(study, config)
     results = study_results(study, config, baseline)
     if results is None:
-        return [*_interrupted(study, config), *_expected(study, config)]
+        return [
+            *_interrupted(study, config),
+            "No trial has finished yet.",
+            *filter(None, [expected_best_notice(study, config)]),
+        ]
     return [
         *_best(results, config),
         *_ppca(results),
@@ -41,22 +45,14 @@ def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> list[
 
 def next_command(study: Study, config: StudyConfig, config_name: str) -> str:
     """Return the line that names the next command; both possible ones while confirmations are missing."""
-    configurations, name = configurations_of(study), shlex.quote(config_name)
-    if best_trial_of(configurations) is None:
-        may_retrain = expected_best_of(configurations, sampler_of(study, config)) is not None
-        return f"Next: make tune STUDY={name}{f'; or make best-retrain STUDY={name}' if may_retrain else ''}"
+    name = shlex.quote(config_name)
+    if best_trial_of(configurations_of(study)) is None:
+        retrain = f"; or make best-retrain STUDY={name}" if expected_best_notice(study, config) else ""
+        return f"Next: make tune STUDY={name}{retrain}"
     if commands := remaining_work(study, config, sampler_of(study, config)).next_commands(config_name):
         return f"Next: {commands}"
     chosen = "" if len(study.directions) == 1 else "of lowest val_bpd; TRIAL=N for another of the front; "
     return f"Next: make best-retrain STUDY={name}   ({chosen}look at the study: make dashboard STUDY={name})"
-
-
-def _expected(study: Study, config: StudyConfig) -> list[str]:
-    expected = expected_best_of(configurations_of(study), sampler_of(study, config))
-    if expected is None:
-        return ["No trial has finished yet."]
-    trial, score = expected
-    return [f"No trial has finished yet. Trial {trial.number} is expected to end best, at {score:.4f}"]
 
 
 def _best(results: StudyResults, config: StudyConfig) -> list[str]:

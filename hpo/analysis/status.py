@@ -10,6 +10,7 @@ from pathlib import Path
 from optuna.study import Study
 
 from hpo.analysis.further_search import further_search_of
+from hpo.analysis.results import expected_best_notice
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.search.best_trial import BestTrial, best_trial_of
@@ -46,7 +47,8 @@ class Status:
     """Status of a study at one moment.
 
     `counts` are the numbers of ended trials by how they ended. `n_configurations` counts the ended trials without those
-    that another trial continues and those that confirm one. `further` is what another call is expected to bring; None
+    that another trial continues and those that confirm one. `expected_best` names the trial that is expected to end
+    best, while none has finished. `further` is what another call is expected to bring; None
     if that cannot be told. `is_running` is True while a call of tune works on the study. `retraining_was_interrupted`
     is True if a retraining has started, has not ended, and no process runs it. `lost_files` is a notice of artifacts
     that are missing, None if none is.
@@ -60,6 +62,7 @@ class Status:
     running: tuple[RunningTrial, ...]
     n_waiting: int
     best: BestTrial | None
+    expected_best: str | None
     remaining: RemainingWork
     further: FurtherSearch | None
     is_running: bool
@@ -83,6 +86,7 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         running=tuple(_running_trial(row, paths) for row in rows if row.kind == "running"),
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
         best=best_trial_of(configurations_of(study)),
+        expected_best=expected_best_notice(study, config),
         remaining=remaining_work(study, config, sampler),
         further=further_search_of(study, config, sampler),
         is_running=is_locked(paths.lock),

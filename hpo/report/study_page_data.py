@@ -13,7 +13,7 @@ from hpo.analysis.cost import Cost, count_cost
 from hpo.analysis.further_search import further_search_of, further_search_sentence
 from hpo.analysis.importances import Importances, find_importances
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
-from hpo.analysis.results import StudyResults, study_results
+from hpo.analysis.results import StudyResults, expected_best_notice, study_results
 from hpo.analysis.run_metrics import ImageCounts, RunMetrics, read_run_metrics
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.hyperparameters import TUTORIAL, Choices
@@ -66,6 +66,7 @@ class StudyPage:
     """Content of a study's page except its pictures. Entries are None if the study does not have them (yet).
 
     `retrained` holds the metrics of the retrained model, which may be of a trial that is no longer the best.
+    `expected_best` names the trial that is expected to end best, while none has finished.
     """
 
     name: str
@@ -79,6 +80,7 @@ class StudyPage:
     images: ImageCounts
     rows: tuple[TrialRow, ...]
     results: StudyResults | None
+    expected_best: str | None
     further_search: str | None
     settings: tuple[SearchedSetting, ...]
     ppca_baseline: PpcaBaseline
@@ -118,6 +120,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         images=ImageCounts(**study.user_attrs["data"]),
         rows=tuple(rows),
         results=results,
+        expected_best=expected_best_notice(study, config),
         further_search=further_search_sentence(further, config) if further else None,
         settings=_searched_settings(results, config) if results else (),
         ppca_baseline=baseline,

@@ -17,6 +17,8 @@ from hpo.search.successive_halving import Halving, best_finished_prediction, can
 
 # Largest parts of a call's time that are reserved for its end, and for new seeds among that.
 _MAX_RESERVED_SHARE, _MAX_CONFIRMATION_SHARE = 1 / 3, 1 / 5
+# An estimate of what a training takes may be wrong by a tenth.
+_MAX_OVERRUN = 1.1
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,9 @@ def next_step(
         # A running configuration may become one of the best.
         return Step("wait")
     completion = completion_step(configurations, halving, confirmation, sampler)
+    # What cannot end within this call is not worth its time, as long as there is something to search.
+    if completion and search and _completion_s(completion, config, trial_s) > _MAX_OVERRUN * remaining_s:
+        return search
     final = completion or _confirmation_step(configurations, confirmation)
     # Time that was reserved for the end and is not needed there belongs to the search.
     return final or search or _idle_step(configurations)
@@ -95,7 +100,8 @@ def next_step(
 def reserved_s(configurations: Sequence[Configuration], config: StudyConfig, plan: Plan) -> float:
     """Compute the seconds of a call that are reserved for its end.
 
-    They are for the training of the best configurations to the end, under successive halving, and for new seeds.
+    They are for the training of the best configurations to the end, under successive halving, and for new seeds: for as
+    many whole trainings as fit into the reserved part of a call.
     """
     halving, confirmation = halving_of(config.pruner, config.training), config.confirmation
     n_affordable = _n_affordable_seeds(configurations, config, plan)
@@ -105,7 +111,10 @@ def reserved_s(configurations: Sequence[Configuration], config: StudyConfig, pla
     n_seeds += n_missing * confirmation.seeds if confirmation.top else 0
     n_trainings = (n_missing if halving else 0) + min(n_seeds, n_affordable)
     seconds = _trial_s(configurations, config) or plan.trial_s
-    return min(plan.max_reserved_s, ceil(n_trainings / plan.n_workers) * seconds)
+    n_rounds = ceil(n_trainings / plan.n_workers)
+    if n_rounds * seconds > plan.max_reserved_s:
+        n_rounds = int(plan.max_reserved_s / seconds)
+    return n_rounds * seconds
 
 
 def affordable_confirmation(configurations: Sequence[Configuration], config: StudyConfig, plan: Plan) -> Confirmation:
@@ -190,6 +199,14 @@ def completion_step(
     worst = best_finished_prediction(candidates.values()) + INDISTINCT
     may_win = [configuration for configuration in paused if candidates[configuration.number].may_end_below(worst)]
     return _continue(min(may_win, key=_furthest_then_best), (NEVER_PRUNED, True)) if may_win else None
+
+
+def _completion_s(step: Step, config: StudyConfig, trial_s: float) -> float:
+    """Return the seconds that the rest of a configuration's training takes."""
+    assert step.configuration is not None, "it is the configuration that is trained to the end"
+    training = config.training
+    epochs = max(step.configuration.scores) * training.report_every
+    return trial_s * max(0.0, 1 - epochs / training.n_epochs)
 
 
 def _furthest_then_best(configuration: Configuration) -> tuple[int, float]:

@@ -8,6 +8,8 @@ import pytest
 from optuna.artifacts import upload_artifact
 from optuna.trial import TrialState
 
+from hpo.analysis.findings import findings, next_command
+from hpo.analysis.ppca_baseline import ppca_baseline_of
 from hpo.analysis.status import status_of
 from hpo.cli.commands.status import status_lines
 from hpo.search.samplers import ConfigurationSampler
@@ -46,6 +48,17 @@ def test_a_new_study_has_no_trials_and_needs_no_attention(context: TrialContext)
     assert lines["workers"] == ["none"]
     assert lines["attention"] == ["none"]
     assert lines["Next"] == ["make tune STUDY=small"]
+
+
+def test_while_no_trial_has_finished_the_one_that_is_expected_to_end_best_is_named(context: TrialContext) -> None:
+    run_until(context, TrialReported)
+    (score,) = context.study.trials[0].intermediate_values.values()
+    expected = f"Trial 0 is expected to end best, at {score:.4f}"
+    assert lines_of(context)["best"] == [f"no trial has finished yet; {expected}"]
+    assert findings(context.study, CONFIG, ppca_baseline_of(context.study, context.paths))[-1] == expected
+    assert (
+        next_command(context.study, CONFIG, "small") == "Next: make tune STUDY=small; or make best-retrain STUDY=small"
+    )
 
 
 def test_trials_are_counted_by_how_they_ended_and_the_best_is_named(context: TrialContext) -> None:

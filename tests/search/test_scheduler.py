@@ -93,11 +93,25 @@ def test_without_confirmation_one_configuration_still_finishes_also_in_time() ->
     assert step_of(finished, SECOND, n_total=None, remaining_s=0.1, top=0) == ("start", None, {})
 
 
+def test_what_cannot_end_within_the_call_is_not_begun_while_there_is_something_to_search() -> None:
+    # The rest of a training of ten seconds after one of nine reports; a tenth of the estimate may be wrong.
+    def action(remaining_s: float, n_total: int | None) -> tuple[str, int | None]:
+        plan = Plan(trial_s=10.0, max_reserved_s=0.3 * remaining_s)
+        configurations = make_configurations(FIRST, SECOND)
+        step = next_step(configurations, small_config(top=0), plan, n_total, remaining_s)
+        return step.action, step.configuration.number if step.configuration else None
+
+    assert action(8.0, None) == ("start", None)
+    assert action(8.0, 2) == ("enqueue", 1)
+    assert action(40.0, None) == ("start", None), "ten seconds are reserved"
+
+
 def test_the_search_stops_when_the_remaining_time_is_needed_for_confirmation() -> None:
     configurations = make_configurations(*TWO_FINISHED, SECOND)
     assert reserved_s(configurations, small_config(), Plan()) == 40.0, "two seeds of each of two, ten seconds each"
     assert reserved_s(configurations, small_config(), Plan(n_workers=4)) == 10.0
-    assert reserved_s(configurations, small_config(), Plan(max_reserved_s=15.0)) == 15.0
+    assert reserved_s(configurations, small_config(), Plan(max_reserved_s=15.0)) == 10.0, "one fits"
+    assert reserved_s(configurations, small_config(), Plan(max_reserved_s=9.9)) == 0.0
     assert reserved_s([], small_config(), Plan(trial_s=10.0)) == 60.0, "both must be trained to the end first"
     assert reserved_s([], small_config(pruner="median"), Plan(trial_s=10.0)) == 40.0, "the search trains them"
     assert step_of(*TWO_FINISHED, SECOND, n_total=None, remaining_s=41.0)[0] == "start"

@@ -15,7 +15,6 @@ from hpo.storage.paths import StudyPaths
 if TYPE_CHECKING:
     from hpo.analysis.status import DiskUse, RunningTrial, Status
     from hpo.config.schema import StudyConfig
-    from hpo.search.best_trial import BestTrial
 
 # Parts of a study's folder from this size on are named; smaller ones count in the sum only.
 _NAMED_BYTES = 100_000
@@ -46,7 +45,7 @@ def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[
     attention = _attention(status, config_name) or ["none"]
     return [
         f"{status.folder}: {_trials(status)}",
-        f"{'best' if len(config.objectives) == 1 else 'best by val_bpd'}: {_best(status.best, config)}",
+        f"{'best' if len(config.objectives) == 1 else 'best by val_bpd'}: {_best(status, config)}",
         *([f"outlook: {further_search_sentence(status.further, config)}"] if status.further else []),
         f"workers: {_workers(status)}",
         f"disk: {_disk(status.disk)}",
@@ -65,9 +64,10 @@ def _trials(status: Status) -> str:
     return f"{status.n_configurations}{total} {noun} ended{ended}, {len(status.running)} running{waiting}{sample}"
 
 
-def _best(best: BestTrial | None, config: StudyConfig) -> str:
+def _best(status: Status, config: StudyConfig) -> str:
+    best = status.best
     if best is None:
-        return "no trial has finished yet"
+        return "; ".join(filter(None, ["no trial has finished yet", status.expected_best]))
     values = ", ".join(f"{name} {format_value(value)}" for name, value in best.params.items())
     n_seeds = len(best.confirmation_scores)
     by = f" (confirmed with {n_seeds} new seed{'s' * (n_seeds > 1)}: {best.score:.4f})" if n_seeds else ""

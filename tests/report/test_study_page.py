@@ -217,7 +217,7 @@ def test_page_of_a_study_without_a_finished_trial_counts_its_trials_and_draws_wh
     page = study_page(opened)
     assert "No trial has finished yet" in page.text
     assert "2 trials have started: 1 pruned, 1 running, 0 ended" in page.text
-    assert "Trial 0 is expected to end best, at 7.0000 bits per dimension." in page.text
+    assert "Trial 0 is expected to end best, at 7.1" in page.text
     assert "make best-retrain STUDY=small" in page.text
     assert "how certain" not in page.text and "Importances" not in page.text
     figures = draw_figures(read_study_page(opened), opened)

@@ -20,7 +20,7 @@ from benchmarks.machine import find_machine
 from benchmarks.tables import RESULTS
 from hpo.figures.arrays import Pixels
 from hpo.figures.tile_sheet import Sheet, TileRow, save_sheet
-from hpo.runs.latent_mixture import fit_mixture, mixture_samples
+from hpo.runs.latent_mixture import fit_mixture_of_any_size, mixture_samples
 from hpo.storage.paths import RESULTS as RUNS
 from hpo.storage.paths import RunPaths
 from model.data.cifar10 import load_cifar10
@@ -111,7 +111,7 @@ def _group(heading: str, pictures: dict[str, Pixels]) -> list[TileRow]:
 def _of_a_mixture(model: ConvVAE, data: ImageData) -> Pixels:
     runtime = resolve("cpu")
     means, _ = encode(model, data.train.images, runtime)
-    codes = mixture_samples(fit_mixture(means.double().numpy()), _N_SHOWN)
+    codes = mixture_samples(fit_mixture_of_any_size(means.double().numpy()), _N_SHOWN)
     return as_pixels(decode(model, torch.from_numpy(np.asarray(codes)).float(), runtime))
 
 

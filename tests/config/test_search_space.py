@@ -97,15 +97,15 @@ def test_more_trials_than_configurations_are_noticed() -> None:
         ("{architecture: plain}", 1e-3),
     ],
 )
-def test_the_untuned_values_are_the_networks_best_learning_rate_and_the_longest_code(
+def test_the_untuned_values_are_the_networks_best_learning_rate_and_a_long_code(
     model: str, learning_rate: float
 ) -> None:
     space = (
-        "{beta: {low: 0.3, high: 3}, latent_dim: {low: 16, high: 200}, learning_rate: {low: 1e-4, high: 1}, "
+        "{beta: {low: 0.3, high: 3}, latent_dim: {low: 16, high: 2000}, learning_rate: {low: 1e-4, high: 1}, "
         "batch_size: {choices: [128, 64, 32]}}"
     )
     config = read(f"data: cifar10\nmodel: {model}\nhyperparameters: {space}\nbudget: {{trials: 1}}\n")
-    expected = {"beta": 1.0, "latent_dim": 200, "learning_rate": learning_rate, "batch_size": 64}
+    expected = {"beta": 1.0, "latent_dim": 512, "learning_rate": learning_rate, "batch_size": 64}
     assert untuned_values(config) == expected
 
 

@@ -9,11 +9,11 @@ from hpo.analysis.cost import count_cost
 from hpo.analysis.earlier_best import earlier_best_notice
 from hpo.analysis.formatting import capitalized, format_value
 from hpo.analysis.ppca_baseline import PpcaBaseline
-from hpo.analysis.results import SHORTER_CODE_BPD, StudyResults, expected_best_notice, study_results
+from hpo.analysis.results import SHORTER_CODE_BPD, StudyResults, study_results
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
-from hpo.search.best_trial import best_trial_of
+from hpo.search.best_trial import best_trial_of, expected_best_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import pareto_front_of
 from hpo.search.remaining_work import remaining_work
@@ -27,11 +27,8 @@ def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> list[
     rows = trial_rows(study, config)
     results = study_results(study, config, baseline)
     if results is None:
-        return [
-            *_interrupted(study, config),
-            "No trial has finished yet.",
-            *filter(None, [expected_best_notice(study, config)]),
-        ]
+        expected = expected_best_of(configurations_of(study), sampler_of(study, config))
+        return [*_interrupted(study, config), "No trial has finished yet.", *([expected.sentence] if expected else [])]
     return [
         *_best(results, config),
         *_ppca(results),
@@ -47,7 +44,8 @@ def next_command(study: Study, config: StudyConfig, config_name: str) -> str:
     """Return the line that names the next command; both possible ones while confirmations are missing."""
     name = shlex.quote(config_name)
     if best_trial_of(configurations_of(study)) is None:
-        retrain = f"; or make best-retrain STUDY={name}" if expected_best_notice(study, config) else ""
+        expected = expected_best_of(configurations_of(study), sampler_of(study, config))
+        retrain = f"; or make best-retrain STUDY={name}" if expected else ""
         return f"Next: make tune STUDY={name}{retrain}"
     if commands := remaining_work(study, config, sampler_of(study, config)).next_commands(config_name):
         return f"Next: {commands}"

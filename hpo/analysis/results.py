@@ -10,9 +10,8 @@ from hpo.analysis.ppca_baseline import LinearModel, PpcaBaseline, PpcaVerdict, p
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import edge_of, searched, tutorial_values
-from hpo.search.best_trial import BestTrial, best_trial_of, expected_best_of
+from hpo.search.best_trial import BestTrial, best_trial_of
 from hpo.search.configurations import configurations_of
-from hpo.search.samplers import sampler_of
 
 # Trials within so many bits per dimension of the best one could as well have been the best.
 NEAR_BPD = 0.01
@@ -143,12 +142,3 @@ def _first(rows: Sequence[TrialRow]) -> TrialRow:
         if row.continues == first.number:
             first = row
     return first
-
-
-def expected_best_notice(study: Study, config: StudyConfig) -> str | None:
-    """Return the line that names the trial that is expected to end best; None if there is none, or one has finished."""
-    configurations = configurations_of(study)
-    if best_trial_of(configurations) is not None:
-        return None
-    expected = expected_best_of(configurations, sampler_of(study, config))
-    return f"Trial {expected[0].number} is expected to end best, at {expected[1]:.4f}" if expected else None

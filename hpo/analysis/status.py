@@ -10,10 +10,9 @@ from pathlib import Path
 from optuna.study import Study
 
 from hpo.analysis.further_search import further_search_of
-from hpo.analysis.results import expected_best_notice
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
-from hpo.search.best_trial import BestTrial, best_trial_of
+from hpo.search.best_trial import BestTrial, best_trial_of, expected_best_of
 from hpo.search.configurations import configurations_of
 from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.search.remaining_work import RemainingWork, remaining_work
@@ -77,6 +76,7 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
     """Determine the status of a study without changing anything."""
     rows, sampler = trial_rows(study, config), sampler_of(study, config)
     ended = [row for row in rows if row.kind != "running"]
+    expected = expected_best_of(configurations_of(study), sampler)
     return Status(
         folder=paths.folder,
         source=study.user_attrs["data"]["source"],
@@ -86,7 +86,7 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         running=tuple(_running_trial(row, paths) for row in rows if row.kind == "running"),
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
         best=best_trial_of(configurations_of(study)),
-        expected_best=expected_best_notice(study, config),
+        expected_best=expected.sentence if expected else None,
         remaining=remaining_work(study, config, sampler),
         further=further_search_of(study, config, sampler),
         is_running=is_locked(paths.lock),

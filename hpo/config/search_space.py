@@ -10,9 +10,13 @@ from hpo.config.hyperparameters import TUTORIAL, Choices, Hyperparameters, Range
 from hpo.config.schema import StudyConfig
 from model.config import Architecture, TrainConfig
 
-# Best learning rate of three in batches of 64, over three epochs of CIFAR-10 and more (benchmarks/ABLATION.md); where
-# the linear skip learns slowly, it is the convolutions'.
-_RATES: dict[Architecture, float] = {"plain": 1e-3, "norm_free": 2e-3, "linear_skip": 2e-3}
+# Learning rate and latent dimensions that were good in batches of 64 (benchmarks/ABLATION.md); and the rate where the
+# linear skip learns slowly.
+_GOOD_VALUES: dict[Architecture, tuple[float, int]] = {
+    "plain": (1e-3, 128),
+    "norm_free": (2e-3, 256),
+    "linear_skip": (2e-3, 512),
+}
 _SLOW_SKIP_RATE = 8e-3
 
 
@@ -65,17 +69,23 @@ def tutorial_values(hyperparameters: Hyperparameters) -> dict[str, Any]:
 
 
 def untuned_values(config: StudyConfig) -> dict[str, Any]:
-    """Return the values that are good without a search, each moved into its range: a first guess for the network.
+    """Return values that are good without a search, each moved into its range: a guess for the study's network.
 
-    They are β = 1, 512 dimensions, batches of 64 and the learning rate that was best with these: longer codes score
-    better as far as they fit into the range, but beyond 512 they take much longer.
+    They are β = 1, batches of 64, and a learning rate and a number of latent dimensions that were good with these.
     """
     model = config.model
     is_slow_skip = model.architecture == "linear_skip" and model.pca_start and model.skip_learning_rate < 1
-    learning_rate = _SLOW_SKIP_RATE if is_slow_skip else _RATES[model.architecture]
-    guess = {"beta": 1.0, "latent_dim": 512, "learning_rate": learning_rate, "batch_size": 64}
+    learning_rate, latent_dim = _GOOD_VALUES[model.architecture]
+    guess = {
+        "beta": 1.0,
+        "latent_dim": latent_dim,
+        "learning_rate": _SLOW_SKIP_RATE if is_slow_skip else learning_rate,
+        "batch_size": 64,
+    }
     return {
-        name: _nearest(entry, guess[name]) for name, entry in searched(config.hyperparameters).items() if name in guess
+        name: _moved_into(entry, guess[name])
+        for name, entry in searched(config.hyperparameters).items()
+        if name in guess
     }
 
 
@@ -98,8 +108,8 @@ def admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:
     return bool(entry.low <= value <= entry.high)
 
 
-def _nearest(entry: Range[Any] | Choices[Any], value: float) -> Any:
-    """Return the value that can be sampled and is nearest to this one; of choices, the largest up to it, if any."""
+def _moved_into(entry: Range[Any] | Choices[Any], value: float) -> Any:
+    """Return the nearest value of a range; of choices the largest that is not above the value, or else the smallest."""
     if isinstance(entry, Choices):
         return max((choice for choice in entry.choices if choice <= value), default=min(entry.choices))
     return min(max(entry.low, value), entry.high)

@@ -13,14 +13,16 @@ from hpo.analysis.cost import Cost, count_cost
 from hpo.analysis.further_search import further_search_of, further_search_sentence
 from hpo.analysis.importances import Importances, find_importances
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
-from hpo.analysis.results import StudyResults, expected_best_notice, study_results
+from hpo.analysis.results import StudyResults, study_results
 from hpo.analysis.run_metrics import ImageCounts, RunMetrics, read_run_metrics
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.hyperparameters import TUTORIAL, Choices
 from hpo.config.schema import StudyConfig
-from hpo.config.search_space import searched
+from hpo.config.search_space import searched, untuned_values
 from hpo.config.study_file import CONFIG_FOLDER
 from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
+from hpo.search.best_trial import expected_best_of
+from hpo.search.configurations import configurations_of
 from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
 from hpo.search.samplers import sampler_of
 from hpo.search.successive_halving import halving_of
@@ -66,7 +68,8 @@ class StudyPage:
     """Content of a study's page except its pictures. Entries are None if the study does not have them (yet).
 
     `retrained` holds the metrics of the retrained model, which may be of a trial that is no longer the best.
-    `expected_best` names the trial that is expected to end best, while none has finished.
+    `expected_best` names the trial that is expected to end best, while none has finished. `second_is_untuned` is True
+    if the second trial has the values that are good without a search.
     """
 
     name: str
@@ -81,6 +84,7 @@ class StudyPage:
     rows: tuple[TrialRow, ...]
     results: StudyResults | None
     expected_best: str | None
+    second_is_untuned: bool
     further_search: str | None
     settings: tuple[SearchedSetting, ...]
     ppca_baseline: PpcaBaseline
@@ -106,7 +110,9 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
     study, config, paths = opened.study, opened.config, opened.paths
     rows, baseline = trial_rows(study, config), ppca_baseline_of(study, paths)
     results = study_results(study, config, baseline)
-    further = further_search_of(study, config, sampler_of(study, config))
+    sampler = sampler_of(study, config)
+    further = further_search_of(study, config, sampler)
+    expected = expected_best_of(configurations_of(study), sampler)
     return StudyPage(
         name=study.study_name,
         # A path of the study's file is replaced by its name, as in the recipe.
@@ -120,7 +126,8 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         images=ImageCounts(**study.user_attrs["data"]),
         rows=tuple(rows),
         results=results,
-        expected_best=expected_best_notice(study, config),
+        expected_best=expected.sentence if expected else None,
+        second_is_untuned=_second_is_untuned(study, config),
         further_search=further_search_sentence(further, config) if further else None,
         settings=_searched_settings(results, config) if results else (),
         ppca_baseline=baseline,
@@ -130,6 +137,11 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         cost=count_cost(rows, config.training.n_epochs),
         recipe=_recipe(study, config),
     )
+
+
+def _second_is_untuned(study: Study, config: StudyConfig) -> bool:
+    values, trials = untuned_values(config), study.get_trials(deepcopy=False)
+    return bool(values) and len(trials) > 1 and values.items() <= trials[1].params.items()
 
 
 def _rungs_in_epochs(config: StudyConfig) -> tuple[float, ...]:

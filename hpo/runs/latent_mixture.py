@@ -44,7 +44,7 @@ def fit_mixture(means_NZ: Floats, n_components: int = N_COMPONENTS) -> GaussianM
     """Fit a mixture of Gaussians to posterior means (Ghosh et al. 2020: ex-post density estimation).
 
     One covariance shared by all components ("tied"): posterior means are correlated, so diagonal ones fit worse than
-    a single Gaussian, and ten full ones have too many parameters for 512 dimensions. Measured at 128 dimensions on
+    a single Gaussian, and ten full ones have too many parameters. Measured at 128 dimensions on
     4,500 images, in nats on 500 others: tied -61.7, one full Gaussian -62.7, ten full -64.8, ten diagonal -176.3.
     """
     mixture = GaussianMixture(

@@ -62,6 +62,7 @@ class Retraining:
 
     def _run(self) -> TrainingRun:
         config, trial = self.prepared.config, self.trial
+        last_report = max(trial.intermediate_values)
         return TrainingRun(
             config=retrain_config(config, trial, self.n_epochs),
             data=self.prepared.data,
@@ -70,8 +71,8 @@ class Retraining:
             origin={
                 "study": config.name,
                 "trial": trial.number,
-                "trial_val_bpd": trial.intermediate_values[(n_reports := max(trial.intermediate_values))],
-                "trial_epochs": _length_of(config).epoch_at(n_reports),
+                "trial_val_bpd": trial.intermediate_values[last_report],
+                "trial_epochs": _length_of(config).epoch_at(last_report),
             },
             importance_samples=config.retrain.importance_samples,
             reconstruction_interval=config.retrain.reconstruction_interval,
@@ -93,7 +94,7 @@ def open_retraining(
     Args:
         config: the study's configuration.
         config_name: name or path by which commands call the study; its own name if None.
-        trial: number of the trial; the best one if None.
+        trial: number of the trial; if None, the best one, or while none has finished the one expected to end best.
         epochs: length in place of `retrain.epochs`.
         device: device in place of `training.device`.
         on_notice: called with each line that a user should read.
@@ -149,27 +150,27 @@ def choose_trial(
         expected = expected_best_of(configurations, sampler_of(study, config))
         if expected is None:
             raise StudyError(f"no trial has been trained yet; run make tune STUDY={shlex.quote(config_name)}")
-        trial, score = expected
-        on_notice(
-            f"No trial has finished: of {len(configurations)} configurations, trial {trial.number} is retrained, which "
-            f"is expected to end best, at {score:.4f}"
-        )
-        return trial
+        on_notice(f"No trial has finished. {expected.sentence}")
+        return expected.trial
     if number >= len(trials):
         raise StudyError(f"--trial {number}: the study has {len(trials)} trials, numbered from 0")
     end = end_of(trials[number])
-    if end != "finished" and not is_pruned(end):
+    if end not in ("finished", "running") and not is_pruned(end):
         raise StudyError(f"--trial {number}: is {end}; choose one that finished or was pruned")
+    if not trials[number].intermediate_values:
+        raise StudyError(f"--trial {number}: has no score yet; choose another")
     return trials[number]
 
 
 def retraining_epochs(config: StudyConfig, study: Study, trial: FrozenTrial) -> int:
-    """Return the length of a retraining, with `auto` replaced: the trial's, or shorter if that was notably better.
+    """Return the length of a retraining, with `auto` replaced: a whole trial's, or shorter if that was notably better.
 
-    A trial that continues others has their reports, too.
+    Only a trial that has finished tells that shorter is better. One that continues others has their reports, too.
     """
     if config.retrain.epochs != "auto":
         return config.retrain.epochs
+    if end_of(trial) != "finished":
+        return config.training.n_epochs
     trained = next((c for c in configurations_of(study) if trial.number in {t.number for t in c.trials}), None)
     scores = trained.scores if trained else trial.intermediate_values
     epoch_at = _length_of(config).epoch_at

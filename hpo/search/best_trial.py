@@ -60,30 +60,49 @@ def best_trial_of(configurations: Iterable[Configuration]) -> BestTrial | None:
     return BestTrial(best.last_trial.number, best.value, best.confirmation_scores, best.params)
 
 
-def expected_best_of(
-    configurations: Sequence[Configuration], sampler: BaseSampler | None
-) -> tuple[FrozenTrial, float] | None:
-    """Return the last trial of the configuration that is expected to end best, for a study in which none has finished.
+@dataclass(frozen=True)
+class ExpectedBest:
+    """The trial to retrain while none has finished: the last one of its configuration that was trained.
 
-    It is the one of the lowest final score that the sampler predicts, or without predictions the best of those that
-    were trained furthest. None if no configuration that is paused, running or interrupted has a score.
+    `predicted_score` is the final score that the sampler predicts, None if it predicts none; `last_score` is val_bpd at
+    the last report.
+    """
 
-    Returns: the trial, and the predicted final score of its configuration or its last one.
+    trial: FrozenTrial
+    predicted_score: float | None
+    last_score: float
+
+    @property
+    def sentence(self) -> str:
+        """Return the sentence that terminal and pages show."""
+        if self.predicted_score is None:
+            reason = (
+                f"is the best of those that were trained furthest, at {self.last_score:.4f} bits per dimension so far"
+            )
+        else:
+            reason = f"is expected to end best, at {self.predicted_score:.4f} bits per dimension"
+        return f"Trial {self.trial.number} {reason}."
+
+
+def expected_best_of(configurations: Sequence[Configuration], sampler: BaseSampler | None) -> ExpectedBest | None:
+    """Return the trial that is expected to end best; None once one has finished, or if none has a score.
+
+    Its configuration is paused, running or interrupted, and has the lowest final score that the sampler predicts, or
+    without predictions the lowest score of those that were trained furthest.
     """
     begun = [
         configuration
         for configuration in configurations
         if configuration.scores and (configuration.is_paused or configuration.is_running)
     ]
-    if not begun:
+    if not begun or any(configuration.value is not None for configuration in configurations):
         return None
     predicted = {candidate.number: candidate.predicted_score for candidate in candidates_of(configurations, sampler)}
 
     def rank(configuration: Configuration) -> tuple[float, int, float]:
-        last_step, score = max(configuration.scores), predicted[configuration.number]
-        return inf if score is None else score, -last_step, configuration.scores[last_step]
+        final_score, last_step = predicted[configuration.number], max(configuration.scores)
+        return inf if final_score is None else final_score, -last_step, configuration.scores[last_step]
 
     best = min(begun, key=rank)
-    score = predicted[best.number]
     last_trained = [trial for trial in best.trials if trial.intermediate_values][-1]
-    return last_trained, best.scores[max(best.scores)] if score is None else score
+    return ExpectedBest(last_trained, predicted[best.number], best.scores[max(best.scores)])

@@ -14,7 +14,7 @@ from hpo.search.learning_curves.further_search import expected_gain
 from hpo.search.learning_curves.scores_to_fit import MAX_REFITTED, ScoreCollector
 from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
 
-# Configurations that are spread evenly over the space before the process is used.
+# Configurations before the process is used: those that were not enqueued are spread evenly over the space.
 N_SPREAD = 3
 # kappa of the lower confidence bound.
 _KAPPA = 1.0

@@ -14,10 +14,11 @@ from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configu
 from hpo.search.learning_curves.further_search import is_settled
 from hpo.search.missing_confirmations import INDISTINCT, missing_confirmations
 from hpo.search.successive_halving import Halving, best_finished_prediction, candidates_of, halving_of
+from model.config import TrainConfig
 
 # Largest parts of a call's time that are reserved for its end, and for new seeds among that.
 _MAX_RESERVED_SHARE, _MAX_CONFIRMATION_SHARE = 1 / 3, 1 / 5
-# An estimate of what a training takes may be wrong by a tenth.
+# The estimated duration of a training may be 10% too high.
 _MAX_OVERRUN = 1.1
 
 
@@ -89,10 +90,10 @@ def next_step(
         # A running configuration may become one of the best.
         return Step("wait")
     completion = completion_step(configurations, halving, confirmation, sampler)
-    # What cannot end within this call is not worth its time, as long as there is something to search.
-    if completion and search and _completion_s(completion, config, trial_s) > _MAX_OVERRUN * remaining_s:
-        return search
     final = completion or _confirmation_step(configurations, confirmation)
+    # What cannot end within this call is not worth its time, as long as there is something to search.
+    if final and search and _seconds_of(final, config, trial_s) > _MAX_OVERRUN * remaining_s:
+        return search
     # Time that was reserved for the end and is not needed there belongs to the search.
     return final or search or _idle_step(configurations)
 
@@ -201,12 +202,13 @@ def completion_step(
     return _continue(min(may_win, key=_furthest_then_best), (NEVER_PRUNED, True)) if may_win else None
 
 
-def _completion_s(step: Step, config: StudyConfig, trial_s: float) -> float:
-    """Return the seconds that the rest of a configuration's training takes."""
-    assert step.configuration is not None, "it is the configuration that is trained to the end"
+def _seconds_of(step: Step, config: StudyConfig, trial_s: float) -> float:
+    """Return the seconds that a step at the end of a call takes: a new seed's, or the rest of a configuration's."""
     training = config.training
-    epochs = max(step.configuration.scores) * training.report_every
-    return trial_s * max(0.0, 1 - epochs / training.n_epochs)
+    if step.configuration is None or CONTINUES not in dict(step.attributes):
+        return trial_s
+    length = TrainConfig(epochs=training.n_epochs, report_every=training.report_every)
+    return trial_s * (1 - length.epoch_at(max(step.configuration.scores)) / training.n_epochs)
 
 
 def _furthest_then_best(configuration: Configuration) -> tuple[int, float]:

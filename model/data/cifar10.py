@@ -115,7 +115,7 @@ def _download() -> None:
     archive = datasets.CIFAR10
     try:
         with _connection_timeout(DOWNLOAD_TIMEOUT_S):
-            # CIFAR10(download=True) would do nothing if batches.meta alone were damaged.
+            # CIFAR10(download=True) would not download again if batches.meta alone were damaged.
             datasets.utils.download_and_extract_archive(
                 archive.url, DATA_FOLDER, filename=archive.filename, md5=archive.tgz_md5
             )

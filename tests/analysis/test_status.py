@@ -53,8 +53,8 @@ def test_a_new_study_has_no_trials_and_needs_no_attention(context: TrialContext)
 def test_while_no_trial_has_finished_the_one_that_is_expected_to_end_best_is_named(context: TrialContext) -> None:
     run_until(context, TrialReported)
     (score,) = context.study.trials[0].intermediate_values.values()
-    expected = f"Trial 0 is expected to end best, at {score:.4f}"
-    assert lines_of(context)["best"] == [f"no trial has finished yet; {expected}"]
+    expected = f"Trial 0 is expected to end best, at {score:.4f} bits per dimension."
+    assert lines_of(context)["best"] == [f"no trial has finished yet. {expected}"]
     assert findings(context.study, CONFIG, ppca_baseline_of(context.study, context.paths))[-1] == expected
     assert (
         next_command(context.study, CONFIG, "small") == "Next: make tune STUDY=small; or make best-retrain STUDY=small"

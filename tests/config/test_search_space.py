@@ -87,28 +87,28 @@ def test_more_trials_than_configurations_are_noticed() -> None:
     assert repetition_notice(Hyperparameters(beta=Range[float](low=0.5, high=2.0)), 10_000) is None
 
 
+@pytest.mark.usefixtures("empty_checkout")
 @pytest.mark.parametrize(
-    ("model", "learning_rate"),
+    ("model", "learning_rate", "latent_dim"),
     [
-        ("{}", 8e-3),
-        ("{skip_learning_rate: 1}", 2e-3),
-        ("{pca_start: false}", 2e-3),
-        ("{architecture: norm_free}", 2e-3),
-        ("{architecture: plain}", 1e-3),
+        ("{}", 8e-3, 512),
+        ("{skip_learning_rate: 1}", 2e-3, 512),
+        ("{pca_start: false}", 2e-3, 512),
+        ("{architecture: norm_free}", 2e-3, 256),
+        ("{architecture: plain}", 1e-3, 128),
     ],
 )
-def test_the_untuned_values_are_the_networks_best_learning_rate_and_a_long_code(
-    model: str, learning_rate: float
-) -> None:
+def test_the_untuned_values_are_good_ones_for_the_network(model: str, learning_rate: float, latent_dim: int) -> None:
     space = (
         "{beta: {low: 0.3, high: 3}, latent_dim: {low: 16, high: 2000}, learning_rate: {low: 1e-4, high: 1}, "
         "batch_size: {choices: [128, 64, 32]}}"
     )
     config = read(f"data: cifar10\nmodel: {model}\nhyperparameters: {space}\nbudget: {{trials: 1}}\n")
-    expected = {"beta": 1.0, "latent_dim": 512, "learning_rate": learning_rate, "batch_size": 64}
+    expected = {"beta": 1.0, "latent_dim": latent_dim, "learning_rate": learning_rate, "batch_size": 64}
     assert untuned_values(config) == expected
 
 
+@pytest.mark.usefixtures("empty_checkout")
 def test_untuned_values_are_moved_into_their_ranges_and_only_what_is_searched_has_one() -> None:
     space = (
         "{beta: {low: 2, high: 3}, latent_dim: {choices: [8, 4]}, learning_rate: {low: 1e-4, high: 1e-3}, "

@@ -6,6 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from hpo.analysis.ppca_baseline import PpcaBaseline
+from hpo.config.search_space import untuned_values
 from hpo.report.study_page_data import SearchedSetting, read_study_page
 from hpo.report.study_page_figures import draw_figures
 from tests.report.conftest import RETRAINED, Begin, add_retrained_model, study_page
@@ -217,11 +218,20 @@ def test_page_of_a_study_without_a_finished_trial_counts_its_trials_and_draws_wh
     page = study_page(opened)
     assert "No trial has finished yet" in page.text
     assert "2 trials have started: 1 pruned, 1 running, 0 ended" in page.text
-    assert "Trial 0 is expected to end best, at 7.1" in page.text
+    assert "Trial 0 is expected to end best, at 7.1" in page.text and "bits per dimension. Retrain it" in page.text
     assert "make best-retrain STUDY=small" in page.text
     assert "how certain" not in page.text and "Importances" not in page.text
     figures = draw_figures(read_study_page(opened), opened)
     assert {name for name, picture in figures.items() if picture} == {"history", "learning_curves", "rate_distortion"}
+
+
+def test_the_page_says_that_the_second_trial_was_good_untuned_only_if_it_has_these_values(begin: Begin) -> None:
+    opened = begin()
+    synthetic.add_trial(opened, 7.0, 6.9)
+    clause = "the second has values that are good without a search"
+    assert clause not in study_page(opened).text
+    synthetic.add_trial(opened, 7.0, 6.9, values=untuned_values(opened.config))
+    assert clause in study_page(opened).text
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,15 @@ class _Predictions(ConfigurationSampler):
         return {configuration.number: self._scores[configuration.number] for configuration in configurations}
 
 
-def chosen(*descriptions: Description, sampler: ConfigurationSampler | None = None) -> tuple[int, list[str]]:
+def chosen(
+    *descriptions: Description, sampler: ConfigurationSampler | None = None, number: int | None = None
+) -> tuple[int, list[str]]:
     study = optuna.create_study(sampler=sampler)
     study.set_user_attr("startup_trials", 1)
     study.add_trials(make_trials(*descriptions))
     notices: list[str] = []
     config = small_config().model_copy(update={"sampler": Sampler(name="tpe")})
-    return choose_trial(study, config, None, "mine", notices.append).number, notices
+    return choose_trial(study, config, number, "mine", notices.append).number, notices
 
 
 def test_a_trial_that_has_finished_comes_before_any_that_is_expected_to_end_better() -> None:
@@ -41,13 +43,14 @@ def test_a_trial_that_has_finished_comes_before_any_that_is_expected_to_end_bett
 def test_while_none_has_finished_the_one_that_is_expected_to_end_best_is_retrained() -> None:
     number, notices = chosen(*PAUSED, sampler=_Predictions(6.2, 6.3, 6.4))
     assert number == 0
-    expected = "of 3 configurations, trial 0 is retrained, which is expected to end best, at 6.2000"
-    assert notices == [f"No trial has finished: {expected}"]
+    expected = "Trial 0 is expected to end best, at 6.2000 bits per dimension."
+    assert notices == [f"No trial has finished. {expected}"]
 
 
 def test_without_predictions_it_is_the_best_of_those_that_were_trained_furthest() -> None:
     number, notices = chosen(*PAUSED)
-    assert number == 2 and notices[0].endswith("at 6.9500")
+    reason = "is the best of those that were trained furthest, at 6.9500 bits per dimension so far."
+    assert number == 2 and notices == [f"No trial has finished. Trial 2 {reason}"]
     assert chosen(*PAUSED[:2])[0] == 1
 
 
@@ -65,3 +68,12 @@ def test_it_may_be_an_interrupted_one_but_not_one_that_diverged() -> None:
 def test_without_any_score_there_is_nothing_to_retrain() -> None:
     with pytest.raises(StudyError, match=r"^no trial has been trained yet; run make tune STUDY=mine$"):
         chosen(("failed", [], {}))
+
+
+def test_any_trial_that_has_a_score_and_no_fault_can_be_named() -> None:
+    trials: list[Description] = [*PAUSED, ("running", [7.0], {}), ("finished", [6.9], {})]
+    assert [chosen(*trials, number=number)[0] for number in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(StudyError, match=r"^--trial 0: has no score yet; choose another$"):
+        chosen(("running", [], {}), number=0)
+    with pytest.raises(StudyError, match=r"^--trial 0: is diverged; choose one that finished or was pruned$"):
+        chosen(("diverged", [7.0], {}), number=0)

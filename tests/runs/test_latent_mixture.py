@@ -36,9 +36,10 @@ def test_a_mixture_fits_fewer_images_than_dimensions_and_unused_dimensions() -> 
     assert np.abs(mixture_samples(mixture, 500)[:, 32:]).max() < 0.1
 
 
-def test_a_mixture_of_many_dimensions_is_fitted_in_seconds_and_keeps_scale_and_correlation() -> None:
+@pytest.mark.parametrize("n_dimensions", [200, 3072])
+def test_a_mixture_of_many_dimensions_is_fitted_in_seconds_and_keeps_scale_and_correlation(n_dimensions: int) -> None:
     generator = np.random.default_rng(0)
-    shared = generator.normal(size=(300, 2)) @ generator.normal(size=(2, 3072))
+    shared = generator.normal(size=(300, 2)) @ generator.normal(size=(2, n_dimensions))
     means = shared + 0.1 * generator.normal(size=shared.shape)
     started = time.process_time()
     drawn = mixture_samples(fit_mixture_of_any_size(means), 2000)

@@ -2,22 +2,27 @@
 
 import optuna
 import pytest
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 
 from hpo.config.schema import Retrain, Training
 from hpo.runs.retrain import retraining_epochs
-from hpo.search.configurations import CONTINUES
+from hpo.search.configurations import CONTINUES, END
 from tests.search.trial_lists import small_config
 
 CONFIG = small_config().model_copy(update={"training": Training(epochs=4, report_every=0.5), "retrain": Retrain()})
 
 
-def study_of(*curves: dict[int, float], continued: bool = False) -> optuna.Study:
+def study_of(*curves: dict[int, float], continued: bool = False, paused: bool = False) -> optuna.Study:
     study = optuna.create_study()
     for number, scores in enumerate(curves):
         attributes = {CONTINUES: number - 1} if continued and number else {}
         study.add_trial(
-            create_trial(value=list(scores.values())[-1], intermediate_values=scores, user_attrs=attributes)
+            create_trial(
+                state=TrialState.PRUNED if paused else TrialState.COMPLETE,
+                value=None if paused else list(scores.values())[-1],
+                intermediate_values=scores,
+                user_attrs={END: "pruned" if paused else "finished", **attributes},
+            )
         )
     return study
 
@@ -42,6 +47,11 @@ def test_it_is_the_trials_or_ends_where_the_trial_was_notably_better(scores: dic
 def test_a_trial_that_continues_another_has_its_reports_too() -> None:
     study = study_of({2: 6.2}, {4: 6.5, 8: 6.4}, continued=True)
     assert retraining_epochs(CONFIG, study, study.trials[1]) == 1
+
+
+def test_a_trial_that_has_not_finished_does_not_tell_that_shorter_is_better() -> None:
+    study = study_of({2: 7.0, 4: 6.2, 6: 6.3}, paused=True)
+    assert retraining_epochs(CONFIG, study, study.trials[0]) == 4
 
 
 def test_a_number_in_the_file_counts() -> None:

@@ -76,9 +76,7 @@ class ExpectedBest:
     def sentence(self) -> str:
         """Return the sentence that terminal and pages show."""
         if self.predicted_score is None:
-            reason = (
-                f"is the best of those that were trained furthest, at {self.last_score:.4f} bits per dimension so far"
-            )
+            reason = f"is the best of those trained furthest, at {self.last_score:.4f} bits per dimension so far"
         else:
             reason = f"is expected to end best, at {self.predicted_score:.4f} bits per dimension"
         return f"Trial {self.trial.number} {reason}."

@@ -225,13 +225,15 @@ def test_page_of_a_study_without_a_finished_trial_counts_its_trials_and_draws_wh
     assert {name for name, picture in figures.items() if picture} == {"history", "learning_curves", "rate_distortion"}
 
 
-def test_the_page_says_that_the_second_trial_was_good_untuned_only_if_it_has_these_values(begin: Begin) -> None:
+@pytest.mark.parametrize(("beta", "is_said"), [(1.0, True), (0.5, False)])
+def test_the_page_says_that_the_second_trial_was_good_untuned_only_if_it_has_these_values(
+    begin: Begin, beta: float, is_said: bool
+) -> None:
     opened = begin()
     synthetic.add_trial(opened, 7.0, 6.9)
-    clause = "the second has values that are good without a search"
-    assert clause not in study_page(opened).text
-    synthetic.add_trial(opened, 7.0, 6.9, values=untuned_values(opened.config))
-    assert clause in study_page(opened).text
+    synthetic.add_trial(opened, 7.0, 6.9, values=untuned_values(opened.config) | {"beta": beta})
+    text = study_page(opened, with_captions=True).text
+    assert ("the second has values that are good without a search" in text) == is_said
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_while_none_has_finished_the_one_that_is_expected_to_end_best_is_retrain
 
 def test_without_predictions_it_is_the_best_of_those_that_were_trained_furthest() -> None:
     number, notices = chosen(*PAUSED)
-    reason = "is the best of those that were trained furthest, at 6.9500 bits per dimension so far."
+    reason = "is the best of those trained furthest, at 6.9500 bits per dimension so far."
     assert number == 2 and notices == [f"No trial has finished. Trial 2 {reason}"]
     assert chosen(*PAUSED[:2])[0] == 1
 

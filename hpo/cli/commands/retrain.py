@@ -16,9 +16,7 @@ def retrain(
     config: Config,
     trial: Annotated[
         int | None,
-        typer.Option(
-            min=0, help="Number of the trial to retrain, instead of the best, or the expected best.", show_default=False
-        ),
+        typer.Option(min=0, help="Trial to retrain, instead of the best or expected best.", show_default=False),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of training, instead of the file's.", show_default=False)

@@ -67,11 +67,8 @@ def _trials(status: Status) -> str:
 def _best(status: Status, config: StudyConfig) -> str:
     best = status.best
     if best is None:
-        return (
-            f"no trial has finished yet. {status.expected_best}"
-            if status.expected_best
-            else "no trial has finished yet"
-        )
+        expected = f". {status.expected_best}" if status.expected_best else ""
+        return f"no trial has finished yet{expected}"
     values = ", ".join(f"{name} {format_value(value)}" for name, value in best.params.items())
     n_seeds = len(best.confirmation_scores)
     by = f" (confirmed with {n_seeds} new seed{'s' * (n_seeds > 1)}: {best.score:.4f})" if n_seeds else ""

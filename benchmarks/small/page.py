@@ -93,7 +93,7 @@ def _sets_section(sets: list[dict[str, Any]]) -> str:
         for result in sets
     ]
     machines = "; ".join(
-        sorted({f"{result['device']}, {result['threads']} threads, {result['precision']}" for result in sets})
+        sorted({f"{result['device']}, {result['kind']}, {result['precision']}, {_threads(result)}" for result in sets})
     )
     return f"""
 ## The default study beside pPCA
@@ -103,6 +103,10 @@ latent dimension; the test split, scored once. {machines}.
 
 {table(head, lines)}
 """
+
+
+def _threads(result: dict[str, Any]) -> str:
+    return "one thread" if result["threads"] == 1 else f"{result['threads']} threads"
 
 
 def _table(runs: list[dict[str, Any]]) -> str:

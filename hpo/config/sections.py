@@ -46,6 +46,9 @@ def _tag(value: object) -> str:
 _Positive = Annotated[int, Field(ge=1), Tag("<value>")]
 # A number of epochs, or a length that follows from images, machine and budget.
 Epochs = Annotated[_Positive | Annotated[Literal["auto"], Tag("<word>")], Discriminator(_tag)]
+_WarmupEpochs = Annotated[
+    Annotated[NonNegative, Tag("<value>")] | Annotated[Literal["auto"], Tag("<word>")], Discriminator(_tag)
+]
 
 
 class Training(StrictModel):
@@ -132,8 +135,10 @@ class Pruner(StrictModel):
     startup_trials: int = Field(
         default=3, ge=1, description="Number of finished trials before the first trial is pruned; median only."
     )
-    warmup_epochs: NonNegative = Field(
-        default=1.0, description="Epoch before which no trial is pruned; with halving, the first rung."
+    warmup_epochs: _WarmupEpochs = Field(
+        default="auto",
+        description="Epoch before which no trial is pruned, with halving the first rung; or auto: a quarter of a "
+        "trial's length.",
     )
     reduction_factor: int = Field(
         default=3, ge=2, description="Each rung promotes the best 1 in this many trials; halving only."
@@ -141,6 +146,10 @@ class Pruner(StrictModel):
     rung_spacing: int = Field(
         default=2, ge=2, description="Ratio of the epochs of a rung and of the rung before it; halving only."
     )
+
+    def first_epoch(self, n_epochs: int) -> float:
+        """Return `warmup_epochs` for trials of `n_epochs` epochs, with `auto` replaced."""
+        return n_epochs / 4 if self.warmup_epochs == "auto" else self.warmup_epochs
 
 
 class Confirmation(StrictModel):

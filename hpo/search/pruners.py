@@ -58,7 +58,7 @@ def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner
         return HalvingPruner(halving)
     if pruner.name == "none":
         return optuna.pruners.NopPruner()
-    n_warmup = round(pruner.warmup_epochs / training.report_every)
+    n_warmup = round(pruner.first_epoch(training.n_epochs) / training.report_every)
     return SearchMedianPruner(n_startup_trials=pruner.startup_trials, n_warmup_steps=n_warmup)
 
 

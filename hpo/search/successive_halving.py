@@ -106,7 +106,7 @@ def halving_of(pruner: Pruner, training: Training) -> Halving | None:
     if pruner.name != "halving":
         return None
     n_reports = TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports
-    first_rung = round(pruner.warmup_epochs / training.report_every)
+    first_rung = round(pruner.first_epoch(training.n_epochs) / training.report_every)
     return Halving.of(first_rung, pruner.rung_spacing, pruner.reduction_factor, n_reports)
 
 

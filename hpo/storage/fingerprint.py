@@ -15,6 +15,8 @@ from model.config import FIRST_VALUES, former_defaults
 if TYPE_CHECKING:
     from model.data.images import ImageData
 
+# Attribute: `pruner.warmup_epochs` as it was settled when the study was created; older studies have no such attribute.
+PRUNER_WARMUP, _FORMER_WARMUP_EPOCHS = "pruner_warmup_epochs", 1.0
 # Length of a retraining in studies that are older than `auto`, which came with this setting.
 _FORMER_RETRAIN_EPOCHS, _AUTO_CAME_WITH = 20, "hyperparameters.horizontal_flip"
 
@@ -88,11 +90,15 @@ def _contains(entry: Any, other: Any) -> bool:
 def as_created(study: Study, config: StudyConfig) -> StudyConfig:
     """Return the configuration with all that its file leaves open and that was settled when the study was created.
 
-    That is: the search space and the length of a trial, if they follow from images, machine and budget; and defaults
-    of the version that created the study.
+    That is: the search space and the length of a trial, if they follow from images, machine and budget; the pruner's
+    first epoch; and defaults of the version that created the study.
     """
     stored = stored_fingerprint(study)
     hyperparameters, training, retrain = config.hyperparameters, config.training, config.retrain
+    pruner = config.pruner
+    if pruner.warmup_epochs == "auto":
+        warmup_epochs = study.user_attrs.get(PRUNER_WARMUP, _FORMER_WARMUP_EPOCHS)
+        pruner = pruner.model_copy(update={"warmup_epochs": warmup_epochs})
     if "hyperparameters" not in config.model_fields_set:
         hyperparameters = Hyperparameters.model_validate_json(json.dumps(_stored_hyperparameters(stored)))
     if training.epochs == "auto":
@@ -109,6 +115,7 @@ def as_created(study: Study, config: StudyConfig) -> StudyConfig:
             "model": config.model.model_copy(update=model),
             "hyperparameters": hyperparameters.model_copy(update=searched),
             "training": training,
+            "pruner": pruner,
             "retrain": retrain,
         }
     )

@@ -19,7 +19,7 @@ from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_com
 from hpo.storage import provenance
 from hpo.storage.create_study import create_study
 from hpo.storage.database import FINGERPRINT, StudyError, existing_study
-from hpo.storage.fingerprint import fingerprint, stored_fingerprint
+from hpo.storage.fingerprint import PRUNER_WARMUP, fingerprint, stored_fingerprint
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import StudyPaths
 from hpo.workers.budget_estimate import BudgetEstimate
@@ -109,6 +109,7 @@ def _attributes(prepared: PreparedStudy, n_startup_trials: int, warm_start: Warm
     return {
         "score": SCORE,
         "startup_trials": n_startup_trials,
+        PRUNER_WARMUP: prepared.config.pruner.first_epoch(prepared.config.training.n_epochs),
         "precision": prepared.runtime.precision,
         "data": provenance.data_facts(prepared.data),
         "versions": provenance.versions(),

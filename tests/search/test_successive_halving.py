@@ -33,6 +33,14 @@ def test_the_rungs_of_a_study_follow_from_its_file() -> None:
     assert halving_of(Pruner(name="median"), Training(epochs=4)) is None
 
 
+@pytest.mark.parametrize(("epochs", "report_every", "rungs"), [(3, 0.5, (2, 4)), (3, 1, (1, 2)), (20, 1, (5, 10))])
+def test_the_first_rung_is_at_a_quarter_of_a_trial_unless_the_file_has_another(
+    epochs: int, report_every: float, rungs: tuple[int, ...]
+) -> None:
+    halving = halving_of(Pruner(), Training(epochs=epochs, report_every=report_every))
+    assert halving is not None and halving.rungs == rungs
+
+
 def test_a_rank_is_by_predictions_where_there_are_some_and_then_by_number() -> None:
     candidates = paused([7.0], [6.9], [7.0, 6.0], [6.9])
     halving = Halving((1, 3), 2)

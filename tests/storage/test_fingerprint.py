@@ -10,7 +10,7 @@ import pytest
 from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Budget, Model, Pruner, Retrain, StudyConfig, Training
 from hpo.storage.database import FINGERPRINT, StudyError
-from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint, former_defaults_of
+from hpo.storage.fingerprint import PRUNER_WARMUP, as_created, check_unchanged, fingerprint, former_defaults_of
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from model.data.images import ImageData
@@ -168,3 +168,12 @@ def test_a_network_that_the_file_names_is_compared_with_the_studys(context: Tria
         StudyError, match=r'model was {"architecture":"norm_free".*is now {"architecture":"linear_skip"'
     ):
         check_unchanged(context.study, fingerprint(named, context.data), context.paths)
+
+
+def test_the_first_rung_is_that_of_the_studys_creation_and_one_epoch_in_older_studies(context: TrialContext) -> None:
+    config = CONFIG.model_copy(update={"pruner": Pruner()})
+    assert as_created(context.study, config).pruner.warmup_epochs == 1.0
+    context.study.set_user_attr(PRUNER_WARMUP, 2.5)
+    assert as_created(context.study, config).pruner.warmup_epochs == 2.5
+    named = config.model_copy(update={"pruner": Pruner(warmup_epochs=7)})
+    assert as_created(context.study, named).pruner.warmup_epochs == 7

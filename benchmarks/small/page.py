@@ -67,8 +67,8 @@ def _lengths_section(lengths: list[dict[str, Any]]) -> str:
 A trial, and then retrainings of the same values with two other seeds: for its whole length; for as many epochs as the
 trial needed to its lowest score, if that was lower than its end by more than 0.01, with a schedule of that length
 (`retrain.epochs: auto`); and for the whole length, of which the epoch with the lowest score counts. The first half of
-CIFAR-10's validation images chooses, the scores of the retrainings are those of the other half. Learning rate 8e-3
-unless a row says otherwise, mirrored. `python -m benchmarks.small.lengths`, one thread;
+CIFAR-10's validation images chooses, the scores of the retrainings are those of the other half. 96 dimensions,
+learning rate 8e-3 unless a row says otherwise, mirrored. `python -m benchmarks.small.lengths`, one thread;
 {lengths[0]["device"]}, {lengths[0]["precision"]}.
 
 {table(head, lines)}

@@ -70,6 +70,6 @@ def test_a_search_begins_and_its_status_is_shown_without_the_libraries_that_draw
     assert loaded(tmp_path, "status", "small.yaml") == ("0", {"optuna", "sqlalchemy"})
     # With a score, the Gaussian process predicts the end of the trial.
     storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/results/small/study.db")
-    (trial,) = optuna.load_study(study_name="small", storage=storage).trials
+    trial, *_ = optuna.load_study(study_name="small", storage=storage).trials
     storage.set_trial_intermediate_value(trial._trial_id, 1, 7.0)
     assert loaded(tmp_path, "status", "small.yaml") == ("0", {"optuna", "sqlalchemy"})

@@ -382,7 +382,7 @@ def test_a_trial_out_of_range_is_refused_with_the_number_of_trials() -> None:
 
 @pytest.mark.usefixtures("existing_study")
 def test_a_trial_without_a_score_is_refused() -> None:
-    assert refusal("retrain", "mine", "--trial", "1").startswith("--trial 1: is running; choose one that finished")
+    assert refusal("retrain", "mine", "--trial", "1") == "--trial 1: has no score yet; choose another"
 
 
 @pytest.mark.usefixtures("existing_study")

@@ -63,7 +63,7 @@ def open_context(tmp_path_factory: pytest.TempPathFactory, few_images: ImageData
             identity = fingerprint(config, few_images)
             attributes = {"startup_trials": 2, "identity": identity, "data": synthetic.ATTRIBUTES["data"]}
             study = create_study(config, paths, synthetic.ATTRIBUTES | attributes)
-        attach_sampler_and_pruner(study, config)
+        attach_sampler_and_pruner(study, config, 1)
         return TrialContext(config, paths, study, few_images, runtime)
 
     with pytest.MonkeyPatch.context() as patch:

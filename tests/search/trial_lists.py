@@ -31,7 +31,7 @@ def small_config(top: int = 2, seeds: int = 2, pruner: str = "halving") -> Study
         hyperparameters=SPACE,
         training=Training(epochs=9),
         budget=Budget(trials=6),
-        pruner=Pruner(name=pruner),  # type: ignore[arg-type]
+        pruner=Pruner(name=pruner, warmup_epochs=1),  # type: ignore[arg-type]
         confirmation=Confirmation(top=top, seeds=seeds),
     )
 

@@ -37,7 +37,10 @@ def by_length(runs: Path = RUNS) -> str | None:
 
     def cells(run: dict[str, Any], latent_dim: int, linear: PpcaScores) -> list[str]:
         last = run["reports"][-1]
-        weights, seconds = f"{run['n_weights'] / 1e6:.2f} M", f"{run['cpu_seconds']:,}"
+        # Rows without a kind are older than this fact, and of AVX2 machines.
+        kind = run.get("kind", "avx2")
+        weights = f"{run['n_weights'] / 1e6:.2f} M"
+        seconds = f"{run['cpu_seconds']:,}" + ("" if kind == "avx2" else f", {kind}")
         sharpness = f"{last['val_rate_nats']:.0f}", f"{_psnr(last['val_mse']):.1f}"
         return [f"{latent_dim}", weights, seconds, *sharpness, *_beside(last["val_bpd"], linear.validation[latent_dim])]
 

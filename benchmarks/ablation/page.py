@@ -137,8 +137,8 @@ def networks_section() -> str:
     return f"""## Networks by the length of the code
 
 *CPU s*: process time of the whole training and its evaluations on one thread ({"; ".join(sorted(machines))}), with
-another such process beside it; on a machine with AVX2 where no other kind is named. *Below pPCA*: by how many bits per dimension the score is below that of probabilistic
-PCA with as many dimensions.
+another such process beside it; on a machine with AVX2 where no other kind is named. *Below pPCA*: by how many bits per
+dimension the score is below that of probabilistic PCA with as many dimensions.
 
 {short}After 20 epochs, with the test split, which nothing was chosen by:
 

@@ -1,5 +1,7 @@
 """Cost of a study as it grows."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,18 @@ _FLOOR_S = 0.03
 
 
 @pytest.fixture
-def one_thread() -> None:
+def quiet_process() -> Iterator[None]:
+    """One thread, and no search for garbage among the objects of earlier tests, which would take longer."""
     import torch
 
     torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
-@pytest.mark.usefixtures("one_thread")
+@pytest.mark.usefixtures("quiet_process")
 def test_no_part_of_a_study_costs_the_square_of_its_trials(tmp_path: Path) -> None:
     silence_optuna()
     readers = (TABLE, STATUS, EXPORT)

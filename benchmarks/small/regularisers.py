@@ -78,6 +78,7 @@ class Way:
 
 
 _SHIFTED = {"max_shift": 1}
+_LINEAR_PATH = {"architecture": "norm_free", "linear_path": True, "learning_rate": 2e-3}
 WAYS = (
     Way("nothing", {"horizontal_flip": False}),
     Way("flips"),
@@ -88,6 +89,7 @@ WAYS = (
     Way("flips, shifts by 1, dropout 0.1", _SHIFTED, dropout),
     Way("flips, shifts by 1, averaged weights", _SHIFTED, averaged_weights),
     Way("flips, shifts by 1, one learning rate: 2e-3", _SHIFTED | {"learning_rate": 2e-3, "skip_learning_rate": 1.0}),
+    Way("flips, shifts by 1, norm_free with the linear path, 2e-3", _SHIFTED | _LINEAR_PATH),
 )
 
 
@@ -126,7 +128,7 @@ def run_once(way: Way, size: Size, data: ImageData, runtime: Runtime) -> dict[st
             **way.settings,
         }
     )
-    state = TrainState(config, runtime, untrained_model(config))
+    state = TrainState(config, runtime, untrained_model(config, data.train.images))
     torch.manual_seed(0)
     at_the_end = way.change(state) if way.change else None
     curve = [(metrics.epoch, metrics.val_bpd, metrics.train_bpd) for metrics in train(state, data)]

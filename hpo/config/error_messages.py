@@ -30,6 +30,10 @@ _RULES = {
 }
 
 
+# What is valid beside a word, by the word's tag in the schema.
+_NUMBERS = {"<word>": "a whole number", "<word beside a number>": "a number"}
+
+
 def is_consequence(fault: ErrorDetails) -> bool:
     """Return True for a list that is called too short only because some of its items have faults of their own."""
     return fault["type"] == "too_short" and len(fault["input"]) >= fault["ctx"]["min_length"]
@@ -58,8 +62,8 @@ def broken_rule(location: str, fault: ErrorDetails) -> str:
 
 
 def _rule(fault: ErrorDetails) -> str:
-    if fault["loc"] and fault["loc"][-1] == "<word>":
-        return f"must be a whole number or {fault['ctx']['expected']}"
+    if fault["loc"] and (number := _NUMBERS.get(str(fault["loc"][-1]))):
+        return f"must be {number} or {fault['ctx']['expected']}"
     template = _RULES.get(fault["type"])
     return template.format(**fault.get("ctx", {})) if template else fault["msg"].replace("Input should be", "must be")
 

@@ -43,11 +43,16 @@ def _tag(value: object) -> str:
     return "<word>" if isinstance(value, str) else "<value>"
 
 
+def _number_tag(value: object) -> str:
+    return "<word beside a number>" if isinstance(value, str) else "<value>"
+
+
 _Positive = Annotated[int, Field(ge=1), Tag("<value>")]
 # A number of epochs, or a length that follows from images, machine and budget.
 Epochs = Annotated[_Positive | Annotated[Literal["auto"], Tag("<word>")], Discriminator(_tag)]
 _WarmupEpochs = Annotated[
-    Annotated[NonNegative, Tag("<value>")] | Annotated[Literal["auto"], Tag("<word>")], Discriminator(_tag)
+    Annotated[NonNegative, Tag("<value>")] | Annotated[Literal["auto"], Tag("<word beside a number>")],
+    Discriminator(_number_tag),
 ]
 
 

@@ -33,6 +33,7 @@ NOTHING_SEARCHED = "hyperparameters: must have something to search: give an entr
         (f"budget: {{trials: '3'}}\n{SEARCH}", "budget.trials: must be a whole number, got '3'"),
         (f"{VALID}training: {{epochs: 2.5}}", "training.epochs: must be a whole number, got 2.5"),
         (f"{VALID}training: {{epochs: long}}", "training.epochs: must be a whole number or 'auto', got 'long'"),
+        (f"{VALID}pruner: {{warmup_epochs: soon}}", "pruner.warmup_epochs: must be a number or 'auto', got 'soon'"),
         (f"{VALID}training: {{epochs: true}}", "training.epochs: must be a whole number, got True"),
         (f"{VALID}training: fast", "training: must be a mapping of keys, got 'fast'"),
         (f"{VALID}training:\n", "training: must be a mapping of keys, got None"),

@@ -1,4 +1,8 @@
-"""Description of the machine that is measured."""
+"""Description of the machine that is measured.
+
+`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2` before a command holds PyTorch to what a processor with AVX2 alone
+has: its kind is then called `held to avx2`.
+"""
 
 import platform
 from pathlib import Path
@@ -47,13 +51,15 @@ def describe(runtime: Runtime) -> dict[str, Any]:
 
 def _kind(device: str) -> str:
     """The kind of machine, by what decides how fast it trains: each has results of its own."""
+    import torch
+
     if device != "cpu":
         return device
     flags = set(" ".join(_cpuinfo()).split())
-    for kind in ("amx_bf16", "avx512_bf16", "avx512f", "avx2"):
-        if kind in flags:
-            return kind
-    return platform.machine()
+    kind = next((kind for kind in ("amx_bf16", "avx512_bf16", "avx512f") if kind in flags), None)
+    if kind and torch.backends.cpu.get_cpu_capability() == "AVX2":
+        return f"{kind} held to avx2"
+    return kind or ("avx2" if "avx2" in flags else platform.machine())
 
 
 def _cpuinfo() -> list[str]:

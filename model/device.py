@@ -149,7 +149,8 @@ def _resolve_precision(name: str, device: torch.device) -> Precision:
 def _has_native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type != "cpu":
+    # ATEN_CPU_CAPABILITY=avx2 makes PyTorch use less than the processor has.
+    if device.type != "cpu" or torch.backends.cpu.get_cpu_capability() == "AVX2":
         return False
     cpuinfo = Path("/proc/cpuinfo")
     flags = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()

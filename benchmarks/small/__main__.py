@@ -45,9 +45,10 @@ def main(
     }
     if pictograms:
         sources["pictograms"] = lambda: str(pictograms.resolve())
-    done = {(result["set"], result["minutes"]) for result in read(SETS)}
+    done = {(result["set"], result["minutes"], result["kind"]) for result in read(SETS)}
+    kind = describe(runtime)["kind"]
     for name, source in sources.items():
-        if only in name and (name, minutes) not in done:
+        if only in name and (name, minutes, kind) not in done:
             append(SETS, {"set": name, "minutes": minutes, **search_and_retrain(source(), minutes, work, runtime)})
     write_page()
 

@@ -86,7 +86,12 @@ def _train_and_end(trial: optuna.trial.Trial, context: TrialContext) -> Iterator
 
 
 def _end_by_error(error: Exception, trial: optuna.trial.Trial, context: TrialContext) -> str:
-    """Return the `end` of a trial that met this error; keep the traceback of an unforeseen one."""
+    """Return the `end` of a trial that met this error; keep the traceback of an unforeseen one.
+
+    Raises: KeyboardInterrupt: the error only came up while a library cleaned up after it.
+    """
+    if interruption := _interruption_before(error):
+        raise interruption from None
     reason = str(error).partition("\n")[0]
     if is_out_of_memory(error):
         return f"{_OUT_OF_MEMORY}: {reason or 'on the CPU'}"
@@ -95,6 +100,15 @@ def _end_by_error(error: Exception, trial: optuna.trial.Trial, context: TrialCon
     trial.set_user_attr("traceback", traceback.format_exc())
     log_traceback(f"trial {trial.number}", context.paths.errors)
     return f"failed: {type(error).__name__}: {reason}"
+
+
+def _interruption_before(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the KeyboardInterrupt that was being handled when this error was raised, or None."""
+    while error:
+        if isinstance(error, KeyboardInterrupt):
+            return error
+        error = error.__context__
+    return None
 
 
 def _reported_steps(trial: optuna.trial.Trial, context: TrialContext) -> set[int]:

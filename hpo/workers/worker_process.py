@@ -4,11 +4,9 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
-from types import FrameType
 
 import torch
 from optuna.exceptions import StorageInternalError
@@ -49,19 +47,14 @@ class WorkerFailed:
 
 def worker_main(link: Connection, task: WorkerTask, runtime: Runtime, n_threads: int) -> None:
     """Run trials until no work is left; send every event through `link`. Any message received asks to stop."""
+    paths = StudyPaths.of(task.config.name)
     # Ctrl-C reaches every process of the terminal; the parent process decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGTERM, _sigterm_handler(StudyPaths.of(task.config.name)))
-        try:
-            _run(link, task, runtime, n_threads)
-        finally:
-            # The process exits anyway, and nothing catches an exception while the interpreter shuts down.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: _exit_at_once(paths))
+    _run(link, task, paths, runtime, n_threads)
 
 
-def _run(link: Connection, task: WorkerTask, runtime: Runtime, n_threads: int) -> None:
-    paths = StudyPaths.of(task.config.name)
+def _run(link: Connection, task: WorkerTask, paths: StudyPaths, runtime: Runtime, n_threads: int) -> None:
     threading.Thread(target=_exit_with_parent, args=(paths,), daemon=True).start()
     silence_optuna()
     torch.set_num_threads(n_threads)
@@ -80,17 +73,6 @@ def _run(link: Connection, task: WorkerTask, runtime: Runtime, n_threads: int) -
         link.send(WorkerFailed(UserError(_failure_message(error, paths))))
 
 
-def _sigterm_handler(paths: StudyPaths) -> Callable[[int, FrameType | None], None]:
-    """Return a handler that stops at once, also while a trial is being claimed or released: a claim may stay behind."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        mark_claims_as_parent_died(paths)
-        raise KeyboardInterrupt
-
-    return stop
-
-
 def _failure_message(error: Exception, paths: StudyPaths) -> str:
     if is_out_of_memory(error):
         return f"a worker ran out of memory before its first trial ({error}); use fewer workers"
@@ -101,6 +83,14 @@ def _exit_with_parent(paths: StudyPaths) -> None:
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
+    _exit_at_once(paths)
+
+
+def _exit_at_once(paths: StudyPaths) -> None:
+    """Exit as if killed: all up to the last report is saved, and a library could catch an exception on its way up.
+
+    A trial that is being claimed or released may stay claimed.
+    """
     mark_claims_as_parent_died(paths)
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -41,6 +41,25 @@ def test_a_diverged_trial_is_ranked_last_and_is_never_the_best(
     assert best is not None and best.number == context.study.best_trial.number == 0
 
 
+def test_an_interruption_that_a_library_hides_by_an_error_of_its_own_is_no_fault_of_the_trial(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> Iterator[EpochMetrics]:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            # As torch.save and SQLAlchemy do at unlucky moments.
+            raise RuntimeError("unexpected pos 64 vs 0")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hpo.workers.objective.train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(run_trials(context, 1, None))
+    assert context.study.trials[0].state == TrialState.RUNNING
+    list(run_trials(context, 1, None))
+    assert [trial.state for trial in context.study.trials] == [TrialState.COMPLETE]
+
+
 def failed_allocation() -> RuntimeError:
     """Return the error that PyTorch raises if there is too little CPU memory."""
     with pytest.raises(RuntimeError) as caught:

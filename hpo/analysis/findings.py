@@ -7,7 +7,7 @@ from optuna.study import Study
 
 from hpo.analysis.cost import count_cost
 from hpo.analysis.earlier_best import earlier_best_notice
-from hpo.analysis.formatting import capitalized, format_value
+from hpo.analysis.formatting import capitalized, counted, format_value
 from hpo.analysis.ppca_baseline import PpcaBaseline
 from hpo.analysis.results import SHORTER_CODE_BPD, StudyResults, study_results
 from hpo.analysis.trial_table import TrialRow, trial_rows
@@ -58,9 +58,8 @@ def _best(results: StudyResults, config: StudyConfig) -> list[str]:
     fixed = config.hyperparameters.fixed()
     values = ", ".join(f"{name} {format_value(value)}" for name, value in row.values.items() if name not in fixed)
     by = "" if len(config.objectives) == 1 else " by val_bpd"
-    lines = [
-        f"Best{by}: trial {best.number}, val_bpd {best.val_bpd:.4f} after {config.training.n_epochs} epochs: {values}"
-    ]
+    length = counted(config.training.n_epochs, "epoch")
+    lines = [f"Best{by}: trial {best.number}, val_bpd {best.val_bpd:.4f} after {length}: {values}"]
     lines += _confirmation(results)
     if row.earlier_best:
         lines.append(earlier_best_notice(row.earlier_best))

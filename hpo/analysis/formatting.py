@@ -18,6 +18,11 @@ def format_megabytes(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:.1f} MB"
 
 
+def counted(n: float, noun: str) -> str:
+    """Return a number with its noun, which takes an s in the plural: `1 epoch`, `2 epochs`, `0.5 epochs`."""
+    return f"{n:g} {noun}{'' if n == 1 else 's'}"
+
+
 def capitalized(text: str) -> str:
     """Return the text with a capital first letter, the others as they are."""
     return text[0].upper() + text[1:]

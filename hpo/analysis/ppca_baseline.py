@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from optuna.study import Study
 
+from hpo.analysis.formatting import counted
 from hpo.analysis.trial_table import TrialRow
 from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.paths import StudyPaths
@@ -137,7 +138,7 @@ def ppca_name(latent_dim: int, n_train: int) -> str:
     n_directions = ppca.n_directions(latent_dim, n_train)
     is_few = n_directions == n_train // ppca.IMAGES_PER_DIRECTION < latent_dim
     few = f" (a tenth of the {n_train:,} training images)" if is_few else ""
-    return f"probabilistic PCA with {n_directions} dimension{'s' if n_directions != 1 else ''}{few}"
+    return f"probabilistic PCA with {counted(n_directions, 'dimension')}{few}"
 
 
 def ppca_verdict(bpd: float, ppca_bpd: float, *, overfitted: bool) -> PpcaVerdict:

@@ -10,7 +10,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import StudyConfig, Training
 from hpo.search.configurations import CONFIRMS, CONTINUES, RESTARTED, end_of, is_pruned
-from model.config import TrainConfig
 
 # Kind of a trial: the first words of its `end` attribute, and `running` before its end. `continued`: pruned, and
 # another trial continues it. `confirmation`: finished, with the values of another trial and a new seed.
@@ -116,8 +115,8 @@ def trial_row(
 
 def _curve(trial: FrozenTrial, training: Training) -> tuple[tuple[float, float], ...]:
     """Return (epoch, val_bpd) of every report."""
-    config = TrainConfig(epochs=training.n_epochs, report_every=training.report_every)
-    epochs = [config.epoch_at(step) for step in trial.intermediate_values]
+    length = training.length
+    epochs = [length.epoch_at(step) for step in trial.intermediate_values]
     return tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
 
 

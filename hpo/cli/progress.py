@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.analysis.formatting import format_duration
+from hpo.analysis.formatting import counted, format_duration
 from hpo.analysis.further_search import further_search_of, gain_in_words
 from hpo.config.search_space import searched
 from hpo.search.best_trial import BestTrial, best_trial_of
@@ -89,7 +89,7 @@ class Progress:
         """Return one line: ended trials, pruned trials, best trial, remaining time."""
         total = f", {len(self.started)} of {self.n_total} configurations" if self.n_total else ""
         best = f"{self.best.label} with {self.best.score:.4f}" if self.best else "none finished yet"
-        ended = f"{self.n_ended} trial{'s' * (self.n_ended != 1)} ended"
+        ended = f"{counted(self.n_ended, 'trial')} ended"
         return f"{ended}{total}, {self.n_pruned} pruned, {best}{self._time_left()}{self._outlook()}"
 
     def _outlook(self) -> str:

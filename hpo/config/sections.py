@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo, 
 from pydantic_core import PydanticCustomError
 
 from hpo.config.strict_model import ACROSS_KEYS, NonNegative, Positive, Seed, StrictModel
-from model.config import DEFAULT_CHANNELS, SETTINGS, Architecture
+from model.config import DEFAULT_CHANNELS, SETTINGS, Architecture, TrainConfig
 from model.network.feature_maps import MAX_STAGES, N_BESIDE
 
 
@@ -88,6 +88,11 @@ class Training(StrictModel):
         """Length of a trial of a study that exists: `auto` was replaced when the study was created."""
         assert self.epochs != "auto"
         return self.epochs
+
+    @property
+    def length(self) -> TrainConfig:
+        """A training configuration that knows the report points of such a trial; its other values are defaults."""
+        return TrainConfig(epochs=self.n_epochs, report_every=self.report_every)
 
 
 class Budget(StrictModel):

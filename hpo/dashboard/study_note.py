@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hpo.analysis.formatting import counted
 from hpo.analysis.score_explanation import SCORE_EXPLANATION
 from hpo.dashboard.markdown_text import escaped
 
@@ -29,6 +30,6 @@ def study_note(
 
 def _retrained(attributes: dict[str, Any]) -> str:
     return (
-        f"**Retrained**: trial {attributes['retrained_trial']} for {attributes['retrained_epochs']} epochs, "
+        f"**Retrained**: trial {attributes['retrained_trial']} for {counted(attributes['retrained_epochs'], 'epoch')}, "
         f"val_bpd {attributes['val_bpd']:.4f}; on the test split, scored once, test_bpd {attributes['test_bpd']:.4f}."
     )

@@ -13,9 +13,10 @@ from hpo.dashboard.interactive_figures.rate_distortion import draw_interactive_r
 from hpo.dashboard.interactive_figures.score_against_compute import draw_score_against_compute
 from hpo.dashboard.save_note import save_note
 from hpo.dashboard.study_note import study_note
-from hpo.search.best_trial import best_trial_of
+from hpo.search.best_trial import best_trial_of, expected_best_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import objectives_notice, pareto_front_of
+from hpo.search.samplers import sampler_of
 from hpo.storage import artifacts
 from hpo.storage.error_log import attempt
 from hpo.storage.file_locks import wait_for_lock
@@ -27,17 +28,19 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
     """Write the study's note and figures again; without any report of a trial there are no figures yet."""
     rows, baseline = trial_rows(study, config), load_ppca_baseline(paths)
     trials, front = plotted_trials(rows), pareto_front_of(((row.number, row.objectives) for row in rows), config)
+    configurations = configurations_of(study)
     with wait_for_lock(paths.overview_lock):
         if trials:
             linear = ppca_points(baseline)
             # A diverged trial lies so far out that the others could not be told apart.
             shown = [trial for trial in trials if trial.kind in ("finished", "pruned")] or trials
+            marked = best_trial_of(configurations) or expected_best_of(configurations, sampler_of(study, config))
             searched = [trial for trial in trials if trial.kind not in ("continued", "confirmation")]
             for figure_id, figure in {
                 "rate-distortion": draw_interactive_rate_distortion(
                     shown, linear, iso_scores([trial.val_bpd for trial in shown])
                 ),
-                "learning-curves": draw_interactive_learning_curves(searched, best_trial_of(configurations_of(study))),
+                "learning-curves": draw_interactive_learning_curves(searched, marked),
                 "score-against-compute": draw_score_against_compute(trials),
             }.items():
                 write_figure(study, figure.to_json(), figure_id)

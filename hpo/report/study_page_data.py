@@ -21,7 +21,7 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched, untuned_values
 from hpo.config.study_file import CONFIG_FOLDER
 from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
-from hpo.search.best_trial import expected_best_of
+from hpo.search.best_trial import ExpectedBest, expected_best_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
 from hpo.search.samplers import sampler_of
@@ -68,7 +68,7 @@ class StudyPage:
     """Content of a study's page except its pictures. Entries are None if the study does not have them (yet).
 
     `retrained` holds the metrics of the retrained model, which may be of a trial that is no longer the best.
-    `expected_best` names the trial that is expected to end best, while none has finished. `second_is_untuned` is True
+    `expected_best` is the trial that is expected to end best, while none has finished. `second_is_untuned` is True
     if the second trial has the values that are good without a search.
     """
 
@@ -83,7 +83,7 @@ class StudyPage:
     images: ImageCounts
     rows: tuple[TrialRow, ...]
     results: StudyResults | None
-    expected_best: str | None
+    expected_best: ExpectedBest | None
     second_is_untuned: bool
     further_search: str | None
     settings: tuple[SearchedSetting, ...]
@@ -112,7 +112,6 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
     results = study_results(study, config, baseline)
     sampler = sampler_of(study, config)
     further = further_search_of(study, config, sampler)
-    expected = expected_best_of(configurations_of(study), sampler)
     return StudyPage(
         name=study.study_name,
         # A path of the study's file is replaced by its name, as in the recipe.
@@ -126,7 +125,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         images=ImageCounts(**study.user_attrs["data"]),
         rows=tuple(rows),
         results=results,
-        expected_best=expected.sentence if expected else None,
+        expected_best=expected_best_of(configurations_of(study), sampler),
         second_is_untuned=_second_is_untuned(study, config),
         further_search=further_search_sentence(further, config) if further else None,
         settings=_searched_settings(results, config) if results else (),

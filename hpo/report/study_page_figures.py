@@ -58,7 +58,7 @@ def axes_of(config: StudyConfig) -> tuple[SearchAxis, ...]:
 
 def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | None) -> _Drawings:
     curves = {row.number: row.curve for row in page.rows}
-    learning = learning_curves.learning_curves_data(trials, curves, best)
+    learning = learning_curves.learning_curves_data(trials, curves, best or page.expected_best)
     history = score_history.score_history_data(trials, best)
     ppca = [
         (latent_dim, point.rate_nats, point.distortion_nats)

@@ -8,6 +8,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hpo.analysis.earlier_best import earlier_best
+from hpo.analysis.formatting import counted
 from hpo.config.call_arguments import retrain_arguments
 from hpo.config.dataset_with_fallback import image_notices
 from hpo.config.prepared_study import PreparedStudy, prepare_study
@@ -72,7 +73,7 @@ class Retraining:
                 "study": config.name,
                 "trial": trial.number,
                 "trial_val_bpd": trial.intermediate_values[last_report],
-                "trial_epochs": _length_of(config).epoch_at(last_report),
+                "trial_epochs": config.training.length.epoch_at(last_report),
             },
             importance_samples=config.retrain.importance_samples,
             reconstruction_interval=config.retrain.reconstruction_interval,
@@ -130,7 +131,7 @@ def open_retraining(
     if prepared.config.retrain.epochs == "auto" and n_epochs < (longest := prepared.config.training.n_epochs):
         on_notice(
             f"Trial {chosen.number} scored lower at about epoch {n_epochs} than at its end: it is retrained for "
-            f"{n_epochs} epochs instead of {longest}"
+            f"{counted(n_epochs, 'epoch')} instead of {longest}"
         )
     return Retraining(prepared, study, chosen, n_epochs, name)
 
@@ -173,15 +174,10 @@ def retraining_epochs(config: StudyConfig, study: Study, trial: FrozenTrial) -> 
         return config.training.n_epochs
     trained = next((c for c in configurations_of(study) if trial.number in {t.number for t in c.trials}), None)
     scores = trained.scores if trained else trial.intermediate_values
-    epoch_at = _length_of(config).epoch_at
+    epoch_at = config.training.length.epoch_at
     history = [{"epoch": epoch_at(report), "val_bpd": score} for report, score in sorted(scores.items())]
     better = earlier_best(history)
     return max(1, round(better["epoch"])) if better else config.training.n_epochs
-
-
-def _length_of(config: StudyConfig) -> TrainConfig:
-    """Return a training configuration of a trial's length, which knows the epoch of each report."""
-    return TrainConfig(epochs=config.training.n_epochs, report_every=config.training.report_every)
 
 
 def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> TrainConfig:

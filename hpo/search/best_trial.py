@@ -73,13 +73,27 @@ class ExpectedBest:
     last_score: float
 
     @property
+    def number(self) -> int:
+        """Number of the trial."""
+        return self.trial.number
+
+    @property
+    def label(self) -> str:
+        """Label for figures that mark this trial."""
+        return f"expected best: trial {self.number}"
+
+    @property
     def sentence(self) -> str:
         """Return the sentence that terminal and pages show."""
         if self.predicted_score is None:
             reason = f"is the best of those trained furthest, at {self.last_score:.4f} bits per dimension so far"
         else:
             reason = f"is expected to end best, at {self.predicted_score:.4f} bits per dimension"
-        return f"Trial {self.trial.number} {reason}."
+        return f"Trial {self.number} {reason}."
+
+
+# The trial that figures mark.
+MarkedTrial = BestTrial | ExpectedBest
 
 
 def expected_best_of(configurations: Sequence[Configuration], sampler: BaseSampler | None) -> ExpectedBest | None:

@@ -19,7 +19,6 @@ from hpo.config.search_space import distributions
 from hpo.optuna_logging import in_memory_study
 from hpo.search.configurations import Configuration, as_single_trial, group_trials
 from hpo.search.warm_start import warm_start_of
-from model.config import TrainConfig
 
 if TYPE_CHECKING:
     from hpo.search.learning_curve_sampler import LearningCurveSampler
@@ -134,14 +133,14 @@ class ConfigurationSampler(BaseSampler):
 
 def make_sampler(study: Study, config: StudyConfig) -> ConfigurationSampler:
     """Create the sampler that a study's file names, with the trials of another study that it was created with."""
-    space, training = distributions(config.hyperparameters), config.training
+    space = distributions(config.hyperparameters)
     warm_start = warm_start_of(study)
     return ConfigurationSampler(
         config.sampler.name,
         space,
         config.seed,
         study.user_attrs["startup_trials"],
-        TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports,
+        config.training.length.n_reports,
         warm_start.trials(space) if warm_start else (),
     )
 

@@ -14,7 +14,6 @@ from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configu
 from hpo.search.learning_curves.further_search import is_settled
 from hpo.search.missing_confirmations import INDISTINCT, missing_confirmations
 from hpo.search.successive_halving import Halving, best_finished_prediction, candidates_of, halving_of
-from model.config import TrainConfig
 
 # Largest parts of a call's time that are reserved for its end, and for new seeds among that.
 _MAX_RESERVED_SHARE, _MAX_CONFIRMATION_SHARE = 1 / 3, 1 / 5
@@ -204,11 +203,10 @@ def completion_step(
 
 def _seconds_of(step: Step, config: StudyConfig, trial_s: float) -> float:
     """Return the seconds that a step at the end of a call takes: a new seed's, or the rest of a configuration's."""
-    training = config.training
     if step.configuration is None or CONTINUES not in dict(step.attributes):
         return trial_s
-    length = TrainConfig(epochs=training.n_epochs, report_every=training.report_every)
-    return trial_s * (1 - length.epoch_at(max(step.configuration.scores)) / training.n_epochs)
+    length = config.training.length
+    return trial_s * (1 - length.epoch_at(max(step.configuration.scores)) / length.epochs)
 
 
 def _furthest_then_best(configuration: Configuration) -> tuple[int, float]:

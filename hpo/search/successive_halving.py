@@ -11,7 +11,6 @@ from optuna.samplers import BaseSampler
 
 from hpo.config.schema import Pruner, Training
 from hpo.search.configurations import Configuration
-from model.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,8 @@ def halving_of(pruner: Pruner, training: Training) -> Halving | None:
     """Return a study's rungs; None if it uses another pruner."""
     if pruner.name != "halving":
         return None
-    n_reports = TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports
     first_rung = round(pruner.first_epoch(training.n_epochs) / training.report_every)
-    return Halving.of(first_rung, pruner.rung_spacing, pruner.reduction_factor, n_reports)
+    return Halving.of(first_rung, pruner.rung_spacing, pruner.reduction_factor, training.length.n_reports)
 
 
 @runtime_checkable

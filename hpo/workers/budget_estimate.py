@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hpo.analysis.formatting import format_duration
+from hpo.analysis.formatting import counted, format_duration
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.schema import Budget, StudyConfig, Training
 from hpo.search.configurations import Configuration
@@ -43,9 +43,8 @@ class BudgetEstimate:
 
     def configuration_s(self, config: StudyConfig) -> float:
         """Return the mean seconds of a configuration: under successive halving, few are trained to the end."""
-        training = config.training
-        n_reports = TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports
-        return expected_share(halving_of(config.pruner, training), n_reports) * self.trial_s
+        halving = halving_of(config.pruner, config.training)
+        return expected_share(halving, config.training.length.n_reports) * self.trial_s
 
     def n_affordable(self, config: StudyConfig, budget: Budget, reserved_s: float) -> float:
         """Return the number of configurations within the budget of one call.
@@ -81,9 +80,9 @@ class Speed:
 
     def estimate(self, training: Training) -> BudgetEstimate:
         """Return what trials of this length cost."""
-        n_reports = TrainConfig(epochs=training.n_epochs, report_every=training.report_every).n_reports
         training_s = training.n_epochs * self.n_train / self.images_per_second
-        return BudgetEstimate(self.images_per_second, training_s + n_reports * self.report_s, self.checkpoint_bytes)
+        reports_s = training.length.n_reports * self.report_s
+        return BudgetEstimate(self.images_per_second, training_s + reports_s, self.checkpoint_bytes)
 
 
 def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> Speed:
@@ -153,8 +152,8 @@ def _describe_search(estimate: BudgetEstimate, config: StudyConfig, budget: Budg
 
     With successive halving this is a range: from no pauses at all to as many as the pruner allows.
     """
-    halving, epochs = halving_of(config.pruner, config.training), config.training.n_epochs
-    trials = f"configurations of up to {epochs} epochs" if halving else f"trials of {epochs} epochs"
+    halving, length = halving_of(config.pruner, config.training), counted(config.training.n_epochs, "epoch")
+    trials = f"configurations of up to {length}" if halving else f"trials of {length}"
     may_pause = halving is not None and bool(halving.rungs)
     n_trials = estimate.n_affordable(config, budget, reserved_s)
     if budget.timeout_minutes and (budget.trials is None or n_trials < budget.trials):

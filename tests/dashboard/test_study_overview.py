@@ -4,6 +4,7 @@ import errno
 import json
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
 
 import optuna
 import pytest
@@ -26,6 +27,7 @@ from hpo.workers.tuning_session import TuningSession
 from hpo.workers.worker import run_trials
 from model.scoring.definitions import bits_per_dimension
 from model.scoring.ppca import RateDistortion
+from tests.tools import synthetic
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -71,6 +73,21 @@ def test_the_overview_shows_the_ended_trials_however_often_it_is_refreshed(conte
     assert [t.curve for t in plotted] == [
         tuple((float(step), value) for step, value in t.intermediate_values.items()) for t in ended
     ]
+
+
+def test_the_learning_curves_mark_the_trial_that_is_expected_to_end_best_until_one_has_finished(tmp_path: Path) -> None:
+    opened = synthetic.create(tmp_path)
+
+    def marked() -> list[str]:
+        refresh(opened.study, opened.config, opened.paths)
+        figure = json.loads(figures_of(opened.study)["learning-curves"])
+        return [trace["name"] for trace in figure["data"] if "best" in trace["name"]]
+
+    synthetic.add_trial(opened, 7.5, end="pruned at epoch 0.5")
+    better = synthetic.add_trial(opened, 7.0, end="pruned at epoch 0.5")
+    assert marked() == [f"expected best: trial {better}"]
+    finished = synthetic.add_trial(opened, 7.2, 7.1, 7.0, 6.9, 6.8, 6.7)
+    assert marked() == [f"best: trial {finished}"]
 
 
 class FakeWorkers:

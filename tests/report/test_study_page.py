@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from optuna.trial import TrialState
 
 from hpo.analysis.ppca_baseline import PpcaBaseline
 from hpo.config.search_space import untuned_values
+from hpo.figures.study.learning_curves import LearningCurves, draw_learning_curves
 from hpo.report.study_page_data import SearchedSetting, read_study_page
 from hpo.report.study_page_figures import draw_figures
 from tests.report.conftest import RETRAINED, Begin, add_retrained_model, study_page
@@ -211,7 +213,9 @@ def test_page_of_a_study_without_trials_names_the_command_that_starts_one(begin:
     assert page.all("img") == [] and "All trials" not in page.text
 
 
-def test_page_of_a_study_without_a_finished_trial_counts_its_trials_and_draws_what_it_can(begin: Begin) -> None:
+def test_page_of_a_study_without_a_finished_trial_counts_its_trials_and_draws_what_it_can(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = begin()
     synthetic.add_trial(opened, 7.0, end="running")
     synthetic.add_trial(opened, 7.5, end="pruned at epoch 0.5")
@@ -221,8 +225,16 @@ def test_page_of_a_study_without_a_finished_trial_counts_its_trials_and_draws_wh
     assert "Trial 0 is expected to end best, at 7.1" in page.text and "bits per dimension. Retrain it" in page.text
     assert "make best-retrain STUDY=small" in page.text
     assert "how certain" not in page.text and "Importances" not in page.text
+    drawn: list[LearningCurves] = []
+
+    def draw(data: LearningCurves) -> Figure:
+        drawn.append(data)
+        return draw_learning_curves(data)
+
+    monkeypatch.setattr("hpo.figures.study.learning_curves.draw_learning_curves", draw)
     figures = draw_figures(read_study_page(opened), opened)
     assert {name for name, picture in figures.items() if picture} == {"history", "learning_curves", "rate_distortion"}
+    assert drawn[0].best is not None and drawn[0].best.label == "expected best: trial 0"
 
 
 @pytest.mark.parametrize(("beta", "is_said"), [(1.0, True), (0.5, False)])

@@ -31,7 +31,7 @@ def retrain(
     """
     study_config = load_config(config)
     from hpo import open_retraining
-    from hpo.analysis.formatting import format_value
+    from hpo.analysis.formatting import counted, format_value
     from hpo.cli.run_summary import print_drawn, retraining_summary
     from hpo.report.study_page import try_to_write_report
 
@@ -41,9 +41,8 @@ def retrain(
     chosen, prepared, n_epochs = retraining.trial, retraining.prepared, retraining.n_epochs
     values = ", ".join(f"{name} {format_value(value)}" for name, value in chosen.params.items())
     reason = ", of lowest val_bpd," if trial is None and len(prepared.config.objectives) > 1 else ""
-    print_lines(
-        f"Retraining trial {chosen.number}{reason} for {n_epochs} epochs ({prepared.runtime.describe()}): {values}"
-    )
+    length = counted(n_epochs, "epoch")
+    print_lines(f"Retraining trial {chosen.number}{reason} for {length} ({prepared.runtime.describe()}): {values}")
     finished = follow_run(retraining.events(), n_epochs)
     print_lines(*retraining_summary(finished.metrics, finished.history, finished.notices))
     study = retraining.opened

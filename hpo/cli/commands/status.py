@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from hpo.analysis.formatting import format_megabytes, format_value
+from hpo.analysis.formatting import counted, format_megabytes, format_value
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config
@@ -70,9 +70,9 @@ def _best(status: Status, config: StudyConfig) -> str:
         expected = f". {status.expected_best}" if status.expected_best else ""
         return f"no trial has finished yet{expected}"
     values = ", ".join(f"{name} {format_value(value)}" for name, value in best.params.items())
-    n_seeds = len(best.confirmation_scores)
-    by = f" (confirmed with {n_seeds} new seed{'s' * (n_seeds > 1)}: {best.score:.4f})" if n_seeds else ""
-    return f"trial {best.number}, val_bpd {best.val_bpd:.4f} after {config.training.n_epochs} epochs{by}: {values}"
+    n_seeds, length = len(best.confirmation_scores), counted(config.training.n_epochs, "epoch")
+    by = f" (confirmed with {counted(n_seeds, 'new seed')}: {best.score:.4f})" if n_seeds else ""
+    return f"trial {best.number}, val_bpd {best.val_bpd:.4f} after {length}{by}: {values}"
 
 
 def _workers(status: Status) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_origin
 
 import typer
 
+from hpo.analysis.formatting import counted
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.follow_run import follow_run
@@ -93,7 +94,8 @@ def train(context: typer.Context, **options: Any) -> None:
     prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)
     print_lines(*prepared.notices)
     n_epochs = prepared.run.config.epochs
-    print_lines(f"Training for {n_epochs} epochs ({prepared.run.runtime.describe()}) into {prepared.paths.folder}")
+    length = counted(n_epochs, "epoch")
+    print_lines(f"Training for {length} ({prepared.run.runtime.describe()}) into {prepared.paths.folder}")
     finished = follow_run(single_run.run_single(prepared), n_epochs)
     print_lines(*run_summary(finished.metrics, finished.history), *finished.notices)
     print_drawn(prepared.paths, finished.failures)

@@ -10,10 +10,10 @@ from hpo.dashboard.interactive_figures.layout import QUIET, limit_to_scores, new
 from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
 from hpo.dashboard.interactive_figures.trial_marks import trial_points
 from hpo.figures.style import BLUE, INK, ORANGE, VERMILLION
-from hpo.search.best_trial import BestTrial
+from hpo.search.best_trial import MarkedTrial
 
 
-def draw_interactive_learning_curves(trials: Sequence[PlottedTrial], best: BestTrial | None) -> go.Figure:
+def draw_interactive_learning_curves(trials: Sequence[PlottedTrial], best: MarkedTrial | None) -> go.Figure:
     """Plot trials' scores over their epochs, of many trials those of some hundred; crosses mark pruned trials."""
     all_trials, trials = trials, select_shown(trials)
     figure = new_figure(
@@ -28,7 +28,7 @@ def draw_interactive_learning_curves(trials: Sequence[PlottedTrial], best: BestT
     for name, (group, colour, width) in groups.items():
         if group:
             figure.add_trace(_trial_lines(name, group, colour, width))
-    if best:
+    if best and marked:
         figure.add_trace(_trial_lines(best.label, marked, INK, 3.5))
     pruned = [trial for trial in trials if trial.kind == "pruned"]
     if pruned:

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from hpo.figures.study.trial_marks import BITS, FAULTY, cut_off
 from hpo.figures.study.trial_points import of_kind, score_ceiling, shown_trials
 from hpo.figures.style import BLUE, INK, MUTED, ORANGE, SKY, VERMILLION, legend_below, new_figure, style_axes
-from hpo.search.best_trial import BestTrial
+from hpo.search.best_trial import MarkedTrial
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class LearningCurves:
     """Learning curves of some hundred trials; `n_trials` have one, of which `n_pruned` were pruned."""
 
     curves: tuple[LearningCurve, ...]
-    best: BestTrial | None
+    best: MarkedTrial | None
     ceiling: float | None
     n_trials: int
     n_pruned: int
 
 
 def learning_curves_data(
-    trials: pd.DataFrame, reports: Mapping[int, Sequence[tuple[float, float]]], best: BestTrial | None
+    trials: pd.DataFrame, reports: Mapping[int, Sequence[tuple[float, float]]], best: MarkedTrial | None
 ) -> LearningCurves:
     """Collect trials of the search that reported; `reports` are (epoch, score) by trial number.
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hpo.search.best_trial import BestTrial
+from hpo.search.best_trial import MarkedTrial
 
 # A figure of thousands of lines takes minutes, and nobody can tell them apart.
 MAX_SHOWN = 300
@@ -60,7 +60,7 @@ def shown_positions(scores: Sequence[float | None]) -> list[int]:
     return sorted({*ranked[:half].tolist(), *rest.tolist()})
 
 
-def shown_trials(trials: pd.DataFrame, best: BestTrial | None) -> pd.DataFrame:
+def shown_trials(trials: pd.DataFrame, best: MarkedTrial | None) -> pd.DataFrame:
     """Return the trials that a figure of lines or panels shows, see `shown_positions`, and the best in any case."""
     shown = trials.iloc[shown_positions([float(score) for score in trials["val_bpd"]])]["number"]
     numbers = {*shown, *([best.number] if best else [])}

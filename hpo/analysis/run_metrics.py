@@ -17,19 +17,25 @@ _TEST_SCORES = ("bpd", "bpd_interval", "mse", "psnr_db", "rate_nats", "distortio
 
 @dataclass(frozen=True)
 class TrialOrigin:
-    """Study and trial that a run retrains, and the val_bpd of that trial after `epochs` epochs."""
+    """Study and trial that a run retrains, and the val_bpd of that trial after `epochs` epochs.
+
+    `expected_bpd` is the val_bpd that a trial which had not finished was expected to end at; None for one that had, and
+    where nothing predicts it.
+    """
 
     study: str
     trial: int
     val_bpd: float
     epochs: float
+    expected_bpd: float | None = None
 
     @classmethod
     def from_dict(cls, entries: Mapping[str, Any]) -> "TrialOrigin | None":
         """Read the entries of metrics.json; None for a single training run, which retrains no trial."""
         if entries["study"] is None:
             return None
-        return cls(entries["study"], entries["trial"], entries["trial_val_bpd"], entries["trial_epochs"])
+        own = entries["trial_val_bpd"], entries["trial_epochs"]
+        return cls(entries["study"], entries["trial"], *own, entries.get("trial_expected_bpd"))
 
 
 @dataclass(frozen=True)
@@ -181,6 +187,7 @@ def _origin_entries(origin: TrialOrigin | None) -> dict[str, Any]:
         "trial": origin.trial,
         "trial_val_bpd": origin.val_bpd,
         "trial_epochs": origin.epochs,
+        "trial_expected_bpd": origin.expected_bpd,
     }
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import typer
 
 from hpo.analysis.earlier_best import describe_earlier_best, earlier_best, earlier_best_notice
-from hpo.analysis.formatting import capitalized
+from hpo.analysis.formatting import capitalized, counted
 from hpo.analysis.ppca_baseline import ppca_name, ppca_verdict
-from hpo.analysis.run_metrics import RunMetrics
+from hpo.analysis.run_metrics import RunMetrics, TrialOrigin
 from hpo.cli.console import print_lines
 from hpo.storage.paths import RunPaths
 
@@ -37,11 +37,7 @@ def retraining_summary(
     """Return the scores of a retrained trial beside those of the trial itself, then the run's summary and notices."""
     metrics = RunMetrics.from_dict(entries)
     assert metrics.origin is not None, "a retraining has a trial"
-    comparison = (
-        f"Chosen at {metrics.origin.epochs:g} epochs, retrained at {metrics.epochs}: "
-        f"val_bpd {metrics.origin.val_bpd:.4f} -> {metrics.val_bpd:.4f}"
-    )
-    return [comparison, *run_summary(entries, history), *notices]
+    return [_chosen_and_reached(metrics, metrics.origin), *run_summary(entries, history), *notices]
 
 
 def print_drawn(paths: RunPaths, failures: Sequence[str]) -> None:
@@ -59,6 +55,17 @@ def print_drawn(paths: RunPaths, failures: Sequence[str]) -> None:
 def _interval(interval: tuple[float, float] | None, n_images: int) -> str:
     """Return in parentheses where the score of other images would lie; no text for files that are older than it."""
     return f" ({interval[0]:.3f} to {interval[1]:.3f} over {n_images:,} images)" if interval else ""
+
+
+def _chosen_and_reached(metrics: RunMetrics, origin: TrialOrigin) -> str:
+    length = counted(origin.epochs, "epoch")
+    if origin.expected_bpd is None:
+        scores = f"val_bpd {origin.val_bpd:.4f} -> {metrics.val_bpd:.4f}"
+        return f"Chosen at {length}, retrained at {metrics.epochs}: {scores}"
+    return (
+        f"Trial {origin.trial}, at val_bpd {origin.val_bpd:.4f} after {length}, was expected to end at "
+        f"{origin.expected_bpd:.4f}; retrained for {counted(metrics.epochs, 'epoch')} it ends at {metrics.val_bpd:.4f}"
+    )
 
 
 def _ppca_lines(metrics: RunMetrics, *, overfitted: bool) -> list[str]:

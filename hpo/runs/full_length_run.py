@@ -35,15 +35,15 @@ from model.training.training_loop import EpochMetrics, score_validation, train
 class TrainingRun:
     """Configuration, images, machine and origin of a training run.
 
-    `data` lies on the runtime's device and was named by `data_root`; `origin` has at least `study` and `trial`, and
-    is added to the metrics; `importance_samples` is None if the test split must not be read.
+    `data` lies on the runtime's device and was named by `data_root`; `origin` is None for a single run;
+    `importance_samples` is None if the test split must not be read.
     """
 
     config: TrainConfig
     data: ImageData
     data_root: Path | None
     runtime: Runtime
-    origin: dict[str, Any]
+    origin: TrialOrigin | None
     importance_samples: int | None
     reconstruction_interval: Interval
     fps: float
@@ -51,8 +51,8 @@ class TrainingRun:
     def record(self) -> RunRecord:
         """Return the content of config.yaml."""
         return RunRecord(
-            study=self.origin["study"],
-            trial=self.origin["trial"],
+            study=self.origin.study if self.origin else None,
+            trial=self.origin.trial if self.origin else None,
             data=RecordedImages(source=self.data.source, root=self.data_root, digest=self.data.digest),
             precision=self.runtime.precision,
             compiled=self.runtime.compiled,
@@ -122,8 +122,7 @@ def _train_into(final: RunPaths, run: TrainingRun) -> Iterator[RunEvent]:
         # After the frame, so that no saved epoch lacks its frame.
         save_state(unfinished.state, state, history)
         yield metrics
-    origin = TrialOrigin.from_dict(run.origin)
-    numbers = score(state, run.data, history, run.importance_samples, origin).as_dict()
+    numbers = score(state, run.data, history, run.importance_samples, run.origin).as_dict()
     table = _write_results(unfinished, run, state, history, numbers)
     notices: list[str] = []
     steps = run_drawings(state.model, run.data, run.runtime, unfinished, table) | {

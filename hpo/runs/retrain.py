@@ -1,7 +1,7 @@
 """Retraining a trial at full length, with a seed of its own, into the study's `best/` folder."""
 
 import shlex
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from optuna.study import Study
@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial
 
 from hpo.analysis.earlier_best import earlier_best
 from hpo.analysis.formatting import counted
+from hpo.analysis.run_metrics import TrialOrigin
 from hpo.config.call_arguments import retrain_arguments
 from hpo.config.dataset_with_fallback import image_notices
 from hpo.config.prepared_study import PreparedStudy, prepare_study
@@ -17,7 +18,7 @@ from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial_of, expected_best_of
-from hpo.search.configurations import configurations_of, end_of, is_pruned
+from hpo.search.configurations import Configuration, configurations_of, end_of, is_pruned
 from hpo.search.samplers import sampler_of
 from hpo.storage.database import StudyError, checkpoint_log, existing_study, no_study
 from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint
@@ -29,12 +30,13 @@ from model.training.training_loop import Diverged
 
 @dataclass(frozen=True)
 class Retraining:
-    """A trial that is about to be retrained for `n_epochs` epochs."""
+    """A trial that is about to be retrained for `n_epochs` epochs; `expected_bpd` is as in `TrialOrigin`."""
 
     prepared: PreparedStudy
     study: Study
     trial: FrozenTrial
     n_epochs: int
+    expected_bpd: float | None
     config_name: str
 
     @property
@@ -69,12 +71,13 @@ class Retraining:
             data=self.prepared.data,
             data_root=config.data.root,
             runtime=self.prepared.runtime,
-            origin={
-                "study": config.name,
-                "trial": trial.number,
-                "trial_val_bpd": trial.intermediate_values[last_report],
-                "trial_epochs": config.training.length.epoch_at(last_report),
-            },
+            origin=TrialOrigin(
+                study=config.name,
+                trial=trial.number,
+                val_bpd=trial.intermediate_values[last_report],
+                epochs=config.training.length.epoch_at(last_report),
+                expected_bpd=self.expected_bpd,
+            ),
             importance_samples=config.retrain.importance_samples,
             reconstruction_interval=config.retrain.reconstruction_interval,
             fps=config.retrain.fps,
@@ -125,15 +128,16 @@ def open_retraining(
     chosen = choose_trial(study, prepared.config, arguments.trial, name, on_notice)
     for line in image_notices(prepared.data):
         on_notice(line)
+    expected_bpd = expected_final_score(study, prepared.config, chosen)
     if arguments.epochs:
-        return Retraining(prepared, study, chosen, arguments.epochs, name)
+        return Retraining(prepared, study, chosen, arguments.epochs, expected_bpd, name)
     n_epochs = retraining_epochs(prepared.config, study, chosen)
     if prepared.config.retrain.epochs == "auto" and n_epochs < (longest := prepared.config.training.n_epochs):
         on_notice(
             f"Trial {chosen.number} scored lower at about epoch {n_epochs} than at its end: it is retrained for "
             f"{counted(n_epochs, 'epoch')} instead of {longest}"
         )
-    return Retraining(prepared, study, chosen, n_epochs, name)
+    return Retraining(prepared, study, chosen, n_epochs, expected_bpd, name)
 
 
 def choose_trial(
@@ -172,12 +176,26 @@ def retraining_epochs(config: StudyConfig, study: Study, trial: FrozenTrial) -> 
         return config.retrain.epochs
     if end_of(trial) != "finished":
         return config.training.n_epochs
-    trained = next((c for c in configurations_of(study) if trial.number in {t.number for t in c.trials}), None)
-    scores = trained.scores if trained else trial.intermediate_values
+    scores = _configuration_of(trial, configurations_of(study)).scores
     epoch_at = config.training.length.epoch_at
     history = [{"epoch": epoch_at(report), "val_bpd": score} for report, score in sorted(scores.items())]
     better = earlier_best(history)
     return max(1, round(better["epoch"])) if better else config.training.n_epochs
+
+
+def expected_final_score(study: Study, config: StudyConfig, trial: FrozenTrial) -> float | None:
+    """Return the val_bpd that the sampler expects at the end of a trial that has not finished, else None."""
+    if end_of(trial) == "finished":
+        return None
+    configurations = configurations_of(study)
+    number = _configuration_of(trial, configurations).number
+    return sampler_of(study, config).predict_final_scores(configurations).get(number)
+
+
+def _configuration_of(trial: FrozenTrial, configurations: Sequence[Configuration]) -> Configuration:
+    """Return the configuration that a trial belongs to; one that confirms another is a configuration of its own."""
+    trained = (c for c in configurations if trial.number in {other.number for other in c.trials})
+    return next(trained, Configuration([trial]))
 
 
 def retrain_config(config: StudyConfig, trial: FrozenTrial, epochs: int) -> TrainConfig:

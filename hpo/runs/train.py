@@ -91,7 +91,7 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
         data=data.to(runtime.device),
         data_root=config.data.root,
         runtime=runtime,
-        origin={"study": None, "trial": None},
+        origin=None,
         importance_samples=config.retrain.importance_samples if with_test else None,
         reconstruction_interval=config.retrain.reconstruction_interval,
         fps=config.retrain.fps,

@@ -182,6 +182,20 @@ def test_page_compares_the_retrained_model_with_its_trial_and_links_to_its_page(
     assert "This is not the best trial, which is 2: make best-retrain STUDY=small" in study_page(opened).text
 
 
+def test_page_of_a_study_without_a_finished_trial_compares_the_retrained_model_with_what_was_expected(
+    begin: Begin,
+) -> None:
+    opened = begin()
+    for score in (6.9, 6.75):
+        synthetic.add_trial(opened, score, end="pruned at epoch 0.5")
+    add_retrained_model(opened, **RETRAINED | {"trial_epochs": 0.5, "trial_expected_bpd": 6.45})
+    text = study_page(opened).text
+    assert "No trial has finished yet" in text and "Trial 1 is expected to end best" in text
+    assert "Retrain it" not in text, "it has been"
+    assert "Chosen at 0.5 epochs, retrained at 20: trial 1 went from 6.5000 to 6.2500 on the validation split" in text
+    assert "where 6.4500 was expected; on the test split, scored once, it reaches 6.3000" in text
+
+
 def test_page_shows_the_confirmed_trial_and_names_the_luckier_one(begin: Begin) -> None:
     opened = begin(file={"confirmation": {"top": 2, "seeds": 1}})
     synthetic.add_trial(opened, *[7.3] * 5, 6.6)

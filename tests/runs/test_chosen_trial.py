@@ -7,7 +7,7 @@ import pytest
 
 from hpo.config.schema import Sampler
 from hpo.config.search_space import distributions
-from hpo.runs.retrain import choose_trial
+from hpo.runs.retrain import choose_trial, expected_final_score
 from hpo.search.configurations import Configuration
 from hpo.search.samplers import ConfigurationSampler
 from hpo.storage.database import StudyError
@@ -45,6 +45,14 @@ def test_while_none_has_finished_the_one_that_is_expected_to_end_best_is_retrain
     assert number == 0
     expected = "Trial 0 is expected to end best, at 6.2000 bits per dimension."
     assert notices == [f"No trial has finished. {expected}"]
+
+
+def test_the_score_that_is_expected_of_an_unfinished_trial_is_kept_for_comparison() -> None:
+    continued: list[Description] = [*PAUSED, ("pruned", [7.0, 6.8], {"continues": 0}), ("finished", [6.4], {})]
+    study = optuna.create_study(sampler=_Predictions(6.2, 6.3, 6.4, 0.0, 6.5))
+    study.add_trials(make_trials(*continued))
+    expected = [expected_final_score(study, small_config(), trial) for trial in study.trials]
+    assert expected == [6.2, 6.3, 6.4, 6.2, None]
 
 
 def test_without_predictions_it_is_the_best_of_those_that_were_trained_furthest() -> None:

@@ -18,7 +18,7 @@ def small_run(data: ImageData, runtime: Runtime) -> TrainingRun:
         data=data,
         data_root=Path("images"),
         runtime=runtime,
-        origin={"study": None, "trial": None},
+        origin=None,
         importance_samples=None,
         reconstruction_interval=1,
         fps=2.0,

@@ -9,14 +9,17 @@ import typer
 from optuna.study import Study
 
 from hpo.analysis.earlier_best import earlier_best
+from hpo.analysis.formatting import counted
 from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, read_history, read_run_metrics
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.config.study_file import find_config, read_config
-from hpo.search.best_trial import BestTrial, best_trial_of
+from hpo.search.best_trial import BestTrial, MarkedTrial, best_trial_of, expected_best_of
 from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of, end_of, ended_trials
+from hpo.search.samplers import sampler_of
 from hpo.storage.database import StudyError, existing_study
+from hpo.storage.open_study import config_as_run
 from hpo.storage.paths import SHOWCASE, ExportPaths, RunPaths, StudyPaths
 from model.atomic_files import replacing, write_text
 
@@ -85,19 +88,24 @@ def _search(study: Study, metrics: RunMetrics) -> str:
         configuration for configuration in configurations_of(study) if configuration.trials[0].state.is_finished()
     ]
     n_finished = sum(configuration.value is not None for configuration in configurations)
-    best = best_trial_of(configurations)
-    assert best is not None and metrics.origin is not None, "the best trial was retrained"
+    best, origin = best_trial_of(configurations), metrics.origin
+    assert origin is not None, "a trial was retrained"
     table = ExportPaths(SHOWCASE).trials_csv.name
-    return (
-        f"The search: {len(configurations)} configurations in {len(ended_trials(study))} trials, {n_finished} of them "
-        f"trained to the end ([{table}]({table})). Chosen was trial {best.number}: val_bpd {best.val_bpd:.3f} after "
-        f"{metrics.origin.epochs:g} epochs{_confirmed(best)}{_runner_up(best, configurations)}."
+    n_configurations, n_trials = len(configurations), len(ended_trials(study))
+    count = (
+        f"The search: {counted(n_configurations, 'configuration')} in {counted(n_trials, 'trial')}, {n_finished} of them "
+        f"trained to the end ([{table}]({table})). Chosen was trial {origin.trial}: val_bpd {origin.val_bpd:.3f} after "
+        f"{counted(origin.epochs, 'epoch')}"
     )
+    if best is None:
+        expected = "" if origin.expected_bpd is None else f", at {origin.expected_bpd:.3f}"
+        return f"{count}; it was expected to end best{expected}."
+    return f"{count}{_confirmed(best)}{_runner_up(best, configurations)}."
 
 
 def _confirmed(best: BestTrial) -> str:
     n_seeds = len(best.confirmation_scores)
-    return f", {best.score:.3f} by the mean of {n_seeds} new seed{'s' * (n_seeds > 1)}" if n_seeds else ""
+    return f", {best.score:.3f} by the mean of {counted(n_seeds, 'new seed')}" if n_seeds else ""
 
 
 def _runner_up(best: BestTrial, configurations: list[Configuration]) -> str:
@@ -132,9 +140,13 @@ def _retraining(metrics: RunMetrics, best: RunPaths) -> str:
 @reports_errors("Stopped.")
 def main(study_name: str) -> None:
     """Publish a study that was tuned and retrained on the full CIFAR-10."""
-    paths = StudyPaths.of(read_config(find_config(study_name)).name)
+    config = read_config(find_config(study_name))
+    paths = StudyPaths.of(config.name)
     study = existing_study(paths.folder.name, paths)
-    best = best_trial_of(configurations_of(study)) if study else None
+    configurations = configurations_of(study) if study else []
+    best: MarkedTrial | None = best_trial_of(configurations)
+    if study and best is None:
+        best = expected_best_of(configurations, sampler_of(study, config_as_run(config, study)))
     if study is None or best is None or not paths.best.metrics_json.exists():
         raise StudyError(f"{paths.best.folder}: is not there; run make showcase, with CIFAR-10 at hand")
     metrics = read_run_metrics(paths.best.metrics_json)

@@ -74,8 +74,8 @@ def test_the_page_shows_the_search_and_the_retraining(study: optuna.Study) -> No
     page = make_showcase.page(study, RunMetrics.from_dict(METRICS | {"trial": 1}), BEST)
     assert "4 configurations in 7 trials, 3 of them trained to the end" in page
     assert (
-        f"Chosen was trial 1: val_bpd {METRICS['trial_val_bpd']:.3f} after 3 epochs, 6.850 by the mean of 1 new seed; "
-        "next came trial 3 with 6.890" in page
+        f"Chosen was trial 1: val_bpd {METRICS['trial_val_bpd']:.3f} after {METRICS['trial_epochs']:g} epochs, "
+        "6.850 by the mean of 1 new seed; next came trial 3 with 6.890" in page
     )
     assert f"test_bpd {METRICS['test_bpd']:.3f}" in page
     verdict = ppca_verdict(METRICS["test_bpd"], METRICS["ppca_bpd"], overfitted=False).text
@@ -83,12 +83,24 @@ def test_the_page_shows_the_search_and_the_retraining(study: optuna.Study) -> No
     assert "c0ffee" in page and METRICS["git_commit"] in page
 
 
+def test_the_page_says_what_was_expected_of_a_trial_that_had_not_finished() -> None:
+    origin = {"trial": 0, "trial_val_bpd": 6.9, "trial_epochs": 1.0, "trial_expected_bpd": 6.4}
+    study = optuna.create_study()
+    study.set_user_attr("git_commit", "c0ffee")
+    paused = create_trial(value=6.9, intermediate_values={1: 6.9}, state=TrialState.PRUNED)
+    study.add_trial(paused)
+    page = make_showcase.page(study, RunMetrics.from_dict(METRICS | origin), BEST)
+    assert "1 configuration in 1 trial, 0 of them trained to the end" in page
+    assert "Chosen was trial 0: val_bpd 6.900 after 1 epoch; it was expected to end best, at 6.400." in page
+
+
+@pytest.mark.parametrize(("n_before", "end"), [(5, "finished"), (0, "pruned at epoch 0.5")])
 def test_what_was_retrained_must_be_the_study_s_choice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    n_before: int, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at_hand = synthetic.create(tmp_path, "small")
     for score in (6.9, 6.8):
-        synthetic.add_trial(at_hand, *[7.0] * 5, score)
+        synthetic.add_trial(at_hand, *[7.0] * n_before, score, end=end)
     monkeypatch.chdir(tmp_path)
     at_hand.paths.best.folder.mkdir()
     at_hand.paths.best.metrics_json.write_text(json.dumps(METRICS | {"trial": 0}))

@@ -93,9 +93,9 @@ def _search(study: Study, metrics: RunMetrics) -> str:
     table = ExportPaths(SHOWCASE).trials_csv.name
     n_configurations, n_trials = len(configurations), len(ended_trials(study))
     count = (
-        f"The search: {counted(n_configurations, 'configuration')} in {counted(n_trials, 'trial')}, {n_finished} of them "
-        f"trained to the end ([{table}]({table})). Chosen was trial {origin.trial}: val_bpd {origin.val_bpd:.3f} after "
-        f"{counted(origin.epochs, 'epoch')}"
+        f"The search: {counted(n_configurations, 'configuration')} in {counted(n_trials, 'trial')}, {n_finished} of "
+        f"them trained to the end ([{table}]({table})). Chosen was trial {origin.trial}: val_bpd {origin.val_bpd:.3f} "
+        f"after {counted(origin.epochs, 'epoch')}"
     )
     if best is None:
         expected = "" if origin.expected_bpd is None else f", at {origin.expected_bpd:.3f}"

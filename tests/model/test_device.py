@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,6 +28,25 @@ def test_without_a_compiler_the_reason_has_its_remedy(monkeypatch: pytest.Monkey
 
 def test_a_runtime_describes_itself() -> None:
     assert Runtime(torch.device("cpu"), "float32").describe() == "CPU, float32"
+
+
+@pytest.mark.parametrize(
+    ("flags", "capability", "precision"),
+    [
+        ("avx2 avx512_bf16", "AVX512", "bfloat16"),
+        ("avx2 avx512_bf16", "AVX2", "float32"),
+        ("avx2", "AVX2", "float32"),
+        ("bf16", "DEFAULT", "bfloat16"),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_if_it_can_and_pytorch_may(
+    flags: str, capability: str, precision: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"flags : {flags}\n")
+    monkeypatch.setattr("model.device.Path", lambda _: cpuinfo)
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
+    assert resolve("cpu").precision == precision
 
 
 # Prints, for an unprepared and a prepared process, glibc's counts after an allocation of 30 MB: bytes in separate

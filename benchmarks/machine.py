@@ -1,9 +1,10 @@
 """Description of the machine that is measured.
 
 `ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2` before a command holds PyTorch to what a processor with AVX2 alone
-has: its kind is then called `held to avx2`.
+has: its kind then ends with `_as_avx2`.
 """
 
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import typer
 
 from model.device import Runtime
+
+# Of PyTorch's own kernels, and of oneDNN's.
+_AVX2_ONLY = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 
 def find_machine(device: str) -> tuple[Runtime, Path]:
@@ -24,6 +28,9 @@ def find_machine(device: str) -> tuple[Runtime, Path]:
         runtime = resolve(device)
         if runtime.device.type == "mps":
             raise DeviceError("device: the benchmark is for cpu and cuda; use --device cpu (make: DEVICE=cpu)")
+        if os.environ.keys() & _AVX2_ONLY.keys() and _AVX2_ONLY.items() - os.environ.items():
+            both = " ".join(f"{name}={value}" for name, value in _AVX2_ONLY.items())
+            raise DeviceError(f"one half of PyTorch would be held to AVX2, the other not; set {both}")
         _, reason = load_images(Data(source="cifar10"))
         if reason:
             wanted = f"set {ROOT_VARIABLE} to the folder that holds cifar-10-batches-py"
@@ -51,14 +58,12 @@ def describe(runtime: Runtime) -> dict[str, Any]:
 
 def _kind(device: str) -> str:
     """The kind of machine, by what decides how fast it trains: each has results of its own."""
-    import torch
-
     if device != "cpu":
         return device
     flags = set(" ".join(_cpuinfo()).split())
     kind = next((kind for kind in ("amx_bf16", "avx512_bf16", "avx512f") if kind in flags), None)
-    if kind and torch.backends.cpu.get_cpu_capability() == "AVX2":
-        return f"{kind} held to avx2"
+    if kind and _AVX2_ONLY.items() <= os.environ.items():
+        return f"{kind}_as_avx2"
     return kind or ("avx2" if "avx2" in flags else platform.machine())
 
 

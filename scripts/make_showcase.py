@@ -14,13 +14,12 @@ from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, read_history, read_run_metrics
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
-from hpo.config.study_file import find_config, read_config
 from hpo.search.best_trial import BestTrial, MarkedTrial, best_trial_of, expected_best_of
 from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of, end_of, ended_trials
 from hpo.search.samplers import sampler_of
-from hpo.storage.database import StudyError, existing_study
-from hpo.storage.open_study import config_as_run
-from hpo.storage.paths import SHOWCASE, ExportPaths, RunPaths, StudyPaths
+from hpo.storage.database import StudyError
+from hpo.storage.open_study import open_study
+from hpo.storage.paths import SHOWCASE, ExportPaths, RunPaths
 from model.atomic_files import replacing, write_text
 
 _CAPTIONS = {
@@ -98,8 +97,9 @@ def _search(study: Study, metrics: RunMetrics) -> str:
         f"after {counted(origin.epochs, 'epoch')}"
     )
     if best is None:
-        expected = "" if origin.expected_bpd is None else f", at {origin.expected_bpd:.3f}"
-        return f"{count}; it was expected to end best{expected}."
+        if origin.expected_bpd is None:
+            return f"{count}; none had finished, and it was the best of those trained furthest."
+        return f"{count}; none had finished, and it was expected to end best, at {origin.expected_bpd:.3f}."
     return f"{count}{_confirmed(best)}{_runner_up(best, configurations)}."
 
 
@@ -140,14 +140,12 @@ def _retraining(metrics: RunMetrics, best: RunPaths) -> str:
 @reports_errors("Stopped.")
 def main(study_name: str) -> None:
     """Publish a study that was tuned and retrained on the full CIFAR-10."""
-    config = read_config(find_config(study_name))
-    paths = StudyPaths.of(config.name)
-    study = existing_study(paths.folder.name, paths)
-    configurations = configurations_of(study) if study else []
+    opened = open_study(study_name)
+    study, paths, configurations = opened.study, opened.paths, configurations_of(opened.study)
     best: MarkedTrial | None = best_trial_of(configurations)
-    if study and best is None:
-        best = expected_best_of(configurations, sampler_of(study, config_as_run(config, study)))
-    if study is None or best is None or not paths.best.metrics_json.exists():
+    if best is None:
+        best = expected_best_of(configurations, sampler_of(study, opened.config))
+    if best is None or not paths.best.metrics_json.exists():
         raise StudyError(f"{paths.best.folder}: is not there; run make showcase, with CIFAR-10 at hand")
     metrics = read_run_metrics(paths.best.metrics_json)
     if metrics.data.source != "cifar10":

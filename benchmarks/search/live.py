@@ -27,6 +27,7 @@ from hpo.storage.paths import StudyPaths
 
 STUDY, N_PAIRS = "cifar10", 3
 REPOSITORY = Path(__file__).resolve().parents[2]
+TRAINING = {"epochs": 3, "report_every": 0.5}
 SETTINGS: Mapping[str, dict[str, Any]] = {
     "ours": {"sampler": {"name": "curves"}, "pruner": {"name": "halving", "warmup_epochs": 1}},
     "tpe_median": {
@@ -60,7 +61,7 @@ def main(minutes: Annotated[float, typer.Option(help="Of each search.", min=1)] 
 
 def _begin(folder: Path, method: str, pair: int, minutes: float, root: Path) -> subprocess.Popen[bytes]:
     study = yaml.safe_load(find_config(STUDY).read_text()) | SETTINGS[method]
-    study |= {"seed": pair, "budget": {"timeout_minutes": minutes}, "confirmation": {"top": 0}}
+    study |= {"seed": pair, "training": TRAINING, "budget": {"timeout_minutes": minutes}, "confirmation": {"top": 0}}
     folder.mkdir()
     (folder / f"{method}.yaml").write_text(yaml.safe_dump(study))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY), "CIFAR10_ROOT": str(root)}

@@ -60,7 +60,7 @@ def main(n: Annotated[int, typer.Argument(help="Number of configurations.")] = N
     data = replace(data, train=fewer).to(runtime.device)
     for index in range(n):
         for kind in KINDS:
-            done = {(line["index"], line["kind"]) for line in read(CURVES)}
+            done = {(line["index"], line["schedule"]) for line in read(CURVES)}
             if (index, kind) not in done:
                 _train(index, kind, data, runtime, CURVES)
 
@@ -88,7 +88,7 @@ def _train(index: int, kind: str, data: ImageData, runtime: Runtime, path: Path)
     val_bpd = dict(scores)
     line = {
         "index": index,
-        "kind": kind,
+        "schedule": kind,
         "values": values(index),
         "epochs": list(_rungs(config)),
         "val_bpd": val_bpd,

@@ -99,7 +99,7 @@ def _sets_section(sets: list[dict[str, Any]]) -> str:
 ## The default study beside pPCA
 
 `make tune` and `make best-retrain` with a file that names the images alone; pPCA of the same images and the model's own
-latent dimension; the test split, scored once. {machines}; "held to avx2": with `ATEN_CPU_CAPABILITY=avx2
+latent dimension; the test split, scored once. {machines}; "as_avx2": with `ATEN_CPU_CAPABILITY=avx2
 ONEDNN_MAX_CPU_ISA=AVX2`, so without the instructions that a processor with AVX2 alone lacks.
 
 {table(head, lines)}

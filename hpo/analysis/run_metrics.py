@@ -19,8 +19,8 @@ _TEST_SCORES = ("bpd", "bpd_interval", "mse", "psnr_db", "rate_nats", "distortio
 class TrialOrigin:
     """Study and trial that a run retrains, and the val_bpd of that trial after `epochs` epochs.
 
-    `expected_bpd` is the val_bpd that a trial which had not finished was expected to end at; None for one that had, and
-    where nothing predicts it.
+    `expected_bpd` is the val_bpd that a trial which had not finished was expected to end at; None for one that had, for
+    a run that is longer or shorter than a trial, and where nothing predicts it.
     """
 
     study: str

@@ -115,8 +115,7 @@ def trial_row(
 
 def _curve(trial: FrozenTrial, training: Training) -> tuple[tuple[float, float], ...]:
     """Return (epoch, val_bpd) of every report."""
-    length = training.length
-    epochs = [length.epoch_at(step) for step in trial.intermediate_values]
+    epochs = [training.epoch_at(step) for step in trial.intermediate_values]
     return tuple(sorted(zip(epochs, trial.intermediate_values.values(), strict=True)))
 
 

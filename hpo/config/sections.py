@@ -90,8 +90,16 @@ class Training(StrictModel):
         return self.epochs
 
     @property
-    def length(self) -> TrainConfig:
-        """A training configuration that knows the report points of such a trial; its other values are defaults."""
+    def n_reports(self) -> int:
+        """Number of report points of a whole trial."""
+        return self._length.n_reports
+
+    def epoch_at(self, report: int) -> float:
+        """Return the epochs of images that a trial has seen at report point 0, 1, 2, ..."""
+        return self._length.epoch_at(report)
+
+    @property
+    def _length(self) -> TrainConfig:
         return TrainConfig(epochs=self.n_epochs, report_every=self.report_every)
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from hpo.analysis.earlier_best import earlier_best_notice
+from hpo.analysis.formatting import counted
 from hpo.analysis.results import SHORTER_CODE_BPD
 from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.report.shareable_text import without_paths
@@ -30,6 +31,7 @@ def template_environment() -> Environment:
         finalize=_encodable,
     )
     environment.filters |= {
+        "counted": counted,
         "fixed": fixed,
         "short": short,
         "duration": duration,

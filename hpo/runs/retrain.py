@@ -21,7 +21,7 @@ from hpo.search.best_trial import best_trial_of, expected_best_of
 from hpo.search.configurations import Configuration, configurations_of, end_of, is_pruned
 from hpo.search.samplers import sampler_of
 from hpo.storage.database import StudyError, checkpoint_log, existing_study, no_study
-from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint
+from hpo.storage.fingerprint import as_trained, check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from model.config import TrainConfig
@@ -75,7 +75,7 @@ class Retraining:
                 study=config.name,
                 trial=trial.number,
                 val_bpd=trial.intermediate_values[last_report],
-                epochs=config.training.length.epoch_at(last_report),
+                epochs=config.training.epoch_at(last_report),
                 expected_bpd=self.expected_bpd,
             ),
             importance_samples=config.retrain.importance_samples,
@@ -123,20 +123,20 @@ def open_retraining(
     study = existing_study(prepared.config.name, paths)
     if study is None:
         raise no_study(paths, name)
-    prepared = replace(prepared, config=as_created(study, prepared.config))
+    prepared = replace(prepared, config=as_trained(study, prepared.config))
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
     chosen = choose_trial(study, prepared.config, arguments.trial, name, on_notice)
     for line in image_notices(prepared.data):
         on_notice(line)
-    expected_bpd = expected_final_score(study, prepared.config, chosen)
-    if arguments.epochs:
-        return Retraining(prepared, study, chosen, arguments.epochs, expected_bpd, name)
-    n_epochs = retraining_epochs(prepared.config, study, chosen)
-    if prepared.config.retrain.epochs == "auto" and n_epochs < (longest := prepared.config.training.n_epochs):
+    trial_epochs = prepared.config.training.n_epochs
+    n_epochs = arguments.epochs or retraining_epochs(prepared.config, study, chosen)
+    if not arguments.epochs and prepared.config.retrain.epochs == "auto" and n_epochs < trial_epochs:
         on_notice(
             f"Trial {chosen.number} scored lower at about epoch {n_epochs} than at its end: it is retrained for "
-            f"{counted(n_epochs, 'epoch')} instead of {longest}"
+            f"{counted(n_epochs, 'epoch')} instead of {trial_epochs}"
         )
+    # The prediction is of a trial's length.
+    expected_bpd = expected_final_score(study, prepared.config, chosen) if n_epochs == trial_epochs else None
     return Retraining(prepared, study, chosen, n_epochs, expected_bpd, name)
 
 
@@ -177,19 +177,19 @@ def retraining_epochs(config: StudyConfig, study: Study, trial: FrozenTrial) -> 
     if end_of(trial) != "finished":
         return config.training.n_epochs
     scores = _configuration_of(trial, configurations_of(study)).scores
-    epoch_at = config.training.length.epoch_at
+    epoch_at = config.training.epoch_at
     history = [{"epoch": epoch_at(report), "val_bpd": score} for report, score in sorted(scores.items())]
     better = earlier_best(history)
     return max(1, round(better["epoch"])) if better else config.training.n_epochs
 
 
 def expected_final_score(study: Study, config: StudyConfig, trial: FrozenTrial) -> float | None:
-    """Return the val_bpd that the sampler expects at the end of a trial that has not finished, else None."""
-    if end_of(trial) == "finished":
-        return None
+    """Return the val_bpd that the sampler expects at the end of a configuration; None for one that has finished."""
     configurations = configurations_of(study)
-    number = _configuration_of(trial, configurations).number
-    return sampler_of(study, config).predict_final_scores(configurations).get(number)
+    trained = _configuration_of(trial, configurations)
+    if trained.value is not None:
+        return None
+    return sampler_of(study, config).predict_final_scores(configurations).get(trained.number)
 
 
 def _configuration_of(trial: FrozenTrial, configurations: Sequence[Configuration]) -> Configuration:

@@ -140,7 +140,7 @@ def make_sampler(study: Study, config: StudyConfig) -> ConfigurationSampler:
         space,
         config.seed,
         study.user_attrs["startup_trials"],
-        config.training.length.n_reports,
+        config.training.n_reports,
         warm_start.trials(space) if warm_start else (),
     )
 

@@ -205,8 +205,8 @@ def _seconds_of(step: Step, config: StudyConfig, trial_s: float) -> float:
     """Return the seconds that a step at the end of a call takes: a new seed's, or the rest of a configuration's."""
     if step.configuration is None or CONTINUES not in dict(step.attributes):
         return trial_s
-    length = config.training.length
-    return trial_s * (1 - length.epoch_at(max(step.configuration.scores)) / length.epochs)
+    training = config.training
+    return trial_s * (1 - training.epoch_at(max(step.configuration.scores)) / training.n_epochs)
 
 
 def _furthest_then_best(configuration: Configuration) -> tuple[int, float]:

@@ -105,7 +105,7 @@ def halving_of(pruner: Pruner, training: Training) -> Halving | None:
     if pruner.name != "halving":
         return None
     first_rung = round(pruner.first_epoch(training.n_epochs) / training.report_every)
-    return Halving.of(first_rung, pruner.rung_spacing, pruner.reduction_factor, training.length.n_reports)
+    return Halving.of(first_rung, pruner.rung_spacing, pruner.reduction_factor, training.n_reports)
 
 
 @runtime_checkable

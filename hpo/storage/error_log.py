@@ -1,7 +1,8 @@
 """The study's error log: tracebacks of unforeseen errors, and the rule which errors end up there."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hpo.storage.database import DATABASE_ERRORS
@@ -18,6 +19,23 @@ def log_traceback(heading: str, log: Path) -> None:
         file.write(f"{heading}\n{traceback.format_exc()}\n")
 
 
+@contextmanager
+def interruptions_first() -> Iterator[None]:
+    """Raise a KeyboardInterrupt again if the block ends by an error that came up while it was being handled.
+
+    torch.save and SQLAlchemy may fail at their cleaning up, which hides that somebody has asked to stop.
+    """
+    try:
+        yield
+    except Exception as error:
+        before = error.__context__
+        while before:
+            if isinstance(before, KeyboardInterrupt):
+                raise before from None
+            before = before.__context__
+        raise
+
+
 def attempt(function: Callable[[], object], *, subject: str, heading: str, log: Path) -> str | None:
     """Call `function`, whose failure must not end a search: it draws pictures, or writes a note or a page.
 
@@ -32,7 +50,8 @@ def attempt(function: Callable[[], object], *, subject: str, heading: str, log: 
     Raises: EXPECTED_ERRORS: as `function` raised them.
     """
     try:
-        function()
+        with interruptions_first():
+            function()
     except EXPECTED_ERRORS:
         raise
     except Exception as error:

@@ -121,6 +121,16 @@ def as_created(study: Study, config: StudyConfig) -> StudyConfig:
     )
 
 
+def as_trained(study: Study, config: StudyConfig) -> StudyConfig:
+    """Return the configuration as `as_created` does, with the length that the trials have, whatever the file says now.
+
+    So a study whose file has become another is shown and retrained as before; it cannot be continued with it.
+    """
+    config, stored = as_created(study, config), stored_fingerprint(study)
+    length = {name: json.loads(stored[f"training.{name}"]) for name in ("epochs", "report_every")}
+    return config.model_copy(update={"training": config.training.model_copy(update=length)})
+
+
 def former_defaults_of(study: Study, config: StudyConfig) -> dict[str, Any]:
     """Return the settings that the study has by the default of an earlier version, and that its file does not name."""
     recorded = study.user_attrs[FINGERPRINT]

@@ -7,7 +7,7 @@ from optuna.study import Study
 from hpo.config.schema import StudyConfig
 from hpo.config.study_file import find_config, read_config
 from hpo.storage.database import find_study
-from hpo.storage.fingerprint import as_created, check_unchanged, settings_fingerprint, stored_fingerprint
+from hpo.storage.fingerprint import as_trained, check_unchanged, settings_fingerprint, stored_fingerprint
 from hpo.storage.paths import StudyPaths
 
 
@@ -40,7 +40,7 @@ def open_study(config_name: str) -> OpenStudy:
     """
     config = read_config(find_config(config_name))
     paths, study = find_study(config.name, config_name)
-    config = as_created(study, config)
+    config = as_trained(study, config)
     images = {key: value for key, value in stored_fingerprint(study).items() if key.startswith("data.")}
     check_unchanged(study, images | settings_fingerprint(config), paths)
     return OpenStudy(study, config_as_run(config, study), paths, config_name)

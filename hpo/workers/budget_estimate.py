@@ -44,7 +44,7 @@ class BudgetEstimate:
     def configuration_s(self, config: StudyConfig) -> float:
         """Return the mean seconds of a configuration: under successive halving, few are trained to the end."""
         halving = halving_of(config.pruner, config.training)
-        return expected_share(halving, config.training.length.n_reports) * self.trial_s
+        return expected_share(halving, config.training.n_reports) * self.trial_s
 
     def n_affordable(self, config: StudyConfig, budget: Budget, reserved_s: float) -> float:
         """Return the number of configurations within the budget of one call.
@@ -81,7 +81,7 @@ class Speed:
     def estimate(self, training: Training) -> BudgetEstimate:
         """Return what trials of this length cost."""
         training_s = training.n_epochs * self.n_train / self.images_per_second
-        reports_s = training.length.n_reports * self.report_s
+        reports_s = training.n_reports * self.report_s
         return BudgetEstimate(self.images_per_second, training_s + reports_s, self.checkpoint_bytes)
 
 

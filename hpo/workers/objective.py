@@ -24,7 +24,7 @@ from hpo.search.configurations import (
 from hpo.search.pruners import pruning_reason
 from hpo.storage.checkpoints import inherit_checkpoint, remove_unneeded_checkpoints
 from hpo.storage.database import StudyError, is_deleted, report_score
-from hpo.storage.error_log import EXPECTED_ERRORS, log_traceback
+from hpo.storage.error_log import EXPECTED_ERRORS, interruptions_first, log_traceback
 from hpo.workers.crash_retries import MAX_RETRIES, crash_verdict, crashes_of
 from hpo.workers.pictures.trial_frames import TrialFrameRecorder
 from hpo.workers.trial_context import TrialContext
@@ -51,7 +51,8 @@ def run_trial(trial: optuna.trial.Trial, context: TrialContext) -> Iterator[Tria
     Raises: EXPECTED_ERRORS: the trial stays as it is and can be resumed.
     """
     try:
-        yield from _train_and_end(trial, context)
+        with interruptions_first():
+            yield from _train_and_end(trial, context)
     except optuna.exceptions.UpdateFinishedTrialError:
         frozen = context.study.get_trials(deepcopy=False)[trial.number]
         yield TrialEnded(trial.number, frozen.state, end_of(frozen), None)
@@ -73,7 +74,8 @@ def _train_and_end(trial: optuna.trial.Trial, context: TrialContext) -> Iterator
     recorder = TrialFrameRecorder(context.data.validation, context.paths.trial(trial.number))
     progress = TrialProgress(config, recorder, [])
     try:
-        end = crash_verdict(trial, config.n_reports) or (yield from _train_and_report(trial, context, progress))
+        with interruptions_first():
+            end = crash_verdict(trial, config.n_reports) or (yield from _train_and_report(trial, context, progress))
     except Diverged as error:
         end = f"diverged: {error}"
     except _NOT_THE_TRIALS_FAULT:
@@ -86,12 +88,7 @@ def _train_and_end(trial: optuna.trial.Trial, context: TrialContext) -> Iterator
 
 
 def _end_by_error(error: Exception, trial: optuna.trial.Trial, context: TrialContext) -> str:
-    """Return the `end` of a trial that met this error; keep the traceback of an unforeseen one.
-
-    Raises: KeyboardInterrupt: the error only came up while a library cleaned up after it.
-    """
-    if interruption := _interruption_before(error):
-        raise interruption from None
+    """Return the `end` of a trial that met this error; keep the traceback of an unforeseen one."""
     reason = str(error).partition("\n")[0]
     if is_out_of_memory(error):
         return f"{_OUT_OF_MEMORY}: {reason or 'on the CPU'}"
@@ -100,15 +97,6 @@ def _end_by_error(error: Exception, trial: optuna.trial.Trial, context: TrialCon
     trial.set_user_attr("traceback", traceback.format_exc())
     log_traceback(f"trial {trial.number}", context.paths.errors)
     return f"failed: {type(error).__name__}: {reason}"
-
-
-def _interruption_before(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Return the KeyboardInterrupt that was being handled when this error was raised, or None."""
-    while error:
-        if isinstance(error, KeyboardInterrupt):
-            return error
-        error = error.__context__
-    return None
 
 
 def _reported_steps(trial: optuna.trial.Trial, context: TrialContext) -> set[int]:

@@ -127,7 +127,8 @@ class WorkerPool:
         """Remove a worker that has exited; start another in its place if it died while it worked."""
         worker.process.join()
         self._workers.remove(worker)
-        if worker.process.exitcode == 0 or self._stopping:
+        # SIGTERM asks to stop; it may have reached every process at once, and this one has not noticed yet.
+        if worker.process.exitcode in (0, -signal.SIGTERM) or self._stopping:
             return
         where = f"with trial {worker.trial}, which is resumed" if worker.trial is not None else "between trials"
         yield Notice(f"worker {worker.index + 1} died ({_cause(worker.process.exitcode)}) {where}")

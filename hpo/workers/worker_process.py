@@ -83,16 +83,18 @@ def _exit_with_parent(paths: StudyPaths) -> None:
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
-    _exit_at_once(paths)
+    mark_claims_as_parent_died(paths)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _exit_at_once(paths: StudyPaths) -> None:
-    """Exit as if killed: all up to the last report is saved, and a library could catch an exception on its way up.
+    """Exit by SIGTERM: all up to the last report is saved, and a library could catch an exception on its way up.
 
     A trial that is being claimed or released may stay claimed.
     """
     mark_claims_as_parent_died(paths)
-    os.kill(os.getpid(), signal.SIGKILL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _trial_context(task: WorkerTask, runtime: Runtime, paths: StudyPaths) -> TrialContext:

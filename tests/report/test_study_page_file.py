@@ -150,6 +150,18 @@ def test_a_study_whose_file_has_changed_is_refused(
     synthetic.add_trial(begin(), 6.5)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "study_configs/small.yaml"
-    path.write_text(path.read_text().replace("epochs: 3", "epochs: 4"))
-    with pytest.raises(StudyError, match=r"training.epochs was 3, is now 4"):
+    path.write_text(path.read_text().replace("seed: 3", "seed: 4"))
+    with pytest.raises(StudyError, match=r"seed was 3, is now 4"):
         open_study("small")
+
+
+def test_a_study_is_shown_with_the_length_of_its_trials_after_its_file_has_got_another(
+    begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthetic.add_trial(begin(), 7.0, 6.9, 6.8, 6.7, 6.6, 6.5)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "study_configs/small.yaml"
+    path.write_text(path.read_text().replace("epochs: 3", "epochs: 4").replace("report_every: 0.5", "report_every: 1"))
+    opened = open_study("small")
+    assert (opened.config.training.n_epochs, opened.config.training.report_every) == (3, 0.5)
+    assert "trained for 3 epochs" in study_page(opened).text

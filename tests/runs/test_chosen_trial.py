@@ -1,17 +1,20 @@
 """Choice of the trial to retrain, also while none has finished."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import optuna
 import pytest
 
 from hpo.config.schema import Sampler
 from hpo.config.search_space import distributions
-from hpo.runs.retrain import choose_trial, expected_final_score
+from hpo.config.study_file import find_config, read_config
+from hpo.runs.retrain import choose_trial, expected_final_score, open_retraining
 from hpo.search.configurations import Configuration
 from hpo.search.samplers import ConfigurationSampler
 from hpo.storage.database import StudyError
 from tests.search.trial_lists import SPACE, Description, make_trials, small_config
+from tests.tools import synthetic
 
 PAUSED: list[Description] = [("pruned", [7.0], {}), ("pruned", [6.9], {}), ("pruned", [7.2, 6.95], {})]
 
@@ -48,11 +51,14 @@ def test_while_none_has_finished_the_one_that_is_expected_to_end_best_is_retrain
 
 
 def test_the_score_that_is_expected_of_an_unfinished_trial_is_kept_for_comparison() -> None:
-    continued: list[Description] = [*PAUSED, ("pruned", [7.0, 6.8], {"continues": 0}), ("finished", [6.4], {})]
-    study = optuna.create_study(sampler=_Predictions(6.2, 6.3, 6.4, 0.0, 6.5))
-    study.add_trials(make_trials(*continued))
+    continued: list[Description] = [
+        ("pruned", [7.0, 6.8], {"continues": 0}),
+        ("finished", [6.9, 6.4], {"continues": 1}),
+    ]
+    study = optuna.create_study(sampler=_Predictions(6.2, 6.3, 6.4))
+    study.add_trials(make_trials(*PAUSED, *continued))
     expected = [expected_final_score(study, small_config(), trial) for trial in study.trials]
-    assert expected == [6.2, 6.3, 6.4, 6.2, None]
+    assert expected == [6.2, None, 6.4, 6.2, None], "trial 4 has finished what trial 1 began"
 
 
 def test_without_predictions_it_is_the_best_of_those_that_were_trained_furthest() -> None:
@@ -85,3 +91,20 @@ def test_any_trial_that_has_a_score_and_no_fault_can_be_named() -> None:
         chosen(("running", [], {}), number=0)
     with pytest.raises(StudyError, match=r"^--trial 0: is diverged; choose one that finished or was pruned$"):
         chosen(("diverged", [7.0], {}), number=0)
+
+
+def test_the_expected_score_is_compared_only_with_a_run_of_a_trials_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened = synthetic.create(tmp_path, file={"data": {"source": "sample"}, "training": {"epochs": 3}})
+    for score in (7.0, 6.9):
+        synthetic.add_trial(opened, score, end="pruned at epoch 1")
+    # The synthetic study is not of these images.
+    monkeypatch.setattr("hpo.runs.retrain.check_unchanged", lambda *_: None)
+    config = read_config(find_config("small"))
+    as_long, longer = (open_retraining(config, epochs=epochs)._run().origin for epochs in (3, 4))
+    assert as_long is not None and longer is not None
+    assert (as_long.trial, as_long.val_bpd, as_long.epochs) == (1, 6.9, 1.0)
+    assert as_long.expected_bpd is not None and as_long.expected_bpd < 7.0
+    assert longer.expected_bpd is None

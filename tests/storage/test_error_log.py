@@ -13,6 +13,19 @@ def raise_(error: Exception) -> None:
     raise error
 
 
+def test_an_interruption_that_an_error_hides_is_raised(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise_(KeyError("a library's clean-up"))
+
+    log = tmp_path / "errors.log"
+    with pytest.raises(KeyboardInterrupt):
+        attempt(interrupted, subject="its pictures", heading="trial 3", log=log)
+    assert not log.exists()
+
+
 def test_an_unforeseen_error_becomes_a_message_and_a_traceback_in_the_log(tmp_path: Path) -> None:
     log = tmp_path / "study" / "errors.log"
     for heading in ("trial 3", "trial 4"):

@@ -7,6 +7,7 @@ import optuna
 import pytest
 import torch
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
@@ -41,15 +42,16 @@ def test_a_diverged_trial_is_ranked_last_and_is_never_the_best(
     assert best is not None and best.number == context.study.best_trial.number == 0
 
 
+@pytest.mark.parametrize("error", [RuntimeError("unexpected pos 64 vs 0"), SQLAlchemyError("in progress"), OSError()])
 def test_an_interruption_that_a_library_hides_by_an_error_of_its_own_is_no_fault_of_the_trial(
-    context: TrialContext, monkeypatch: pytest.MonkeyPatch
+    error: Exception, context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> Iterator[EpochMetrics]:
         try:
             raise KeyboardInterrupt
         finally:
             # As torch.save and SQLAlchemy do at unlucky moments.
-            raise RuntimeError("unexpected pos 64 vs 0")
+            raise error
 
     with monkeypatch.context() as patched:
         patched.setattr("hpo.workers.objective.train", interrupted)

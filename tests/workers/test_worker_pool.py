@@ -72,7 +72,7 @@ def test_a_worker_exits_on_sigterm_without_a_message(
     worker.start()
     worker_end.close()
     worker.join(120)
-    assert worker.exitcode == -signal.SIGKILL, "an exception on its way up could be taken for a fault of the trial"
+    assert worker.exitcode == -signal.SIGTERM, "an exception on its way up could be taken for a fault of the trial"
     assert capfd.readouterr() == ("", "")
     if while_it_works:
         with pytest.raises(EOFError):

@@ -30,10 +30,10 @@ def status(config: Config) -> None:
     study_config = load_config(config)
     from hpo.analysis.status import status_of
     from hpo.storage.database import find_study
-    from hpo.storage.fingerprint import as_created
+    from hpo.storage.fingerprint import as_trained
 
     paths, study = find_study(study_config.name, config)
-    study_config = as_created(study, study_config)
+    study_config = as_trained(study, study_config)
     print_lines(*status_lines(status_of(study, study_config, paths), study_config, config))
 
 

@@ -78,7 +78,7 @@ def draw_learning_curves(data: LearningCurves) -> Figure:
     ]
     if "" in kinds:
         entries.append(Line2D([], [], color=INK, ls="--", lw=1, label="running"))
-    if data.best is not None:
+    if data.best is not None and data.best.number in {curve.number for curve in data.curves}:
         entries.insert(0, Line2D([], [], color=BLUE, lw=3, label=data.best.label))
     legend_below(figure, entries)
     return figure

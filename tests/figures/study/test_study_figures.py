@@ -74,6 +74,13 @@ def test_learning_curves_leave_out_scores_that_are_not_finite_and_trials_without
     )
 
 
+def test_the_legend_names_the_best_only_if_its_curve_is_drawn() -> None:
+    """The trial that is expected to end best may be continued by one that has no report yet."""
+    for number, is_named in ((2, True), (7, False)):
+        legend = draw_learning_curves(learning_curves_data(TRIALS, CURVES, BestTrial(number, 6.5))).legends[0]
+        assert (f"best: trial {number}" in [text.get_text() for text in legend.get_texts()]) == is_named
+
+
 def test_figures_of_many_trials_show_the_best_and_some_of_the_others() -> None:
     scores = [None, *np.linspace(9.0, 6.0, 999)]
     shown = shown_positions(scores)
@@ -147,7 +154,7 @@ def test_figures_mark_the_trial_chosen_by_new_seeds_and_the_step_line_remains_th
     assert "In a ring the best by the mean of 2 new seeds: trial 6, 6.950" in rendered(figure)
     assert ring_position(figure) == (1.0, 6.8)
     for figure in (
-        draw_learning_curves(learning_curves_data(TRIALS, CURVES, CHOSEN)),
+        draw_learning_curves(learning_curves_data(TRIALS, CURVES | {6: ((2.0, 6.8),)}, CHOSEN)),
         draw_parallel_coordinates(parallel_coordinates_data(TRIALS, (BETA, BATCH), CHOSEN)),
         draw_rate_distortion(rate_distortion_data(TRIALS, (), CHOSEN, {})),
     ):

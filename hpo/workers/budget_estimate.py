@@ -21,6 +21,7 @@ _AUTO_SHARE, _FEWEST_EPOCHS, _MOST_EPOCHS = 0.1, 3, 40
 _MINUTES_WITHOUT_LIMIT = 30
 # Trained on in each stretch of the probe, and scored in the first.
 _PROBE_IMAGES, _WARM_UP_IMAGES = 1000, 100
+_NONE_MAY_END = "perhaps none of them ends in this call, and the one that is expected to end best counts; "
 # A checkpoint holds each parameter and its gradient's two moments, in float32.
 _BYTES_PER_PARAMETER = 12
 # Database, frames, pictures and pages.
@@ -116,9 +117,12 @@ def describe(
     n_left = None if budget.trials is None else max(0, budget.trials - len(configurations))
     left = budget.model_copy(update={"trials": n_left})
     n_configurations = len(configurations) + estimate.n_affordable(config, left, reserved)
+    has_end = any(configuration.value is not None for configuration in configurations)
+    is_long = plan.trial_s > plan.max_reserved_s
     return (
         f"{estimate.images_per_second:,.0f} images/s here ({runtime.describe()}): "
         f"{_describe_search(estimate, config, left, reserved)}; "
+        f"{'' if has_end or not is_long else _NONE_MAY_END}"
         f"about {disk_bytes(estimate, config, n_configurations, plan.n_workers) / 1e6:.0f} MB of disk."
     )
 

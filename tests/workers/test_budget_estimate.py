@@ -39,6 +39,19 @@ def test_the_estimate_names_rungs_configurations_and_the_time_reserved_for_confi
     assert "to train the best 2 to the end and again with a new seed each" in line
 
 
+@pytest.mark.parametrize(
+    ("end", "trial_s", "is_said"), [("pruned", 200, False), ("pruned", 201, True), ("finished", 201, False)]
+)
+def test_the_estimate_says_that_no_training_may_end_where_none_fits_into_the_reserved_time(
+    end: str, trial_s: float, is_said: bool
+) -> None:
+    estimate, budget = BudgetEstimate(1000.0, trial_s, checkpoint_bytes=40e6), Budget(timeout_minutes=10)
+    configurations = make_configurations((end, [7.0], {}))
+    plan, runtime = estimate.plan(budget, 1), Runtime(torch.device("cpu"), "float32")
+    line = describe(estimate, small_config(), budget, configurations, plan, runtime)
+    assert ("perhaps none of them ends in this call" in line) == is_said
+
+
 def test_the_estimate_counts_the_configurations_that_a_study_has_already() -> None:
     estimate = BudgetEstimate(images_per_second=1000.0, trial_s=90.0, checkpoint_bytes=40e6)
     runtime, config, budget = Runtime(torch.device("cpu"), "float32"), small_config(top=3, seeds=2), Budget(trials=10)

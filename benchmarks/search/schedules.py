@@ -23,6 +23,7 @@ from benchmarks.machine import describe, find_machine
 from benchmarks.search.table import configuration
 from benchmarks.tables import RESULTS
 from hpo.config.default_search_space import default_search_space
+from hpo.config.hyperparameters import Range
 from model.config import TrainConfig
 from model.data.augmentation import draw_batch
 from model.data.images import ImageData
@@ -36,8 +37,10 @@ from model.training.training_loop import _update, score_validation
 CURVES = RESULTS / "schedule_curves.jsonl"
 N_CONFIGURATIONS, N_IMAGES, N_EPOCHS = 12, 15_000, 20
 RUNGS = (1, 2, 4, 8, 20)
-# What is searched by default with all of CIFAR-10's training images.
-HYPERPARAMETERS = default_search_space(45_000)
+# What is searched by default with all of CIFAR-10's training images, of the longer codes, near which searches end: over
+# the whole range the latent dimension alone would decide the ranks.
+LONGER_CODES = Range[int](low=256, high=512, log=True)
+HYPERPARAMETERS = default_search_space(45_000).model_copy(update={"latent_dim": LONGER_CODES})
 # Share of a run that its cool-down takes.
 COOLDOWN_SHARE = 0.25
 # Averages of the weights: exponential, over so many updates; and over so great a share of the run (Karras et al. 2024,

@@ -30,8 +30,9 @@ FIRST_VALUES: dict[str, Any] = {
     "skip_learning_rate": 1.0,
     "horizontal_flip": False,
     "max_shift": 0,
-    "weight_decay": 0.0,
 }
+# Settings that there are no longer, at the values at which they did nothing: files of earlier versions have them.
+REMOVED: dict[str, Any] = {"weight_decay": 0.0}
 
 
 def former_defaults(recorded: Mapping[str, Any], named: Set[str]) -> dict[str, Any]:
@@ -137,14 +138,6 @@ class TrainConfig:
             searchable=True,
             ge=0,
             le=8,
-        ),
-    )
-    weight_decay: float = field(
-        default=0.0,
-        metadata=_described(
-            "Decoupled weight decay of AdamW (Loshchilov & Hutter 2019), times the learning rate at each update.",
-            searchable=True,
-            ge=0,
         ),
     )
     epochs: int = field(default=10, metadata=_described("Passes over the training images.", ge=1))

@@ -60,7 +60,7 @@ class Stack:
         assert all(getattr(config, name) == getattr(first, name) for config in configs for name in _SHARED)
         assert first.architecture in ("norm_free", "linear_skip")
         assert all(config.reconstruction == "gaussian" for config in configs)
-        assert not any(config.linear_path or config.max_shift or config.weight_decay for config in configs)
+        assert not any(config.linear_path or config.max_shift for config in configs)
         self.configs, self.runtime, device = configs, runtime, runtime.device
         self.network = StackedNetwork(first)
         largest = max(config.latent_dim for config in configs)

@@ -42,6 +42,12 @@ class Size:
 SIZES = (Size(1_000, 96, 40), Size(4_500, 128, 20), Size(15_000, 128, 10), Size(45_000, 128, 3))
 
 
+def weight_decay(state: TrainState) -> None:
+    """Multiply the weights by 1 - learning rate at each update (Loshchilov & Hutter 2019)."""
+    for group in state.optimizer.param_groups:
+        group["weight_decay"] = 1.0
+
+
 def dropout(state: TrainState) -> None:
     """Set a tenth of the features that the code's mean is computed from to zero, in training."""
 
@@ -84,7 +90,7 @@ WAYS = (
     Way("flips"),
     Way("flips, shifts by 1", _SHIFTED),
     Way("flips, shifts by 2", {"max_shift": 2}),
-    Way("flips, shifts by 1, weight decay 1", _SHIFTED | {"weight_decay": 1.0}),
+    Way("flips, shifts by 1, weight decay 1", _SHIFTED, weight_decay),
     Way("flips, shifts by 1, half the channels of the convolutions", _SHIFTED | {"channels": (16, 48, 48)}),
     Way("flips, shifts by 1, dropout 0.1", _SHIFTED, dropout),
     Way("flips, shifts by 1, averaged weights", _SHIFTED, averaged_weights),

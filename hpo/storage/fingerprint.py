@@ -10,7 +10,7 @@ from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
-from model.config import FIRST_VALUES, former_defaults
+from model.config import FIRST_VALUES, REMOVED, former_defaults
 
 if TYPE_CHECKING:
     from model.data.images import ImageData
@@ -145,7 +145,8 @@ def _stored_hyperparameters(stored: dict[str, str]) -> dict[str, Any]:
 
 def stored_fingerprint(study: Study) -> dict[str, str]:
     """Return the fingerprint that a study was created with; settings that it is older than get their first values."""
-    stored: dict[str, str] = study.user_attrs[FINGERPRINT]
+    removed = {(f"hyperparameters.{name}", json.dumps(value)) for name, value in REMOVED.items()}
+    stored: dict[str, str] = dict(study.user_attrs[FINGERPRINT].items() - removed)
     model = {name: value for name, value in FIRST_VALUES.items() if name in Model.model_fields}
     searched = {name: value for name, value in FIRST_VALUES.items() if name in Hyperparameters.model_fields}
     return {

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from hpo.config.schema import FrameInterval
 from hpo.config.strict_model import Positive
 from model.atomic_files import write_text
-from model.config import FIRST_VALUES, Source, TrainConfig
+from model.config import FIRST_VALUES, REMOVED, Source, TrainConfig
 from model.errors import UserError
 
 
@@ -27,9 +27,12 @@ class RecordedImages(BaseModel):
     digest: str
 
 
-def _with_first_values(training: Any) -> Any:
-    """Add the first values of fields that a file is older than."""
-    return {**FIRST_VALUES, **training} if isinstance(training, dict) else training
+def _as_today(training: Any) -> Any:
+    """Add the first values of fields that a file is older than, and leave out those that are gone and did nothing."""
+    if not isinstance(training, dict):
+        return training
+    kept = {name: value for name, value in training.items() if name not in REMOVED or value != REMOVED[name]}
+    return {**FIRST_VALUES, **kept}
 
 
 class RunRecord(BaseModel):
@@ -45,7 +48,7 @@ class RunRecord(BaseModel):
     reconstruction_interval: FrameInterval
     # Runs that are older than the lower limit of `retrain.fps` have smaller values.
     fps: Positive
-    training: Annotated[TrainConfig, BeforeValidator(_with_first_values)]
+    training: Annotated[TrainConfig, BeforeValidator(_as_today)]
 
     def is_same_run(self, other: "RunRecord") -> bool:
         """Return True if both describe the same training with the same frames; the frame rate may differ."""

@@ -49,9 +49,7 @@ class TrainState:
         fused = runtime.device.type in ("cpu", "cuda")
         betas = _ADAM_BETA1, config.adam_beta2
         groups = self._groups(sum(weight.numel() for weight in slow))
-        self.optimizer = AdamW(
-            groups, lr=config.learning_rate, betas=betas, weight_decay=config.weight_decay, fused=fused
-        )
+        self.optimizer = AdamW(groups, lr=config.learning_rate, betas=betas, weight_decay=0.0, fused=fused)
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)
         self.step = 0
         self.skipped_updates = 0

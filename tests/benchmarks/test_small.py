@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.small import lengths, page
-from benchmarks.small.regularisers import WAYS, Size, Way, averaged_weights, dropout, run_once, subset
+from benchmarks.small.regularisers import WAYS, Size, Way, averaged_weights, dropout, run_once, subset, weight_decay
 from benchmarks.tables import FOLDER
 from model.config import TrainConfig
 from model.data.images import ImageData
@@ -40,6 +40,14 @@ def test_dropout_is_for_training_alone(runtime: Runtime) -> None:
     means = [state.model.train(mode).encoder(x)[0] for mode in (True, True, False, False)]
     assert not torch.equal(means[0], means[1])
     assert torch.equal(means[2], means[3])
+
+
+def test_weight_decay_shrinks_the_weights_without_a_gradient(runtime: Runtime) -> None:
+    state = TrainState(TrainConfig(latent_dim=4, learning_rate=0.1, skip_learning_rate=1.0), runtime)
+    weight_decay(state)
+    before = state.weights.detach().clone()
+    state.optimizer.step()
+    torch.testing.assert_close(state.weights.detach(), before * 0.9)
 
 
 def test_averaged_weights_lie_between_the_first_and_the_last(runtime: Runtime) -> None:

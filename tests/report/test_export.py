@@ -65,7 +65,6 @@ def test_every_trial_has_one_row_with_all_its_values(trials: pd.DataFrame) -> No
             "adam_beta2",
             "horizontal_flip",
             "max_shift",
-            "weight_decay",
             "val_bpd",
             "rate_nats",
             "distortion_nats",

@@ -120,6 +120,15 @@ def test_a_study_from_before_the_flips_goes_on_without_them_unless_its_file_name
         check_unchanged(context.study, fingerprint(named, context.data), context.paths)
 
 
+def test_a_study_of_a_setting_that_is_gone_goes_on_if_it_did_nothing_there(context: TrialContext) -> None:
+    current = fingerprint(CONFIG, context.data)
+    context.study.set_user_attr(FINGERPRINT, current | {"hyperparameters.weight_decay": "0.0"})
+    check_unchanged(context.study, current, context.paths)
+    context.study.set_user_attr(FINGERPRINT, current | {"hyperparameters.weight_decay": "0.1"})
+    with pytest.raises(StudyError, match=r"weight_decay was 0\.1, is now not there"):
+        check_unchanged(context.study, current, context.paths)
+
+
 def test_a_line_that_is_deleted_from_the_file_is_no_default_of_an_earlier_version(context: TrialContext) -> None:
     named = CONFIG.model_copy(update={"hyperparameters": SPACE.model_copy(update={"horizontal_flip": False})})
     context.study.set_user_attr(FINGERPRINT, fingerprint(named, context.data))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from hpo.storage.run_record import RunError, RunRecord, read_record, write_record
 from model.config import TrainConfig
@@ -30,6 +31,13 @@ def test_a_record_of_an_earlier_version_is_read_plain_and_with_its_frame_rate() 
     del training["architecture"], training["linear_path"], training["adam_beta2"]
     record = RunRecord.model_validate(fields(training=training))
     assert (record.training.architecture, record.fps) == ("plain", 0.01)
+
+
+def test_a_record_may_name_a_setting_that_is_gone_if_it_did_nothing() -> None:
+    training = asdict(TrainConfig())
+    assert RunRecord.model_validate(fields(training=training | {"weight_decay": 0.0})).training == TrainConfig()
+    with pytest.raises(ValidationError):
+        RunRecord.model_validate(fields(training=training | {"weight_decay": 0.1}))
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:

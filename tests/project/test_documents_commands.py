@@ -135,9 +135,7 @@ def test_the_line_for_the_showcases_model_has_its_values() -> None:
     given = parse(shlex.split(line.removeprefix(PYTHON)))
     kept = asdict(read_record(ROOT / SHOWCASE / "config.yaml").training)
     assert given["test"] is True
-    # The showcase's network has no linear skip.
-    of_linear_skip = {"pca_start", "skip_learning_rate"}
-    for name in TrainConfig.__dataclass_fields__.keys() & given.keys() - of_linear_skip:
+    for name in TrainConfig.__dataclass_fields__.keys() & given.keys():
         assert given[name] == kept[name], name
-    for name in kept.keys() - given.keys() - of_linear_skip - {"channels"}:
+    for name in kept.keys() - given.keys() - {"channels"}:
         assert kept[name] == getattr(TrainConfig(), name), name

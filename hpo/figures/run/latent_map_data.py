@@ -88,7 +88,7 @@ def latent_map_data(
         # The sign of a principal component is arbitrary: here each axis rises with the attribute that it follows.
         coordinates = coordinates * [-1.0 if r < 0 else 1.0 for _, r in order.correlations]
     limits = _limits(coordinates)
-    names = [f"PC {n} · {share:.0%} of the variance" for n, share in enumerate(explained or (), 1)]
+    names = [f"PC {n} · {_percentage(share)} of the variance" for n, share in enumerate(explained or (), 1)]
     return LatentMap(
         title=_title(len(images), order, is_pca=explained is not None),
         caption=_caption(order, is_pca=explained is not None),
@@ -180,3 +180,8 @@ def _about_classes(order: MapOrder) -> str:
 def _skill(order: MapOrder) -> float:
     """Accuracy beyond chance: 0 = none, 1 = always right."""
     return (order.class_accuracy - order.class_chance) / max(1 - order.class_chance, 1e-9)
+
+
+def _percentage(share: float) -> str:
+    """Format a share: `12%`, and `0.4%` for one of the many directions of a long code."""
+    return f"{share:.0%}" if share >= 0.1 else f"{100 * share:.1g}%"

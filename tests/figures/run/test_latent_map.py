@@ -16,9 +16,9 @@ def test_map_data_of_three_points() -> None:
     points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     pictures = np.concatenate([grey(0), grey(100), grey(200)])
     data = latent_map_data.latent_map_data(
-        points, pictures, np.array([0, 0, 1]), ("cat", "a name too long to show"), (0.5, 0.125)
+        points, pictures, np.array([0, 0, 1]), ("cat", "a name too long to show"), (0.5, 0.0035)
     )
-    assert data.axis_labels == ("PC 1 · 50% of the variance", "PC 2 · 12% of the variance")
+    assert data.axis_labels == ("PC 1 · 50% of the variance", "PC 2 · 0.4% of the variance")
     assert data.has_ticks
     assert data.limits == (-0.02, 1.02, -0.02, 1.02)
     assert data.classes == (

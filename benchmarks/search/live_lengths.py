@@ -81,11 +81,11 @@ def _found(folder: Path) -> dict[str, Any]:
     metrics = json.loads(paths.best.metrics_json.read_text())
     study = existing_study(folder.name, paths)
     assert study is not None, "it was searched"
-    finished = [trial for trial in study.get_trials(deepcopy=False) if trial.values]
+    with_values = [trial for trial in study.get_trials(deepcopy=False) if trial.values]
     return {
         **{name: metrics[name] for name in _KEPT},
         "n_trials": len(study.trials),
-        "n_finished": len(finished),
+        "n_ended": len(with_values),
         "tune_s": retrain - tune,
         "retrain_s": ended - retrain,
     }
@@ -93,7 +93,7 @@ def _found(folder: Path) -> dict[str, Any]:
 
 def page(lines: Sequence[dict[str, Any]]) -> str:
     """Return the page as Markdown."""
-    head = ["pair", "", "trials", "finished", "d", "β", "rate", "batch", "val_bpd", "test_bpd", "pPCA of d"]
+    head = ["pair", "", "trials", "ended", "d", "β", "rate", "batch", "val_bpd", "test_bpd", "pPCA of d"]
     return f"""# How long a trial should be
 
 Written by `python -m benchmarks.search.live_lengths` from [results/](results/): do not edit.
@@ -111,7 +111,7 @@ def _row(line: dict[str, Any]) -> list[str]:
         f"{line['pair'] + 1}",
         line["arm"],
         f"{line['n_trials']}",
-        f"{line['n_finished']}",
+        f"{line['n_ended']}",
         f"{values['latent_dim']}",
         f"{values['beta']:.2f}",
         f"{values['learning_rate']:.4f}",

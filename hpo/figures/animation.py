@@ -1,4 +1,4 @@
-"""Frames of a run's animations, one per epoch, and their files: GIF and MP4.
+"""Frames of a run's animations and their files: GIF and MP4.
 
 Legend: frames are RGB uint8 arrays (H, W, 3), H and W even, all of one shape.
 """
@@ -40,11 +40,14 @@ class WrittenGif:
     n_bytes: int
 
 
-def caption(epoch: float, n_epochs: int, val_bpd: float | None) -> str:
-    """Return `epoch 3 of 20 · validation 6.61 bits/dim`; epoch 0 is the untrained model, None means no score."""
+def caption(epoch: float, n_epochs: int, val_bpd: float | None, *, is_pca: bool = False) -> str:
+    """Return `epoch 3 of 20 · validation 6.61 bits/dim`.
+
+    Epoch 0 is the untrained model, or the model that was just set to pPCA (`is_pca`). None means no score.
+    """
     parts = [f"epoch {epoch:g} of {n_epochs}"]
     if epoch == 0:
-        parts.append("untrained")
+        parts.append("pPCA" if is_pca else "untrained")
     if val_bpd is not None:
         parts.append(f"validation {val_bpd:.2f} bits/dim" if math.isfinite(val_bpd) else "validation not finite")
     return " · ".join(parts)
@@ -57,23 +60,31 @@ def draw_reconstruction_frame(
     epoch: float,
     n_epochs: int,
     val_bpd: float | None,
+    is_pca: bool = False,
     columns: int = 10,
     scale: int = 3,
 ) -> Pixels:
     """Draw one frame: originals (N, H, W, 3) on top, their reconstructions below, the epoch beneath.
 
-    `scale`: width of one pixel of an image, in pixels of the frame.
+    `is_pca`: as in `caption`. `scale`: width of one pixel of an image, in pixels of the frame.
     """
-    rows = paired_rows(originals, reconstructed, columns)
-    return draw_sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
+    rows, text = paired_rows(originals, reconstructed, columns), caption(epoch, n_epochs, val_bpd, is_pca=is_pca)
+    return draw_sheet(rows, scale, caption=text, progress=epoch / max(n_epochs, 1))
 
 
 def draw_samples_frame(
-    samples: Pixels, *, epoch: float, n_epochs: int, val_bpd: float | None, columns: int = 10, scale: int = 3
+    samples: Pixels,
+    *,
+    epoch: float,
+    n_epochs: int,
+    val_bpd: float | None,
+    is_pca: bool = False,
+    columns: int = 10,
+    scale: int = 3,
 ) -> Pixels:
     """Draw one frame: images (N, H, W, 3) decoded from the same prior draws, the epoch beneath."""
-    rows = plain_rows(samples, columns)
-    return draw_sheet(rows, scale, caption=caption(epoch, n_epochs, val_bpd), progress=epoch / max(n_epochs, 1))
+    rows, text = plain_rows(samples, columns), caption(epoch, n_epochs, val_bpd, is_pca=is_pca)
+    return draw_sheet(rows, scale, caption=text, progress=epoch / max(n_epochs, 1))
 
 
 def write_gif(

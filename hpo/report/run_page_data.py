@@ -25,15 +25,16 @@ _SHOWN_OPTIONS = ("beta", "latent_dim", "learning_rate", "batch_size", "epochs")
 class RunPage:
     """Content of a run's page.
 
-    `untrained_bpd` is the validation score before training; `earlier_best` describes an epoch notably better
-    than the last; `folder` is the folder of the finished run, as others may see it; `command` makes the run
-    again; a picture whose file is missing is None.
+    `untrained_bpd` is the validation score before training; `shows_pca` is true if the animations have a frame of
+    pPCA; `earlier_best` describes an epoch notably better than the last; `folder` is the folder of the finished run, as
+    others may see it; `command` makes the run again; a picture whose file is missing is None.
     """
 
     metrics: RunMetrics
     training: TrainConfig
     compiled: bool
     untrained_bpd: float
+    shows_pca: bool
     validation: SplitScores
     earlier_best: str | None
     folder: str
@@ -80,6 +81,7 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
         training=training,
         compiled=config["compiled"],
         untrained_bpd=history[0]["val_bpd"],
+        shows_pca=paths.pca_frame.exists(),
         validation=_validation_scores(history[-1], metrics),
         earlier_best=describe_earlier_best(better) if better else None,
         folder=folder,

@@ -30,16 +30,26 @@ class FrameRecorder:
 
     def take(self, state: TrainState, epoch: int, val_bpd: float) -> None:
         """Draw and save both frames of this epoch if it is one of the chosen ones; 0 is the untrained model."""
-        if epoch not in self._epochs:
-            return
+        if epoch in self._epochs:
+            reconstructed, samples = self._draw(state, epoch, val_bpd, is_pca=False)
+            save_pixels(reconstructed, self._paths.frame(epoch))
+            save_pixels(samples, self._paths.samples_frame(epoch))
+
+    def take_pca(self, state: TrainState, val_bpd: float) -> None:
+        """Draw and save both frames of a model that was just set to pPCA."""
+        reconstructed, samples = self._draw(state, 0, val_bpd, is_pca=True)
+        save_pixels(reconstructed, self._paths.pca_frame)
+        save_pixels(samples, self._paths.pca_samples_frame)
+
+    def _draw(self, state: TrainState, epoch: int, val_bpd: float, *, is_pca: bool) -> tuple[Pixels, Pixels]:
+        """Draw the frames of reconstructions and of samples."""
         n_epochs = state.config.epochs
-        reconstructed = reconstruct(state.model, self._images, state.runtime)
-        pairs = (as_pixels(self._images), as_pixels(reconstructed))
-        frame = draw_reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
-        save_pixels(frame, self._paths.frame(epoch))
+        pairs = (as_pixels(self._images), as_pixels(reconstruct(state.model, self._images, state.runtime)))
         samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
-        frame = draw_samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd)
-        save_pixels(frame, self._paths.samples_frame(epoch))
+        return (
+            draw_reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd, is_pca=is_pca),
+            draw_samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd, is_pca=is_pca),
+        )
 
 
 def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:
@@ -52,14 +62,22 @@ def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:
 
 
 def saved_frames(folder: Path) -> list[Path]:
-    """Return the frames of a folder in the order of their epochs, not of their names: 1000 comes after 999."""
-    return sorted(folder.glob("*.png"), key=lambda path: int(path.stem.rpartition("_")[2]))
+    """Return the frames of a folder in the order of their epochs, not of their names: 1000 comes after 999.
+
+    The frame of pPCA follows that of the untrained model.
+    """
+    return sorted(folder.glob("*_epoch_*.png"), key=_epoch_and_name)
 
 
 def read_frame(path: Path) -> Pixels:
     """Read a frame as RGB, uint8 (H, W, 3)."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def _epoch_and_name(path: Path) -> tuple[int, str]:
+    epoch = path.stem.partition("_epoch_")[2].partition("_")[0]
+    return int(epoch), path.stem
 
 
 def write_animations(paths: RunPaths, fps: float) -> list[str]:

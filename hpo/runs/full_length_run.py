@@ -27,6 +27,7 @@ from model.scoring import ppca
 from model.training.checkpoint import StartingPoint, resume_or_start, save_state
 from model.training.initialization import untrained_model
 from model.training.model_file import read_model, save_model
+from model.training.pca_start import start_from_pca
 from model.training.train_state import TrainState
 from model.training.training_loop import EpochMetrics, score_validation, train
 
@@ -114,6 +115,8 @@ def _train_into(final: RunPaths, run: TrainingRun) -> Iterator[RunEvent]:
     if not history:
         history.append(_untrained_metrics(state, run.data))
         recorder.take(state, 0, history[0]["val_bpd"])
+        if start_from_pca(state, run.data.train.images):
+            recorder.take_pca(state, score_validation(state, run.data)[1].bpd)
     for metrics in train(state, run.data):
         if not unfinished.config.exists():
             raise RunError(f"{unfinished.folder}: was removed during the training; run the same command to start over")

@@ -11,6 +11,7 @@ N images, D pixel values, n directions.
 """
 
 import math
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +25,7 @@ from model.network.linear_skip import PIXEL_GAIN, SkipDown, SkipUp
 from model.network.vae import GREY, LOG_VARIANCE_BOUND, ConvVAE
 from model.scoring.elbo import DEQUANTIZATION_VARIANCE
 from model.scoring.ppca import n_directions
+from model.training.train_state import TrainState
 
 # The directions of 10,000 images hold 99.9% of the variance that those of 45,000 do, at any number up to 512.
 _N_IMAGES, _SUBSET_SEED = 10_000, 4
@@ -42,9 +44,27 @@ class _Components:
     total_variance: float
 
 
+def start_from_pca(state: TrainState, images: Tensor) -> bool:
+    """Set the linear skip of a state's model to pPCA, once before the first update, if its configuration says so.
+
+    Args:
+        state: of a training on `images`, changed in place; its clock counts the seconds that this takes.
+        images: training images, uint8 (N, 3, 32, 32).
+
+    Returns: True if the weights were changed.
+    """
+    if state.step or state.started_from_pca or not state.config.starts_with_pca:
+        return False
+    started = time.perf_counter()
+    changed = set_to_principal_components(state.model, images, alone=state.config.skip_learning_rate < 1)
+    state.started_from_pca = True
+    state.elapsed_s += time.perf_counter() - started
+    return changed
+
+
 @torch.no_grad()
-def set_to_principal_components(model: ConvVAE, images: Tensor, *, alone: bool) -> None:
-    """Set the linear skip of a model to pPCA, in place.
+def set_to_principal_components(model: ConvVAE, images: Tensor, *, alone: bool) -> bool:
+    """Set the linear skip of a model to pPCA, in place; return True if anything was changed.
 
     With fewer than ten images for each latent dimension, the others keep their random directions; with fewer than ten
     images nothing is changed.
@@ -58,7 +78,7 @@ def set_to_principal_components(model: ConvVAE, images: Tensor, *, alone: bool) 
     assert isinstance(down, SkipDown) and isinstance(up, SkipUp)
     n = n_directions(model.latent_dim, len(images))
     if n == 0:
-        return
+        return False
     components, device = _fit(images, 2 ** math.ceil(math.log2(n))), project.weight.device
     variances = components.variances[:n].to(device) + DEQUANTIZATION_VARIANCE
     remaining = components.total_variance - float(components.variances[:n].sum())
@@ -90,6 +110,7 @@ def set_to_principal_components(model: ConvVAE, images: Tensor, *, alone: bool) 
         for stack in (down.beside, up.above, up.beside):
             for layer in stack.convolutions[-1:]:
                 nn.init.zeros_(layer.weight)
+    return True
 
 
 @lru_cache(maxsize=2)

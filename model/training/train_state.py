@@ -52,6 +52,8 @@ class TrainState:
         self.optimizer = AdamW(groups, lr=config.learning_rate, betas=betas, weight_decay=0.0, fused=fused)
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)
         self.step = 0
+        # Not saved: a saved state has made updates.
+        self.started_from_pca = False
         self.skipped_updates = 0
         self.elapsed_s = 0.0
 

@@ -22,7 +22,7 @@ from model.scoring.evaluation import Evaluation, calibrate_sigma, evaluate
 from model.training.batch_order import BatchOrder
 from model.training.learning_rate_schedule import learning_rate_at
 from model.training.packed_tensors import flattened
-from model.training.pca_start import set_to_principal_components
+from model.training.pca_start import start_from_pca
 from model.training.train_state import TrainState
 
 # A run that has to skip more than every second update does not recover.
@@ -82,9 +82,8 @@ def train(state: TrainState, data: ImageData) -> Iterator[EpochMetrics]:
     """
     config, n_train = state.config, len(data.train)
     for report in range(state.reports_done(n_train) + 1, config.n_reports + 1):
+        start_from_pca(state, data.train.images)
         started = time.perf_counter()
-        if state.step == 0 and config.starts_with_pca:
-            set_to_principal_components(state.model, data.train.images, alone=config.skip_learning_rate < 1)
         means = _train_until(state, data.train.images, config.step_at(report, n_train))
         sigma, validation = score_validation(state, data)
         if not math.isfinite(validation.bpd):

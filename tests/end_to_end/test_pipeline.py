@@ -304,19 +304,21 @@ def test_pictures_decode_and_show_something(best: Path, name: str) -> None:
     assert pixels.std() > 10
 
 
-def test_the_animation_has_a_frame_per_epoch_and_holds_the_last(best: Path) -> None:
+def test_the_animation_has_frames_of_the_start_and_of_every_epoch_and_holds_the_last(best: Path) -> None:
+    n_frames = RETRAIN_EPOCHS + 2
     with Image.open(best / "reconstruction_progress.gif") as animation:
-        assert animation.n_frames == RETRAIN_EPOCHS + 1  # type: ignore[attr-defined]
+        assert animation.n_frames == n_frames  # type: ignore[attr-defined]
         durations = []
-        for index in range(RETRAIN_EPOCHS + 1):
+        for index in range(n_frames):
             animation.seek(index)
             durations.append(animation.info["duration"])
-        assert durations == [500] * RETRAIN_EPOCHS + [2000]
+        assert durations == [500] * (n_frames - 1) + [2000]
     assert (best / "reconstruction_progress.gif").stat().st_size < 4_000_000
     frames = sorted((best / "reconstruction_frames").iterdir())
-    assert [frame.name for frame in frames] == [f"reconstruction_epoch_{n:03d}.png" for n in range(RETRAIN_EPOCHS + 1)]
+    names = [f"reconstruction_epoch_{epoch:03d}.png" for epoch in range(RETRAIN_EPOCHS + 1)]
+    assert [frame.name for frame in frames] == [names[0], "reconstruction_epoch_000_pca.png", *names[1:]]
     video = iio.imread(best / "reconstruction_progress.mp4")
-    assert len(video) == RETRAIN_EPOCHS + 4, "at 2 frames a second, the last frame is held for four frames"
+    assert len(video) == n_frames + 3, "at 2 frames a second, the last frame is held for four frames"
     first, last = (np.asarray(Image.open(frame).convert("RGB"), dtype=float) for frame in (frames[0], frames[-1]))
     assert first.shape == last.shape == video[0].shape
     upper, lower = slice(0, first.shape[0] * 2 // 5), slice(first.shape[0] * 2 // 5, first.shape[0] * 2 // 3)
@@ -372,7 +374,7 @@ def test_retraining_again_replaces_the_folder_whole(small: Path, outputs: list[s
     (best / "of_an_earlier_run").write_text("")
     finish(small, "retrain", "small", "--trial", "0", "--epochs", "1")
     assert not (best / "of_an_earlier_run").exists()
-    assert len(list((best / "reconstruction_frames").iterdir())) == 2
+    assert len(list((best / "reconstruction_frames").iterdir())) == 3
     assert json.loads((best / "metrics.json").read_text())["trial"] == 0
     assert [path.name for path in best.parent.iterdir() if path.name.startswith(".best")] == [".best.run.lock"]
     (earlier,) = (path for path in best.parent.iterdir() if path.name.startswith("best-"))

@@ -338,6 +338,17 @@ def test_page_shows_the_pictures_that_exist(make_run: MakeRun) -> None:
     assert "Traversals" not in page.text
 
 
+def test_page_explains_the_frame_of_ppca_if_there_is_one(make_run: MakeRun) -> None:
+    paths = make_run()
+    Image.new("RGB", (4, 2)).save(paths.animation_gif)
+    assert "The second frame" not in read(paths).text and "the order in which features appear" in read(paths).text
+    paths.pca_frame.parent.mkdir()
+    Image.new("RGB", (4, 2)).save(paths.pca_frame)
+    page = read(paths)
+    assert "The second frame is still epoch 0" in page.text and "the order in which features appear" not in page.text
+    assert page.all("img")[0]["alt"].endswith("those of a linear model, then closer to the originals.")
+
+
 def test_hostile_names_stay_text(make_run: MakeRun) -> None:
     paths = make_run(study=HOSTILE, device=HOSTILE, git_commit=HOSTILE)
     page = read(paths)

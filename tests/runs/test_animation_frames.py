@@ -25,4 +25,6 @@ def test_saved_frames_come_in_the_order_of_their_epochs(tmp_path: Path) -> None:
     paths.frames.mkdir()
     for epoch in (2, 1000, 999, 10, 0):
         paths.frame(epoch).touch()
-    assert saved_frames(paths.frames) == [paths.frame(epoch) for epoch in (0, 2, 10, 999, 1000)]
+    paths.pca_frame.touch()
+    by_epoch = [paths.frame(epoch) for epoch in (0, 2, 10, 999, 1000)]
+    assert saved_frames(paths.frames) == [by_epoch[0], paths.pca_frame, *by_epoch[1:]]

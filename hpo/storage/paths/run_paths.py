@@ -142,6 +142,11 @@ class RunPaths(_TrainingPaths):
         return self.frames / f"reconstruction_epoch_{epoch:03d}.png"
 
     @property
+    def pca_frame(self) -> Path:
+        """Reconstruction frame of the model that was just set to pPCA, before its first update."""
+        return self.frames / "reconstruction_epoch_000_pca.png"
+
+    @property
     def samples_frames(self) -> Path:
         """Folder of the sample animation's frames."""
         return self.folder / "samples_frames"
@@ -149,6 +154,11 @@ class RunPaths(_TrainingPaths):
     def samples_frame(self, epoch: int) -> Path:
         """Return the path of the sample frame at an epoch; epoch 0 is the untrained model."""
         return self.samples_frames / f"samples_epoch_{epoch:03d}.png"
+
+    @property
+    def pca_samples_frame(self) -> Path:
+        """Sample frame of the model that was just set to pPCA, before its first update."""
+        return self.samples_frames / "samples_epoch_000_pca.png"
 
     @property
     def samples_gif(self) -> Path:

@@ -10,7 +10,7 @@ from model.config import TrainConfig
 from model.data.images import ImageData
 from model.device import Runtime
 from model.training.initialization import untrained_model
-from model.training.pca_start import set_to_principal_components
+from model.training.pca_start import set_to_principal_components, start_from_pca
 from model.training.train_state import TrainState
 from model.training.training_loop import train
 
@@ -75,7 +75,7 @@ def test_training_begins_with_it_once_if_the_network_is_linear_skip(
 ) -> None:
     calls: list[tuple[int, bool]] = []
     monkeypatch.setattr(
-        "model.training.training_loop.set_to_principal_components",
+        "model.training.pca_start.set_to_principal_components",
         lambda model, images, alone: calls.append((len(images), alone)),
     )
     config = replace(CONFIG, report_every=0.5, **change)  # type: ignore[arg-type]
@@ -85,6 +85,15 @@ def test_training_begins_with_it_once_if_the_network_is_linear_skip(
     assert calls == ([(64, config.skip_learning_rate < 1)] if is_set else [])
     list(train(state, few_images))
     assert len(calls) == int(is_set)
+
+
+def test_whoever_starts_it_before_the_training_gets_the_same_training(few_images: ImageData, runtime: Runtime) -> None:
+    states = [TrainState(CONFIG, runtime, untrained_model(CONFIG)) for _ in range(2)]
+    assert start_from_pca(states[0], few_images.train.images)
+    assert not start_from_pca(states[0], few_images.train.images)
+    first, second = ([metrics.val_bpd for metrics in train(state, few_images)] for state in states)
+    assert first == second and torch.equal(states[0].weights, states[1].weights)
+    assert not start_from_pca(states[1], few_images.train.images)
 
 
 @pytest.mark.parametrize("n_images", [9, 40])

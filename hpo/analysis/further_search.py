@@ -2,10 +2,11 @@
 
 from optuna.study import Study
 
-from hpo.analysis.formatting import capitalized
+from hpo.analysis.formatting import capitalized, format_value
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import configurations_of
 from hpo.search.learning_curves.further_search import SMALL_GAIN, FurtherSearch, further_search
+from hpo.search.learning_curves.wider_ranges import wider_ranges
 from hpo.search.samplers import ConfigurationSampler, sampler_of
 from hpo.storage.call_log import calls_of
 
@@ -29,8 +30,7 @@ def further_search_of(study: Study, config: StudyConfig, sampler: ConfigurationS
 
 def gain_in_words(further: FurtherSearch) -> str:
     """Return the gain in bits per dimension: `about 0.004`, or `less than 0.001`."""
-    is_shown = further.gain >= _SMALLEST_SHOWN
-    return f"about {further.gain:.3f}" if is_shown else f"less than {_SMALLEST_SHOWN}"
+    return _in_words(further.gain)
 
 
 def further_search_sentence(further: FurtherSearch, config: StudyConfig) -> str:
@@ -43,7 +43,29 @@ def further_search_sentence(further: FurtherSearch, config: StudyConfig) -> str:
     return f"{sentence}; this is too little for budget.patience, so no new configuration is started"
 
 
+def wider_range_sentences(study: Study, further: FurtherSearch | None, sampler: ConfigurationSampler) -> list[str]:
+    """Return what wider ranges are expected to bring, without capital letters and full stops.
+
+    A longer code is nearly always better, which is said elsewhere.
+    """
+    if further is None:
+        return []
+    return [
+        f"another {further.minutes:g} minutes with values of {wider.name} {'up' if wider.is_upper else 'down'} to "
+        f"{format_value(wider.value)}, beyond its range, are expected to lower the best score by "
+        f"{_in_words(wider.gain)}; within the ranges, by {gain_in_words(further)}"
+        for wider in wider_ranges(configurations_of(study), sampler, further)
+        if not (wider.name == "latent_dim" and wider.is_upper)
+    ]
+
+
 def outlook(study: Study, config: StudyConfig) -> list[str]:
-    """Return what a further search brings as a line for the terminal, if that can be told."""
-    further = further_search_of(study, config, sampler_of(study, config))
-    return [capitalized(further_search_sentence(further, config))] if further else []
+    """Return what a further search and wider ranges bring as lines for the terminal, as far as that can be told."""
+    sampler = sampler_of(study, config)
+    further = further_search_of(study, config, sampler)
+    more = [further_search_sentence(further, config)] if further else []
+    return [capitalized(sentence) for sentence in (*more, *wider_range_sentences(study, further, sampler))]
+
+
+def _in_words(gain: float) -> str:
+    return f"about {gain:.3f}" if gain >= _SMALLEST_SHOWN else f"less than {_SMALLEST_SHOWN}"

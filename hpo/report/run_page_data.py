@@ -81,7 +81,7 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
         training=training,
         compiled=config["compiled"],
         untrained_bpd=history[0]["val_bpd"],
-        shows_pca=paths.pca_frame.exists(),
+        shows_pca=paths.frame(0, is_pca=True).exists(),
         validation=_validation_scores(history[-1], metrics),
         earlier_best=describe_earlier_best(better) if better else None,
         folder=folder,

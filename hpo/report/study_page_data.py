@@ -10,7 +10,7 @@ import yaml
 from optuna.study import Study
 
 from hpo.analysis.cost import Cost, count_cost
-from hpo.analysis.further_search import further_search_of, further_search_sentence
+from hpo.analysis.further_search import further_search_of, further_search_sentence, wider_range_sentences
 from hpo.analysis.importances import Importances, find_importances
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
 from hpo.analysis.results import StudyResults, study_results
@@ -86,6 +86,7 @@ class StudyPage:
     expected_best: ExpectedBest | None
     second_is_untuned: bool
     further_search: str | None
+    wider_ranges: tuple[str, ...]
     settings: tuple[SearchedSetting, ...]
     ppca_baseline: PpcaBaseline
     largest_latent_dim: int
@@ -128,6 +129,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         expected_best=expected_best_of(configurations_of(study), sampler),
         second_is_untuned=_second_is_untuned(study, config),
         further_search=further_search_sentence(further, config) if further else None,
+        wider_ranges=tuple(wider_range_sentences(study, further, sampler)),
         settings=_searched_settings(results, config) if results else (),
         ppca_baseline=baseline,
         largest_latent_dim=int(config.hyperparameters.largest("latent_dim")),

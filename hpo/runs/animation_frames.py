@@ -28,28 +28,21 @@ class FrameRecorder:
         self._epochs = epochs
         self._paths = paths
 
-    def take(self, state: TrainState, epoch: int, val_bpd: float) -> None:
-        """Draw and save both frames of this epoch if it is one of the chosen ones; 0 is the untrained model."""
-        if epoch in self._epochs:
-            reconstructed, samples = self._draw(state, epoch, val_bpd, is_pca=False)
-            save_pixels(reconstructed, self._paths.frame(epoch))
-            save_pixels(samples, self._paths.samples_frame(epoch))
+    def take(self, state: TrainState, epoch: int, val_bpd: float, *, is_pca: bool = False) -> None:
+        """Draw and save both frames of this epoch if it is one of the chosen ones.
 
-    def take_pca(self, state: TrainState, val_bpd: float) -> None:
-        """Draw and save both frames of a model that was just set to pPCA."""
-        reconstructed, samples = self._draw(state, 0, val_bpd, is_pca=True)
-        save_pixels(reconstructed, self._paths.pca_frame)
-        save_pixels(samples, self._paths.pca_samples_frame)
-
-    def _draw(self, state: TrainState, epoch: int, val_bpd: float, *, is_pca: bool) -> tuple[Pixels, Pixels]:
-        """Draw the frames of reconstructions and of samples."""
+        Epoch 0 is the untrained model, or with `is_pca` the model that was just set to pPCA.
+        """
+        if epoch not in self._epochs:
+            return
         n_epochs = state.config.epochs
-        pairs = (as_pixels(self._images), as_pixels(reconstruct(state.model, self._images, state.runtime)))
+        reconstructed = reconstruct(state.model, self._images, state.runtime)
+        pairs = (as_pixels(self._images), as_pixels(reconstructed))
+        frame = draw_reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd, is_pca=is_pca)
+        save_pixels(frame, self._paths.frame(epoch, is_pca=is_pca))
         samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
-        return (
-            draw_reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd, is_pca=is_pca),
-            draw_samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd, is_pca=is_pca),
-        )
+        frame = draw_samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd, is_pca=is_pca)
+        save_pixels(frame, self._paths.samples_frame(epoch, is_pca=is_pca))
 
 
 def frame_epochs(n_epochs: int, interval: Interval) -> frozenset[int]:

@@ -116,7 +116,7 @@ def _train_into(final: RunPaths, run: TrainingRun) -> Iterator[RunEvent]:
         history.append(_untrained_metrics(state, run.data))
         recorder.take(state, 0, history[0]["val_bpd"])
         if start_from_pca(state, run.data.train.images):
-            recorder.take_pca(state, score_validation(state, run.data)[1].bpd)
+            recorder.take(state, 0, score_validation(state, run.data)[1].bpd, is_pca=True)
     for metrics in train(state, run.data):
         if not unfinished.config.exists():
             raise RunError(f"{unfinished.folder}: was removed during the training; run the same command to start over")

@@ -12,6 +12,7 @@ from hpo.search.configurations import Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
 from hpo.search.learning_curves.further_search import expected_gain
 from hpo.search.learning_curves.scores_to_fit import MAX_REFITTED, ScoreCollector
+from hpo.search.learning_curves.wider_ranges import WIDER_BY, WiderRange, gain_beyond
 from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
 
 # Configurations before the process is used: those that were not enqueued are spread evenly over the space.
@@ -93,6 +94,22 @@ class LearningCurveSampler:
         if self._gain is None or self._gain[0] != key:
             self._gain = key, self._compute_gain(gp, self._scores.features(scored), best_F, n_new)
         return self._gain[1]
+
+    def predict_wider(self, configurations: Sequence[Configuration], n_new: int) -> list[WiderRange]:
+        """Predict what `n_new` configurations beyond each end of each range bring, once a configuration has finished.
+
+        It follows from the seed and the configurations alone.
+        """
+        configurations = self._within_space(configurations)
+        finished = [configuration for configuration in configurations if configuration.value is not None]
+        if not finished:
+            return []
+        gp, _ = self._fit(configurations)
+        best_F = self._scores.features([min(finished, key=lambda configuration: configuration.value or np.inf)])
+        generator = np.random.default_rng([self._seed, len(finished)])
+        points_MF = self._draw_candidates(best_F, _N_NEW_UNIFORM, _N_NEW_AROUND, generator)
+        ends = self._transform.ends_of_ranges(WIDER_BY)
+        return gain_beyond(gp, ends, self._features(points_MF), best_F[0], n_new, generator)
 
     def _compute_gain(self, gp: LearningCurveGP, scored_MF: Array, best_F: Array, n_new: int) -> float:
         """Compute `expected_gain` with the best known configurations and new ones, some of them near the best."""

@@ -18,6 +18,7 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
 from hpo.optuna_logging import in_memory_study
 from hpo.search.configurations import Configuration, as_single_trial, group_trials
+from hpo.search.learning_curves.wider_ranges import WiderRange
 from hpo.search.warm_start import warm_start_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,15 @@ class ConfigurationSampler(BaseSampler):
         if self._name != "curves" or all(configuration.value is None for configuration in configurations):
             return None
         return self._curves.predict_gain(configurations, n_new)
+
+    def predict_wider(self, configurations: Sequence[Configuration], n_new: int) -> list[WiderRange]:
+        """Predict what `n_new` configurations beyond each end of each range bring, in bits per dimension.
+
+        Returns: nothing except for `curves`, and before a configuration has finished.
+        """
+        if self._name != "curves" or all(configuration.value is None for configuration in configurations):
+            return []
+        return self._curves.predict_wider(configurations, n_new)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the whole search space; an empty one for a trial whose values are given."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,20 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 Array = NDArray[np.float64]
 Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RangeEnd:
+    """An end of the range of `name`, whose feature is that in `column`: 0 or 1 there (`coordinate`).
+
+    A wider range goes on to `beyond`, where the hyperparameter is `value`.
+    """
+
+    name: str
+    column: int
+    coordinate: float
+    beyond: float
+    value: float
 
 
 class SearchSpaceTransform:
@@ -48,6 +63,26 @@ class SearchSpaceTransform:
         """Return the values nearest to a point; coordinates outside of [0, 1] are clipped."""
         parts = np.split(point_F.clip(0, 1), np.cumsum(self._widths)[:-1])
         return {name: self._decode(name, part) for name, part in zip(self._space, parts, strict=True)}
+
+    def ends_of_ranges(self, wider_by: float) -> list[RangeEnd]:
+        """Return both ends of each range of numbers, with where it ends if `wider_by` of its width is added there."""
+        columns = np.cumsum([0, *self._widths])
+        return [
+            end
+            for name, column in zip(self._space, columns, strict=False)
+            if name in self._ends
+            for coordinate, beyond in ((0.0, -wider_by), (1.0, 1 + wider_by))
+            if (end := self._end(name, int(column), coordinate, beyond)).beyond != coordinate
+        ]
+
+    def _end(self, name: str, column: int, coordinate: float, beyond: float) -> RangeEnd:
+        entry, (low, high) = self._space[name], self._ends[name]
+        scaled = low + beyond * (high - low)
+        value = math.exp(scaled) if getattr(entry, "log", False) else scaled
+        if isinstance(entry, IntDistribution):
+            value = max(round(value), 1) if entry.log else round(value)
+            beyond = (_scale(entry, value) - low) / (high - low)
+        return RangeEnd(name, column, coordinate, beyond, value)
 
     def _encode(self, name: str, value: Any) -> list[float]:
         if name not in self._choices:

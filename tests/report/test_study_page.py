@@ -6,11 +6,15 @@ import pytest
 from matplotlib.figure import Figure
 from optuna.trial import TrialState
 
+from hpo.analysis.formatting import capitalized
+from hpo.analysis.further_search import outlook
 from hpo.analysis.ppca_baseline import PpcaBaseline
 from hpo.config.search_space import untuned_values
 from hpo.figures.study.learning_curves import LearningCurves, draw_learning_curves
 from hpo.report.study_page_data import SearchedSetting, read_study_page
 from hpo.report.study_page_figures import draw_figures
+from hpo.search.learning_curves.wider_ranges import WiderRange
+from hpo.search.samplers import ConfigurationSampler
 from tests.report.conftest import RETRAINED, Begin, add_retrained_model, study_page
 from tests.tools import synthetic
 
@@ -59,6 +63,30 @@ def test_page_tells_what_more_search_is_expected_to_bring(begin: Begin) -> None:
     for number in range(16):
         synthetic.add_trial(other, 6.5 + number / 10, elapsed_s=600.0)
     assert "More search" not in study_page(other).text
+
+
+def test_page_tells_what_wider_ranges_are_expected_to_bring(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = begin()
+    for number in range(16):
+        synthetic.add_trial(opened, 6.5 + number / 10, elapsed_s=600.0)
+    assert "A wider range: " not in study_page(opened).text
+    found = [
+        WiderRange("beta", 0.169, False, 0.0123, is_at_edge=True),
+        WiderRange("learning_rate", 0.02404, True, 0.0001, is_at_edge=True),
+        WiderRange("latent_dim", 512, True, 0.5, is_at_edge=True),
+    ]
+    monkeypatch.setattr(ConfigurationSampler, "predict_gain", lambda *_: 0.004)
+    monkeypatch.setattr(ConfigurationSampler, "predict_wider", lambda *_: found)
+    sentences = [
+        "another 30 minutes with values of beta down to 0.169, beyond its range, are expected to lower the best score "
+        "by about 0.012; within the ranges, by about 0.004",
+        "another 30 minutes with values of learning_rate up to 0.024, beyond its range, are expected to lower the best "
+        "score by less than 0.001; within the ranges, by about 0.004",
+    ]
+    text = study_page(opened).text
+    assert all(f"A wider range: {sentence}." in text for sentence in sentences)
+    assert "latent_dim up to 512" not in text
+    assert outlook(opened.study, opened.config)[1:] == [capitalized(sentence) for sentence in sentences]
 
 
 def test_page_compares_a_best_trial_far_ahead_with_the_second_best(begin: Begin) -> None:

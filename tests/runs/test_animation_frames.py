@@ -25,6 +25,7 @@ def test_saved_frames_come_in_the_order_of_their_epochs(tmp_path: Path) -> None:
     paths.frames.mkdir()
     for epoch in (2, 1000, 999, 10, 0):
         paths.frame(epoch).touch()
-    paths.pca_frame.touch()
+    of_pca = paths.frame(0, is_pca=True)
+    of_pca.touch()
     by_epoch = [paths.frame(epoch) for epoch in (0, 2, 10, 999, 1000)]
-    assert saved_frames(paths.frames) == [by_epoch[0], paths.pca_frame, *by_epoch[1:]]
+    assert saved_frames(paths.frames) == [by_epoch[0], of_pca, *by_epoch[1:]]

@@ -137,28 +137,21 @@ class RunPaths(_TrainingPaths):
         """Folder of the reconstruction animation's frames."""
         return self.folder / "reconstruction_frames"
 
-    def frame(self, epoch: int) -> Path:
-        """Return the path of the reconstruction frame at an epoch; epoch 0 is the untrained model."""
-        return self.frames / f"reconstruction_epoch_{epoch:03d}.png"
+    def frame(self, epoch: int, *, is_pca: bool = False) -> Path:
+        """Return the path of the reconstruction frame at an epoch.
 
-    @property
-    def pca_frame(self) -> Path:
-        """Reconstruction frame of the model that was just set to pPCA, before its first update."""
-        return self.frames / "reconstruction_epoch_000_pca.png"
+        Epoch 0 is the untrained model, or with `is_pca` the model that was just set to pPCA.
+        """
+        return self.frames / f"reconstruction_epoch_{epoch:03d}{'_pca' * is_pca}.png"
 
     @property
     def samples_frames(self) -> Path:
         """Folder of the sample animation's frames."""
         return self.folder / "samples_frames"
 
-    def samples_frame(self, epoch: int) -> Path:
-        """Return the path of the sample frame at an epoch; epoch 0 is the untrained model."""
-        return self.samples_frames / f"samples_epoch_{epoch:03d}.png"
-
-    @property
-    def pca_samples_frame(self) -> Path:
-        """Sample frame of the model that was just set to pPCA, before its first update."""
-        return self.samples_frames / "samples_epoch_000_pca.png"
+    def samples_frame(self, epoch: int, *, is_pca: bool = False) -> Path:
+        """Return the path of the sample frame at an epoch, see `frame`."""
+        return self.samples_frames / f"samples_epoch_{epoch:03d}{'_pca' * is_pca}.png"
 
     @property
     def samples_gif(self) -> Path:

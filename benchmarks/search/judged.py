@@ -6,6 +6,7 @@ Repetitions that are finished are kept in benchmarks/.cache; then results/search
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Annotated
 
 import numpy as np
@@ -14,12 +15,12 @@ import typer
 from benchmarks.search.configurations import Configuration, by_configuration
 from benchmarks.search.epoch_seconds import read_timings
 from benchmarks.search.gaussian_process import Array
-from benchmarks.search.judgements import LIMIT, Judged, write_judged
+from benchmarks.search.judgements import LIMIT, Judged, read_judged, write_judged
 from benchmarks.search.judges.forest import Forest
 from benchmarks.search.judges.gp_samples import GPSamples
 from benchmarks.search.judges.judge import Judge
 from benchmarks.search.judges.neighbours import Neighbours
-from benchmarks.search.methods import METHODS, OURS, PARTS
+from benchmarks.search.methods import METHODS, OURS, PARTS, PEERS, Method
 from benchmarks.search.replays import HORIZON, Ground, Task, quiet, replay
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import n_reached, quartiles, regrets, to_target
@@ -33,28 +34,44 @@ JUDGES: dict[str, Callable[[Sequence[Configuration], Array], Judge]] = {
     "nearest neighbours": Neighbours.fit,
 }
 COMPARED = {name: (METHODS | PARTS)[name] for name in ("random", "tpe_median", *PARTS, OURS)}
+_REMEDY = "install them with: .venv/bin/uv pip install -r requirements-peers.txt"
+ALL: dict[str, Method] = PEERS | COMPARED
 
 
 def main(
     repetitions: Annotated[int, typer.Option(min=1, help="Of every method, before every judge.")] = 10,
     processes: Annotated[int, typer.Option(min=1, help="Repetitions side by side.")] = os.cpu_count() or 1,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="This one alone; may be repeated. Those of other packages run only by name."),
+    ] = None,
 ) -> None:
-    """Run what is missing, print it, and write benchmarks/results/search_judges.json."""
+    """Run what is missing, print it, and replace these methods' entries in benchmarks/results/search_judges.json."""
+    if unknown := [name for name in methods or () if name not in ALL]:
+        raise typer.BadParameter(f"must be one of {', '.join(ALL)}, but got {unknown[0]}", param_hint="--method")
+    if set(methods or ()) & PEERS.keys() and not (find_spec("smac") and find_spec("syne_tune")):
+        raise typer.BadParameter(f"needs other packages; {_REMEDY}", param_hint="--method")
     os.environ["OMP_NUM_THREADS"] = "1"
     quiet()
     curves = CIFAR10.read()
-    ground = replace(Ground.of(curves, read_timings(), CIFAR10.space, COMPARED), limit=LIMIT)
+    compared = {name: ALL[name] for name in methods or COMPARED}
+    ground = replace(Ground.of(curves, read_timings(), CIFAR10.space, compared), limit=LIMIT)
     table = by_configuration(curves)
-    tasks = [Task(method, 1, repetition) for method in COMPARED for repetition in range(repetitions)]
+    tasks = [Task(method, 1, repetition) for method in compared for repetition in range(repetitions)]
     found = []
     for name, fit in JUDGES.items():
         judge = fit(table, noise_of(table).deviation_E ** 2)
         traces = replay(tasks, replace(ground, judge=judge), n_processes=processes)
-        for method in COMPARED:
+        for method in compared:
             some = [trace for task, trace in traces.items() if task.method == method]
             found.append(_judged(name, method, some, ground.surrogate.full_length_s))
             typer.echo(f"{name}, {method}: {found[-1].n_reached} of {repetitions} reached the target")
-    write_judged(found)
+    kept = [judged for judged in read_judged() if judged.method not in compared]
+    write_judged(sorted([*kept, *found], key=_place))
+
+
+def _place(judged: Judged) -> tuple[int, int]:
+    return list(JUDGES).index(judged.judge), list(ALL).index(judged.method)
 
 
 def _judged(judge: str, method: str, traces: Sequence[Trace], unit_s: float) -> Judged:

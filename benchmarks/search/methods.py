@@ -14,6 +14,8 @@ from benchmarks.search.table import N_EPOCHS
 from benchmarks.search.top_k import OneEpochTopK
 
 OURS = "ours"
+# Of other packages' searches: that of ours.
+_FIRST_RUNG = N_EPOCHS // 4
 _OPTUNA = "benchmarks.search.optuna_search"
 
 
@@ -79,6 +81,24 @@ def _ours(seed: int, space: Space) -> Search:
     return Ours(seed, space)
 
 
+def _smac(seed: int, space: Space) -> Search:
+    from benchmarks.search.peers.smac3 import Smac
+
+    return Smac(space, seed, _FIRST_RUNG)
+
+
+def _syne_tune_bore(seed: int, space: Space) -> Search:
+    from benchmarks.search.peers.syne_tune import SyneTune
+
+    return SyneTune(space, seed, "bore", _FIRST_RUNG)
+
+
+def _syne_tune_kde(seed: int, space: Space) -> Search:
+    from benchmarks.search.peers.syne_tune import SyneTune
+
+    return SyneTune(space, seed, "kde", _FIRST_RUNG)
+
+
 _PROMOTION = (
     "benchmarks.search.ours",
     "hpo.search.configurations",
@@ -118,4 +138,12 @@ METHODS: dict[str, Method] = {
 PARTS: dict[str, Method] = {
     "promotion_random": Method(_promotion_random, "random search with our pauses and promotions", _PROMOTION),
     "promotion_tpe": Method(_promotion_tpe, "TPE with our pauses and promotions", _PROMOTION),
+}
+
+_SYNE_TUNE = ("benchmarks.search.peers.syne_tune",)
+# Of other packages (`requirements-peers.txt`). Their first rung is ours; the tutorial's values come first.
+PEERS: dict[str, Method] = {
+    "smac": Method(_smac, "SMAC3: Hyperband with a random forest", ("benchmarks.search.peers.smac3",)),
+    "syne_tune_bore": Method(_syne_tune_bore, "Syne Tune: ASHA with BORE", _SYNE_TUNE),
+    "syne_tune_kde": Method(_syne_tune_kde, "Syne Tune: ASHA with BOHB's densities", _SYNE_TUNE),
 }

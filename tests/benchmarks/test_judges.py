@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import typer
 from scipy.stats import spearmanr
 
 from benchmarks.search import judged, judgements, page
@@ -107,5 +108,20 @@ def test_every_method_stands_before_every_judge_and_the_page_tells_it(
     judged.main(repetitions=2, processes=1)
     assert read_judged() == found and len((tmp_path / "cache.jsonl").read_text().splitlines()) == n_lines
     assert capsys.readouterr().out.count("of 2 reached the target") == 2 * len(found)
+    judged.main(repetitions=1, processes=1, methods=["promotion_tpe"])
+    kept = [each for each in found if each.method == "promotion_random"]
+    assert [each for each in read_judged() if each.n_repetitions == 2] == kept, "other methods' entries are kept"
+    assert [each.judge for each in read_judged()] == [name for name in JUDGES for _ in parts]
+
+
+def test_a_judged_method_is_one_of_those_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(typer.BadParameter, match=r"must be one of .*smac.* but got smc"):
+        judged.main(methods=["ours", "smc"])
+    monkeypatch.setattr(judged, "find_spec", lambda _: None)
+    with pytest.raises(typer.BadParameter, match=r"needs other packages; .*requirements-peers.txt"):
+        judged.main(methods=["smac"])
+
+
+def test_the_page_tells_what_the_judges_found() -> None:
     told = page._judged_told([Judged("random forest", "ours", 20, 12, (5.0, 9.0, 30.0), (0.01, 0.02, 0.03))])
     assert "| random forest | ours | 12 of 20 | 9.0 (5.0, ≥ 30.0) | 0.0200 (0.0100, 0.0300) |" in told

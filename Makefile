@@ -100,7 +100,7 @@ train_options = $(call option,--beta,BETA)$(call option,--latent-dim,LATENT_DIM)
   option,--architecture,ARCHITECTURE)$(call flag,--linear-path,LINEAR_PATH)$(call \
   option,--device,DEVICE)$(call option,--output,OUTPUT)$(call flag,--test,TEST)
 
-.PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-long test-all lint check .packages .dev-packages
+.PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-long test-all lint check .packages .dev-packages .peer-packages
 # With -j, too, one target after the other: showcase needs tune before best-retrain.
 .NOTPARALLEL:
 
@@ -156,6 +156,10 @@ check: lint test
 
 .dev-packages:
 	@$(set_up) requirements-dev.txt
+
+# Of other packages' searches, which python -m benchmarks.search.judged compares.
+.peer-packages:
+	@$(set_up) requirements-peers.txt
 
 define set_up
 command -v $(call quoted,PYTHON) >/dev/null || { \

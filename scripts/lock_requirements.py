@@ -41,14 +41,16 @@ def write_pins(name: str, head: str, pins: list[str]) -> None:
 
 
 def main(options: list[str]) -> None:
-    """Compile both *.in files; the options go to `uv pip compile`."""
+    """Compile the *.in files; the options go to `uv pip compile`."""
     pins = compile_pins("requirements.in", read_pins("requirements.txt") + read_pins("requirements-cuda.txt"), options)
     head = HEAD.format(source="requirements.in")
     write_pins("requirements-cuda.txt", head + CUDA_HEAD, [pin for pin in pins if CUDA.match(pin)])
     write_pins("requirements.txt", head + "-c requirements-cuda.txt\n", [pin for pin in pins if not CUDA.match(pin)])
-    dev_pins = compile_pins("requirements-dev.in", pins + read_pins("requirements-dev.txt"), options)
-    head = HEAD.format(source="requirements-dev.in")
-    write_pins("requirements-dev.txt", head + "-r requirements.txt\n", sorted(set(dev_pins) - set(pins)))
+    for kind in ("dev", "peers"):
+        source, target = f"requirements-{kind}.in", f"requirements-{kind}.txt"
+        more = compile_pins(source, pins + read_pins(target), options)
+        head = HEAD.format(source=source) + "-r requirements.txt\n"
+        write_pins(target, head, sorted(set(more) - set(pins)))
 
 
 if __name__ == "__main__":

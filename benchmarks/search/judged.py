@@ -34,7 +34,7 @@ JUDGES: dict[str, Callable[[Sequence[Configuration], Array], Judge]] = {
     "nearest neighbours": Neighbours.fit,
 }
 COMPARED = {name: (METHODS | PARTS)[name] for name in ("random", "tpe_median", *PARTS, OURS)}
-_REMEDY = "install them with: .venv/bin/uv pip install -r requirements-peers.txt"
+_REMEDY = "install them with: make .peer-packages"
 ALL: dict[str, Method] = PEERS | COMPARED
 
 

@@ -118,7 +118,7 @@ def test_a_judged_method_is_one_of_those_that_there_are(monkeypatch: pytest.Monk
     with pytest.raises(typer.BadParameter, match=r"must be one of .*smac.* but got smc"):
         judged.main(methods=["ours", "smc"])
     monkeypatch.setattr(judged, "find_spec", lambda _: None)
-    with pytest.raises(typer.BadParameter, match=r"needs other packages; .*requirements-peers.txt"):
+    with pytest.raises(typer.BadParameter, match=r"needs other packages; .*make .peer-packages"):
         judged.main(methods=["smac"])
 
 

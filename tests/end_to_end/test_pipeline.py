@@ -316,7 +316,7 @@ def test_the_animation_has_frames_of_the_start_and_of_every_epoch_and_holds_the_
     assert (best / "reconstruction_progress.gif").stat().st_size < 4_000_000
     frames = sorted((best / "reconstruction_frames").iterdir())
     names = [f"reconstruction_epoch_{epoch:03d}.png" for epoch in range(RETRAIN_EPOCHS + 1)]
-    assert [frame.name for frame in frames] == [names[0], "reconstruction_epoch_000_pca.png", *names[1:]]
+    assert [frame.name for frame in frames] == [names[0], "reconstruction_epoch_000_ppca.png", *names[1:]]
     video = iio.imread(best / "reconstruction_progress.mp4")
     assert len(video) == n_frames + 3, "at 2 frames a second, the last frame is held for four frames"
     first, last = (np.asarray(Image.open(frame).convert("RGB"), dtype=float) for frame in (frames[0], frames[-1]))

@@ -19,6 +19,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PACKAGES = packages_distributions()
 FOLDERS = ("hpo", "model", "scripts", "benchmarks", "examples", "data")
 FILES = ("requirements.txt", "requirements-cuda.txt", "requirements-dev.txt")
+# Of requirements-peers.in, which nothing else needs.
+PEERS = ROOT / "benchmarks/search/peers"
 
 
 def lines(name: str) -> list[str]:
@@ -35,7 +37,8 @@ def requirements(name: str) -> dict[str, Requirement]:
 @functools.cache
 def imported_packages(*folders: str) -> set[str]:
     """Return the installed packages that Python files in the folders import, by name."""
-    trees = [ast.parse(path.read_text()) for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if path.parent != PEERS]
+    trees = [ast.parse(path.read_text()) for path in files]
     modules: set[str] = set()
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Import):
@@ -69,7 +72,7 @@ def test_every_direct_requirement_is_imported_or_says_why_not() -> None:
 
 
 def test_every_pin_is_exact() -> None:
-    pins = [line for name in FILES for line in lines(name)]
+    pins = [line for name in (*FILES, "requirements-peers.txt") for line in lines(name)]
     assert len(pins) > 80
     assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+( ; .+)?", pin)] == []
 
@@ -80,6 +83,12 @@ def test_pins_cover_all_that_the_direct_requirements_need() -> None:
     assert tree - cuda.keys() == runtime.keys()
     dev_tree = {name for package in requirements("requirements-dev.in") for name in needed(package)}
     assert dev_tree - runtime.keys() == dev.keys()
+
+
+def test_pins_of_other_packages_searches_leave_all_others_as_they_are() -> None:
+    peers = requirements("requirements-peers.txt")
+    assert {"smac", "syne-tune", "configspace"} <= peers.keys()
+    assert peers.keys() & {name for file in FILES for name in requirements(file)} == set()
 
 
 @pytest.mark.parametrize("kind", ["requirements", "requirements-dev"])

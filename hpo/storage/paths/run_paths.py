@@ -142,7 +142,7 @@ class RunPaths(_TrainingPaths):
 
         Epoch 0 is the untrained model, or with `is_pca` the model that was just set to pPCA.
         """
-        return self.frames / f"reconstruction_epoch_{epoch:03d}{'_pca' * is_pca}.png"
+        return self.frames / f"reconstruction_epoch_{_number(epoch, is_pca)}.png"
 
     @property
     def samples_frames(self) -> Path:
@@ -151,7 +151,7 @@ class RunPaths(_TrainingPaths):
 
     def samples_frame(self, epoch: int, *, is_pca: bool = False) -> Path:
         """Return the path of the sample frame at an epoch, see `frame`."""
-        return self.samples_frames / f"samples_epoch_{epoch:03d}{'_pca' * is_pca}.png"
+        return self.samples_frames / f"samples_epoch_{_number(epoch, is_pca)}.png"
 
     @property
     def samples_gif(self) -> Path:
@@ -167,3 +167,7 @@ class RunPaths(_TrainingPaths):
     def animation_mp4(self) -> Path:
         """The reconstruction animation as a video."""
         return self.folder / "reconstruction_progress.mp4"
+
+
+def _number(epoch: int, is_pca: bool) -> str:
+    return f"{epoch:03d}_ppca" if is_pca else f"{epoch:03d}"

@@ -1,6 +1,7 @@
 """Searches before judges of three kinds: `python -m benchmarks.search.judged`. Give it again to go on.
 
-Repetitions that are finished are kept in benchmarks/.cache; then results/search_judges.json is written from all.
+Repetitions that are finished are kept in benchmarks/.cache; then results/search_judges.json and its part of SEARCH.md
+are written from all.
 """
 
 import os
@@ -21,6 +22,7 @@ from benchmarks.search.judges.gp_samples import GPSamples
 from benchmarks.search.judges.judge import Judge
 from benchmarks.search.judges.neighbours import Neighbours
 from benchmarks.search.methods import METHODS, OURS, PARTS, PEERS, Method
+from benchmarks.search.page import replace_judged
 from benchmarks.search.replays import HORIZON, Ground, Task, quiet, replay
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import n_reached, quartiles, regrets, to_target
@@ -66,8 +68,10 @@ def main(
             some = [trace for task, trace in traces.items() if task.method == method]
             found.append(_judged(name, method, some, ground.surrogate.full_length_s))
             typer.echo(f"{name}, {method}: {found[-1].n_reached} of {repetitions} reached the target")
-    kept = [judged for judged in read_judged() if judged.method not in compared]
-    write_judged(sorted([*kept, *found], key=_place))
+    kept = [each for each in read_judged() if each.method not in compared]
+    judged = sorted([*kept, *found], key=_place)
+    write_judged(judged)
+    replace_judged(judged)
 
 
 def _place(judged: Judged) -> tuple[int, int]:

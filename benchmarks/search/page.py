@@ -14,7 +14,7 @@ from benchmarks.search.judgements import LIMIT as JUDGED_LIMIT
 from benchmarks.search.judgements import Judged
 from benchmarks.search.judges.neighbours import N_NEIGHBOURS
 from benchmarks.search.live_pairs import Search, draw_live, told
-from benchmarks.search.methods import OURS, Method
+from benchmarks.search.methods import OURS, PEERS, Method
 from benchmarks.search.replays import HORIZON, LIMIT
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import Interval, n_reached, quartiles, ratio_of_medians, regrets, to_target
@@ -25,6 +25,7 @@ from model.atomic_files import write_text
 
 _AFTER = (5, 10, 20)
 Traces = Mapping[str, Sequence[Trace]]
+_JUDGES_TITLE = "## Judges of three kinds"
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,18 @@ Time to the target on the clock, in the time of a full-length training of the me
 {"".join(map(_cells, _times(results, n_workers)))}""".rstrip()
 
 
+def replace_judged(judged: Sequence[Judged], page: Path = FOLDER / "SEARCH.md") -> None:
+    """Rewrite what the page tells of the judges, and nothing else."""
+    before, _, after = page.read_text().partition(_JUDGES_TITLE)
+    _, title, others = after.partition("\n\n## ")
+    write_text(page, before + _judged_told(judged) + (title + others or "\n"))
+
+
+def _peers_told(judged: Sequence[Judged]) -> str:
+    named = "; ".join(f"*{name}*, {PEERS[name].about}" for name in PEERS if name in {each.method for each in judged})
+    return f"Searches of other packages: {named}. " if named else ""
+
+
 def _judged_told(judged: Sequence[Judged]) -> str:
     rows = [
         [
@@ -219,14 +232,14 @@ def _judged_told(judged: Sequence[Judged]) -> str:
         ]
         for each in judged
     ]
-    return f"""## Judges of three kinds
+    return f"""{_JUDGES_TITLE}
 
 The sampler of ours and the surrogate are both Gaussian processes, and so may agree in what is wrong. Here other models
 of the same table judge ([judges/](search/judges/)): functions drawn from the Gaussian process, another one in each
 repetition, in place of its mean; random forests, of other trees in each; the mean of the {N_NEIGHBOURS} nearest
-configurations. *promotion_random* and *promotion_tpe* are ours with another sampler. Written by `python -m
-benchmarks.search.judged`; a search ends at {JUDGED_LIMIT:g} full-length trainings. Medians (quartiles), regrets after
-{HORIZON}.
+configurations. *promotion_random* and *promotion_tpe* are ours with another sampler. {_peers_told(judged)}Written by
+`python -m benchmarks.search.judged`; a search ends at {JUDGED_LIMIT:g} full-length trainings. Medians (quartiles),
+regrets after {HORIZON}.
 
 | judge | | reached | compute to target | regret |
 |---|---|---:|---:|---:|

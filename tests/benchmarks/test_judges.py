@@ -96,6 +96,9 @@ def test_every_method_stands_before_every_judge_and_the_page_tells_it(
     ):
         monkeypatch.setattr(judged, name, value)
     monkeypatch.setattr(judgements, "JUDGED", tmp_path / "judges.json")
+    told_in = tmp_path / "SEARCH.md"
+    told_in.write_text("# Title\n\n## Judges of three kinds\n\nold\n\n## For real\n\npairs\n")
+    monkeypatch.setattr("benchmarks.search.page.replace_judged.__defaults__", (told_in,))
     monkeypatch.setattr("benchmarks.search.replays.replay.__defaults__", (tmp_path / "cache.jsonl", 1))
     judged.main(repetitions=2, processes=1)
     found = read_judged()
@@ -112,6 +115,9 @@ def test_every_method_stands_before_every_judge_and_the_page_tells_it(
     kept = [each for each in found if each.method == "promotion_random"]
     assert [each for each in read_judged() if each.n_repetitions == 2] == kept, "other methods' entries are kept"
     assert [each.judge for each in read_judged()] == [name for name in JUDGES for _ in parts]
+    told = told_in.read_text()
+    assert told.startswith("# Title\n\n## Judges of") and told.endswith("|\n\n## For real\n\npairs\n")
+    assert "old" not in told and told.count("promotion_tpe | ") == len(JUDGES) and "of 1 |" in told
 
 
 def test_a_judged_method_is_one_of_those_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +128,8 @@ def test_a_judged_method_is_one_of_those_that_there_are(monkeypatch: pytest.Monk
         judged.main(methods=["smac"])
 
 
-def test_the_page_tells_what_the_judges_found() -> None:
+def test_the_page_tells_what_the_judges_found_and_names_other_packages_searches() -> None:
+    of_smac = Judged("random forest", "smac", 20, 12, (5.0, 9.0, 30.0), (0.01, 0.02, 0.03))
+    assert "*smac*, SMAC3: Hyperband with a random forest. Written" in page._judged_told([of_smac]).replace("\n", " ")
     told = page._judged_told([Judged("random forest", "ours", 20, 12, (5.0, 9.0, 30.0), (0.01, 0.02, 0.03))])
     assert "| random forest | ours | 12 of 20 | 9.0 (5.0, ≥ 30.0) | 0.0200 (0.0100, 0.0300) |" in told

@@ -143,7 +143,9 @@ PARTS: dict[str, Method] = {
 _SYNE_TUNE = ("benchmarks.search.peers.syne_tune",)
 # Of other packages (`requirements-peers.txt`). Their first rung is ours; the tutorial's values come first.
 PEERS: dict[str, Method] = {
-    "smac": Method(_smac, "SMAC3: Hyperband with a random forest", ("benchmarks.search.peers.smac3",)),
-    "syne_tune_bore": Method(_syne_tune_bore, "Syne Tune: ASHA with BORE", _SYNE_TUNE),
-    "syne_tune_kde": Method(_syne_tune_kde, "Syne Tune: ASHA with BOHB's densities", _SYNE_TUNE),
+    "smac": Method(
+        _smac, "SMAC3's MultiFidelityFacade, Hyperband with a random forest", ("benchmarks.search.peers.smac3",)
+    ),
+    "syne_tune_bore": Method(_syne_tune_bore, "Syne Tune's ASHA with BORE", _SYNE_TUNE),
+    "syne_tune_kde": Method(_syne_tune_kde, "Syne Tune's ASHA with the densities of BOHB", _SYNE_TUNE),
 }

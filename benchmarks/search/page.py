@@ -217,8 +217,15 @@ def replace_judged(judged: Sequence[Judged], page: Path = FOLDER / "SEARCH.md") 
 
 
 def _peers_told(judged: Sequence[Judged]) -> str:
-    named = "; ".join(f"*{name}*, {PEERS[name].about}" for name in PEERS if name in {each.method for each in judged})
-    return f"Searches of other packages: {named}. " if named else ""
+    compared = [name for name in PEERS if name in {each.method for each in judged}]
+    if not compared:
+        return ""
+    lines = "\n".join(f"- *{name}*: {PEERS[name].about}" for name in compared)
+    return f"""
+Other packages' own searches, with the same first values and the same first rung:
+
+{lines}
+"""
 
 
 def _judged_told(judged: Sequence[Judged]) -> str:
@@ -237,10 +244,10 @@ def _judged_told(judged: Sequence[Judged]) -> str:
 The sampler of ours and the surrogate are both Gaussian processes, and so may agree in what is wrong. Here other models
 of the same table judge ([judges/](search/judges/)): functions drawn from the Gaussian process, another one in each
 repetition, in place of its mean; random forests, of other trees in each; the mean of the {N_NEIGHBOURS} nearest
-configurations. *promotion_random* and *promotion_tpe* are ours with another sampler. {_peers_told(judged)}Written by
+configurations. *promotion_random* and *promotion_tpe* are ours with another sampler. Written by
 `python -m benchmarks.search.judged`; a search ends at {JUDGED_LIMIT:g} full-length trainings. Medians (quartiles),
 regrets after {HORIZON}.
-
+{_peers_told(judged)}
 | judge | | reached | compute to target | regret |
 |---|---|---:|---:|---:|
 {"".join(map(_cells, rows))}""".rstrip()

@@ -157,7 +157,7 @@ check: lint test
 .dev-packages:
 	@$(set_up) requirements-dev.txt
 
-# Of other packages' searches, which python -m benchmarks.search.judged compares.
+# The searches of other packages, which python -m benchmarks.search.judged compares with ours.
 .peer-packages:
 	@$(set_up) requirements-peers.txt
 

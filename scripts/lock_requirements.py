@@ -48,9 +48,10 @@ def main(options: list[str]) -> None:
     write_pins("requirements.txt", head + "-c requirements-cuda.txt\n", [pin for pin in pins if not CUDA.match(pin)])
     for kind in ("dev", "peers"):
         source, target = f"requirements-{kind}.in", f"requirements-{kind}.txt"
-        more = compile_pins(source, pins + read_pins(target), options)
-        head = HEAD.format(source=source) + "-r requirements.txt\n"
-        write_pins(target, head, sorted(set(more) - set(pins)))
+        more = sorted(set(compile_pins(source, pins + read_pins(target), options)) - set(pins))
+        write_pins(target, HEAD.format(source=source) + "-r requirements.txt\n", more)
+        # Both may be installed beside each other.
+        pins += more
 
 
 if __name__ == "__main__":

@@ -36,12 +36,12 @@ JUDGES: dict[str, Callable[[Sequence[Configuration], Array], Judge]] = {
     "nearest neighbours": Neighbours.fit,
 }
 COMPARED = {name: (METHODS | PARTS)[name] for name in ("random", "tpe_median", *PARTS, OURS)}
-_REMEDY = "install them with: make .peer-packages"
 ALL: dict[str, Method] = PEERS | COMPARED
+_REMEDY = "install them with: make .peer-packages"
 
 
 def main(
-    repetitions: Annotated[int, typer.Option(min=1, help="Of every method, before every judge.")] = 10,
+    repetitions: Annotated[int, typer.Option(min=1, help="Of every method, before every judge.")] = 20,
     processes: Annotated[int, typer.Option(min=1, help="Repetitions side by side.")] = os.cpu_count() or 1,
     methods: Annotated[
         list[str] | None,
@@ -68,13 +68,13 @@ def main(
             some = [trace for task, trace in traces.items() if task.method == method]
             found.append(_judged(name, method, some, ground.surrogate.full_length_s))
             typer.echo(f"{name}, {method}: {found[-1].n_reached} of {repetitions} reached the target")
-    kept = [each for each in read_judged() if each.method not in compared]
-    judged = sorted([*kept, *found], key=_place)
+    kept = [each for each in read_judged() if each.method in ALL.keys() - compared.keys() and each.judge in JUDGES]
+    judged = sorted([*kept, *found], key=_order)
     write_judged(judged)
     replace_judged(judged)
 
 
-def _place(judged: Judged) -> tuple[int, int]:
+def _order(judged: Judged) -> tuple[int, int]:
     return list(JUDGES).index(judged.judge), list(ALL).index(judged.method)
 
 

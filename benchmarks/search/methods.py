@@ -14,8 +14,6 @@ from benchmarks.search.table import N_EPOCHS
 from benchmarks.search.top_k import OneEpochTopK
 
 OURS = "ours"
-# Of other packages' searches: that of ours.
-_FIRST_RUNG = N_EPOCHS // 4
 _OPTUNA = "benchmarks.search.optuna_search"
 
 
@@ -26,6 +24,7 @@ class Method:
     `make` is a function of a module's top level, or a class: other processes import it. `sources`: the modules that
     decide what it does, apart from `make` itself; where one of them changes, it is run anew. `speed`: so many workers
     stand for one, and time is counted, not compute. `slow`: its sampler takes so long that fewer repetitions are made.
+    `packages`: their versions decide, too, beside Optuna's.
     """
 
     make: Callable[[int, Space], Search]
@@ -33,6 +32,7 @@ class Method:
     sources: tuple[str, ...] = (_OPTUNA,)
     speed: int = 1
     slow: bool = False
+    packages: tuple[str, ...] = ()
 
 
 def _random(seed: int, space: Space) -> Search:
@@ -84,19 +84,19 @@ def _ours(seed: int, space: Space) -> Search:
 def _smac(seed: int, space: Space) -> Search:
     from benchmarks.search.peers.smac3 import Smac
 
-    return Smac(space, seed, _FIRST_RUNG)
+    return Smac(space, seed)
 
 
 def _syne_tune_bore(seed: int, space: Space) -> Search:
     from benchmarks.search.peers.syne_tune import SyneTune
 
-    return SyneTune(space, seed, "bore", _FIRST_RUNG)
+    return SyneTune(space, seed, "bore")
 
 
 def _syne_tune_kde(seed: int, space: Space) -> Search:
     from benchmarks.search.peers.syne_tune import SyneTune
 
-    return SyneTune(space, seed, "kde", _FIRST_RUNG)
+    return SyneTune(space, seed, "kde")
 
 
 _PROMOTION = (
@@ -140,12 +140,21 @@ PARTS: dict[str, Method] = {
     "promotion_tpe": Method(_promotion_tpe, "TPE with our pauses and promotions", _PROMOTION),
 }
 
-_SYNE_TUNE = ("benchmarks.search.peers.syne_tune",)
-# Of other packages (`requirements-peers.txt`). Their first rung is ours; the tutorial's values come first.
+_PEERS = (_OPTUNA, "benchmarks.search.peers")
+_SYNE_TUNE = (*_PEERS, "benchmarks.search.peers.syne_tune")
+# Searches of other packages, which `requirements-peers.txt` installs.
 PEERS: dict[str, Method] = {
     "smac": Method(
-        _smac, "SMAC3's MultiFidelityFacade, Hyperband with a random forest", ("benchmarks.search.peers.smac3",)
+        _smac,
+        "SMAC3's MultiFidelityFacade, Hyperband with a random forest; of its budgets, 2.7 and 8 epochs, the first is "
+        "rounded to 3",
+        (*_PEERS, "benchmarks.search.peers.smac3"),
+        packages=("smac", "ConfigSpace", "scikit-learn"),
     ),
-    "syne_tune_bore": Method(_syne_tune_bore, "Syne Tune's ASHA with BORE", _SYNE_TUNE),
-    "syne_tune_kde": Method(_syne_tune_kde, "Syne Tune's ASHA with the densities of BOHB", _SYNE_TUNE),
+    "syne_tune_bore": Method(
+        _syne_tune_bore, "Syne Tune's ASHA with BORE", _SYNE_TUNE, packages=("syne-tune", "xgboost")
+    ),
+    "syne_tune_kde": Method(
+        _syne_tune_kde, "Syne Tune's ASHA with the densities of BOHB", _SYNE_TUNE, packages=("syne-tune", "statsmodels")
+    ),
 }

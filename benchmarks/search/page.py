@@ -222,7 +222,8 @@ def _peers_told(judged: Sequence[Judged]) -> str:
         return ""
     lines = "\n".join(f"- *{name}*: {PEERS[name].about}" for name in compared)
     return f"""
-Other packages' own searches, with the same first values and the same first rung:
+Searches of other packages, which also begin with the tutorial's values and may stop a configuration after 2 epochs at
+the earliest (`make .peer-packages` installs them, `python -m benchmarks.search.judged --method smac` runs one):
 
 {lines}
 """

@@ -9,6 +9,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, astuple, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -134,7 +135,13 @@ def _keys(tasks: Iterable[Task], ground: Ground) -> dict[Task, str]:
     budget = repr((ground.limit, HORIZON))
     shared = _digest(ground.table, repr(ground.space), optuna.__version__, budget, *judge, *_programs(_SHARED))
     methods = {
-        name: _digest(shared, repr(method.speed), *_programs(method.sources), _program(method.make))
+        name: _digest(
+            shared,
+            repr(method.speed),
+            *_programs(method.sources),
+            _program(method.make),
+            *map(version, method.packages),
+        )
         for name, method in ground.methods.items()
     }
     return {task: _digest(methods[task.method], repr(astuple(task))) for task in tasks}

@@ -118,7 +118,7 @@ def _edges(results: StudyResults) -> list[str]:
     if not results.at_edge:
         return []
     names = ", ".join(results.at_edge)
-    return [f"At the edge of its range: {names}. A wider range may hold better values: change the file and tune again"]
+    return [f"At the edge of its range: {names}. To search beyond it, widen the range in the file and tune again"]
 
 
 def _pareto_front(rows: list[TrialRow], config: StudyConfig) -> list[str]:

@@ -2,8 +2,10 @@
 
 from optuna.study import Study
 
-from hpo.analysis.formatting import capitalized, format_value
+from hpo.analysis.formatting import capitalized
 from hpo.config.schema import StudyConfig
+from hpo.config.search_space import edges_of
+from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
 from hpo.search.learning_curves.further_search import SMALL_GAIN, FurtherSearch, further_search
 from hpo.search.learning_curves.wider_ranges import wider_ranges
@@ -43,19 +45,24 @@ def further_search_sentence(further: FurtherSearch, config: StudyConfig) -> str:
     return f"{sentence}; this is too little for budget.patience, so no new configuration is started"
 
 
-def wider_range_sentences(study: Study, further: FurtherSearch | None, sampler: ConfigurationSampler) -> list[str]:
+def wider_range_sentences(
+    study: Study, config: StudyConfig, further: FurtherSearch | None, sampler: ConfigurationSampler
+) -> list[str]:
     """Return what wider ranges are expected to bring, without capital letters and full stops.
 
     A longer code is nearly always better, which is said elsewhere.
     """
-    if further is None:
+    configurations = configurations_of(study)
+    best = best_trial_of(configurations)
+    if further is None or best is None:
         return []
+    edges = edges_of(config.hyperparameters, best.params)
     return [
-        f"another {further.minutes:g} minutes with values of {wider.name} {'up' if wider.is_upper else 'down'} to "
-        f"{format_value(wider.value)}, beyond its range, are expected to lower the best score by "
-        f"{_in_words(wider.gain)}; within the ranges, by {gain_in_words(further)}"
-        for wider in wider_ranges(configurations_of(study), sampler, further)
-        if not (wider.name == "latent_dim" and wider.is_upper)
+        f"another {further.minutes:g} minutes with {end.name} from {end.present:.4g}, the end of its range, to "
+        f"{end.value:.4g} are expected to lower the best score by {_in_words(wider.gain)}; within the ranges, by "
+        f"{gain_in_words(further)}"
+        for wider in wider_ranges(configurations, sampler, further, edges)
+        if (end := wider.end) and not (end.name == "latent_dim" and end.is_upper)
     ]
 
 
@@ -64,7 +71,7 @@ def outlook(study: Study, config: StudyConfig) -> list[str]:
     sampler = sampler_of(study, config)
     further = further_search_of(study, config, sampler)
     more = [further_search_sentence(further, config)] if further else []
-    return [capitalized(sentence) for sentence in (*more, *wider_range_sentences(study, further, sampler))]
+    return [capitalized(sentence) for sentence in (*more, *wider_range_sentences(study, config, further, sampler))]
 
 
 def _in_words(gain: float) -> str:

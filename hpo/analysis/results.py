@@ -9,7 +9,7 @@ from optuna.study import Study
 from hpo.analysis.ppca_baseline import LinearModel, PpcaBaseline, PpcaVerdict, ppca_name, ppca_verdict
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
-from hpo.config.search_space import edge_of, searched, tutorial_values
+from hpo.config.search_space import edges_of, searched, tutorial_values
 from hpo.search.best_trial import BestTrial, best_trial_of
 from hpo.search.configurations import configurations_of
 
@@ -97,11 +97,7 @@ def study_results(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> 
     scores = {row.number: row.val_bpd for row in rows if row.kind == "finished" and row.val_bpd is not None}
     lowest, _ = min(scores.items(), key=lambda score: (score[1], score[0]))
     latent_dim, largest = int(best_row.values["latent_dim"]), int(config.hyperparameters.largest("latent_dim"))
-    edges = {
-        name: edge
-        for name, entry in searched(config.hyperparameters).items()
-        if (edge := edge_of(entry, best_row.values[name]))
-    }
+    edges = edges_of(config.hyperparameters, best_row.values)
     is_longest = edges.get("latent_dim") == "upper"
     longer = baseline.best_model(latent_dim, largest)
     return StudyResults(

@@ -1,6 +1,7 @@
 """Search space of a study: what Optuna samples, and the only module that asks a trial for values."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import optuna
@@ -99,6 +100,15 @@ def edge_of(entry: Range[Any] | Choices[Any], value: Any) -> Literal["lower", "u
     low, high = scale(entry.low), scale(entry.high)
     share = (scale(value) - low) / (high - low)
     return "lower" if share <= 0.02 else "upper" if share >= 0.98 else None
+
+
+def edges_of(hyperparameters: Hyperparameters, values: Mapping[str, Any]) -> dict[str, Literal["lower", "upper"]]:
+    """Return the ends of ranges that these values lie at, see `edge_of`, by hyperparameter."""
+    return {
+        name: edge
+        for name, entry in searched(hyperparameters).items()
+        if (edge := edge_of(entry, values[name])) is not None
+    }
 
 
 def admits(entry: Range[Any] | Choices[Any], value: Any) -> bool:

@@ -47,7 +47,7 @@ def caption(epoch: float, n_epochs: int, val_bpd: float | None, *, is_pca: bool 
     """
     parts = [f"epoch {epoch:g} of {n_epochs}"]
     if epoch == 0:
-        parts.append("pPCA" if is_pca else "untrained")
+        parts.append("set to pPCA" if is_pca else "untrained")
     if val_bpd is not None:
         parts.append(f"validation {val_bpd:.2f} bits/dim" if math.isfinite(val_bpd) else "validation not finite")
     return " · ".join(parts)

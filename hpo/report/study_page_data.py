@@ -129,7 +129,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         expected_best=expected_best_of(configurations_of(study), sampler),
         second_is_untuned=_second_is_untuned(study, config),
         further_search=further_search_sentence(further, config) if further else None,
-        wider_ranges=tuple(wider_range_sentences(study, further, sampler)),
+        wider_ranges=tuple(wider_range_sentences(study, config, further, sampler)),
         settings=_searched_settings(results, config) if results else (),
         ppca_baseline=baseline,
         largest_latent_dim=int(config.hyperparameters.largest("latent_dim")),

@@ -14,6 +14,7 @@ from hpo.search.learning_curves.further_search import expected_gain
 from hpo.search.learning_curves.scores_to_fit import MAX_REFITTED, ScoreCollector
 from hpo.search.learning_curves.wider_ranges import WIDER_BY, WiderRange, gain_beyond
 from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
+from model.config import SETTINGS
 
 # Configurations before the process is used: those that were not enqueued are spread evenly over the space.
 N_SPREAD = 3
@@ -65,6 +66,7 @@ class LearningCurveSampler:
         self._kept: tuple[bytes, Array] | None = None
         self._predicted: tuple[LearningCurveGP, bytes, Array] | None = None
         self._gain: tuple[tuple[object, ...], float] | None = None
+        self._wider: tuple[tuple[LearningCurveGP, int], list[WiderRange]] | None = None
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
         """Predict val_bpd at the end of training for each configuration that has a score, by its number."""
@@ -105,11 +107,16 @@ class LearningCurveSampler:
         if not finished:
             return []
         gp, _ = self._fit(configurations)
-        best_F = self._scores.features([min(finished, key=lambda configuration: configuration.value or np.inf)])
-        generator = np.random.default_rng([self._seed, len(finished)])
-        points_MF = self._draw_candidates(best_F, _N_NEW_UNIFORM, _N_NEW_AROUND, generator)
-        ends = self._transform.ends_of_ranges(WIDER_BY)
-        return gain_beyond(gp, ends, self._features(points_MF), best_F[0], n_new, generator)
+        if self._wider is None or self._wider[0] != (gp, n_new):
+            best = min(finished, key=lambda configuration: configuration.value or np.inf)
+            self._wider = (gp, n_new), self._compute_wider(gp, self._scores.features([best]), n_new)
+        return self._wider[1]
+
+    def _compute_wider(self, gp: LearningCurveGP, best_1F: Array, n_new: int) -> list[WiderRange]:
+        generator = np.random.default_rng([self._seed, n_new])
+        points_MF = self._features(self._draw_candidates(best_1F, _N_NEW_UNIFORM, _N_NEW_AROUND, generator))
+        ends = self._transform.ends_of_ranges(WIDER_BY, {name: setting.bounds for name, setting in SETTINGS.items()})
+        return [gain_beyond(gp, self._transform, end, points_MF, best_1F[0], n_new, generator) for end in ends]
 
     def _compute_gain(self, gp: LearningCurveGP, scored_MF: Array, best_F: Array, n_new: int) -> float:
         """Compute `expected_gain` with the best known configurations and new ones, some of them near the best."""

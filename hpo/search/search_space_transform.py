@@ -15,15 +15,15 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class RangeEnd:
-    """An end of the range of `name`, whose feature is that in `column`: 0 or 1 there (`coordinate`).
+    """One end of the range of `name`: its `present` value, and the value to which a wider range goes on.
 
-    A wider range goes on to `beyond`, where the hyperparameter is `value`.
+    `column` is the hyperparameter's feature.
     """
 
     name: str
     column: int
-    coordinate: float
-    beyond: float
+    is_upper: bool
+    present: float
     value: float
 
 
@@ -64,25 +64,47 @@ class SearchSpaceTransform:
         parts = np.split(point_F.clip(0, 1), np.cumsum(self._widths)[:-1])
         return {name: self._decode(name, part) for name, part in zip(self._space, parts, strict=True)}
 
-    def ends_of_ranges(self, wider_by: float) -> list[RangeEnd]:
-        """Return both ends of each range of numbers, with where it ends if `wider_by` of its width is added there."""
-        columns = np.cumsum([0, *self._widths])
+    def ends_of_ranges(self, wider_by: float, bounds: Mapping[str, Mapping[str, float]]) -> list[RangeEnd]:
+        """Return both ends of each range of numbers that can go on there.
+
+        A wider range goes on by `wider_by` of the width, a range of whole numbers at least by one. It ends at the
+        hyperparameter's own bound (`bounds`: `ge`, `le`), or halfway to one that it may not have (`gt`, `lt`).
+        """
+        columns = dict(zip(self._space, np.cumsum([0, *self._widths]).tolist(), strict=False))
         return [
             end
-            for name, column in zip(self._space, columns, strict=False)
-            if name in self._ends
-            for coordinate, beyond in ((0.0, -wider_by), (1.0, 1 + wider_by))
-            if (end := self._end(name, int(column), coordinate, beyond)).beyond != coordinate
+            for name in self._ends
+            for is_upper in (False, True)
+            if (end := self._end(name, columns[name], wider_by, is_upper, bounds.get(name, {})))
         ]
 
-    def _end(self, name: str, column: int, coordinate: float, beyond: float) -> RangeEnd:
-        entry, (low, high) = self._space[name], self._ends[name]
-        scaled = low + beyond * (high - low)
-        value = math.exp(scaled) if getattr(entry, "log", False) else scaled
+    def coordinates_beyond(self, end: RangeEnd, shares_M: Array) -> Array:
+        """Return features beyond an end, (M,): at 0 the first new value, at 1 the end of the wider range."""
+        entry, (low, high) = self._space[end.name], self._ends[end.name]
+        first = end.present
         if isinstance(entry, IntDistribution):
-            value = max(round(value), 1) if entry.log else round(value)
-            beyond = (_scale(entry, value) - low) / (high - low)
-        return RangeEnd(name, column, coordinate, beyond, value)
+            first += 1 if end.is_upper else -1
+        scaled_M = _scale(entry, first) + shares_M * (_scale(entry, end.value) - _scale(entry, first))
+        if isinstance(entry, IntDistribution):
+            values_M = np.round(np.exp(scaled_M) if entry.log else scaled_M)
+            scaled_M = np.log(values_M) if entry.log else values_M
+        return np.asarray((scaled_M - low) / (high - low))
+
+    def _end(
+        self, name: str, column: int, wider_by: float, is_upper: bool, bounds: Mapping[str, float]
+    ) -> RangeEnd | None:
+        entry, (low, high) = self._space[name], self._ends[name]
+        scaled = high + wider_by * (high - low) if is_upper else low - wider_by * (high - low)
+        value = math.exp(scaled) if getattr(entry, "log", False) else scaled
+        present = _bounds(entry)[is_upper]
+        if isinstance(entry, IntDistribution):
+            value = max(round(value), present + 1) if is_upper else min(round(value), present - 1)
+        limit, excluded = (bounds.get("le"), bounds.get("lt")) if is_upper else (bounds.get("ge"), bounds.get("gt"))
+        if limit is None and excluded is not None:
+            limit = (present + excluded) / 2
+        if limit is not None:
+            value = min(value, limit) if is_upper else max(value, limit)
+        return None if value == present else RangeEnd(name, column, is_upper, present, value)
 
     def _encode(self, name: str, value: Any) -> list[float]:
         if name not in self._choices:

@@ -22,6 +22,7 @@ class StartingPoint:
 
 def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -> None:
     """Write everything that training needs to resume, and the metrics reported so far, atomically."""
+    assert state.step or not state.started_from_pca, "it would start from pPCA a second time"
     contents = {
         "config": asdict(state.config),
         "made_on": _device_and_precision(state),

@@ -121,4 +121,4 @@ def test_the_shortest_allowed_code_is_an_edge_and_no_code_is_shorter(tmp_path: P
 
 
 def _edge_line(name: str) -> str:
-    return f"At the edge of its range: {name}. A wider range may hold better values: change the file and tune again"
+    return f"At the edge of its range: {name}. To search beyond it, widen the range in the file and tune again"

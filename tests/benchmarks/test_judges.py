@@ -130,7 +130,7 @@ def test_a_judged_method_is_one_of_those_that_there_are(monkeypatch: pytest.Monk
 
 def test_the_page_tells_what_the_judges_found_and_names_other_packages_searches() -> None:
     of_smac = Judged("random forest", "smac", 20, 12, (5.0, 9.0, 30.0), (0.01, 0.02, 0.03))
-    assert "\n- *smac*: SMAC3's MultiFidelityFacade, Hyperband with a random forest\n" in page._judged_told([of_smac])
+    assert "\n- *smac*: SMAC3's MultiFidelityFacade, Hyperband with a random forest; of" in page._judged_told([of_smac])
     told = page._judged_told([Judged("random forest", "ours", 20, 12, (5.0, 9.0, 30.0), (0.01, 0.02, 0.03))])
     assert "smac" not in told
     assert "| random forest | ours | 12 of 20 | 9.0 (5.0, ≥ 30.0) | 0.0200 (0.0100, 0.0300) |" in told

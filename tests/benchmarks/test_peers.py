@@ -1,11 +1,9 @@
 """Searches of other packages, which requirements-peers.txt installs."""
 
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
-
-pytest.importorskip("smac", reason="needs the packages of requirements-peers.txt")
-pytest.importorskip("syne_tune", reason="needs the packages of requirements-peers.txt")
 
 from benchmarks.search.methods import PEERS
 from benchmarks.search.protocol import Job
@@ -16,7 +14,11 @@ from hpo.config.hyperparameters import TUTORIAL
 from tests.tools.synthetic_curves import SPACE, table, timings, true_curve
 
 TUTORIALS = {name: getattr(TUTORIAL, name) for name in SPACE}
-pytestmark = pytest.mark.slow
+IS_INSTALLED = find_spec("smac") is not None and find_spec("syne_tune") is not None
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not IS_INSTALLED, reason="needs the packages of requirements-peers.txt"),
+]
 
 
 def trained(peer: str, n_jobs: int) -> list[tuple[Job, int]]:

@@ -17,7 +17,7 @@ from tests.figures.pictures import animation_frames, contains, images
 def test_captions_name_epoch_and_score() -> None:
     assert animation.caption(3, 20, 6.613) == "epoch 3 of 20 · validation 6.61 bits/dim"
     assert animation.caption(0, 20, 8.4) == "epoch 0 of 20 · untrained · validation 8.40 bits/dim"
-    assert animation.caption(0, 20, 5.65, is_pca=True) == "epoch 0 of 20 · pPCA · validation 5.65 bits/dim"
+    assert animation.caption(0, 20, 5.65, is_pca=True) == "epoch 0 of 20 · set to pPCA · validation 5.65 bits/dim"
     assert animation.caption(3, 20, math.nan) == "epoch 3 of 20 · validation not finite"
 
 

@@ -341,12 +341,13 @@ def test_page_shows_the_pictures_that_exist(make_run: MakeRun) -> None:
 def test_page_explains_the_frame_of_ppca_if_there_is_one(make_run: MakeRun) -> None:
     paths = make_run()
     Image.new("RGB", (4, 2)).save(paths.animation_gif)
-    assert "The second frame" not in read(paths).text and "the order in which features appear" in read(paths).text
+    assert "set to pPCA" not in read(paths).text and "the order in which features appear" in read(paths).text
     paths.frames.mkdir()
     Image.new("RGB", (4, 2)).save(paths.frame(0, is_pca=True))
     page = read(paths)
-    assert "The second frame is still epoch 0" in page.text and "the order in which features appear" not in page.text
-    assert page.all("img")[0]["alt"].endswith("those of a linear model, then closer to the originals.")
+    assert "In the frame set to pPCA, still at epoch 0" in page.text
+    assert "the order in which features appear" not in page.text
+    assert page.all("img")[0]["alt"].endswith("nearly those of a linear model, then closer to the originals.")
 
 
 def test_hostile_names_stay_text(make_run: MakeRun) -> None:

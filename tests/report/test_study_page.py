@@ -15,6 +15,7 @@ from hpo.report.study_page_data import SearchedSetting, read_study_page
 from hpo.report.study_page_figures import draw_figures
 from hpo.search.learning_curves.wider_ranges import WiderRange
 from hpo.search.samplers import ConfigurationSampler
+from hpo.search.search_space_transform import RangeEnd
 from tests.report.conftest import RETRAINED, Begin, add_retrained_model, study_page
 from tests.tools import synthetic
 
@@ -37,7 +38,7 @@ def test_page_starts_with_the_best_trial_its_values_and_their_ranges(begin: Begi
         SearchedSetting("learning_rate", 0.001, "0.0003 to 0.01, log scale", 0.001, False),
         SearchedSetting("batch_size", 64, "one of 32, 64, 128, 256", 64, False),
     )
-    assert "At the edge of its range: β. A wider range" in page.text
+    assert "At the edge of its range: β. To search beyond it, widen" in page.text
     assert "Not retrained yet. make best-retrain STUDY=small" in page.text
 
 
@@ -65,27 +66,27 @@ def test_page_tells_what_more_search_is_expected_to_bring(begin: Begin) -> None:
     assert "More search" not in study_page(other).text
 
 
-def test_page_tells_what_wider_ranges_are_expected_to_bring(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_shows_what_wider_ranges_are_expected_to_bring(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = begin()
     for number in range(16):
-        synthetic.add_trial(opened, 6.5 + number / 10, elapsed_s=600.0)
-    assert "A wider range: " not in study_page(opened).text
+        synthetic.add_trial(opened, 6.5 + number / 10, elapsed_s=600.0, values={"learning_rate": 0.01})
     found = [
-        WiderRange("beta", 0.169, False, 0.0123, is_at_edge=True),
-        WiderRange("learning_rate", 0.02404, True, 0.0001, is_at_edge=True),
-        WiderRange("latent_dim", 512, True, 0.5, is_at_edge=True),
+        WiderRange(RangeEnd("beta", 0, False, 0.3, 0.16871), 0.0123),
+        WiderRange(RangeEnd("learning_rate", 2, True, 0.01, 0.02404), 0.0001),
+        WiderRange(RangeEnd("learning_rate", 2, False, 3e-4, 1e-4), 0.0001),
+        WiderRange(RangeEnd("latent_dim", 1, True, 256, 512), 0.5),
     ]
     monkeypatch.setattr(ConfigurationSampler, "predict_gain", lambda *_: 0.004)
     monkeypatch.setattr(ConfigurationSampler, "predict_wider", lambda *_: found)
     sentences = [
-        "another 30 minutes with values of beta down to 0.169, beyond its range, are expected to lower the best score "
+        "another 30 minutes with beta from 0.3, the end of its range, to 0.1687 are expected to lower the best score "
         "by about 0.012; within the ranges, by about 0.004",
-        "another 30 minutes with values of learning_rate up to 0.024, beyond its range, are expected to lower the best "
-        "score by less than 0.001; within the ranges, by about 0.004",
+        "another 30 minutes with learning_rate from 0.01, the end of its range, to 0.02404 are expected to lower the "
+        "best score by less than 0.001; within the ranges, by about 0.004",
     ]
     text = study_page(opened).text
     assert all(f"A wider range: {sentence}." in text for sentence in sentences)
-    assert "latent_dim up to 512" not in text
+    assert text.count("A wider range: ") == 2
     assert outlook(opened.study, opened.config)[1:] == [capitalized(sentence) for sentence in sentences]
 
 

@@ -94,6 +94,14 @@ def test_a_run_that_is_interrupted_after_every_epoch_ends_as_one_that_was_not(
     assert not final.state.exists()
 
 
+def test_only_a_run_that_starts_from_ppca_has_a_frame_of_it(run: TrainingRun, final: RunPaths) -> None:
+    stop_after(1, run, final)
+    assert final.under_way.frame(0, is_pca=True).exists() and final.under_way.samples_frame(0, is_pca=True).exists()
+    without = replace(run, config=replace(run.config, pca_start=False))
+    stop_after(1, without, final)
+    assert len(list(final.under_way.frames.iterdir())) == len(list(final.under_way.samples_frames.iterdir())) == 2
+
+
 def test_a_run_with_other_values_does_not_resume_an_interrupted_one(run: TrainingRun, final: RunPaths) -> None:
     stop_after(1, run, final)
     events = list(execute(replace(run, config=OTHER), final))

@@ -11,12 +11,13 @@ from smac import MultiFidelityFacade, Scenario
 from smac.runhistory import TrialInfo, TrialValue
 
 from benchmarks.search.optuna_search import Best
+from benchmarks.search.peers import FIRST_RUNG, REDUCTION_FACTOR
 from benchmarks.search.protocol import Job, Space, Values
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import TUTORIAL
 
-# Its initial design has ten configurations for each hyperparameter, but at most a quarter of the trials. So many here
-# as Optuna's TPE draws at random first.
+# Random configurations after the tutorial's, as many as Optuna's TPE draws. By default SMAC3 draws ten for each
+# hyperparameter, but at most a quarter of the trials.
 _N_RANDOM = 10
 # More than any search here has time for.
 _MOST_TRIALS = 100_000
@@ -25,7 +26,7 @@ _MOST_TRIALS = 100_000
 class Smac:
     """The facade's own intensifier and model. A configuration that is promoted goes on from where it was stopped."""
 
-    def __init__(self, space: Space, seed: int, first_rung: int, reduction_factor: int = 3) -> None:
+    def __init__(self, space: Space, seed: int) -> None:
         self._space = ConfigurationSpace({name: _hyperparameter(name, entry) for name, entry in space.items()}, seed)
         with tempfile.TemporaryDirectory() as folder:
             scenario = Scenario(
@@ -33,7 +34,7 @@ class Smac:
                 output_directory=Path(folder),
                 deterministic=True,
                 n_trials=_MOST_TRIALS,
-                min_budget=first_rung,
+                min_budget=FIRST_RUNG,
                 max_budget=N_EPOCHS,
                 seed=seed,
             )
@@ -41,7 +42,7 @@ class Smac:
             # The design's own random ones would come before those that are given.
             first = [tutorial, *self._space.sample_configuration(_N_RANDOM)]
             design = MultiFidelityFacade.get_initial_design(scenario, n_configs=0, additional_configs=first)
-            intensifier = MultiFidelityFacade.get_intensifier(scenario, eta=reduction_factor)
+            intensifier = MultiFidelityFacade.get_intensifier(scenario, eta=REDUCTION_FACTOR)
             self._facade = MultiFidelityFacade(
                 scenario, _never_called, initial_design=design, intensifier=intensifier, logging_level=False
             )

@@ -12,6 +12,7 @@ from syne_tune.optimizer.scheduler import SchedulerDecision
 from syne_tune.optimizer.schedulers.asha import AsynchronousSuccessiveHalving
 
 from benchmarks.search.optuna_search import Best
+from benchmarks.search.peers import FIRST_RUNG, REDUCTION_FACTOR
 from benchmarks.search.protocol import Job, Space, Values
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import TUTORIAL
@@ -21,9 +22,9 @@ _NO_TIME = datetime.datetime(2026, 1, 1)
 
 
 class SyneTune:
-    """ASHA that stops trials, with one of the package's searchers: `cqr`, `bore` or `kde` (BOHB's)."""
+    """ASHA that stops trials, with one of the package's searchers: `bore`, or `kde` (BOHB's)."""
 
-    def __init__(self, space: Space, seed: int, searcher: str, first_rung: int, reduction_factor: int = 3) -> None:
+    def __init__(self, space: Space, seed: int, searcher: str) -> None:
         # It warns of arguments that its own classes pass on.
         logging.getLogger("syne_tune").setLevel(logging.ERROR)
         # BORE and the densities also draw from NumPy's common generator.
@@ -35,8 +36,8 @@ class SyneTune:
             time_attr=_EPOCH,
             searcher=searcher,
             max_t=N_EPOCHS,
-            grace_period=first_rung,
-            reduction_factor=reduction_factor,
+            grace_period=FIRST_RUNG,
+            reduction_factor=REDUCTION_FACTOR,
             random_seed=seed,
             searcher_kwargs={"points_to_evaluate": [{name: getattr(TUTORIAL, name) for name in space}]},
         )

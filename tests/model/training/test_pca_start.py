@@ -87,7 +87,7 @@ def test_training_begins_with_it_once_if_the_network_is_linear_skip(
     assert len(calls) == int(is_set)
 
 
-def test_whoever_starts_it_before_the_training_gets_the_same_training(few_images: ImageData, runtime: Runtime) -> None:
+def test_starting_from_pca_before_the_training_changes_nothing(few_images: ImageData, runtime: Runtime) -> None:
     states = [TrainState(CONFIG, runtime, untrained_model(CONFIG)) for _ in range(2)]
     assert start_from_pca(states[0], few_images.train.images)
     assert not start_from_pca(states[0], few_images.train.images)

@@ -1,7 +1,6 @@
-"""What wider ranges are expected to bring."""
+"""Expected gains of wider ranges."""
 
 from collections.abc import Sequence
-from math import log
 from typing import Any
 
 import numpy as np
@@ -43,14 +42,14 @@ def predicted(**ranges: Any) -> tuple[float, dict[tuple[str, bool], WiderRange]]
     within = sampler.predict_gain(configurations, 10)
     found = sampler.predict_wider(configurations, 10)
     assert within is not None and found == sampler.predict_wider(configurations, 10)
-    return within, {(wider.name, wider.is_upper): wider for wider in found}
+    return within, {(wider.end.name, wider.end.is_upper): wider for wider in found}
 
 
 def test_a_range_that_ends_short_of_the_optimum_is_worth_more_beyond_that_end_than_within() -> None:
     # The best learning rate is 2e-3, or more in large batches.
     within, beyond = predicted(learning_rate=FloatDistribution(1e-4, 6e-4, log=True))
     upper = beyond.pop(("learning_rate", True))
-    assert upper.value == pytest.approx(6e-4 * 6**0.25)
+    assert upper.end.value == pytest.approx(6e-4 * 6**0.25)
     assert upper.gain > 1.5 * within > 0
     assert upper.gain > 1.5 * max(wider.gain for wider in beyond.values())
     assert beyond["learning_rate", False].gain < 0.001
@@ -60,7 +59,6 @@ def test_ranges_around_the_optimum_are_worth_no_more_beyond_their_ends() -> None
     within, beyond = predicted()
     assert len(beyond) == 6, "batch sizes are choices"
     assert max(wider.gain for wider in beyond.values()) < within
-    assert not any(wider.is_at_edge for wider in beyond.values())
 
 
 class _Predicting:
@@ -74,46 +72,65 @@ class _Predicting:
         return self._ranges
 
 
+UPPER = RangeEnd("beta", 0, True, 3.0, 4.0)
+
+
 @pytest.mark.parametrize(
-    ("wider", "is_told"),
+    ("gain", "edges", "is_shown"),
     [
-        (WiderRange("beta", 4.0, True, 0.0, is_at_edge=True), True),
-        (WiderRange("beta", 4.0, True, 0.009, is_at_edge=False), False),
-        (WiderRange("beta", 4.0, True, 0.011, is_at_edge=False), True),
-        (WiderRange("adam_beta2", 1.0, True, 0.011, is_at_edge=True), False),
-        (WiderRange("latent_dim", 3072, True, 0.011, is_at_edge=True), True),
-        (WiderRange("latent_dim", 3073, True, 0.011, is_at_edge=True), False),
-        (WiderRange("warmup_epochs", -0.1, False, 0.011, is_at_edge=True), False),
+        (0.0, {"beta": "upper"}, True),
+        (0.009, {"beta": "lower", "learning_rate": "upper"}, False),
+        (0.011, {}, True),
     ],
 )
-def test_told_are_admitted_ranges_at_the_best_value_and_those_worth_more_than_a_search_within(
-    wider: WiderRange, is_told: bool
+def test_shown_are_ranges_at_whose_end_the_best_lies_and_those_worth_more_than_a_search_within(
+    gain: float, edges: dict[str, str], is_shown: bool
 ) -> None:
-    assert wider_ranges([], _Predicting(wider), FURTHER) == [wider] * is_told
+    wider = WiderRange(UPPER, gain)
+    assert wider_ranges([], _Predicting(wider), FURTHER, edges) == [wider] * is_shown
 
 
-def test_little_is_not_told_and_nothing_without_a_prediction() -> None:
-    little = WiderRange("beta", 4.0, True, 0.0029, is_at_edge=False)
-    assert wider_ranges([], _Predicting(little), FurtherSearch(30.0, 9, 0.0)) == []
-    assert wider_ranges([], _Predicting(little), None) == []
-    assert wider_ranges([], object(), FURTHER) == []
+def test_little_is_not_shown_and_nothing_without_a_prediction() -> None:
+    predicting = _Predicting(WiderRange(UPPER, 0.0029))
+    assert wider_ranges([], predicting, FurtherSearch(30.0, 9, 0.0), {}) == []
+    assert wider_ranges([], predicting, None, {"beta": "upper"}) == []
+    assert wider_ranges([], object(), FURTHER, {"beta": "upper"}) == []
 
 
-def test_ends_of_ranges_lie_a_share_of_the_width_beyond() -> None:
-    cube = SearchSpaceTransform(
-        {
-            "schedule": CategoricalDistribution(("constant", "cosine")),
-            "beta": FloatDistribution(0.1, 10.0, log=True),
-            "warmup_epochs": FloatDistribution(0.0, 2.0),
-            "latent_dim": IntDistribution(2, 8, log=True),
-            "max_shift": IntDistribution(0, 1),
-        }
-    )
-    beta, also_beta, warmup, also_warmup, latent, also_latent = cube.ends_of_ranges(0.25)
-    assert (beta.name, beta.column, beta.coordinate, beta.beyond) == ("beta", 2, 0.0, -0.25)
-    assert [beta.value, also_beta.value] == pytest.approx([0.1 / 10**0.5, 10 * 10**0.5])
-    assert warmup == RangeEnd("warmup_epochs", 3, 0.0, -0.25, -0.5)
-    assert also_warmup == RangeEnd("warmup_epochs", 3, 1.0, 1.25, 2.5)
-    assert (latent.value, also_latent.value) == (1, 11), "whole numbers"
-    assert also_latent.beyond == pytest.approx(log(11 / 2) / log(4))
-    assert np.isclose(latent.beyond, -0.5)
+CUBE = SearchSpaceTransform(
+    {
+        "schedule": CategoricalDistribution(("constant", "cosine")),
+        "beta": FloatDistribution(0.1, 10.0, log=True),
+        "warmup_epochs": FloatDistribution(0.0, 2.0),
+        "latent_dim": IntDistribution(2, 8, log=True),
+        "max_shift": IntDistribution(0, 1),
+        "adam_beta2": FloatDistribution(0.9, 0.98),
+    }
+)
+BOUNDS = {"warmup_epochs": {"ge": 0}, "latent_dim": {"ge": 1, "le": 9}, "max_shift": {"ge": 0}, "adam_beta2": {"lt": 1}}
+
+
+def test_ends_of_ranges_go_on_by_a_share_of_the_width_within_the_bounds() -> None:
+    ends = {(end.name, end.is_upper): end for end in CUBE.ends_of_ranges(0.25, BOUNDS)}
+    values = {key: end.value for key, end in ends.items()}
+    assert values == {
+        ("beta", False): pytest.approx(0.1 / 10**0.5),
+        ("beta", True): pytest.approx(10 * 10**0.5),
+        ("warmup_epochs", True): 2.5,
+        ("latent_dim", False): 1,
+        ("latent_dim", True): 9,
+        ("max_shift", True): 2,
+        ("adam_beta2", False): pytest.approx(0.88),
+        ("adam_beta2", True): pytest.approx(0.99),
+    }
+    assert ends["max_shift", True] == RangeEnd("max_shift", 5, True, 1, 2)
+    assert CUBE.ends_of_ranges(0.25, {"beta": {"gt": 0}})[0].value == pytest.approx(0.05), "halfway to zero"
+
+
+def test_features_beyond_an_end_are_those_of_new_values() -> None:
+    ends = {(end.name, end.is_upper): end for end in CUBE.ends_of_ranges(0.25, {})}
+    shares = np.array([0.0, 0.4, 1.0])
+    assert CUBE.coordinates_beyond(ends["beta", False], shares) == pytest.approx([0, -0.1, -0.25])
+    latent = CUBE.coordinates_beyond(ends["latent_dim", True], np.linspace(0, 1, 20))
+    assert set(np.round(2 * 4**latent, 6)) == {9, 10, 11}, "whole numbers"
+    assert CUBE.coordinates_beyond(ends["max_shift", True], shares) == pytest.approx([2, 2, 2])

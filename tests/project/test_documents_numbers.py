@@ -6,6 +6,8 @@ from statistics import mean
 
 import pandas as pd
 
+from benchmarks.search.judged import JUDGES
+from benchmarks.search.judgements import LIMIT, read_judged
 from hpo.search.learning_curves.further_search import SMALL_GAIN
 from hpo.storage.paths import SHOWCASE
 from tests.tools.markdown_pages import GUIDES, README, ROOT, MarkdownPage, doc, table_cells
@@ -80,6 +82,33 @@ def test_gains_of_a_further_search_are_those_of_the_replays() -> None:
         assert [f"{1000 * gain:.1f}" for gain in means] == [expected, reached]
     little = [each["reached"] for each in doublings if each["expected"] < SMALL_GAIN]
     assert len(little) == 8 and f"{mean(little):.4f}" == "0.0003" and max(little) < 0.001
+
+
+def test_searches_before_the_judges_are_those_of_the_replays() -> None:
+    named = {
+        "ours": "ours",
+        "TPE with our pauses": "promotion_tpe",
+        "TPE with the median pruner": "tpe_median",
+        "Syne Tune's ASHA with BORE": "syne_tune_bore",
+        "Syne Tune's ASHA with BOHB's densities": "syne_tune_kde",
+        "SMAC3": "smac",
+        "random search": "random",
+    }
+    found = {(each.method, each.judge): each for each in read_judged()}
+    rows = re.findall(
+        r"^\| (.+?) \| (.+? \(\d+\)) \| (.+? \(\d+\)) \| (.+? \(\d+\)) \|$", doc("search").text, re.MULTILINE
+    )
+    assert [name for name, *_ in rows] == list(named)
+    ratios = json.loads((ROOT / "benchmarks/results/search.json").read_text())["compute_to_target_ratio"]
+    random, median = (ratios[name]["median"] for name in ("random", "tpe_median"))
+    told = f"Random search takes {random:.0f} times as long, TPE with the median pruner {median:.1f} times."
+    assert told in doc("search").prose
+    for name, *cells in rows:
+        for judge, cell in zip(JUDGES, cells, strict=True):
+            each = found[named[name], judge]
+            _, median, _ = each.to_target
+            assert each.n_repetitions == 20
+            assert cell == f"{f'{median:.1f}' if median < LIMIT else f'over {LIMIT:.0f}'} ({each.n_reached})"
 
 
 def test_the_way_to_the_default_model_is_that_of_the_ablation() -> None:

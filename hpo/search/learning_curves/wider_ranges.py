@@ -46,8 +46,8 @@ def wider_ranges(
 ) -> list[WiderRange]:
     """Return the wider ranges that are worth showing.
 
-    They are those at whose end the best value lies, and those that are expected to bring more than the further search
-    does within the ranges, and no less than SMALL_GAIN.
+    They are those at whose end the best value lies, and those that are expected to bring at least SMALL_GAIN more than
+    the further search does within the ranges.
 
     Args:
         configurations: the study's configurations so far.
@@ -62,7 +62,7 @@ def wider_ranges(
         wider
         for wider in ranges
         if edges.get(wider.end.name) == ("upper" if wider.end.is_upper else "lower")
-        or wider.gain >= max(SMALL_GAIN, further.gain)
+        or wider.gain >= further.gain + SMALL_GAIN
     ]
 
 

@@ -79,20 +79,19 @@ UPPER = RangeEnd("beta", 0, True, 3.0, 4.0)
     ("gain", "edges", "is_shown"),
     [
         (0.0, {"beta": "upper"}, True),
-        (0.009, {"beta": "lower", "learning_rate": "upper"}, False),
-        (0.011, {}, True),
+        (0.0129, {"beta": "lower", "learning_rate": "upper"}, False),
+        (0.0131, {}, True),
     ],
 )
-def test_shown_are_ranges_at_whose_end_the_best_lies_and_those_worth_more_than_a_search_within(
+def test_shown_are_ranges_at_whose_end_the_best_lies_and_those_worth_clearly_more_than_a_search_within(
     gain: float, edges: dict[str, str], is_shown: bool
 ) -> None:
     wider = WiderRange(UPPER, gain)
     assert wider_ranges([], _Predicting(wider), FURTHER, edges) == [wider] * is_shown
 
 
-def test_little_is_not_shown_and_nothing_without_a_prediction() -> None:
-    predicting = _Predicting(WiderRange(UPPER, 0.0029))
-    assert wider_ranges([], predicting, FurtherSearch(30.0, 9, 0.0), {}) == []
+def test_nothing_is_shown_without_a_prediction() -> None:
+    predicting = _Predicting(WiderRange(UPPER, 0.1))
     assert wider_ranges([], predicting, None, {"beta": "upper"}) == []
     assert wider_ranges([], object(), FURTHER, {"beta": "upper"}) == []
 

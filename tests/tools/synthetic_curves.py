@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import create_trial
 from scipy.stats import qmc
 
 from benchmarks.search.epoch_seconds import Timing
 from benchmarks.search.protocol import Space
 from benchmarks.search.table import N_EPOCHS, Curve
+from hpo.search.configurations import END, Configuration
 
 BATCH_SIZES = (16, 32, 64, 128)
 SPACE: Space = {
@@ -65,6 +67,20 @@ def table(n_configurations: int) -> list[Curve]:
     seeds = {index: (0, 1, 2) if 4 * index < n_configurations else (0,) for index in range(n_configurations)}
     values = configurations(n_configurations)
     return [_curve(index, seed, values[index], generator) for index in seeds for seed in seeds[index]]
+
+
+def finished(number: int, values: dict[str, Any], space: Space = SPACE) -> Configuration:
+    """Return a configuration whose only trial has finished with its true curve."""
+    curve = [float(score) for score in true_curve(values)]
+    trial = create_trial(
+        value=curve[-1],
+        params=values,
+        distributions=space,
+        intermediate_values=dict(enumerate(curve, start=1)),
+        user_attrs={END: "finished"},
+    )
+    trial.number = number
+    return Configuration([trial])
 
 
 def _curve(index: int, seed: int, values: dict[str, Any], generator: np.random.Generator) -> Curve:

@@ -11,7 +11,7 @@ from smac import MultiFidelityFacade, Scenario
 from smac.runhistory import TrialInfo, TrialValue
 
 from benchmarks.search.optuna_search import Best
-from benchmarks.search.peers import FIRST_RUNG, REDUCTION_FACTOR
+from benchmarks.search.peers import FIRST_RUNG, REDUCTION_FACTOR, plain
 from benchmarks.search.protocol import Job, Space, Values
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import TUTORIAL
@@ -56,7 +56,7 @@ class Smac:
         trial = self._facade.ask()
         key = self._keys.setdefault(trial.config, len(self._keys))
         self._running[key] = trial
-        return Job(key, {name: _plain(trial.config[name]) for name in self._names})
+        return Job(key, plain({name: trial.config[name] for name in self._names}))
 
     def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
         """Stop at the budget."""
@@ -80,11 +80,6 @@ def _hyperparameter(name: str, entry: BaseDistribution) -> Any:
     assert isinstance(entry, FloatDistribution | IntDistribution)
     kind = Integer if isinstance(entry, IntDistribution) else Float
     return kind(name, (entry.low, entry.high), log=entry.log)
-
-
-def _plain(value: object) -> object:
-    """Return Python's own number for one of NumPy's."""
-    return value.item() if hasattr(value, "item") else value
 
 
 def _never_called(config: SmacConfiguration, seed: int = 0, budget: float = 0) -> float:

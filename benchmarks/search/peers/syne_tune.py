@@ -12,7 +12,7 @@ from syne_tune.optimizer.scheduler import SchedulerDecision
 from syne_tune.optimizer.schedulers.asha import AsynchronousSuccessiveHalving
 
 from benchmarks.search.optuna_search import Best
-from benchmarks.search.peers import FIRST_RUNG, REDUCTION_FACTOR
+from benchmarks.search.peers import FIRST_RUNG, REDUCTION_FACTOR, plain
 from benchmarks.search.protocol import Job, Space, Values
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import TUTORIAL
@@ -51,7 +51,7 @@ class SyneTune:
         key = len(self._trials)
         self._trials[key] = Trial(key, suggestion.config, _NO_TIME)
         self._scheduler.on_trial_add(self._trials[key])
-        return Job(key, {name: _plain(value) for name, value in suggestion.config.items()})
+        return Job(key, plain(suggestion.config))
 
     def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
         """Stop where the scheduler does."""
@@ -77,8 +77,3 @@ def _domain(entry: BaseDistribution) -> Any:
     if isinstance(entry, IntDistribution):
         return (config_space.lograndint if entry.log else config_space.randint)(entry.low, entry.high)
     return (config_space.loguniform if entry.log else config_space.uniform)(entry.low, entry.high)
-
-
-def _plain(value: Any) -> Any:
-    """Return Python's own number for one of NumPy's."""
-    return value.item() if hasattr(value, "item") else value

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from optuna.trial import create_trial
 
 from hpo.analysis.further_search import further_search_sentence
 from hpo.config.schema import Budget, StudyConfig
 from hpo.config.search_space import distributions
-from hpo.search.configurations import CONFIRMS, CONTINUES, END, Configuration
+from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
 from hpo.search.learning_curve_sampler import LearningCurveSampler
 from hpo.search.learning_curves.further_search import FurtherSearch, expected_gain, further_search
@@ -19,7 +18,7 @@ from hpo.search.samplers import ConfigurationSampler
 from hpo.search.scheduler import Plan, Step, next_step
 from tests.search.trial_lists import SPACE as LIST_SPACE
 from tests.search.trial_lists import Description, make_configurations, small_config
-from tests.tools.synthetic_curves import SPACE, true_curve
+from tests.tools.synthetic_curves import SPACE, finished
 from tests.tools.synthetic_curves import configurations as sobol_values
 
 # Independent scores far from each other, hardly any noise, no change with time.
@@ -59,7 +58,7 @@ def test_more_configurations_bring_more_and_known_ones_nothing() -> None:
 
 def test_the_sampler_expects_less_the_more_it_knows() -> None:
     def predicted(n_configurations: int) -> float | None:
-        configurations = [_finished(number, values) for number, values in enumerate(sobol_values(n_configurations))]
+        configurations = [finished(number, values) for number, values in enumerate(sobol_values(n_configurations))]
         sampler = LearningCurveSampler(SPACE, 8, n_startup=3, seed=0)
         found = sampler.predict_gain(configurations, 10)
         assert found == sampler.predict_gain(configurations, 10)
@@ -68,19 +67,6 @@ def test_the_sampler_expects_less_the_more_it_knows() -> None:
     few, many = predicted(6), predicted(48)
     assert few is not None and many is not None and few > 3 * many >= 0
     assert predicted(0) is None
-
-
-def _finished(number: int, values: dict[str, Any]) -> Configuration:
-    curve = [float(score) for score in true_curve(values)]
-    trial = create_trial(
-        value=curve[-1],
-        params=values,
-        distributions=SPACE,
-        intermediate_values=dict(enumerate(curve, start=1)),
-        user_attrs={END: "finished"},
-    )
-    trial.number = number
-    return Configuration([trial])
 
 
 class _Predicting(ConfigurationSampler):

@@ -6,31 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import create_trial
 from scipy.stats import qmc
 
-from hpo.search.configurations import END, Configuration
+from hpo.search.configurations import Configuration
 from hpo.search.learning_curve_sampler import LearningCurveSampler
 from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.search.learning_curves.wider_ranges import WiderRange, wider_ranges
 from hpo.search.search_space_transform import RangeEnd, SearchSpaceTransform
-from tests.tools.synthetic_curves import SPACE, true_curve
+from tests.tools.synthetic_curves import SPACE, finished
 
 N = 24
 FURTHER = FurtherSearch(30.0, 9, 0.01)
-
-
-def finished(number: int, values: dict[str, Any], space: dict[str, Any]) -> Configuration:
-    curve = [float(score) for score in true_curve(values)]
-    trial = create_trial(
-        value=curve[-1],
-        params=values,
-        distributions=space,
-        intermediate_values=dict(enumerate(curve, start=1)),
-        user_attrs={END: "finished"},
-    )
-    trial.number = number
-    return Configuration([trial])
 
 
 def predicted(**ranges: Any) -> tuple[float, dict[tuple[str, bool], WiderRange]]:

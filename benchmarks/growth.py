@@ -78,8 +78,8 @@ def _prepare(opened: OpenStudy) -> None:
     from hpo.config.call_arguments import N_BEST_KEPT
     from hpo.storage import artifacts
     from hpo.storage.checkpoints import clean_checkpoints
-    from hpo.storage.claims import remove_stale_claims
     from hpo.storage.create_study import attach_sampler_and_pruner
+    from hpo.storage.local.claims import remove_stale_claims
 
     study, config, paths = opened.study, opened.config, opened.paths
     artifacts.missing_artifacts_notice(study, paths)

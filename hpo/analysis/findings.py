@@ -18,7 +18,7 @@ from hpo.search.configurations import configurations_of
 from hpo.search.pareto import pareto_front_of
 from hpo.search.remaining_work import remaining_work
 from hpo.search.samplers import sampler_of
-from hpo.storage.claims import interrupted_trials
+from hpo.storage.local.claims import interrupted_trials
 from hpo.storage.paths import StudyPaths
 
 

@@ -18,8 +18,8 @@ from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.search.remaining_work import RemainingWork, remaining_work
 from hpo.search.samplers import sampler_of
 from hpo.storage.artifacts import missing_artifacts_notice
-from hpo.storage.claims import has_worker
-from hpo.storage.file_locks import is_locked
+from hpo.storage.local.claims import has_worker
+from hpo.storage.local.file_locks import is_locked
 from hpo.storage.paths import StudyPaths
 
 

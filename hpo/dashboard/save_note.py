@@ -3,7 +3,7 @@
 from optuna.study import Study
 from optuna.trial import Trial
 
-from hpo.storage.sqlite.dashboard_attributes import read_note, write_note
+from hpo.storage.tables.dashboard_attributes import read_note, write_note
 
 # Also in notes of earlier versions: a change would duplicate their text.
 _KEPT_BELOW = "*What you write below this line is kept.*"

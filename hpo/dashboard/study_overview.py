@@ -19,9 +19,9 @@ from hpo.search.pareto import objectives_notice, pareto_front_of
 from hpo.search.samplers import sampler_of
 from hpo.storage import artifacts
 from hpo.storage.error_log import attempt
-from hpo.storage.file_locks import wait_for_lock
+from hpo.storage.local.file_locks import wait_for_lock
 from hpo.storage.paths import RunPaths, StudyPaths
-from hpo.storage.sqlite.dashboard_attributes import write_figure
+from hpo.storage.tables.dashboard_attributes import write_figure
 
 
 def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:

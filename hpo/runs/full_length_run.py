@@ -16,7 +16,7 @@ from hpo.runs.animation_frames import FrameRecorder, frame_epochs, write_animati
 from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted, draw_each
 from hpo.runs.final_test_scores import score, test_split_entries
 from hpo.runs.run_figures import run_drawings
-from hpo.storage.file_locks import hold_lock
+from hpo.storage.local.file_locks import hold_lock
 from hpo.storage.paths import RunPaths, move_aside
 from hpo.storage.run_record import RecordedImages, RunError, RunRecord, read_record, write_record
 from model.atomic_files import replacing, write_text

@@ -11,7 +11,7 @@ from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import write_animations
 from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted, draw_each
 from hpo.runs.run_figures import run_drawings
-from hpo.storage.file_locks import hold_lock
+from hpo.storage.local.file_locks import hold_lock
 from hpo.storage.paths import RunPaths
 from hpo.storage.run_record import RunError, RunRecord, read_record, write_record
 from model.data.images import ImageData

@@ -15,7 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
 from hpo.storage.paths import StudyPaths
-from hpo.storage.sqlite.study_attributes import system_attribute_names, system_attributes
+from hpo.storage.tables.study_attributes import system_attribute_names, system_attributes
 from model.atomic_files import replacing
 
 Owner = Study | Trial | FrozenTrial

@@ -13,7 +13,7 @@ from optuna.study import Study
 
 from hpo.config.schema import SAMPLE_SUFFIX
 from hpo.storage.paths import StudyPaths
-from hpo.storage.sqlite.bulk_reading_storage import BulkReadingStorage
+from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
 from model.errors import FIX_AND_RUN_AGAIN, UserError
 
 # Key of the user attribute with the study's fingerprint. It is written last: a study without it is incomplete.

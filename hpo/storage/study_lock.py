@@ -8,8 +8,8 @@ from optuna.study import Study
 
 from hpo.config.prepared_study import PreparedStudy
 from hpo.storage.database import checkpoint_log, existing_study
-from hpo.storage.file_locks import hold_lock
 from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint
+from hpo.storage.local.file_locks import hold_lock
 from hpo.storage.paths import StudyPaths, move_aside
 
 

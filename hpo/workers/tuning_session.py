@@ -22,7 +22,6 @@ from hpo.search.scheduler import Plan
 from hpo.storage import artifacts
 from hpo.storage.call_log import Call, record_call
 from hpo.storage.checkpoints import clean_checkpoints
-from hpo.storage.claims import remove_stale_claims
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import existing_study
 from hpo.storage.fingerprint import (
@@ -32,10 +31,11 @@ from hpo.storage.fingerprint import (
     stored_fingerprint,
     wider_entries,
 )
+from hpo.storage.local.claims import remove_stale_claims
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
-from hpo.storage.sqlite.wider_search_space import adopt_wider_space
 from hpo.storage.study_lock import locked_study
+from hpo.storage.tables.wider_search_space import adopt_wider_space
 from hpo.workers import budget_estimate
 from hpo.workers.study_setup import (
     check_code_length,

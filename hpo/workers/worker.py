@@ -9,9 +9,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.configurations import ENDED_OUTSIDE, group_trials
 from hpo.search.scheduler import next_step
-from hpo.storage.claims import Claim, parent_died, releasing, running_trials
 from hpo.storage.database import StudyError, removed_study, reopen_trial
-from hpo.storage.file_locks import try_lock, wait_for_lock
+from hpo.storage.local.claims import Claim, parent_died, releasing, running_trials
+from hpo.storage.local.file_locks import try_lock, wait_for_lock
 from hpo.storage.paths import StudyPaths
 from hpo.workers.crash_retries import count_crash
 from hpo.workers.objective import run_trial

@@ -13,8 +13,8 @@ from typing import Protocol
 import torch
 
 from hpo.config.schema import Data
-from hpo.storage.claims import mark_claims_as_parent_died
 from hpo.storage.database import StudyError
+from hpo.storage.local.claims import mark_claims_as_parent_died
 from hpo.storage.paths import StudyPaths
 from hpo.workers.signals import ignored_signal
 from hpo.workers.trial_context import TrialContext

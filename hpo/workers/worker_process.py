@@ -15,10 +15,10 @@ from hpo.config.dataset_with_fallback import load_images
 from hpo.config.schema import Data, StudyConfig
 from hpo.optuna_logging import silence_optuna
 from hpo.search.scheduler import Plan
-from hpo.storage.claims import mark_claims_as_parent_died
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import DATABASE_ERRORS, existing_study, reason_of, removed_study
 from hpo.storage.error_log import log_traceback
+from hpo.storage.local.claims import mark_claims_as_parent_died
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.worker import run_trials

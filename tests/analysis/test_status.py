@@ -15,7 +15,7 @@ from hpo.cli.commands.status import status_lines
 from hpo.search.samplers import ConfigurationSampler
 from hpo.storage.artifacts import artifact_store
 from hpo.storage.call_log import Call, record_call
-from hpo.storage.file_locks import hold_lock
+from hpo.storage.local.file_locks import hold_lock
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialReported
 from hpo.workers.worker import run_trials

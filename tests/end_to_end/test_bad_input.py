@@ -20,8 +20,8 @@ from hpo.cli.app import app
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.study_file import read_config
 from hpo.storage.create_study import create_study
-from hpo.storage.file_locks import hold_lock
 from hpo.storage.fingerprint import fingerprint
+from hpo.storage.local.file_locks import hold_lock
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
 

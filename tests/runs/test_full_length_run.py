@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hpo.runs.full_length_run import RunEvent, RunFinished, RunStarted, TrainingRun, execute
-from hpo.storage.file_locks import Busy, hold_lock
+from hpo.storage.local.file_locks import Busy, hold_lock
 from hpo.storage.paths import RunPaths
 from hpo.storage.run_record import RunError, read_record
 from model.data.images import ImageData

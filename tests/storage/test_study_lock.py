@@ -7,7 +7,7 @@ import pytest
 
 from hpo.config.prepared_study import PreparedStudy
 from hpo.storage.database import StudyError
-from hpo.storage.file_locks import Busy, hold_lock
+from hpo.storage.local.file_locks import Busy, hold_lock
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
 from hpo.workers.trial_context import TrialContext

@@ -19,7 +19,7 @@ from PIL import Image
 from hpo.config.search_space import trial_config
 from hpo.config.study_file import read_config
 from hpo.search.configurations import CONTINUES
-from hpo.storage.claims import has_worker
+from hpo.storage.local.claims import has_worker
 from hpo.storage.paths import StudyPaths
 from model.data.image_folder import load_folder
 from model.device import Runtime

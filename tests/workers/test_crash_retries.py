@@ -3,7 +3,7 @@
 import pytest
 from optuna.trial import TrialState
 
-from hpo.storage.claims import mark_claims_as_parent_died
+from hpo.storage.local.claims import mark_claims_as_parent_died
 from hpo.workers.crash_retries import CRASHES
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialReported, TrialStarted

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 from PIL import Image
 
-from hpo.storage.claims import interrupted_trials
+from hpo.storage.local.claims import interrupted_trials
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialReported
 from hpo.workers.worker import run_trials

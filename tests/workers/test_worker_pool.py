@@ -13,7 +13,7 @@ import torch
 
 from hpo.config.schema import Data
 from hpo.search.scheduler import Plan
-from hpo.storage.claims import PARENT_DIED
+from hpo.storage.local.claims import PARENT_DIED
 from hpo.storage.paths import StudyPaths
 from hpo.workers.worker_pool import assigned_runtime, blas_threads_of_children
 from hpo.workers.worker_process import WorkerTask, worker_main

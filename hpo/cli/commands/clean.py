@@ -24,7 +24,7 @@ def clean(
     study_config = load_config(config)
     from hpo.storage import artifacts, checkpoints
     from hpo.storage.database import find_study
-    from hpo.storage.file_locks import hold_lock
+    from hpo.storage.local.file_locks import hold_lock
 
     paths, study = find_study(study_config.name, config)
     with hold_lock(paths.lock, str(paths.folder)):

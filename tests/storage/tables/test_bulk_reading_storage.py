@@ -10,7 +10,7 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.storage.sqlite.bulk_reading_storage import BulkReadingStorage
+from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
 
 
 def read(storage: RDBStorage, name: str) -> list[FrozenTrial]:

@@ -10,12 +10,12 @@ from typing import IO
 
 import pytest
 
-from hpo.storage.file_locks import Busy, NoLocks, hold_lock, is_locked, try_lock, wait_for_lock
+from hpo.storage.local.file_locks import Busy, NoLocks, hold_lock, is_locked, try_lock, wait_for_lock
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from hpo.storage.file_locks import Busy, hold_lock
+from hpo.storage.local.file_locks import Busy, hold_lock
 try:
     with hold_lock(Path(sys.argv[1]), "results/small"):
         print("held")
@@ -46,7 +46,7 @@ def test_a_lock_is_tried_again_for_a_moment_since_asking_for_it_holds_it(
     lock, flock = tmp_path / ".small.lock", fcntl.flock
     pauses: list[float] = []
     with hold_lock(lock, "results/small"):
-        monkeypatch.setattr("hpo.storage.file_locks.sleep", pauses.append)
+        monkeypatch.setattr("hpo.storage.local.file_locks.sleep", pauses.append)
         with pytest.raises(Busy), hold_lock(lock, "results/small"):
             pass
     assert pauses == [0.01] * 3

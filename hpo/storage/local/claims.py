@@ -11,7 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.configurations import ended_trials
-from hpo.storage.file_locks import is_locked, wait_for_lock
+from hpo.storage.local.file_locks import is_locked, wait_for_lock
 from hpo.storage.paths import StudyPaths
 
 # Content of the claim of a worker that was stopped because its parent process stopped or died.

@@ -7,7 +7,7 @@ from optuna.trial import Trial
 from optuna_dashboard._custom_plot_data import SYSTEM_ATTR_PLOT_DATA, save_graph_object_json
 from optuna_dashboard._note import get_note_from_system_attrs, save_note_with_version
 
-from hpo.storage.sqlite.study_attributes import AttributesOfPrefix
+from hpo.storage.tables.study_attributes import AttributesOfPrefix
 
 
 def read_note(owner: Study | Trial) -> str:

@@ -21,7 +21,7 @@ from hpo.storage.fingerprint import (
     stored_fingerprint,
     wider_entries,
 )
-from hpo.storage.sqlite.wider_search_space import adopt_wider_space
+from hpo.storage.tables.wider_search_space import adopt_wider_space
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded, TrialReported
 from tests.tools.small_study import CONFIG, SPACE, reopen, run_until
@@ -103,7 +103,7 @@ def test_values_and_fingerprint_change_together_or_not_at_all(
         raise sqlite3.OperationalError("disk I/O error")
 
     # The last thing that is computed before the last write.
-    monkeypatch.setattr("hpo.storage.sqlite.wider_search_space.json", SimpleNamespace(dumps=fail))
+    monkeypatch.setattr("hpo.storage.tables.wider_search_space.json", SimpleNamespace(dumps=fail))
     with pytest.raises(StudyError, match="disk I/O error"):
         adopt_wider_space(context.study, with_space(**WIDER), context.paths)
     monkeypatch.undo()
@@ -138,7 +138,7 @@ def test_new_values_come_from_the_wider_space(context: TrialContext) -> None:
 
 
 def test_a_database_that_cannot_be_written_is_one_line(context: TrialContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpo.storage.sqlite.wider_search_space.BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("hpo.storage.tables.wider_search_space.BUSY_TIMEOUT_S", 0)
     run_until(context, TrialEnded)
     with closing(sqlite3.connect(context.paths.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -5,7 +5,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hpo.storage.claims import (
+from hpo.storage.local.claims import (
     PARENT_DIED,
     Claim,
     has_worker,
@@ -15,7 +15,7 @@ from hpo.storage.claims import (
     releasing,
     remove_stale_claims,
 )
-from hpo.storage.file_locks import is_locked, try_lock
+from hpo.storage.local.file_locks import is_locked, try_lock
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialStarted

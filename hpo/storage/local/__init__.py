@@ -1,0 +1,1 @@
+"""A study on one machine: kernel locks on files."""

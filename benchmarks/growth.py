@@ -77,16 +77,15 @@ def _prepare(opened: OpenStudy) -> None:
     """Do what `tune` does with an existing study before its first trial, without images."""
     from hpo.config.call_arguments import N_BEST_KEPT
     from hpo.storage import artifacts
-    from hpo.storage.checkpoints import clean_checkpoints
+    from hpo.storage.backend import backend_of
     from hpo.storage.create_study import attach_sampler_and_pruner
-    from hpo.storage.local.claims import remove_stale_claims
 
     study, config, paths = opened.study, opened.config, opened.paths
     artifacts.missing_artifacts_notice(study, paths)
     attach_sampler_and_pruner(study, config)
-    clean_checkpoints(study, paths, N_BEST_KEPT, config.pruner)
+    backend_of(paths).files.clean(study, N_BEST_KEPT, config.pruner)
     artifacts.remove_unreferenced_files(study, paths)
-    remove_stale_claims(study, paths)
+    backend_of(paths).claims.clean(study)
 
 
 def _next_step(opened: OpenStudy) -> None:

@@ -26,8 +26,9 @@ from hpo.config.search_space import distributions
 from hpo.config.study_file import read_config
 from hpo.search.configurations import CONSTRAINT, CONTINUES, END
 from hpo.search.successive_halving import halving_of
+from hpo.storage.backend import existing_study
 from hpo.storage.create_study import create_study
-from hpo.storage.database import FINGERPRINT, existing_study
+from hpo.storage.database import FINGERPRINT
 from hpo.storage.fingerprint import settings_fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths

@@ -153,7 +153,7 @@ def _write_down(found: list[Row], minutes: float, n_trials: int, wall_s: float) 
 
 
 def _n_trials() -> int:
-    from hpo.storage.database import existing_study
+    from hpo.storage.backend import existing_study
     from hpo.storage.paths import StudyPaths
 
     study = existing_study(STUDY, StudyPaths.of(STUDY))

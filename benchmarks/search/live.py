@@ -22,7 +22,7 @@ from benchmarks.jsonl import append
 from benchmarks.machine import describe, find_machine
 from benchmarks.search.live_pairs import LIVE, read_live
 from hpo.config.study_file import find_config
-from hpo.storage.database import open_storage
+from hpo.storage.local.sqlite_database import open_storage
 from hpo.storage.paths import StudyPaths
 
 STUDY, N_PAIRS = "cifar10", 3

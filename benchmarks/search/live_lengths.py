@@ -74,7 +74,7 @@ def _begin(folder: Path, arm: str, pair: int, minutes: float, root: Path) -> sub
 
 
 def _found(folder: Path) -> dict[str, Any]:
-    from hpo.storage.database import existing_study
+    from hpo.storage.backend import existing_study
 
     tune, retrain, ended = (int((folder / name).read_text()) for name in ("tune.began", "retrain.began", "ended"))
     paths = StudyPaths(folder / "results" / folder.name)

@@ -18,17 +18,17 @@ from hpo.search.configurations import configurations_of
 from hpo.search.pareto import pareto_front_of
 from hpo.search.remaining_work import remaining_work
 from hpo.search.samplers import sampler_of
-from hpo.storage.local.claims import interrupted_trials
+from hpo.storage.backend import interrupted_trials
 from hpo.storage.paths import StudyPaths
 
 
-def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> list[str]:
+def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline, paths: StudyPaths) -> list[str]:
     """Return the results as sentences: best values and how they compare, ranges, prunings, interrupted trials."""
     rows = trial_rows(study, config)
     results = study_results(study, config, baseline)
     if results is None:
         expected = expected_best_of(configurations_of(study), sampler_of(study, config))
-        return [*_interrupted(study, config), "No trial has finished yet.", *([expected.sentence] if expected else [])]
+        return [*_interrupted(study, paths), "No trial has finished yet.", *([expected.sentence] if expected else [])]
     return [
         *_best(results, config),
         *_ppca(results),
@@ -36,7 +36,7 @@ def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> list[
         *_edges(results),
         *_pareto_front(rows, config),
         _prunings(rows, config),
-        *_interrupted(study, config),
+        *_interrupted(study, paths),
     ]
 
 
@@ -138,9 +138,9 @@ def _prunings(rows: list[TrialRow], config: StudyConfig) -> str:
     return f"{pruned}; {100 * cost.saved_share:.0f}% of all epochs saved{faulty}"
 
 
-def _interrupted(study: Study, config: StudyConfig) -> list[str]:
+def _interrupted(study: Study, paths: StudyPaths) -> list[str]:
     trials = study.get_trials(deepcopy=False)
-    interrupted = interrupted_trials(study, StudyPaths.of(config.name))
+    interrupted = interrupted_trials(study, paths)
     n_reports = {number: len(trials[number].intermediate_values) for number in interrupted}
     return [
         f"Trial {number} was interrupted after {n} reports; the next call resumes it" for number, n in n_reports.items()

@@ -9,6 +9,7 @@ from optuna.study import Study
 
 from hpo.analysis.formatting import counted
 from hpo.analysis.trial_table import TrialRow
+from hpo.storage.backend import backend_of
 from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import write_text
@@ -106,11 +107,13 @@ def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: in
         "validation_distortion_nats": {str(d): round(point.distortion_nats, 3) for d, point in curve.items()},
     }
     write_text(paths.ppca_baseline, json.dumps(contents))
+    backend_of(paths).files.share(paths.ppca_baseline)
     return PpcaBaseline(data.digest, {d: point.bpd for d, point in curve.items()}, curve, ppca.IMAGES_PER_DIRECTION)
 
 
 def load_ppca_baseline(paths: StudyPaths) -> PpcaBaseline | None:
     """Read the study's file; None if it is missing or torn, since it takes only seconds to compute again."""
+    backend_of(paths).files.fetch(paths.ppca_baseline)
     try:
         contents = json.loads(paths.ppca_baseline.read_text())
         bpd, rates, distortions = (

@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from hpo.search.learning_curves.further_search import FurtherSearch
 from hpo.search.remaining_work import RemainingWork, remaining_work
 from hpo.search.samplers import sampler_of
 from hpo.storage.artifacts import missing_artifacts_notice
-from hpo.storage.local.claims import has_worker
+from hpo.storage.backend import backend_of
 from hpo.storage.local.file_locks import is_locked
 from hpo.storage.paths import StudyPaths
 
@@ -83,13 +83,13 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
         n_total=config.budget.trials,
         n_configurations=sum(row.continued_by is None and row.confirms is None for row in ended),
         counts=dict(Counter(row.kind for row in ended).most_common()),
-        running=tuple(_running_trial(row, paths) for row in rows if row.kind == "running"),
+        running=_running_trials(study, rows, paths),
         n_waiting=len(study.get_trials(deepcopy=False)) - len(rows),
         best=best_trial_of(configurations_of(study)),
         expected_best=expected.sentence if expected else None,
         remaining=remaining_work(study, config, sampler),
         further=further_search_of(study, config, sampler),
-        is_running=is_locked(paths.lock),
+        is_running=backend_of(paths).claims.is_tuned(study),
         is_retrained=paths.best.metrics_json.exists(),
         retraining_was_interrupted=paths.best.under_way.state.exists() and not is_locked(paths.best.lock),
         lost_files=missing_artifacts_notice(study, paths),
@@ -98,13 +98,15 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
     )
 
 
-def _running_trial(row: TrialRow, paths: StudyPaths) -> RunningTrial:
-    return RunningTrial(row.number, row.epoch, has_worker(paths, row.number), _is_whole(paths.checkpoint(row.number)))
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    """Return True if the file has a start and an end; its content is checked when it is loaded."""
-    return zipfile.is_zipfile(checkpoint)
+def _running_trials(study: Study, rows: Sequence[TrialRow], paths: StudyPaths) -> tuple[RunningTrial, ...]:
+    backend, trials = backend_of(paths), study.get_trials(deepcopy=False)
+    running = {row.number: trials[row.number] for row in rows if row.kind == "running"}
+    held = backend.claims.held(study, running.values())
+    return tuple(
+        RunningTrial(row.number, row.epoch, row.number in held, backend.files.has_checkpoint(running[row.number]))
+        for row in rows
+        if row.number in running
+    )
 
 
 def _disk_use(paths: StudyPaths) -> list[DiskUse]:

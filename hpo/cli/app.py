@@ -15,8 +15,9 @@ from hpo.cli.commands.schema import schema
 from hpo.cli.commands.status import status
 from hpo.cli.commands.train import train
 from hpo.cli.commands.tune import tune
+from hpo.cli.commands.work import work
 
-COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, schema)
+COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, work, schema)
 
 app = typer.Typer(
     add_completion=False,

@@ -1,5 +1,6 @@
 """Follow the trials of a tuning session in the terminal."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from hpo.cli.console import STOPPING, console
@@ -8,8 +9,11 @@ if TYPE_CHECKING:
     from hpo.workers.tuning_session import TuningSession
 
 
-def follow_trials(session: "TuningSession") -> bool:
-    """Run the session's trials and show their events; return True if a user asked to stop."""
+def follow_trials(session: "TuningSession", *, shows_results: bool = True) -> bool:
+    """Run the session's trials and show their events; return True if a user asked to stop.
+
+    With `shows_results`, the dashboard's overview of the study follows them.
+    """
     from hpo.cli.live_table import LiveTable
     from hpo.cli.plain_log import PlainLog
     from hpo.cli.progress import progress_of
@@ -23,6 +27,7 @@ def follow_trials(session: "TuningSession") -> bool:
         workers.stop()
         screen.announce(STOPPING)
 
-    with screen, catch_stop_signals(stop) as request, session.overview(screen.announce) as overview:
-        session.run(workers, screen.show, overview)
+    overview = session.overview(screen.announce) if shows_results else nullcontext(screen.show)
+    with screen, catch_stop_signals(stop) as request, overview as listener:
+        session.run(workers, *dict.fromkeys((screen.show, listener)))
     return request.requested

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hpo.config.location import FILES_VARIABLE, STORAGE_VARIABLE
 from hpo.config.schema import Training
 
 Config = Annotated[
@@ -16,5 +17,23 @@ Config = Annotated[
 ]
 Device = Annotated[
     str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps, instead of the file's.", show_default=False)
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        envvar=STORAGE_VARIABLE,
+        help="URL of a PostgreSQL database that machines share (postgresql://user@host/database).",
+        show_default=False,
+        show_envvar=False,
+    ),
+]
+Files = Annotated[
+    str | None,
+    typer.Option(
+        envvar=FILES_VARIABLE,
+        help="URL of an object store or shared folder (s3://bucket/folder, file:///folder), with --storage.",
+        show_default=False,
+        show_envvar=False,
+    ),
 ]
 RunDevice = Annotated[str, typer.Option(help=Training.model_fields["device"].description)]

@@ -15,16 +15,20 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from hpo.dashboard.access_token import new_token, with_token
 from hpo.dashboard.guarded_app import guarded
 from hpo.dashboard.request_guard import Access
-from hpo.storage.artifacts import AtomicFileStore
-from hpo.storage.database import StudyError, open_storage
+from hpo.storage.backend import backend_of
+from hpo.storage.database import StudyError
+from hpo.storage.interface import WritableStore
 from hpo.storage.paths import StudyPaths
 
 # Seconds for a client to read an answer. A body of 32 MiB takes 0.1 s on the loopback interface.
 _CLOSING_S = 2.0
 
 
-class ServedFiles(AtomicFileStore):
+class ServedFiles:
     """The artifact store for the server: a lost file is a `404`, not an internal error."""
+
+    def __init__(self, store: WritableStore) -> None:
+        self._store = store
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """Open a file of the store.
@@ -32,9 +36,17 @@ class ServedFiles(AtomicFileStore):
         Raises: HTTPError: the file does not exist.
         """
         try:
-            return super().open_reader(artifact_id)
+            return self._store.open_reader(artifact_id)
         except ArtifactNotFound:
             raise HTTPError(404, "This file is lost.") from None
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Write a file that a browser sends."""
+        self._store.write(artifact_id, content_body)
+
+    def remove(self, artifact_id: str) -> None:
+        """Remove a file that is deleted in a browser."""
+        self._store.remove(artifact_id)
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -88,7 +100,10 @@ def listen(paths: StudyPaths, host: str, port: int, *, is_read_only: bool = Fals
 
     Raises: StudyError: the host cannot be bound.
     """
-    app = optuna_dashboard.wsgi(open_storage(paths), artifact_store=ServedFiles(paths.artifacts))
+    backend = backend_of(paths)
+    app = optuna_dashboard.wsgi(
+        backend.database.open_storage(), artifact_store=ServedFiles(backend.files.artifact_store())
+    )
     server_class = _IPv6Server if ":" in host else Server
     for candidate in (port, 0):
         try:

@@ -46,7 +46,7 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
                 write_figure(study, figure.to_json(), figure_id)
         if front:
             write_figure(study, draw_interactive_pareto_front(front, trials).to_json(), "pareto-front")
-        results = findings(study, config, baseline or NO_BASELINE)
+        results = findings(study, config, baseline or NO_BASELINE, paths)
         animation = artifacts.dashboard_url(study, study, paths.best.animation_gif.name)
         note = study_note(config.name, results, study.user_attrs, animation, objectives_notice(config))
         save_note(study, note)

@@ -12,6 +12,7 @@ from hpo.analysis.formatting import counted
 from hpo.analysis.run_metrics import TrialOrigin
 from hpo.config.call_arguments import retrain_arguments
 from hpo.config.dataset_with_fallback import image_notices
+from hpo.config.location import Location
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
@@ -20,7 +21,8 @@ from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import best_trial_of, expected_best_of
 from hpo.search.configurations import Configuration, configurations_of, end_of, is_pruned
 from hpo.search.samplers import sampler_of
-from hpo.storage.database import StudyError, checkpoint_log, existing_study, no_study
+from hpo.storage.backend import backend_of, existing_study
+from hpo.storage.database import StudyError, no_study
 from hpo.storage.fingerprint import as_trained, check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
@@ -43,7 +45,12 @@ class Retraining:
     def opened(self) -> OpenStudy:
         """The study as reports and figures read it."""
         config = self.prepared.config
-        return OpenStudy(self.study, config_as_run(config, self.study), StudyPaths.of(config.name), self.config_name)
+        return OpenStudy(self.study, config_as_run(config, self.study), self.paths, self.config_name)
+
+    @property
+    def paths(self) -> StudyPaths:
+        """The study's files."""
+        return StudyPaths.of(self.prepared.config.name, self.prepared.location)
 
     def events(self) -> Generator[RunEvent]:
         """Train, yield each epoch and then the result, which also becomes attributes and artifacts of the study.
@@ -52,11 +59,11 @@ class Retraining:
         """
         config = self.prepared.config
         try:
-            for event in execute(self._run(), StudyPaths.of(config.name).best):
+            for event in execute(self._run(), self.paths.best):
                 if isinstance(event, RunFinished):
                     _set_attributes(self.study, event)
-                    event = _add_to_dashboard(self.study, config, event)
-                    checkpoint_log(StudyPaths.of(config.name))
+                    event = _add_to_dashboard(self.study, config, self.paths, event)
+                    backend_of(self.paths).database.settle()
                 yield event
         except Diverged as error:
             raise StudyError(
@@ -91,6 +98,7 @@ def open_retraining(
     trial: int | None = None,
     epochs: int | None = None,
     device: str | None = None,
+    location: Location | None = None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> Retraining:
     """Check arguments, device, images, study and trial of a retraining; nothing is written or trained yet.
@@ -101,6 +109,7 @@ def open_retraining(
         trial: number of the trial; if None, the best one, or while none has finished the one expected to end best.
         epochs: length in place of `retrain.epochs`.
         device: device in place of `training.device`.
+        location: where machines share the study, if they do.
         on_notice: called with each line that a user should read.
 
     Returns: the retraining, whose `events()` train and yield every epoch.
@@ -116,10 +125,10 @@ def open_retraining(
     """
     arguments = retrain_arguments(trial=trial, epochs=epochs)
     name = config_name or config.name
-    prepared = prepare_study(config, device)
+    prepared = prepare_study(config, device, location)
     for notice in prepared.notices:
         on_notice(notice)
-    paths = StudyPaths.of(prepared.config.name)
+    paths = StudyPaths.of(prepared.config.name, location)
     study = existing_study(prepared.config.name, paths)
     if study is None:
         raise no_study(paths, name)
@@ -212,8 +221,7 @@ def _set_attributes(study: Study, finished: RunFinished) -> None:
     study.set_user_attr("retrained_epochs", finished.metrics["epochs"])
 
 
-def _add_to_dashboard(study: Study, config: StudyConfig, event: RunFinished) -> RunFinished:
-    paths = StudyPaths.of(config.name)
+def _add_to_dashboard(study: Study, config: StudyConfig, paths: StudyPaths, event: RunFinished) -> RunFinished:
     attach_run(study, paths, paths.best)
     message = try_to_refresh(study, config, paths)
     return replace(event, notices=(*event.notices, message)) if message else event

@@ -147,6 +147,11 @@ def ended_trials(study: Study) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
 
 
+def running_trials(trials: Iterable[FrozenTrial]) -> dict[int, FrozenTrial]:
+    """Return the trials that have started and not ended, by number."""
+    return {trial.number: trial for trial in trials if trial.state == TrialState.RUNNING}
+
+
 def as_single_trial(configuration: Configuration) -> FrozenTrial:
     """Merge the trials that trained one configuration into one trial, for samplers and importances."""
     last = configuration.last_trial

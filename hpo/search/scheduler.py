@@ -1,16 +1,16 @@
 """Scheduler: decides what a free worker does next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from statistics import median
-from typing import Literal
+from typing import Literal, cast
 
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from hpo.config.schema import Confirmation, StudyConfig
-from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration, end_of
+from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration, end_of, is_first
 from hpo.search.learning_curves.further_search import is_settled
 from hpo.search.missing_confirmations import INDISTINCT, missing_confirmations
 from hpo.search.successive_halving import Halving, best_finished_prediction, candidates_of, halving_of
@@ -52,6 +52,30 @@ class Step:
     action: Literal["start", "enqueue", "wait", "stop"]
     configuration: Configuration | None = None
     attributes: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def relation(self) -> tuple[str, int] | None:
+        """The attribute by which its trial refers to another, and that one's number; None for a new configuration."""
+        relations = [(name, number) for name, number in self.attributes if name in (CONTINUES, CONFIRMS)]
+        return cast(tuple[str, int], relations[0]) if relations else None
+
+
+def n_alike(trials: Iterable[FrozenTrial], step: Step) -> int:
+    """Count the trials that are like the trial of a step: they refer to the same trial, or begin a configuration."""
+    if step.relation is None:
+        return sum(is_first(trial) for trial in trials)
+    name, number = step.relation
+    return sum(trial.user_attrs.get(name) == number for trial in trials)
+
+
+def limit_of(step: Step, trials: Iterable[FrozenTrial], n_total: int | None) -> float:
+    """Return how many trials like that of a step there must not be yet when it begins.
+
+    The step was decided from these trials; meanwhile another worker may have begun the same.
+    """
+    if step.relation is None:
+        return inf if n_total is None else n_total
+    return n_alike(trials, step) + 1
 
 
 def next_step(

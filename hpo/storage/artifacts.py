@@ -1,22 +1,19 @@
 """Files of a study and its trials in Optuna's artifact store, where the dashboard shows them."""
 
-import contextlib
 import json
-import os
 import re
-import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+from optuna.artifacts import upload_artifact
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
+from hpo.storage.backend import backend_of
+from hpo.storage.interface import WritableStore
 from hpo.storage.paths import StudyPaths
 from hpo.storage.tables.study_attributes import system_attribute_names, system_attributes
-from model.atomic_files import replacing
 
 Owner = Study | Trial | FrozenTrial
 # Optuna describes an artifact in a system attribute of its owner; the key is this prefix and the artifact's id.
@@ -27,22 +24,9 @@ _MAX_UPLOAD_S = 600
 _N_NAMED = 3
 
 
-class AtomicFileStore(FileSystemArtifactStore):
-    """Optuna's artifact store in a folder, without partial files."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._folder = folder
-
-    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Write a temporary file, then rename it; replaces an existing file."""
-        with replacing(self._folder / artifact_id) as temporary, temporary.open("wb") as file:
-            shutil.copyfileobj(content_body, file)
-
-
-def artifact_store(paths: StudyPaths) -> AtomicFileStore:
-    """Return the artifact store of a study; its folder is created with the first file."""
-    return AtomicFileStore(paths.artifacts)
+def artifact_store(paths: StudyPaths) -> WritableStore:
+    """Return the artifact store of a study."""
+    return backend_of(paths).files.artifact_store()
 
 
 def upload_or_replace(owner: Study | Trial, study: Study, file: Path, paths: StudyPaths) -> None:
@@ -61,18 +45,17 @@ def upload_or_replace(owner: Study | Trial, study: Study, file: Path, paths: Stu
 def artifact_files(owner: Owner, study: Study, paths: StudyPaths) -> dict[str, Path]:
     """Return the paths of the artifacts of a study or trial, by file name; missing files are left out."""
     ids = _ids(_attributes(owner, study))
-    return {name: paths.artifacts / artifact_id for name, artifact_id in ids.items() if _exists(paths, artifact_id)}
+    return _existing(ids, paths, artifact_names(paths))
 
 
 def artifact_names(paths: StudyPaths) -> frozenset[str]:
     """Return the names of all files in the artifact store, for `trial_artifact_files` of many trials."""
-    return frozenset(os.listdir(paths.artifacts)) if paths.artifacts.is_dir() else frozenset()
+    return backend_of(paths).files.artifact_names()
 
 
 def trial_artifact_files(trial: FrozenTrial, paths: StudyPaths, existing: frozenset[str]) -> dict[str, Path]:
     """Return the paths of an ended trial's artifacts, by file name; those not among the `existing` are left out."""
-    ids = _ids(trial.system_attrs)
-    return {name: paths.artifacts / artifact_id for name, artifact_id in ids.items() if artifact_id in existing}
+    return _existing(_ids(trial.system_attrs), paths, existing)
 
 
 def dashboard_url(owner: Study | Trial, study: Study, name: str) -> str | None:
@@ -106,24 +89,21 @@ def missing_artifacts_notice(study: Study, paths: StudyPaths) -> str | None:
 
 def remove_unreferenced_files(study: Study, paths: StudyPaths) -> int:
     """Remove files that no study in the database refers to, left by killed uploads; return the bytes freed."""
-    n_bytes = 0
+    n_bytes, files = 0, backend_of(paths).files
     # Of every study in the database: the dashboard copies a study to rename it.
     referenced = {name.rpartition(":")[2] for name in system_attribute_names(study, containing=_PREFIX)}
-    for file in paths.artifacts.glob("*"):
+    for file in files.stored_artifacts():
         match = _FILE_NAME.fullmatch(file.name)
-        if not match or (not match[1] and match[2] in referenced):
-            continue
-        # The dashboard may remove it meanwhile.
-        with contextlib.suppress(FileNotFoundError):
-            status = file.stat()
-            if time.time() - status.st_mtime > _MAX_UPLOAD_S:
-                file.unlink()
-                n_bytes += status.st_size
+        is_referenced = not match or (not match[1] and match[2] in referenced)
+        if not is_referenced and file.age_s > _MAX_UPLOAD_S:
+            files.remove_artifact(file.name)
+            n_bytes += file.n_bytes
     return n_bytes
 
 
-def _exists(paths: StudyPaths, artifact_id: str) -> bool:
-    return (paths.artifacts / artifact_id).exists()
+def _existing(ids: Mapping[str, str], paths: StudyPaths, existing: frozenset[str]) -> dict[str, Path]:
+    files = backend_of(paths).files
+    return {name: files.artifact_path(artifact_id) for name, artifact_id in ids.items() if artifact_id in existing}
 
 
 def _ids(attributes: Mapping[str, Any]) -> dict[str, str]:

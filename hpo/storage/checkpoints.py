@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from optuna.study import Study
@@ -50,7 +50,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
 def unneeded_checkpoints(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> list[Path]:
     """Return the existing checkpoints of ended trials that are not resumable and not among the `n_best` best."""
     trials = study.get_trials(deepcopy=False)
-    needed = _needed(trials, paths, n_best, n_paused_kept(pruner))
+    needed = needed_checkpoints(trials, _has_checkpoint(paths), n_best, pruner)
     existing = _names_in(paths.checkpoints)
     candidates = (paths.checkpoint(trial.number) for trial in trials if trial.number not in needed)
     return [path for path in candidates if path.name in existing]
@@ -72,7 +72,7 @@ def remove_unneeded_checkpoints(study: Study, paths: StudyPaths, n_best: int, pr
     """
     n_bytes = 0
     trials = study.get_trials(deepcopy=False)
-    resumable = _needed(trials, paths, 0, n_paused_kept(pruner))
+    resumable = needed_checkpoints(trials, _has_checkpoint(paths), 0, pruner)
     existing = _names_in(paths.checkpoints)
     for trial in trials:
         if trial.number not in resumable and (folder := paths.trial(trial.number).folder).name in existing:
@@ -90,14 +90,22 @@ def _names_in(folder: Path) -> frozenset[str]:
     return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
 
 
-def _needed(trials: list[FrozenTrial], paths: StudyPaths, n_best: int, n_paused: int) -> set[int]:
-    """Return the numbers of the trials whose checkpoints are needed."""
+def _has_checkpoint(paths: StudyPaths) -> Callable[[FrozenTrial], bool]:
+    return lambda trial: paths.checkpoint(trial.number).exists()
+
+
+def needed_checkpoints(
+    trials: list[FrozenTrial], has_checkpoint: Callable[[FrozenTrial], bool], n_best: int, pruner: Pruner
+) -> set[int]:
+    """Return the numbers of the trials whose checkpoints are needed; those of the `n_best` best are."""
     unfinished = [trial for trial in trials if not trial.state.is_finished()]
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     best = sorted(finished, key=lambda trial: (val_bpd_of(trial), trial.number))[:n_best]
-    without_checkpoint = [trial for trial in unfinished if not paths.checkpoint(trial.number).exists()]
+    without_checkpoint = [trial for trial in unfinished if not has_checkpoint(trial)]
     to_inherit = {trial.user_attrs[CONTINUES] for trial in without_checkpoint if CONTINUES in trial.user_attrs}
-    paused = {configuration.last_trial.number for configuration in _best_paused(group_trials(trials), n_paused)}
+    paused = {
+        configuration.last_trial.number for configuration in _best_paused(group_trials(trials), n_paused_kept(pruner))
+    }
     return {trial.number for trial in (*unfinished, *best)} | to_inherit | paused
 
 

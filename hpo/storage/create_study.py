@@ -1,45 +1,26 @@
 """Creating a study in its database, and giving it a sampler, a pruner and its first trials."""
 
-import contextlib
 from typing import Any
 
-import optuna
 from optuna.study import Study, StudyDirection
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import tutorial_values, untuned_values
-from hpo.optuna_logging import quiet_optuna
 from hpo.search.configurations import configurations_of
 from hpo.search.pruners import make_pruner
 from hpo.search.samplers import make_sampler
 from hpo.search.warm_start import warm_start_of
-from hpo.storage.database import create_database, open_storage
+from hpo.storage.backend import backend_of
 from hpo.storage.paths import StudyPaths
 
 
 def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, Any]) -> Study:
-    """Create a study that `existing_study` does not find, with user attributes.
+    """Create a study that does not exist, with user attributes, the last one the fingerprint.
 
-    The last attribute must be the fingerprint: a study without it was killed while it was created, and is replaced.
-
-    Raises: StudyError: the folder cannot be written.
+    Raises: StudyError: the database cannot be written.
     """
-    paths.folder.mkdir(parents=True, exist_ok=True)
-    create_database(paths.database)
     directions = [StudyDirection.MINIMIZE] * len(config.objectives)
-    storage = open_storage(paths)
-    with contextlib.suppress(KeyError):
-        # The remains of a creation that was killed, perhaps with other objectives.
-        assert not optuna.load_study(study_name=config.name, storage=storage).get_trials(deepcopy=False), (
-            "it has trials"
-        )
-        optuna.delete_study(study_name=config.name, storage=storage)
-    study = optuna.create_study(study_name=config.name, storage=storage, directions=directions)
-    with quiet_optuna():
-        study.set_metric_names(list(config.objectives))
-    for name, value in attributes.items():
-        study.set_user_attr(name, value)
-    return study
+    return backend_of(paths).database.create_study(config.name, directions, config.objectives, attributes)
 
 
 def attach_sampler_and_pruner(study: Study, config: StudyConfig, n_total: int | None = None) -> None:

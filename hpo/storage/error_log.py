@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hpo.storage.database import DATABASE_ERRORS
+from hpo.storage.interface import Fenced
 from model.errors import UserError
 
 # Errors from input, files or the database, which have a message for the user; every other error is a bug here.
-EXPECTED_ERRORS: tuple[type[Exception], ...] = (UserError, OSError, *DATABASE_ERRORS)
+EXPECTED_ERRORS: tuple[type[Exception], ...] = (UserError, OSError, Fenced, *DATABASE_ERRORS)
 
 
 def log_traceback(heading: str, log: Path) -> None:

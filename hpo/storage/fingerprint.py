@@ -62,7 +62,7 @@ def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) ->
     ]
     if changes:
         raise StudyError(
-            f"{paths.folder}: this study has different settings: {'; '.join(changes)}. Change them back, "
+            f"{paths.address}: this study has different settings: {'; '.join(changes)}. Change them back, "
             "give the new study another name, or start over with --fresh (make tune FRESH=1), which moves the old "
             "study aside"
         )

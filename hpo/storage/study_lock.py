@@ -7,7 +7,7 @@ from pathlib import Path
 from optuna.study import Study
 
 from hpo.config.prepared_study import PreparedStudy
-from hpo.storage.database import checkpoint_log, existing_study
+from hpo.storage.backend import backend_of, existing_study
 from hpo.storage.fingerprint import as_created, check_unchanged, fingerprint
 from hpo.storage.local.file_locks import hold_lock
 from hpo.storage.paths import StudyPaths, move_aside
@@ -20,8 +20,8 @@ def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study |
     Raises: Busy: another process works on the study.
             StudyError: the study is damaged, or has different settings.
     """
-    paths = StudyPaths.of(prepared.config.name)
-    with hold_lock(paths.lock, str(paths.folder)):
+    paths = StudyPaths.of(prepared.config.name, prepared.location)
+    with backend_of(paths).claims.tuning():
         moved = _move_aside(paths) if fresh and paths.folder.exists() else None
         study = existing_study(prepared.config.name, paths)
         if study is None and (paths.checkpoints.exists() or paths.artifacts.exists()):
@@ -34,7 +34,7 @@ def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study |
             yield study, moved
         finally:
             # Also after an error: every trial that was reported is then in study.db.
-            checkpoint_log(paths)
+            backend_of(paths).database.settle()
 
 
 def _move_aside(paths: StudyPaths) -> Path | None:

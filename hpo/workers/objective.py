@@ -22,8 +22,8 @@ from hpo.search.configurations import (
     is_pruned,
 )
 from hpo.search.pruners import pruning_reason
-from hpo.storage.checkpoints import inherit_checkpoint, remove_unneeded_checkpoints
-from hpo.storage.database import StudyError, is_deleted, report_score
+from hpo.storage.backend import backend_of
+from hpo.storage.database import StudyError, is_deleted
 from hpo.storage.error_log import EXPECTED_ERRORS, interruptions_first, log_traceback
 from hpo.workers.crash_retries import MAX_RETRIES, crash_verdict, crashes_of
 from hpo.workers.pictures.trial_frames import TrialFrameRecorder
@@ -107,12 +107,14 @@ def _reported_steps(trial: optuna.trial.Trial, context: TrialContext) -> set[int
 def _origin(trial: optuna.trial.Trial, context: TrialContext) -> tuple[int, int]:
     """Return (number of the trial whose seed this one uses, number of reports that have been made).
 
-    A trial that continues another one inherits its checkpoint first.
+    The trial's checkpoint is brought here first; one that continues another trial inherits that one's.
     """
+    files = backend_of(context.paths).files
+    files.restore(trial)
     continued: int | None = trial.user_attrs.get(CONTINUES)
     if continued is None:
         return trial.number, len(_reported_steps(trial, context))
-    inherit_checkpoint(context.paths, continued, trial.number)
+    files.inherit(context.study, continued, trial.number)
     (configuration,) = (
         configuration
         for configuration in configurations_of(context.study)
@@ -128,6 +130,7 @@ def _train_and_report(
     """Train to the end or until the pruner stops the trial, saving before each report; return the trial's `end`."""
     history, recorder = progress.history, progress.recorder
     checkpoint, reported = context.paths.checkpoint(trial.number), _reported_steps(trial, context)
+    files = backend_of(context.paths).files
     start = resume_or_start(checkpoint, progress.config, context.runtime, context.data)
     if start.notice:
         yield Notice(f"trial {trial.number}: {start.notice}")
@@ -138,7 +141,8 @@ def _train_and_report(
         if CONTINUES in trial.user_attrs:
             trial.set_user_attr(RESTARTED, True)
     for step, row in enumerate(history, start=1):
-        _report(trial, row["val_bpd"], step, reported)
+        if step not in reported:
+            files.report(trial, row["val_bpd"], step, has_new_checkpoint=False)
     # Ask again after an interruption: it may have come between the report and the pruner's decision.
     if history and _is_pruned(trial, state, history):
         return _pruned_end(context, trial.number, history)
@@ -147,7 +151,8 @@ def _train_and_report(
         # Before the state is saved, so that no saved report lacks its picture.
         recorder.record(state, len(history))
         save_state(checkpoint, state, history)
-        _report(trial, metrics.val_bpd, len(history), reported)
+        if len(history) not in reported:
+            files.report(trial, metrics.val_bpd, len(history), has_new_checkpoint=True)
         yield TrialReported(trial.number, metrics)
         if _is_pruned(trial, state, history):
             return _pruned_end(context, trial.number, history)
@@ -156,11 +161,6 @@ def _train_and_report(
 
 def _pruned_end(context: TrialContext, number: int, history: list[Row]) -> str:
     return pruning_reason(context.study, number, history[-1]["epoch"], [row["val_bpd"] for row in history])
-
-
-def _report(trial: optuna.trial.Trial, val_bpd: float, step: int, reported: set[int]) -> None:
-    if step not in reported:
-        report_score(trial, val_bpd, step)
 
 
 def _is_pruned(trial: optuna.trial.Trial, state: TrainState, history: list[Row]) -> bool:
@@ -189,5 +189,5 @@ def _end(
     state = _STATES.get(end.partition(":")[0], TrialState.PRUNED)
     values = objective_values(context.config.objectives, progress) if state == TrialState.COMPLETE else None
     context.study.tell(trial, values, state=state)
-    remove_unneeded_checkpoints(context.study, context.paths, N_BEST_KEPT, context.config.pruner)
+    backend_of(context.paths).files.remove_unneeded(context.study, N_BEST_KEPT, context.config.pruner)
     yield TrialEnded(trial.number, state, end, value)

@@ -17,12 +17,14 @@ from hpo.search.samplers import make_sampler, startup_trials
 from hpo.search.scheduler import Plan, next_step, reserved_s
 from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_comparable, find_warm_start, warm_start_of
 from hpo.storage import provenance
+from hpo.storage.backend import existing_study
 from hpo.storage.create_study import create_study
-from hpo.storage.database import FINGERPRINT, StudyError, existing_study
+from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.fingerprint import PRUNER_WARMUP, fingerprint, stored_fingerprint
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import StudyPaths
 from hpo.workers.budget_estimate import BudgetEstimate
+from hpo.workers.joining import DEVICE_KIND
 from model.network.feature_maps import map_shapes, n_features
 
 
@@ -48,7 +50,9 @@ def with_search_space(prepared: PreparedStudy, from_study: str | None = None) ->
     Raises: ConfigError, StudyError: there is no such other study.
     """
     if from_study and prepared.config.training.epochs == "auto":
-        training = prepared.config.training.model_copy(update={"epochs": open_study(from_study).config.training.epochs})
+        training = prepared.config.training.model_copy(
+            update={"epochs": open_study(from_study, prepared.location).config.training.epochs}
+        )
         prepared = replace(prepared, config=prepared.config.model_copy(update={"training": training}))
     if "hyperparameters" in prepared.config.model_fields_set:
         return prepared
@@ -65,8 +69,8 @@ def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> Wa
             WarmStartError: the other study has no values to give.
             ConfigError: there is no such study.
     """
-    config, other = prepared.config, open_study(from_study)
-    study = None if fresh else existing_study(config.name, StudyPaths.of(config.name))
+    config, other = prepared.config, open_study(from_study, prepared.location)
+    study = None if fresh else existing_study(config.name, StudyPaths.of(config.name, prepared.location))
     if study is not None:
         earlier = warm_start_of(study)
         if earlier is None or earlier.study != other.study.study_name:
@@ -111,6 +115,7 @@ def _attributes(prepared: PreparedStudy, n_startup_trials: int, warm_start: Warm
         "startup_trials": n_startup_trials,
         PRUNER_WARMUP: prepared.config.pruner.first_epoch(prepared.config.training.n_epochs),
         "precision": prepared.runtime.precision,
+        DEVICE_KIND: prepared.runtime.device.type,
         "data": provenance.data_facts(prepared.data),
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),

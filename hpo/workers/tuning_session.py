@@ -12,18 +12,19 @@ from optuna.study import Study
 from hpo.analysis.ppca_baseline import compute_ppca_baseline
 from hpo.config.call_arguments import N_BEST_KEPT, TuneArguments, tune_arguments
 from hpo.config.dataset_with_fallback import check_batch_sizes, image_notices
+from hpo.config.location import Location
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
 from hpo.config.search_space import repetition_notice
+from hpo.config.study_file import ConfigError
 from hpo.dashboard.overview_refresher import OverviewRefresher
 from hpo.search.configurations import configurations_of, ended_trials
 from hpo.search.pareto import objectives_notice
 from hpo.search.scheduler import Plan
 from hpo.storage import artifacts
+from hpo.storage.backend import backend_of, existing_study
 from hpo.storage.call_log import Call, record_call
-from hpo.storage.checkpoints import clean_checkpoints
 from hpo.storage.create_study import attach_sampler_and_pruner
-from hpo.storage.database import existing_study
 from hpo.storage.fingerprint import (
     as_created,
     former_defaults_of,
@@ -31,12 +32,13 @@ from hpo.storage.fingerprint import (
     stored_fingerprint,
     wider_entries,
 )
-from hpo.storage.local.claims import remove_stale_claims
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
+from hpo.storage.shared_images import share_images
 from hpo.storage.study_lock import locked_study
 from hpo.storage.tables.wider_search_space import adopt_wider_space
 from hpo.workers import budget_estimate
+from hpo.workers.joining import check_same_kind, prepare_joining
 from hpo.workers.study_setup import (
     check_code_length,
     create_prepared_study,
@@ -130,6 +132,8 @@ def open_tuning_session(
     device: str | None = None,
     from_study: str | None = None,
     fresh: bool = False,
+    location: Location | None = None,
+    joins: bool = False,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> Iterator[TuningSession]:
     """Check arguments, device, images and study, lock the study, and open or create it.
@@ -143,6 +147,8 @@ def open_tuning_session(
         device: device in place of `training.device`.
         from_study: name of another study whose best values are tried first; for a new study only.
         fresh: move an existing study aside and start over.
+        location: where machines share the study, if they do.
+        joins: the study must exist, and its images come from `location`.
         on_notice: called with each line that a user should read, as soon as it is known.
 
     Returns: a context manager that yields the session and unlocks the study at its end.
@@ -157,16 +163,24 @@ def open_tuning_session(
         ...         session.run(session.start_workers(), print, overview)
     """
     budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
-    prepared = prepare_study(config, device)
-    if fresh or existing_study(prepared.config.name, StudyPaths.of(prepared.config.name)) is None:
+    if fresh and location:
+        raise ConfigError("--fresh: moves no study that machines share; give the new study another name")
+    if joins:
+        assert location is not None, "only a study that machines share can be joined"
+        prepared = prepare_joining(config, config_name or config.name, device, location)
+    else:
+        prepared = prepare_study(config, device, location)
+    paths = StudyPaths.of(prepared.config.name, location)
+    if fresh or existing_study(prepared.config.name, paths) is None:
         prepared = with_search_space(prepared, from_study)
         check_code_length(prepared.config)
     warm_start = plan_warm_start(prepared, from_study, fresh) if from_study else None
     for notice in (*prepared.notices, *([warm_start.described()] if warm_start else [])):
         on_notice(notice)
     with locked_study(prepared, fresh) as (study, moved):
-        paths = StudyPaths.of(prepared.config.name)
         if study is not None:
+            if location:
+                check_same_kind(study, prepared, paths)
             if kept := former_defaults_of(study, prepared.config):
                 settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
                 on_notice(f"The study keeps what was the default when it was created: {settings}.")
@@ -188,6 +202,8 @@ def open_tuning_session(
             estimate = speed.estimate(training)
             plan = estimate.plan(budget, budget.workers)
             line = _estimate_line(estimate, prepared, study, budget, plan)
+        if location and not joins:
+            share_images(paths, prepared.data)
         if study is None:
             assert estimate is not None, "a new study has work"
             # Again: the length may have been open.
@@ -213,11 +229,13 @@ def _prepared_session(
     prepared: PreparedStudy, study: Study, budget: Budget, plan: Plan, config_name: str
 ) -> TuningSession:
     """Give the study its sampler and pruner, and remove leftovers of killed processes."""
-    config, paths = prepared.config, StudyPaths.of(prepared.config.name)
-    attach_sampler_and_pruner(study, config, budget.trials)
-    clean_checkpoints(study, paths, N_BEST_KEPT, config.pruner)
+    config, paths = prepared.config, StudyPaths.of(prepared.config.name, prepared.location)
+    backend = backend_of(paths)
+    with backend.claims.deciding(study):
+        attach_sampler_and_pruner(study, config, budget.trials)
+    backend.files.clean(study, N_BEST_KEPT, config.pruner)
     artifacts.remove_unreferenced_files(study, paths)
-    remove_stale_claims(study, paths)
+    backend.claims.clean(study)
     context = TrialContext(config, paths, study, prepared.data, prepared.runtime, plan)
     if ended_trials(study):
         # Missing after a kill, or of an older version.

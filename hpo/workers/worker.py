@@ -1,23 +1,24 @@
 """Worker loop: run trials one after another until the budget is spent. Several workers may share a study."""
 
+import contextlib
 import math
+import random
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from hpo.search.configurations import ENDED_OUTSIDE, group_trials
-from hpo.search.scheduler import next_step
-from hpo.storage.database import StudyError, removed_study, reopen_trial
-from hpo.storage.local.claims import Claim, parent_died, releasing, running_trials
-from hpo.storage.local.file_locks import try_lock, wait_for_lock
+from hpo.search.scheduler import limit_of, next_step
+from hpo.storage.backend import backend_of
+from hpo.storage.database import StudyError
+from hpo.storage.interface import Claim, Fenced
 from hpo.storage.paths import StudyPaths
-from hpo.workers.crash_retries import count_crash
+from hpo.workers.crash_retries import count_loss
 from hpo.workers.objective import run_trial
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded, TrialEvent, TrialReported
-from model.atomic_files import remove_unfinished
 
 # This many failures in a row are not bad luck.
 MAX_FAILURES_IN_A_ROW = 3
@@ -70,12 +71,15 @@ def run_trials(
 
     Raises: TooManyFailures: several trials failed in a row; StudyError: the study was removed.
     """
-    streak = FailureStreak(context.paths)
+    streak, database = FailureStreak(context.paths), backend_of(context.paths).database
     while not _is_past(deadline) and (claim := _claim_next(context, n_total, deadline)):
         before = time.monotonic()
-        with releasing(claim, context.paths):
+        with contextlib.suppress(Fenced), contextlib.ExitStack() as stack:
+            # However it ends; only a killed worker leaves its claim behind.
+            stack.callback(claim.release)
+            _count_loss(claim, context)
             for event in run_trial(claim.trial, context):
-                _check_database_exists(context.paths)
+                database.check_exists()
                 yield event
                 now = time.monotonic()
                 # Of two report points, the one that is nearer to the deadline.
@@ -83,18 +87,18 @@ def run_trials(
                 if is_last and may_stop_after(event, context):
                     return
                 before = now
-        streak.count(event)
+            streak.count(event)
+
+
+def _count_loss(claim: Claim, context: TrialContext) -> None:
+    if claim.loss:
+        n_reports = len(context.study.get_trials(deepcopy=False)[claim.trial.number].intermediate_values)
+        count_loss(claim.trial, n_reports, claim.loss)
 
 
 def may_stop_after(event: TrialEvent, context: TrialContext) -> bool:
     """Return False between a trial's last report and its end, which costs nothing more; else True."""
     return not (isinstance(event, TrialReported) and event.metrics.epoch >= context.config.training.n_epochs)
-
-
-def _check_database_exists(paths: StudyPaths) -> None:
-    """Raise StudyError if the database was removed: SQLite would keep writing into the removed file."""
-    if not paths.database.exists():
-        raise removed_study(paths)
 
 
 def _is_past(deadline: float | None, now: float | None = None) -> bool:
@@ -104,48 +108,24 @@ def _is_past(deadline: float | None, now: float | None = None) -> bool:
 def _claim_next(context: TrialContext, n_total: int | None, deadline: float | None) -> Claim | None:
     """Claim an interrupted trial, else a waiting one, else the scheduler's next one; None if no work is left.
 
-    Waits while other workers run everything that is left: one of them may die.
+    The decision is made from a snapshot, outside any lock, since it may take seconds. Waits while other workers run
+    everything that is left: one of them may die.
     """
+    claims, study, seen = backend_of(context.paths).claims, context.study, None
     while not _is_past(deadline):
-        with wait_for_lock(context.paths.claiming_lock):
-            # Read once: a trial that ended between two readings would be missing from both.
-            trials = context.study.get_trials(deepcopy=False)
-            if claim := _claim_interrupted(context, running_trials(trials)):
-                return claim
-            if any(trial.state == TrialState.WAITING for trial in trials):
-                return _claim_new(context)
+        if claim := claims.take_interrupted(study) or claims.take_waiting(study):
+            return claim
+        state = claims.state_of(study)
+        if state is None or state != seen:
+            trials = study.get_trials(deepcopy=False)
             remaining_s = math.inf if deadline is None else deadline - time.monotonic()
-            step = next_step(
-                group_trials(trials), context.config, context.plan, n_total, remaining_s, context.study.sampler
-            )
+            step = next_step(group_trials(trials), context.config, context.plan, n_total, remaining_s, study.sampler)
             if step.action == "stop":
                 return None
-            if step.configuration:
-                context.study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
             if step.action != "wait":
-                return _claim_new(context)
-        time.sleep(_POLL_S)
+                if claim := claims.begin(study, step, limit_of(step, trials, n_total)):
+                    return claim
+                continue
+            seen = state
+        time.sleep(_POLL_S * random.uniform(0.5, 1.5))
     return None
-
-
-def _claim_interrupted(context: TrialContext, running: dict[int, FrozenTrial]) -> Claim | None:
-    """Claim the first running trial that no live worker holds, reopened under its own number."""
-    for number, frozen in sorted(running.items()):
-        path = context.paths.claim(number)
-        was_left_behind = path.exists()
-        if (file := try_lock(path)) is None:
-            continue
-        remove_unfinished(context.paths.checkpoint(number))
-        trial = reopen_trial(context.study, frozen)
-        if was_left_behind and not parent_died(path):
-            count_crash(trial, n_reports=len(frozen.intermediate_values))
-        file.truncate(0)
-        return Claim(trial, file)
-    return None
-
-
-def _claim_new(context: TrialContext) -> Claim:
-    trial = context.study.ask()
-    file = try_lock(context.paths.claim(trial.number))
-    assert file is not None, "no other worker can hold a trial that did not exist"
-    return Claim(trial, file)

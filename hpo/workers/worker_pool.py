@@ -13,9 +13,8 @@ from typing import Protocol
 import torch
 
 from hpo.config.schema import Data
+from hpo.storage.backend import backend_of
 from hpo.storage.database import StudyError
-from hpo.storage.local.claims import mark_claims_as_parent_died
-from hpo.storage.paths import StudyPaths
 from hpo.workers.signals import ignored_signal
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialStarted
@@ -43,7 +42,9 @@ def start_workers(context: TrialContext, n_total: int | None, deadline: float | 
     if n_workers == 1:
         return SingleWorker(context, n_total, deadline)
     data = Data(source=context.data.source, root=context.config.data.root, fallback=False)
-    task = WorkerTask(context.config, data, context.runtime, n_total, deadline, context.plan)
+    task = WorkerTask(
+        context.config, context.paths, data, context.data.digest, context.runtime, n_total, deadline, context.plan
+    )
     return WorkerPool(task, n_workers)
 
 
@@ -82,7 +83,8 @@ class WorkerPool:
         self._workers = [self._start(index, n_workers) for index in range(n_workers)]
         self._n_workers = n_workers
         self._stopping = False
-        self._paths = StudyPaths.of(task.config.name)
+        self._paths = task.paths
+        self._claims = backend_of(self._paths).claims
         self._streak = FailureStreak(self._paths)
 
     def stop(self) -> None:
@@ -130,6 +132,8 @@ class WorkerPool:
         # SIGTERM asks to stop; it may have reached every process at once, and this one has not noticed yet.
         if worker.process.exitcode in (0, -signal.SIGTERM) or self._stopping:
             return
+        if worker.process.pid:
+            self._claims.let_go([worker.process.pid], "crashed")
         where = f"with trial {worker.trial}, which is resumed" if worker.trial is not None else "between trials"
         yield Notice(f"worker {worker.index + 1} died ({_cause(worker.process.exitcode)}) {where}")
         if worker.n_started and not self._stopping:
@@ -157,8 +161,9 @@ class WorkerPool:
                 worker.process.join(_STOP_TIMEOUT_S)
         finally:
             # Also when Ctrl-C has cut the waiting short.
-            if any(worker.process.is_alive() for worker in self._workers):
-                mark_claims_as_parent_died(self._paths)
+            late = [worker.process for worker in self._workers if worker.process.is_alive()]
+            if late:
+                self._claims.let_go([process.pid for process in late if process.pid])
             for worker in self._workers:
                 worker.process.kill()
                 worker.process.join()

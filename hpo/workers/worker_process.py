@@ -15,11 +15,12 @@ from hpo.config.dataset_with_fallback import load_images
 from hpo.config.schema import Data, StudyConfig
 from hpo.optuna_logging import silence_optuna
 from hpo.search.scheduler import Plan
+from hpo.storage.backend import backend_of, existing_study
 from hpo.storage.create_study import attach_sampler_and_pruner
-from hpo.storage.database import DATABASE_ERRORS, existing_study, reason_of, removed_study
+from hpo.storage.database import DATABASE_ERRORS, reason_of, removed_study
 from hpo.storage.error_log import log_traceback
-from hpo.storage.local.claims import mark_claims_as_parent_died
 from hpo.storage.paths import StudyPaths
+from hpo.storage.shared_images import fetch_images
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.worker import run_trials
 from model.device import Runtime, is_out_of_memory, prepare_process
@@ -28,10 +29,12 @@ from model.errors import UserError
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """Arguments of every worker of a call. `data` names the images that the call has loaded."""
+    """Arguments of every worker of a call. `data` names the images that the call has loaded, `digest` is theirs."""
 
     config: StudyConfig
+    paths: StudyPaths
     data: Data
+    digest: str
     runtime: Runtime
     n_total: int | None
     deadline: float | None
@@ -47,7 +50,7 @@ class WorkerFailed:
 
 def worker_main(link: Connection, task: WorkerTask, runtime: Runtime, n_threads: int) -> None:
     """Run trials until no work is left; send every event through `link`. Any message received asks to stop."""
-    paths = StudyPaths.of(task.config.name)
+    paths = task.paths
     # Ctrl-C reaches every process of the terminal; the parent process decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: _exit_at_once(paths))
@@ -83,7 +86,7 @@ def _exit_with_parent(paths: StudyPaths) -> None:
     parent = parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])
-    mark_claims_as_parent_died(paths)
+    backend_of(paths).claims.let_go()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -92,7 +95,7 @@ def _exit_at_once(paths: StudyPaths) -> None:
 
     A trial that is being claimed or released may stay claimed.
     """
-    mark_claims_as_parent_died(paths)
+    backend_of(paths).claims.let_go()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -101,6 +104,7 @@ def _trial_context(task: WorkerTask, runtime: Runtime, paths: StudyPaths) -> Tri
     study = existing_study(task.config.name, paths)
     if study is None:
         raise removed_study(paths)
-    attach_sampler_and_pruner(study, task.config, task.n_total)
-    data, _ = load_images(task.data)
+    with backend_of(paths).claims.deciding(study):
+        attach_sampler_and_pruner(study, task.config, task.n_total)
+    data = fetch_images(paths, task.digest) if paths.location else load_images(task.data)[0]
     return TrialContext(task.config, paths, study, data.to(runtime.device), runtime, task.plan)

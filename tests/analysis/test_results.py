@@ -32,7 +32,7 @@ def test_the_confirmed_trial_is_the_best_and_the_luckier_one_is_named(tmp_path: 
     assert results is not None and results.luckier is not None
     assert (results.best.number, results.best.confirmation_scores) == (1, (6.75,))
     assert (results.luckier.number, results.n_finished) == (0, 2)
-    assert "Confirmed with a new seed: 6.7500" in findings(opened.study, opened.config, NO_BASELINE)
+    assert "Confirmed with a new seed: 6.7500" in findings(opened.study, opened.config, NO_BASELINE, opened.paths)
 
 
 def test_the_luckier_trial_is_named_also_where_the_best_has_no_new_seeds(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_the_luckier_trial_is_named_also_where_the_best_has_no_new_seeds(tmp_pat
     synthetic.add_trial(opened, *[7.3] * 5, 6.6)
     synthetic.add_trial(opened, *[7.3] * 5, 6.9, confirms=0)
     synthetic.add_trial(opened, *[7.3] * 5, 6.7)
-    lines = findings(opened.study, opened.config, NO_BASELINE)
+    lines = findings(opened.study, opened.config, NO_BASELINE, opened.paths)
     assert any(line.startswith("Best: trial 2, val_bpd 6.7000") for line in lines)
     assert "Trial 0 scored 6.6000, which new seeds have not confirmed" in lines
 
@@ -62,7 +62,7 @@ def test_paused_and_interrupted_trials_are_counted_apart(tmp_path: Path) -> None
     synthetic.add_trial(opened, *[7.3] * 5, 6.6)
     synthetic.add_trial(opened, 7.5, 7.4, end="pruned at epoch 1: 7.4000, place 2 of 2")
     synthetic.add_trial(opened, 7.5, end="running")
-    lines = findings(opened.study, opened.config, NO_BASELINE)
+    lines = findings(opened.study, opened.config, NO_BASELINE, opened.paths)
     assert any(line.startswith("1 of 2 trials paused at a rung; ") for line in lines)
     assert "Trial 2 was interrupted after 1 reports; the next call resumes it" in lines
 
@@ -77,7 +77,7 @@ def linear_baseline(**bpd_by_latent_dim: float) -> PpcaBaseline:
 def test_linear_models_are_compared_by_size_by_rate_and_within_the_range(tmp_path: Path) -> None:
     opened = synthetic.create(tmp_path)
     synthetic.add_trial(opened, *[7.3] * 5, 6.6, values={"latent_dim": 128}, val_rate_nats=72.0)
-    lines = findings(opened.study, opened.config, linear_baseline(d16=6.9, d128=6.7, d256=6.5, d300=6.4))
+    lines = findings(opened.study, opened.config, linear_baseline(d16=6.9, d128=6.7, d256=6.5, d300=6.4), opened.paths)
     assert "Probabilistic PCA with 128 dimensions: 6.7000, beaten by 0.1000" in lines
     assert "Probabilistic PCA at the same rate, 72 nats, has 72 dimensions: 6.8000, beaten by 0.2000" in lines
     assert (
@@ -85,20 +85,20 @@ def test_linear_models_are_compared_by_size_by_rate_and_within_the_range(tmp_pat
         "dimensions: 6.5000, ahead by 0.1000"
     ) in lines
     for others in (linear_baseline(d16=6.9, d128=6.7, d256=6.65), linear_baseline(d16=6.5, d128=6.5, d300=6.4)):
-        assert not any("longer code" in line for line in findings(opened.study, opened.config, others))
+        assert not any("longer code" in line for line in findings(opened.study, opened.config, others, opened.paths))
 
 
 def test_without_a_baseline_no_line_names_a_linear_model(tmp_path: Path) -> None:
     opened = synthetic.create(tmp_path)
     synthetic.add_trial(opened, *[7.3] * 5, 6.6)
-    assert not any("PCA" in line for line in findings(opened.study, opened.config, NO_BASELINE))
+    assert not any("PCA" in line for line in findings(opened.study, opened.config, NO_BASELINE, opened.paths))
 
 
 def test_the_shortest_code_near_the_best_is_named_and_the_longest_is_no_edge_to_widen(tmp_path: Path) -> None:
     opened = synthetic.create(tmp_path)
     for latent_dim, score in ((256, 6.5), (64, 6.56), (128, 6.548), (128, 6.54)):
         synthetic.add_trial(opened, *[7.3] * 5, score, values={"latent_dim": latent_dim, "beta": 0.3})
-    lines = findings(opened.study, opened.config, NO_BASELINE)
+    lines = findings(opened.study, opened.config, NO_BASELINE, opened.paths)
     assert "Shortest code within 0.05 of the best: 128 dimensions, trial 3, 6.5400" in lines
     assert any(line.startswith("The best has nearly the longest code that is allowed") for line in lines)
     assert _edge_line("beta") in lines
@@ -107,7 +107,7 @@ def test_the_shortest_code_near_the_best_is_named_and_the_longest_is_no_edge_to_
 def test_a_search_for_short_codes_is_not_told_to_be_one(tmp_path: Path) -> None:
     opened = synthetic.create(tmp_path, file={"objectives": ["val_bpd", "latent_dim"]})
     synthetic.add_trial(opened, *[7.3] * 5, 6.5, values={"latent_dim": 256})
-    lines = findings(opened.study, opened.config, NO_BASELINE)
+    lines = findings(opened.study, opened.config, NO_BASELINE, opened.paths)
     assert not any("longest code" in line or "At the edge" in line for line in lines)
 
 
@@ -115,7 +115,7 @@ def test_the_shortest_allowed_code_is_an_edge_and_no_code_is_shorter(tmp_path: P
     opened = synthetic.create(tmp_path)
     synthetic.add_trial(opened, *[7.3] * 5, 6.5, values={"latent_dim": 16})
     synthetic.add_trial(opened, *[7.3] * 5, 6.51, values={"latent_dim": 16})
-    lines = findings(opened.study, opened.config, NO_BASELINE)
+    lines = findings(opened.study, opened.config, NO_BASELINE, opened.paths)
     assert _edge_line("latent_dim") in lines
     assert not any("code" in line for line in lines)
 

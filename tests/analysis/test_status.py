@@ -55,7 +55,9 @@ def test_while_no_trial_has_finished_the_one_that_is_expected_to_end_best_is_nam
     (score,) = context.study.trials[0].intermediate_values.values()
     expected = f"Trial 0 is expected to end best, at {score:.4f} bits per dimension."
     assert lines_of(context)["best"] == [f"no trial has finished yet. {expected}"]
-    assert findings(context.study, CONFIG, ppca_baseline_of(context.study, context.paths))[-1] == expected
+    assert (
+        findings(context.study, CONFIG, ppca_baseline_of(context.study, context.paths), context.paths)[-1] == expected
+    )
     assert (
         next_command(context.study, CONFIG, "small") == "Next: make tune STUDY=small; or make best-retrain STUDY=small"
     )

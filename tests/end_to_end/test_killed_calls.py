@@ -60,7 +60,7 @@ MOMENTS_OF_TUNE = [
     ("before", "hpo.workers.objective.remove_unneeded_checkpoints", 2),
     ("before", "hpo.workers.pictures.trial_pictures.save_pixels", 1),
     ("after", "hpo.storage.artifacts.upload_artifact", 2),
-    ("before", "hpo.storage.artifacts.shutil.copyfileobj", 3),
+    ("before", "hpo.storage.local.files.shutil.copyfileobj", 3),
     ("before", "hpo.dashboard.save_note.save_note", 1),
 ]
 MOMENTS_OF_RETRAINING = [

@@ -13,8 +13,8 @@ import pytest
 from optuna.trial import TrialState
 
 from hpo.optuna_logging import silence_optuna
-from hpo.storage.database import create_database, open_storage
 from hpo.storage.local.file_locks import wait_for_lock
+from hpo.storage.local.sqlite_database import create_database, open_storage
 from hpo.storage.paths import StudyPaths
 from tests.tools.fault_injection import (
     audit,

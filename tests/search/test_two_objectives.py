@@ -25,8 +25,9 @@ from hpo.report.trial_gallery import trial_cards
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import objectives_notice, pareto_front_of
+from hpo.storage.backend import existing_study
 from hpo.storage.create_study import attach_sampler_and_pruner, create_study
-from hpo.storage.database import StudyError, existing_study
+from hpo.storage.database import StudyError
 from hpo.storage.fingerprint import check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy
 from hpo.storage.paths import StudyPaths
@@ -168,7 +169,7 @@ def page_of(opened: OpenStudy) -> Page:
 
 def test_the_results_name_the_trial_of_lowest_score_as_such_and_the_front(four_trials: OpenStudy) -> None:
     study, config = four_trials.study, four_trials.config
-    lines = findings(study, config, NO_BASELINE)
+    lines = findings(study, config, NO_BASELINE, four_trials.paths)
     assert lines[0].startswith("Best by val_bpd: trial 1, val_bpd 6.5000")
     assert "On the Pareto front of val_bpd and latent_dim: trial 1 (6.5000, 64), trial 2 (6.9000, 16)" in lines
     assert "of lowest val_bpd; TRIAL=N for another of the front" in next_command(study, config, "small")

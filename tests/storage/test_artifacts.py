@@ -175,7 +175,7 @@ def test_a_running_trial_has_no_missing_artifacts(
 ) -> None:
     """A trial that was killed during an upload refers to a file that is written when the trial is resumed."""
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("hpo.storage.artifacts.shutil.copyfileobj", killed)
+        patched.setattr("hpo.storage.local.files.shutil.copyfileobj", killed)
         upload_or_replace(context.study.ask(), context.study, page, context.paths)
     study = reopen(context).study
     attributes = study._storage.get_trial_system_attrs(study.trials[0]._trial_id)

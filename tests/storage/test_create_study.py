@@ -19,9 +19,9 @@ from hpo.config.search_space import suggest
 from hpo.search.pruners import HalvingPruner
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.warm_start import WARM_START, WarmStart
+from hpo.storage.backend import existing_study
 from hpo.storage.checkpoints import unneeded_checkpoints
 from hpo.storage.create_study import attach_sampler_and_pruner, create_study
-from hpo.storage.database import existing_study
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialReported

@@ -7,7 +7,9 @@ import optuna
 import pytest
 
 from hpo.config.prepared_study import PreparedStudy
-from hpo.storage.database import StudyError, checkpoint_log, create_database, existing_study
+from hpo.storage.backend import existing_study
+from hpo.storage.database import StudyError
+from hpo.storage.local.sqlite_database import checkpoint_log, create_database
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
 from tests.tools.small_study import CONFIG

@@ -19,7 +19,7 @@ from PIL import Image
 from hpo.config.search_space import trial_config
 from hpo.config.study_file import read_config
 from hpo.search.configurations import CONTINUES
-from hpo.storage.local.claims import has_worker
+from hpo.storage.local.file_locks import is_locked
 from hpo.storage.paths import StudyPaths
 from model.data.image_folder import load_folder
 from model.device import Runtime
@@ -161,7 +161,7 @@ def audit_the_end(folder: Path, n_trials: int) -> None:
     failed = [trial for trial in trials if trial.user_attrs["end"].startswith("failed: its worker died 3 times")]
     ended = [*failed, *(trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED))]
     assert [(trial.state, trial.params, trial.user_attrs) for trial in trials if trial not in ended] == []
-    assert not any(has_worker(paths, number) for number in range(n_trials))
+    assert not any(is_locked(paths.claim(number)) for number in range(n_trials))
     assert {path.name for path in paths.claims.iterdir()} == {paths.claiming_lock.name, paths.overview_lock.name}
     assert not any(path.name.startswith(".") for path in paths.checkpoints.iterdir())
     for trial in trials:

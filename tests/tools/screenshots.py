@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from hpo.dashboard.server import listen
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
-from hpo.storage.database import find_study
+from hpo.storage.open_study import find_study
 from hpo.storage.paths import SHOWCASE
 from tests.conftest import CHROMIUM_FLAGS, chromium_path
 

@@ -8,8 +8,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.schema import Budget, Confirmation, Model, Pruner, StudyConfig, Training
+from hpo.storage.backend import existing_study
 from hpo.storage.create_study import attach_sampler_and_pruner, create_study
-from hpo.storage.database import FINGERPRINT, existing_study
+from hpo.storage.database import FINGERPRINT
 from hpo.storage.fingerprint import fingerprint
 from hpo.storage.paths import StudyPaths
 from hpo.storage.provenance import data_facts

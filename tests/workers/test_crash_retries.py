@@ -3,7 +3,7 @@
 import pytest
 from optuna.trial import TrialState
 
-from hpo.storage.local.claims import mark_claims_as_parent_died
+from hpo.storage.local.claims import LocalClaims
 from hpo.workers.crash_retries import CRASHES
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialReported, TrialStarted
@@ -49,7 +49,7 @@ def test_a_worker_that_dies_with_its_parent_process_does_not_count_as_a_crash(co
         events = run_trials(context, 2, None)
         run_to(events, TrialStarted)
         abandon(events, context)
-        mark_claims_as_parent_died(context.paths)
+        LocalClaims(context.paths).let_go()
     list(run_trials(context, 1, None))
     assert context.study.trials[0].state == TrialState.COMPLETE
     assert CRASHES not in context.study.trials[0].user_attrs

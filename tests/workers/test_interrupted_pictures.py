@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 from PIL import Image
 
-from hpo.storage.local.claims import interrupted_trials
+from hpo.storage.backend import interrupted_trials
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialReported
 from hpo.workers.worker import run_trials
@@ -71,7 +71,7 @@ def test_a_kill_during_an_upload_leaves_no_partial_file(context: TrialContext, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("hpo.storage.artifacts.shutil.copyfileobj", copy_a_part)
+        patched.setattr("hpo.storage.local.files.shutil.copyfileobj", copy_a_part)
         list(run_trials(context, 1, None))
     assert list(context.paths.artifacts.iterdir()) == []
     list(run_trials(context, 1, None))

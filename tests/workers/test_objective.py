@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hpo.search.best_trial import best_trial_of
 from hpo.search.configurations import configurations_of
-from hpo.storage.database import StudyError, open_storage
+from hpo.storage.database import StudyError
+from hpo.storage.local.sqlite_database import open_storage
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded, TrialReported
 from hpo.workers.worker import run_trials

@@ -7,7 +7,8 @@ import pytest
 from hpo.config.hyperparameters import Hyperparameters, Range
 from hpo.config.schema import Budget, Data, Model, StudyConfig, Training
 from hpo.config.study_file import ConfigError
-from hpo.storage.database import StudyError, existing_study
+from hpo.storage.backend import existing_study
+from hpo.storage.database import StudyError
 from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.paths import StudyPaths
 from hpo.workers.tuning_session import open_tuning_session

@@ -7,8 +7,8 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.storage.backend import interrupted_trials
 from hpo.storage.database import StudyError
-from hpo.storage.local.claims import interrupted_trials
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded, TrialReported, TrialStarted
 from hpo.workers.worker import FailureStreak, run_trials

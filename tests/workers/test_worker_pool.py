@@ -67,7 +67,7 @@ def test_a_worker_exits_on_sigterm_without_a_message(
     claim.touch()
     context = get_context("spawn")
     parent_end, worker_end = context.Pipe()
-    task = WorkerTask(CONFIG, Data(), runtime, n_total=1, deadline=None, plan=Plan())
+    task = WorkerTask(CONFIG, StudyPaths.of(CONFIG.name), Data(), "", runtime, n_total=1, deadline=None, plan=Plan())
     worker = context.Process(target=run_worker_with_sigterm, args=(worker_end, task, while_it_works), daemon=True)
     worker.start()
     worker_end.close()

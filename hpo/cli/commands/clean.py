@@ -7,8 +7,9 @@ import typer
 from hpo.analysis.formatting import format_megabytes
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
-from hpo.cli.options import Config
+from hpo.cli.options import Config, Files, Storage
 from hpo.config.call_arguments import N_BEST_KEPT
+from hpo.config.location import location_of
 from hpo.config.study_file import load_config
 
 
@@ -16,18 +17,21 @@ from hpo.config.study_file import load_config
 def clean(
     config: Config,
     keep: Annotated[int, typer.Option(min=0, help="Number of best trials whose checkpoints are kept.")] = N_BEST_KEPT,
+    storage: Storage = None,
+    files: Files = None,
 ) -> None:
     """Delete checkpoints that are no longer needed.
 
     Results are kept, and so are the checkpoints of trials that can be resumed.
     """
-    study_config = load_config(config)
-    from hpo.storage import artifacts, checkpoints
-    from hpo.storage.database import find_study
-    from hpo.storage.local.file_locks import hold_lock
+    study_config, location = load_config(config), location_of(storage, files)
+    from hpo.storage import artifacts
+    from hpo.storage.backend import backend_of
+    from hpo.storage.open_study import find_study
 
-    paths, study = find_study(study_config.name, config)
-    with hold_lock(paths.lock, str(paths.folder)):
-        n_bytes = checkpoints.clean_checkpoints(study, paths, keep, study_config.pruner)
+    paths, study = find_study(study_config.name, config, location)
+    backend = backend_of(paths)
+    with backend.claims.tuning():
+        n_bytes = backend.files.clean(study, keep, study_config.pruner)
         n_bytes += artifacts.remove_unreferenced_files(study, paths)
     print_lines(f"{paths.folder}: {format_megabytes(n_bytes)} freed", f"Next: python -m hpo status {config}")

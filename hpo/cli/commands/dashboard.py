@@ -6,7 +6,8 @@ import typer
 
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
-from hpo.cli.options import Config
+from hpo.cli.options import Config, Files, Storage
+from hpo.config.location import location_of
 from hpo.config.study_file import load_config
 
 
@@ -23,14 +24,16 @@ def dashboard(
         int, typer.Option(min=1, max=65535, help="Port to listen on; another free port if it is taken.")
     ] = 8080,
     read_only: Annotated[bool, typer.Option("--read-only", help="Show the study, and refuse every change.")] = False,
+    storage: Storage = None,
+    files: Files = None,
 ) -> None:
     """Browse a study in optuna-dashboard, also while it runs."""
-    study_config = load_config(config)
+    study_config, location = load_config(config), location_of(storage, files)
     from hpo.dashboard import server
     from hpo.storage.artifacts import missing_artifacts_notice
-    from hpo.storage.database import find_study
+    from hpo.storage.open_study import find_study
 
-    paths, study = find_study(study_config.name, config)
+    paths, study = find_study(study_config.name, config, location)
     listening = server.listen(paths, host, port, is_read_only=read_only)
     notices = [line for line in (missing_artifacts_notice(study, paths), server.notice(listening.access)) if line]
     print_lines(*notices, f"Dashboard of {paths.folder}: {listening.address}  (Ctrl-C to stop)")

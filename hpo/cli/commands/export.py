@@ -8,7 +8,8 @@ import typer
 from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
-from hpo.cli.options import Config
+from hpo.cli.options import Config, Files, Storage
+from hpo.config.location import location_of
 from hpo.storage.paths.user_folder import check_is_no_file, expanded
 
 
@@ -18,6 +19,8 @@ def export(
     output: Annotated[
         Path | None, typer.Option(help="Folder of the tables; results/<study>/export if left out.", show_default=False)
     ] = None,
+    storage: Storage = None,
+    files: Files = None,
 ) -> None:
     """Write a study's trials and epochs as CSV and Parquet.
 
@@ -25,6 +28,7 @@ def export(
     """
     # A fault in the file is reported before the imports, which take seconds.
     load_config(study)
+    location = location_of(storage, files)
     if output:
         output = expanded(output)
         check_is_no_file("--output", output)
@@ -32,7 +36,7 @@ def export(
     from hpo.report.export import write_tables
     from hpo.storage.paths import ExportPaths
 
-    opened = open_study(study)
+    opened = open_study(study, location)
     target = ExportPaths(output) if output else opened.paths.export
     n_trials, n_reports = write_tables(opened, target)
     print_lines(f"{n_trials} trials and {n_reports} of their reports, each as CSV and Parquet, in {target.folder}")

@@ -7,7 +7,8 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.follow_run import follow_run
-from hpo.cli.options import Config, Device
+from hpo.cli.options import Config, Device, Files, Storage
+from hpo.config.location import location_of
 from hpo.config.study_file import load_config
 
 
@@ -22,6 +23,8 @@ def retrain(
         int | None, typer.Option(min=1, help="Epochs of training, instead of the file's.", show_default=False)
     ] = None,
     device: Device = None,
+    storage: Storage = None,
+    files: Files = None,
 ) -> None:
     """Retrain the best trial at full length.
 
@@ -29,14 +32,20 @@ def retrain(
 
     Ctrl-C stops after the current epoch; run the same command to continue.
     """
-    study_config = load_config(config)
+    study_config, location = load_config(config), location_of(storage, files)
     from hpo import open_retraining
     from hpo.analysis.formatting import counted, format_value
     from hpo.cli.run_summary import print_drawn, retraining_summary
     from hpo.report.study_page import try_to_write_report
 
     retraining = open_retraining(
-        study_config, config_name=config, trial=trial, epochs=epochs, device=device, on_notice=print_lines
+        study_config,
+        config_name=config,
+        trial=trial,
+        epochs=epochs,
+        device=device,
+        location=location,
+        on_notice=print_lines,
     )
     chosen, prepared, n_epochs = retraining.trial, retraining.prepared, retraining.n_epochs
     values = ", ".join(f"{name} {format_value(value)}" for name, value in chosen.params.items())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from hpo.analysis.formatting import counted, format_megabytes, format_value
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
-from hpo.cli.options import Config
+from hpo.cli.options import Config, Files, Storage
+from hpo.config.location import location_of
 from hpo.config.study_file import load_config
 from hpo.storage.paths import StudyPaths
 
@@ -21,18 +22,18 @@ _NAMED_BYTES = 100_000
 
 
 @reports_errors("Stopped.")
-def status(config: Config) -> None:
+def status(config: Config, storage: Storage = None, files: Files = None) -> None:
     """Print the state of a study.
 
     It shows trials, the best trial, running workers, disk space and what needs attention. The command changes nothing
     and can be run at any time, also while the study runs.
     """
-    study_config = load_config(config)
+    study_config, location = load_config(config), location_of(storage, files)
     from hpo.analysis.status import status_of
-    from hpo.storage.database import find_study
     from hpo.storage.fingerprint import as_trained
+    from hpo.storage.open_study import find_study
 
-    paths, study = find_study(study_config.name, config)
+    paths, study = find_study(study_config.name, config, location)
     study_config = as_trained(study, study_config)
     print_lines(*status_lines(status_of(study, study_config, paths), study_config, config))
 

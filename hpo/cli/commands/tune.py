@@ -8,8 +8,9 @@ from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
-from hpo.cli.options import Config, Device
+from hpo.cli.options import Config, Device, Files, Storage
 from hpo.config.call_arguments import MAX_WORKERS
+from hpo.config.location import location_of
 
 
 @reports_errors("Stopped. Every report is kept; run the same command to continue.")
@@ -32,13 +33,15 @@ def tune(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over; the earlier study is moved to another folder, never deleted.")
     ] = False,
+    storage: Storage = None,
+    files: Files = None,
 ) -> None:
     """Search for the best hyperparameters; run it again to continue.
 
     Each trial trains a convolutional VAE. Its score is val_bpd, the negative ELBO at beta = 1 on the validation split
     in bits per dimension; lower is better. Unpromising trials are pruned. Ctrl-C stops after the current epoch.
     """
-    study_config = load_config(config)
+    study_config, location = load_config(config), location_of(storage, files)
     from hpo import open_tuning_session
     from hpo.workers.worker import TooManyFailures
 
@@ -51,6 +54,7 @@ def tune(
         device=device,
         from_study=from_study,
         fresh=fresh,
+        location=location,
         on_notice=print_lines,
     ) as session:
         study = session.opened
@@ -68,7 +72,7 @@ def tune(
         from hpo.report.study_page import try_to_write_report
 
         baseline = ppca_baseline_of(study.study, study.paths)
-        print_lines(*findings(study.study, session.context.config, baseline))
+        print_lines(*findings(study.study, session.context.config, baseline, study.paths))
         print_lines(*outlook(study.study, session.context.config))
         print_lines(try_to_write_report(study), next_command(study.study, session.context.config, config))
     if interrupted:

@@ -4,4 +4,13 @@ from hpo.storage.paths.move_aside import move_aside
 from hpo.storage.paths.run_paths import RESULTS, SHOWCASE, TRAIN, RunPaths, TrialPaths
 from hpo.storage.paths.study_paths import ExportPaths, StudyPaths
 
-__all__ = ["RESULTS", "SHOWCASE", "TRAIN", "ExportPaths", "RunPaths", "StudyPaths", "TrialPaths", "move_aside"]
+__all__ = [
+    "RESULTS",
+    "SHOWCASE",
+    "TRAIN",
+    "ExportPaths",
+    "RunPaths",
+    "StudyPaths",
+    "TrialPaths",
+    "move_aside",
+]

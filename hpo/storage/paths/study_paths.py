@@ -1,21 +1,34 @@
 """Paths of a study's files, below `results/<study>/`."""
 
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpo.config.location import Location
 from hpo.storage.paths.run_paths import RESULTS, RunPaths, TrialPaths
 
 
 @dataclass(frozen=True)
 class StudyPaths:
-    """Files of one study."""
+    """Files of one study on this machine.
+
+    `location` is None for a study of this machine alone; else trials and files that machines share are there, and
+    `folder` has what this machine draws. A worker of such a study trains in a temporary folder of its own.
+    """
 
     folder: Path
+    location: Location | None = None
 
     @classmethod
-    def of(cls, study_name: str) -> "StudyPaths":
+    def of(cls, study_name: str, location: Location | None = None) -> "StudyPaths":
         """Return the paths of a study by its name."""
-        return cls(RESULTS / study_name)
+        return cls(RESULTS / study_name, location)
+
+    @property
+    def address(self) -> str:
+        """Where messages say that the study is."""
+        return f"study {self.folder.name} in --storage" if self.location else str(self.folder)
 
     @property
     def database(self) -> Path:
@@ -40,7 +53,17 @@ class StudyPaths:
     @property
     def checkpoints(self) -> Path:
         """Folder of the trials' checkpoints."""
-        return self.folder / "checkpoints"
+        return (self.scratch if self.location else self.folder) / "checkpoints"
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary folder of this process, for checkpoints that it brings from and to other machines."""
+        return self.all_scratch / f"{self.folder.name}-{os.getpid()}"
+
+    @property
+    def all_scratch(self) -> Path:
+        """Folder of the temporary folders of a user's processes on this machine."""
+        return Path(tempfile.gettempdir(), f"hpo-{os.getuid()}")
 
     def checkpoint(self, trial_number: int) -> Path:
         """Return the path of a trial's training state."""

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 def system_attributes(study: Study, prefix: str) -> dict[str, Any]:
     """Return the system attributes of a study whose names start with `prefix`."""
-    if (engine := _engine_of(study)) is None:
+    if (engine := engine_of(study)) is None:
         attributes = study._storage.get_study_system_attrs(study._study_id)
         return {name: value for name, value in attributes.items() if name.startswith(prefix)}
     model = models.StudySystemAttributeModel
@@ -32,7 +32,7 @@ def system_attributes(study: Study, prefix: str) -> dict[str, Any]:
 
 def system_attribute_names(study: Study, containing: str) -> Iterator[str]:
     """Yield the names with this part among the system attributes of every study and trial in a study's database."""
-    if (engine := _engine_of(study)) is None:
+    if (engine := engine_of(study)) is None:
         return
     with engine.connect() as connection:
         for column in (models.StudySystemAttributeModel.key, models.TrialSystemAttributeModel.key):
@@ -55,7 +55,7 @@ class AttributesOfPrefix:
         self._study._storage.set_study_system_attr(study_id, key, value)
 
 
-def _engine_of(study: Study) -> sqlalchemy.Engine | None:
+def engine_of(study: Study) -> sqlalchemy.Engine | None:
     """Return the database of a study; None if it is in memory."""
     storage = study._storage
     return storage._backend.engine if isinstance(storage, _CachedStorage) else None

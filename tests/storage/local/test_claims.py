@@ -5,16 +5,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hpo.storage.local.claims import (
-    PARENT_DIED,
-    Claim,
-    has_worker,
-    interrupted_trials,
-    mark_claims_as_parent_died,
-    parent_died,
-    releasing,
-    remove_stale_claims,
-)
+from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration
+from hpo.search.scheduler import Step
+from hpo.storage.backend import interrupted_trials
+from hpo.storage.local.claims import PARENT_DIED, LocalClaims, parent_died
 from hpo.storage.local.file_locks import is_locked, try_lock
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
@@ -30,7 +24,7 @@ def test_claims_that_were_left_behind_are_removed_after_their_trials_have_ended(
     assert isinstance(next(events), TrialStarted)
     for number in (0, 1):
         context.paths.claim(number).touch()
-    remove_stale_claims(context.study, context.paths)
+    LocalClaims(context.paths).clean(context.study)
     assert not context.paths.claim(0).exists() and not context.paths.claim(1).exists()
     assert context.paths.claim(2).exists(), "its trial is running"
     events.close()
@@ -58,16 +52,16 @@ def study() -> optuna.Study:
 
 def test_a_running_trial_without_a_live_worker_was_interrupted(study: optuna.Study, paths: StudyPaths) -> None:
     with try_lock(paths.claim(2)) or pytest.fail():
-        assert [has_worker(paths, number) for number in range(3)] == [False, False, True]
+        assert LocalClaims(paths).held(study, study.trials) == {2}
         assert interrupted_trials(study, paths) == [1]
     assert interrupted_trials(study, paths) == [1, 2]
 
 
 def test_the_claim_of_a_worker_that_still_draws_its_ended_trial_stays(study: optuna.Study, paths: StudyPaths) -> None:
     with try_lock(paths.claim(0)) or pytest.fail():
-        remove_stale_claims(study, paths)
+        LocalClaims(paths).clean(study)
         assert paths.claim(0).exists()
-    remove_stale_claims(study, paths)
+    LocalClaims(paths).clean(study)
     assert not paths.claim(0).exists()
 
 
@@ -75,8 +69,8 @@ def test_a_claim_that_another_process_removes_meanwhile_is_no_error(
     study: optuna.Study, paths: StudyPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(StudyPaths, "trial_claims", lambda paths: [paths.claim(0)])
-    remove_stale_claims(study, paths)
-    mark_claims_as_parent_died(paths)
+    LocalClaims(paths).clean(study)
+    LocalClaims(paths).let_go()
     assert not paths.claim(0).exists(), "it is not created again"
 
 
@@ -84,17 +78,40 @@ def test_all_claims_are_marked_when_the_parent_process_stops(paths: StudyPaths) 
     paths.claims.mkdir(parents=True)
     for path in (paths.claim(0), paths.claim(1), paths.claiming_lock):
         path.touch()
-    mark_claims_as_parent_died(paths)
+    LocalClaims(paths).let_go()
     assert [parent_died(path) for path in (paths.claim(0), paths.claim(1), paths.claiming_lock)] == [True, True, False]
 
 
 def test_a_trial_is_released_however_its_training_ends(study: optuna.Study, paths: StudyPaths) -> None:
-    file = try_lock(paths.claim(2)) or pytest.fail()
-    trial = optuna.trial.Trial(study, study.trials[2]._trial_id)
-    with pytest.raises(ZeroDivisionError), releasing(Claim(trial, file), paths):
-        assert has_worker(paths, 2) and not is_locked(paths.claiming_lock)
-        raise ZeroDivisionError
-    assert file.closed and not paths.claim(2).exists()
-    with releasing(Claim(trial, try_lock(paths.claim(2)) or pytest.fail()), paths):
-        paths.claim(2).unlink()
-    assert not paths.claim(2).exists()
+    with try_lock(paths.claim(2)) or pytest.fail():
+        claim = LocalClaims(paths).take_interrupted(study) or pytest.fail()
+    assert claim.trial.number == 1 and claim.loss is None
+    assert is_locked(paths.claim(1)) and not is_locked(paths.claiming_lock)
+    claim.release()
+    assert not paths.claim(1).exists()
+
+
+def test_only_a_claim_that_was_left_behind_without_a_mark_is_of_a_crashed_worker(
+    study: optuna.Study, paths: StudyPaths
+) -> None:
+    for text, loss in (("", "crashed"), (PARENT_DIED, None)):
+        paths.claims.mkdir(exist_ok=True, parents=True)
+        paths.claim(1).write_text(text)
+        claim = LocalClaims(paths).take_interrupted(study) or pytest.fail()
+        assert claim.loss == loss
+        claim.release()
+
+
+def test_a_step_that_another_worker_has_taken_meanwhile_is_not_begun(study: optuna.Study, paths: StudyPaths) -> None:
+    claims, configuration = LocalClaims(paths), Configuration([study.trials[0]])
+    for step, limit in (
+        (Step("start"), 3),
+        (Step("enqueue", configuration, ((CONTINUES, 0),)), 1),
+        (Step("enqueue", configuration, ((CONFIRMS, 0),)), 1),
+    ):
+        begun = claims.begin(study, step, limit + (step.relation is None)) or pytest.fail()
+        assert claims.begin(study, step, limit + (step.relation is None)) is None
+        begun.release()
+    assert [trial.user_attrs for trial in study.trials[3:]] == [{}, {CONTINUES: 0}, {CONFIRMS: 0}]
+    study.enqueue_trial({})
+    assert claims.begin(study, Step("start"), 9) is None, "a trial waits, which comes first"

@@ -13,7 +13,8 @@ from optuna.trial import TrialState
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
-from hpo.storage.database import StudyError, existing_study
+from hpo.storage.backend import existing_study
+from hpo.storage.database import StudyError
 from hpo.storage.fingerprint import (
     check_unchanged,
     fingerprint,

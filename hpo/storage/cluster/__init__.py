@@ -1,0 +1,1 @@
+"""A study that machines share: trials and leases in PostgreSQL, checkpoints and artifacts in an object store."""

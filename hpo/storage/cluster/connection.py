@@ -1,0 +1,114 @@
+"""Connections to PostgreSQL: how they are made, which errors are an outage, and what a user reads about them."""
+
+import functools
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any, ParamSpec, TypeVar
+
+import sqlalchemy
+from sqlalchemy import URL, make_url
+
+from hpo.storage.database import StudyError
+
+_DRIVER = "psycopg"
+INSTALL = "pip install -r requirements-cluster.txt"
+# A connection that has broken is noticed within half a minute. Prepared statements do not pass PgBouncer.
+_CONNECT_ARGUMENTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "prepare_threshold": None,
+    "application_name": "hpo",
+}
+ENGINE_ARGUMENTS: dict[str, Any] = {"pool_pre_ping": True, "connect_args": _CONNECT_ARGUMENTS}
+# So long a worker waits for a database that does not answer, and so long between two attempts.
+OUTAGE_S, _PAUSES_S = 600.0, (0.2, 1.0, 3.0, 5.0, 10.0)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+# PostgreSQL's codes of a server that stops or starts: classes 08 (connection) and 57P (operator intervention).
+_OUTAGE_CODES = ("08", "57P")
+
+
+def checked_url(storage: str) -> URL:
+    """Return the URL of a database with the driver that we use.
+
+    Raises: StudyError: it is no URL of PostgreSQL, or the driver is not installed.
+    """
+    try:
+        url = make_url(storage)
+    except sqlalchemy.exc.ArgumentError:
+        raise StudyError("--storage: must be a URL such as postgresql://user@host/database") from None
+    if url.get_backend_name() != "postgresql":
+        raise StudyError(
+            f"--storage {shown(url)}: must be a URL of PostgreSQL, such as postgresql://user@host/database; without "
+            "--storage, a study is kept in results/"
+        )
+    if find_spec(_DRIVER) is None:
+        raise StudyError(f"--storage {shown(url)}: the driver of PostgreSQL is not installed; {INSTALL}")
+    return url.set(drivername=f"postgresql+{_DRIVER}")
+
+
+def shown(url: URL) -> str:
+    """Return a URL as text without its password."""
+    query = {key: "***" if "password" in key.lower() else value for key, value in url.query.items()}
+    return url.set(drivername="postgresql", query=query).render_as_string(hide_password=True)
+
+
+def unusable(url: URL, error: Exception) -> StudyError:
+    """Return the error of a database that cannot be used, with its reason and remedy."""
+    return StudyError(
+        f"--storage {shown(url)}: cannot be used ({reason(error)}); check host, database, user and password "
+        "(PGPASSFILE or PGPASSWORD)"
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Return the database's own message of an error, in one line."""
+    cause = _driver_error(error) or error
+    return " ".join(str(cause).split())[:300]
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return True if an error says that the database could not be reached, or has just stopped."""
+    cause = _driver_error(error)
+    code = getattr(cause, "sqlstate", None)
+    # A connection that could not be made, or was lost, has no code.
+    return type(cause).__name__ == "OperationalError" if code is None else code.startswith(_OUTAGE_CODES)
+
+
+def surviving_outages(function: Callable[_P, _R], url: URL) -> Callable[_P, _R]:
+    """Return the function, called again while the database cannot be reached, for up to OUTAGE_S.
+
+    Raises: StudyError: it could not be reached for that long.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments: _P.args, **keywords: _P.kwargs) -> _R:
+        began, n_failures = time.monotonic(), 0
+        while True:
+            try:
+                return function(*arguments, **keywords)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                if time.monotonic() - began > OUTAGE_S:
+                    raise StudyError(
+                        f"--storage {shown(url)}: could not be reached for {OUTAGE_S / 60:.0f} minutes "
+                        f"({reason(error)}); every report is kept, and the same command goes on"
+                    ) from error
+            time.sleep(_PAUSES_S[min(n_failures, len(_PAUSES_S) - 1)])
+            n_failures += 1
+
+    return call
+
+
+def _driver_error(error: BaseException) -> BaseException | None:
+    """Return the driver's error that an error of SQLAlchemy or Optuna stands for; None if there is none."""
+    cause: BaseException | None = error
+    while cause is not None and not type(cause).__module__.startswith(_DRIVER):
+        cause = getattr(cause, "orig", None) or cause.__cause__
+    return cause

@@ -1,0 +1,200 @@
+"""Optuna's storage in PostgreSQL, which refuses the writes of a worker that has lost its trial."""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.trial import TrialState, create_trial
+from sqlalchemy import URL, Connection, create_engine, event, func, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from hpo.search.configurations import CONFIRMS, CONTINUES
+from hpo.search.scheduler import Step
+from hpo.storage.cluster import leases
+from hpo.storage.cluster.connection import ENGINE_ARGUMENTS, surviving_outages, unusable
+from hpo.storage.cluster.leases import LeaseKeeper
+from hpo.storage.interface import Loss
+from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
+
+# System attribute of a trial: the key of its last checkpoint in the object store.
+CHECKPOINT = "hpo:checkpoint"
+# Of the lock under which tables are created.
+_CREATION_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('hpo_creation'))")
+# What reads or writes, and so goes on after an outage.
+_CALLS = (
+    *("create_new_study", "delete_study", "get_all_studies", "get_study_id_from_name", "get_study_name_from_id"),
+    *("get_study_directions", "get_study_user_attrs", "get_study_system_attrs"),
+    *("set_study_user_attr", "set_study_system_attr", "get_trial_id_from_study_id_trial_number"),
+    *("get_trial", "get_all_trials", "_get_trials", "_get_best_trial_id", "_create_new_trial"),
+    *("_set_trial_param", "set_trial_state_values", "set_trial_intermediate_value"),
+    *("set_trial_user_attr", "set_trial_system_attr", "report", "take_over", "take_waiting", "begin", "held"),
+    "state_of",
+)
+
+
+class FencedStorage(BulkReadingStorage):
+    """Optuna's storage, in which every write to a trial that this process has leased shows its token.
+
+    Whoever holds no lease passes: plain Optuna, and the dashboard.
+    """
+
+    def __init__(self, url: URL) -> None:
+        """Connect, and create the tables that are missing.
+
+        Raises: StudyError: the database cannot be used.
+        """
+        plain = create_engine(url, poolclass=NullPool, connect_args=ENGINE_ARGUMENTS["connect_args"])
+        self.keeper = LeaseKeeper(plain)
+        try:
+            # Several processes may create tables at once, in which PostgreSQL fails.
+            with plain.begin() as connection:
+                connection.execute(_CREATION_LOCK)
+                is_new = not inspect(connection).has_table("version_info")
+                super().__init__(
+                    url.render_as_string(hide_password=False),
+                    engine_kwargs=ENGINE_ARGUMENTS,
+                    skip_table_creation=not is_new,
+                )
+                leases.create_tables(connection)
+        except (SQLAlchemyError, RuntimeError) as error:
+            raise unusable(url, error) from error
+        self._fence = threading.local()
+        event.listen(self.scoped_session.session_factory, "after_begin", self._show_token)
+        for name in _CALLS:
+            setattr(self, name, surviving_outages(getattr(self, name), url))
+
+    def _set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+        previous_distribution: BaseDistribution | None,
+    ) -> None:
+        with self._fenced(trial_id):
+            super()._set_trial_param(trial_id, param_name, param_value_internal, distribution, previous_distribution)
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """Set a trial's state and values. Raises: Fenced: this process has lost the trial."""
+        with self._fenced(trial_id):
+            return super().set_trial_state_values(trial_id, state, values)
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        """Set a report. Raises: Fenced: this process has lost the trial."""
+        with self._fenced(trial_id):
+            super().set_trial_intermediate_value(trial_id, step, intermediate_value)
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Set a user attribute. Raises: Fenced: this process has lost the trial."""
+        with self._fenced(trial_id):
+            super().set_trial_user_attr(trial_id, key, value)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Set a system attribute. Raises: Fenced: this process has lost the trial."""
+        with self._fenced(trial_id):
+            super().set_trial_system_attr(trial_id, key, value)
+
+    def report(self, trial_id: int, step: int, val_bpd: float, checkpoint: str) -> None:
+        """Store a report and the key of its checkpoint, both or neither. Raises: Fenced."""
+        with self._fenced(trial_id), _create_scoped_session(self.scoped_session, True) as session:
+            self._set_trial_intermediate_value_without_commit(session, trial_id, step, val_bpd)
+            model = models.TrialSystemAttributeModel
+            self._set_trial_attr_without_commit(session, model, trial_id, CHECKPOINT, checkpoint)
+
+    def take_over(self, trial_id: int) -> tuple[int, Loss | None] | None:
+        """Lease a running trial that no live worker holds; return its token and how the last worker was lost."""
+        with _create_scoped_session(self.scoped_session) as session:
+            connection = session.connection()
+            if not self.keeper.may_take_over(connection):
+                return None
+            return leases.take_over(connection, trial_id)
+
+    def take_waiting(self, study_id: int) -> tuple[int, int] | None:
+        """Start and lease the first trial that waits; return its id and the token, None if none waits."""
+        model = models.TrialModel
+        is_waiting = model.study_id == study_id, model.state == TrialState.WAITING
+        first = select(model).where(*is_waiting).order_by(model.number).limit(1).with_for_update(skip_locked=True)
+        with _create_scoped_session(self.scoped_session) as session:
+            trial = session.scalars(first).one_or_none()
+            if trial is None:
+                return None
+            trial.state, trial.datetime_start = TrialState.RUNNING, datetime.now()
+            trial_id = int(trial.trial_id)
+            return trial_id, leases.take(session.connection(), trial_id)
+
+    def begin(self, study_id: int, step: Step, limit: float) -> tuple[int, int] | None:
+        """Create and lease the trial of a step in one transaction; return its id and the token.
+
+        None if a trial waits, or if there are `limit` trials like it by now, see `hpo.search.scheduler.n_alike`.
+        """
+        with _create_scoped_session(self.scoped_session) as session:
+            # The lock that Optuna takes to number a new trial.
+            models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
+            if _has_waiting(session, study_id) or _n_alike(session, study_id, step) >= limit:
+                return None
+            params = {"fixed_params": step.configuration.params} if step.configuration else {}
+            template = create_trial(state=TrialState.RUNNING, system_attrs=params, user_attrs=dict(step.attributes))
+            trial_id = int(self._get_prepared_new_trial(study_id, template, session).trial_id)
+            return trial_id, leases.take(session.connection(), trial_id)
+
+    @contextlib.contextmanager
+    def deciding(self, study_id: int) -> Iterator[None]:
+        """Let no other process of ours add trials while the block runs, which should take milliseconds."""
+        with self.keeper.engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('hpo_deciding'), :id)"), {"id": study_id})
+            yield
+
+    def held(self, trial_ids: Sequence[int]) -> set[int]:
+        """Return those of these trials that a live worker holds."""
+        with self.engine.connect() as connection:
+            return leases.held(connection, trial_ids)
+
+    def state_of(self, study_id: int) -> tuple[Any, ...]:
+        """Return the number of trials in each state, and how many running ones no live worker holds."""
+        model = models.TrialModel
+        counts = select(model.state, func.count()).where(model.study_id == study_id).group_by(model.state)
+        running = select(model.trial_id).where(model.study_id == study_id, model.state == TrialState.RUNNING)
+        with self.engine.connect() as connection:
+            states = sorted((state.name, n) for state, n in connection.execute(counts.order_by(model.state)))
+            ids = connection.scalars(running).all()
+            return (*states, len(leases.held(connection, ids)))
+
+    @contextlib.contextmanager
+    def _fenced(self, trial_id: int) -> Iterator[None]:
+        """Let every transaction that begins in the block show this process's token on the trial, if it has one."""
+        self._fence.trial_id = trial_id
+        try:
+            yield
+        finally:
+            self._fence.trial_id = None
+
+    def _show_token(self, _session: Session, _transaction: object, connection: Connection) -> None:
+        trial_id = getattr(self._fence, "trial_id", None)
+        token = None if trial_id is None else self.keeper.token(trial_id)
+        if trial_id is not None and token is not None:
+            leases.show(connection, trial_id, token)
+
+
+def _has_waiting(session: Session, study_id: int) -> bool:
+    model = models.TrialModel
+    waiting = select(model.trial_id).where(model.study_id == study_id, model.state == TrialState.WAITING).limit(1)
+    return session.scalar(waiting) is not None
+
+
+def _n_alike(session: Session, study_id: int, step: Step) -> int:
+    """Count the trials that are like the trial of a step, as `hpo.search.scheduler.n_alike` does."""
+    trial, attribute = models.TrialModel, models.TrialUserAttributeModel
+    ids = select(trial.trial_id).where(trial.study_id == study_id)
+    related = select(func.count()).select_from(attribute).where(attribute.trial_id.in_(ids))
+    if step.relation is None:
+        n_related = session.scalar(related.where(attribute.key.in_((CONTINUES, CONFIRMS)))) or 0
+        return (session.scalar(select(func.count()).select_from(ids.subquery())) or 0) - n_related
+    name, number = step.relation
+    return session.scalar(related.where(attribute.key == name, attribute.value_json == str(number))) or 0

@@ -1,0 +1,205 @@
+"""Checkpoints and artifacts of a study in an object store that machines share.
+
+A checkpoint is an object of its own at every report, which is never changed: its worker puts it, and then commits the
+report together with the object's key. A trial whose worker has died goes on from the object that was committed last.
+"""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from optuna.artifacts.exceptions import ArtifactNotFound
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial
+
+from hpo.config.schema import Pruner
+from hpo.storage.checkpoints import needed_checkpoints
+from hpo.storage.cluster.fenced_storage import CHECKPOINT, FencedStorage
+from hpo.storage.cluster.object_store import Objects
+from hpo.storage.database import report_score
+from hpo.storage.interface import StoredFile
+from hpo.storage.paths import StudyPaths
+from model.atomic_files import replacing
+
+_CHECKPOINTS, _ARTIFACTS, _SHARED = "checkpoints", "artifacts", "shared"
+_TRIAL_NUMBER = re.compile(r"trial_(\d+)/")
+# A checkpoint that no trial refers to may have been put by a worker that is about to commit its report.
+_MAX_COMMIT_S = 3600
+_FRAMES = "frames/"
+
+
+@dataclass(frozen=True)
+class ObjectArtifactStore:
+    """Optuna's artifact store in an object store."""
+
+    objects: Objects
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """Open a file for reading. Raises: ArtifactNotFound: there is none of this name."""
+        content = self.objects.get(f"{_ARTIFACTS}/{artifact_id}")
+        if content is None:
+            raise ArtifactNotFound(f"{artifact_id}: there is no such artifact")
+        return io.BytesIO(content)
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Write or replace a file."""
+        self.objects.put(f"{_ARTIFACTS}/{artifact_id}", content_body.read())
+
+    def remove(self, artifact_id: str) -> None:
+        """Remove a file."""
+        self.objects.delete([f"{_ARTIFACTS}/{artifact_id}"])
+
+
+@dataclass(frozen=True)
+class ClusterFiles:
+    """Files of one study."""
+
+    paths: StudyPaths
+    storage: FencedStorage
+    objects: Objects
+
+    def restore(self, trial: Trial) -> None:
+        """Bring a trial's last checkpoint and its frames to this machine, if it has any."""
+        self._remove_scratch(trial.number)
+        key = self.storage.get_trial(trial._trial_id).system_attrs.get(CHECKPOINT)
+        if key:
+            self._unpack(key, trial.number)
+
+    def inherit(self, study: Study, paused: int, continuing: int) -> None:
+        """Bring the checkpoint and the frames of the trial `paused` here, unless `continuing` has its own."""
+        key = study.get_trials(deepcopy=False)[paused].system_attrs.get(CHECKPOINT)
+        if key and not self.paths.checkpoint(continuing).exists():
+            self._unpack(key, continuing)
+
+    def report(self, trial: Trial, val_bpd: float, step: int, *, has_new_checkpoint: bool) -> None:
+        """Put the checkpoint, then commit the score and the object's key together.
+
+        Raises: Fenced: another worker has taken the trial over. FilesError: the object store cannot be used.
+        """
+        if not has_new_checkpoint:
+            report_score(trial, val_bpd, step)
+            return
+        before = self.storage.get_trial(trial._trial_id).system_attrs.get(CHECKPOINT)
+        token = self.storage.keeper.token(trial._trial_id)
+        key = f"{_CHECKPOINTS}/{_folder(trial.number)}/r{step:03d}-t{token:06d}.tar"
+        self.objects.put(key, self._packed(trial.number))
+        self.storage.report(trial._trial_id, step, val_bpd, key)
+        if before and before != key:
+            self.objects.delete([before])
+
+    def has_checkpoint(self, trial: FrozenTrial) -> bool:
+        """Return True if the trial has committed a checkpoint."""
+        return CHECKPOINT in trial.system_attrs
+
+    def remove_unneeded(self, study: Study, n_best: int, pruner: Pruner) -> int:
+        """Remove the checkpoints of ended trials that are not needed, and what this process has left of its trials."""
+        shutil.rmtree(self.paths.scratch, ignore_errors=True)
+        trials = study.get_trials(deepcopy=False)
+        needed = needed_checkpoints(trials, self.has_checkpoint, n_best, pruner)
+        ended = {trial.number for trial in trials if trial.state.is_finished()}
+        return self._delete([file for file in self._checkpoints() if _number(file) in ended - needed])
+
+    def clean(self, study: Study, n_best: int, pruner: Pruner) -> int:
+        """Do the same, and remove what no trial refers to, and the temporary folders of ended processes."""
+        n_bytes = self.remove_unneeded(study, n_best, pruner)
+        keys = (trial.system_attrs.get(CHECKPOINT, "") for trial in study.get_trials(deepcopy=False))
+        referenced = {key.removeprefix(f"{_CHECKPOINTS}/") for key in keys}
+        lost = [file for file in self._checkpoints() if file.name not in referenced and file.age_s > _MAX_COMMIT_S]
+        for folder in self.paths.all_scratch.glob(f"{self.paths.folder.name}-*"):
+            if not _is_alive(int(folder.name.rpartition("-")[2])):
+                shutil.rmtree(folder, ignore_errors=True)
+        return n_bytes + self._delete(lost)
+
+    def artifact_store(self) -> ObjectArtifactStore:
+        """Return the artifact store."""
+        return ObjectArtifactStore(self.objects)
+
+    def artifact_names(self) -> frozenset[str]:
+        """Return the names of all files in the artifact store."""
+        return frozenset(file.name for file in self.stored_artifacts())
+
+    def artifact_path(self, name: str) -> Path:
+        """Return the path of a file of the artifact store, which is brought to this machine if it is not here."""
+        path = self.paths.artifacts / name
+        if not path.exists() and (content := self.objects.get(f"{_ARTIFACTS}/{name}")) is not None:
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+        return path
+
+    def stored_artifacts(self) -> list[StoredFile]:
+        """Return the files of the artifact store."""
+        return self.objects.files(_ARTIFACTS)
+
+    def remove_artifact(self, name: str) -> None:
+        """Remove a file of the artifact store."""
+        self.artifact_store().remove(name)
+
+    def share(self, file: Path) -> None:
+        """Let other machines have a file of the study's folder."""
+        self.objects.put(f"{_SHARED}/{file.name}", file.read_bytes())
+
+    def fetch(self, file: Path) -> None:
+        """Bring a file that another machine shares to this one, if there is any."""
+        if not file.exists() and (content := self.objects.get(f"{_SHARED}/{file.name}")) is not None:
+            with replacing(file) as temporary:
+                temporary.write_bytes(content)
+
+    def _checkpoints(self) -> list[StoredFile]:
+        return self.objects.files(_CHECKPOINTS)
+
+    def _delete(self, files: list[StoredFile]) -> int:
+        self.objects.delete([f"{_CHECKPOINTS}/{file.name}" for file in files])
+        return sum(file.n_bytes for file in files)
+
+    def _packed(self, number: int) -> bytes:
+        """Return a trial's checkpoint and frames as one file."""
+        buffer = io.BytesIO()
+        checkpoint, frames = self.paths.checkpoint(number), self.paths.trial(number).folder
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for frame in sorted(frames.glob("[!.]*")):
+                archive.add(frame, f"{_FRAMES}{frame.name}")
+            archive.add(checkpoint, checkpoint.suffix)
+        return buffer.getvalue()
+
+    def _unpack(self, key: str, number: int) -> None:
+        """Bring a checkpoint and frames here; nothing is brought if the object is gone."""
+        content = self.objects.get(key)
+        if content is None:
+            return
+        checkpoint, frames = self.paths.checkpoint(number), self.paths.trial(number).folder
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            # The checkpoint is the last one: a trial that has it has its frames as well.
+            for member in archive:
+                is_frame = member.name.startswith(_FRAMES)
+                target = frames / member.name.removeprefix(_FRAMES) if is_frame else checkpoint
+                file = archive.extractfile(member)
+                assert file is not None, "every member is a file"
+                with replacing(target) as temporary, temporary.open("wb") as copy:
+                    shutil.copyfileobj(file, copy)
+
+    def _remove_scratch(self, number: int) -> None:
+        """Remove what this process has of a trial: another may have trained it further meanwhile."""
+        self.paths.checkpoint(number).unlink(missing_ok=True)
+        shutil.rmtree(self.paths.trial(number).folder, ignore_errors=True)
+
+
+def _folder(number: int) -> str:
+    return f"trial_{number:04d}"
+
+
+def _number(file: StoredFile) -> int | None:
+    match = _TRIAL_NUMBER.match(file.name)
+    return int(match[1]) if match else None
+
+
+def _is_alive(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, 0)
+        return True
+    return False

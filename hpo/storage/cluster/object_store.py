@@ -1,0 +1,113 @@
+"""An object store, or a folder that machines share, by its URL."""
+
+import datetime
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hpo.storage.cluster.connection import INSTALL
+from hpo.storage.interface import StoredFile
+from model.errors import UserError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_SCHEMES = ("file", "s3", "gs", "az")
+
+
+class FilesError(UserError):
+    """The object store cannot be used."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects below a URL. Its address never shows user or password."""
+
+    url: str
+
+    @property
+    def shown(self) -> str:
+        """The URL without user, password and query."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def check(self) -> None:
+        """Raise FilesError if the store cannot be read."""
+        if urlsplit(self.url).scheme not in _SCHEMES:
+            raise FilesError(
+                f"--files {self.shown}: must be a URL such as s3://bucket/folder, gs://bucket/folder, "
+                "az://container/folder or file:///folder"
+            )
+        if find_spec("obstore") is None:
+            raise FilesError(f"--files {self.shown}: the package obstore is not installed; {INSTALL}")
+        self.files("checkpoints")
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object, all of it or none; an object of this key is replaced."""
+        self._call("written", lambda store: store.put(key, content))
+
+    def get(self, key: str) -> bytes | None:
+        """Read an object; None if there is none of this key."""
+        from obstore.exceptions import NotFoundError
+
+        def read(store: Any) -> bytes | None:
+            try:
+                return bytes(store.get(key).bytes())
+            except (NotFoundError, FileNotFoundError):
+                return None
+
+        content: bytes | None = self._call("read", read)
+        return content
+
+    def files(self, folder: str) -> list[StoredFile]:
+        """Return the objects below a folder; a name is the part of the key after it."""
+
+        def found(store: Any) -> list[StoredFile]:
+            now = datetime.datetime.now(datetime.UTC)
+            return [
+                StoredFile(
+                    entry["path"].removeprefix(f"{folder}/"),
+                    (now - entry["last_modified"]).total_seconds(),
+                    entry["size"],
+                )
+                for entry in store.list(folder).collect()
+            ]
+
+        files: list[StoredFile] = self._call("listed", found)
+        return files
+
+    def delete(self, keys: list[str]) -> None:
+        """Delete objects; those that are gone are no error."""
+        from obstore.exceptions import NotFoundError
+
+        def remove(store: Any) -> None:
+            for key in keys:
+                try:
+                    store.delete(key)
+                except (NotFoundError, FileNotFoundError):
+                    continue
+
+        self._call("changed", remove)
+
+    @cached_property
+    def _store(self) -> "ObjectStore":
+        from obstore.store import from_url
+
+        retries: Any = {"max_retries": 8, "retry_timeout": datetime.timedelta(seconds=120)}
+        if urlsplit(self.url).scheme == "file":
+            return from_url(self.url, mkdir=True)
+        return from_url(self.url, retry_config=retries)
+
+    def _call(self, done: str, function: Any) -> Any:
+        from obstore.exceptions import BaseError
+
+        try:
+            return function(self._store)
+        except (BaseError, OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise FilesError(
+                f"--files {self.shown}: cannot be {done} ({reason}); check the URL, and the store's credentials in "
+                "the environment"
+            ) from error

@@ -46,10 +46,13 @@ def main(options: list[str]) -> None:
     head = HEAD.format(source="requirements.in")
     write_pins("requirements-cuda.txt", head + CUDA_HEAD, [pin for pin in pins if CUDA.match(pin)])
     write_pins("requirements.txt", head + "-c requirements-cuda.txt\n", [pin for pin in pins if not CUDA.match(pin)])
-    for kind in ("dev", "peers"):
+    for kind in ("cluster", "dev", "peers"):
         source, target = f"requirements-{kind}.in", f"requirements-{kind}.txt"
-        more = sorted(set(compile_pins(source, pins + read_pins(target), options)) - set(pins))
-        write_pins(target, HEAD.format(source=source) + "-r requirements.txt\n", more)
+        pinned = {pin.partition("==")[0] for pin in pins}
+        compiled = compile_pins(source, pins + read_pins(target), options)
+        more = sorted(pin for pin in compiled if pin.partition("==")[0] not in pinned)
+        base = "requirements-cluster.txt" if kind == "dev" else "requirements.txt"
+        write_pins(target, HEAD.format(source=source) + f"-r {base}\n", more)
         # Both may be installed beside each other.
         pins += more
 

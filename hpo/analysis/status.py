@@ -45,6 +45,7 @@ class DiskUse:
 class Status:
     """Status of a study at one moment.
 
+    `address` says where its trials are, `folder` has what this machine has drawn.
     `counts` are the numbers of ended trials by how they ended. `n_configurations` counts the ended trials without those
     that another trial continues and those that confirm one. `expected_best` names the trial that is expected to end
     best, while none has finished. `further` is what another call is expected to bring; None
@@ -53,6 +54,7 @@ class Status:
     that are missing, None if none is.
     """
 
+    address: str
     folder: Path
     source: str
     n_total: int | None
@@ -78,6 +80,7 @@ def status_of(study: Study, config: StudyConfig, paths: StudyPaths) -> Status:
     ended = [row for row in rows if row.kind != "running"]
     expected = expected_best_of(configurations_of(study), sampler)
     return Status(
+        address=paths.address,
         folder=paths.folder,
         source=study.user_attrs["data"]["source"],
         n_total=config.budget.trials,

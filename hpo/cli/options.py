@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hpo.config.location import FILES_VARIABLE, STORAGE_VARIABLE
+from hpo.config.call_arguments import FILES_VARIABLE, STORAGE_VARIABLE
 from hpo.config.schema import Training
 
 Config = Annotated[

@@ -1,8 +1,10 @@
 """Arguments of one call of `tune` or `retrain`, from the command line or from Python, validated."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
@@ -11,6 +13,8 @@ from hpo.config.schema import Budget
 from hpo.config.strict_model import StrictModel
 from hpo.config.study_file import ConfigError
 
+# Environment variables that name a location in place of the options.
+STORAGE_VARIABLE, FILES_VARIABLE = "HPO_STORAGE", "HPO_FILES"
 MAX_WORKERS = 256
 # Best trials whose checkpoints are kept.
 N_BEST_KEPT = 3
@@ -18,6 +22,19 @@ N_BEST_KEPT = 3
 _SHOWN_NAMES = {"timeout_minutes": "timeout_minutes (--timeout)"}
 
 _Arguments = TypeVar("_Arguments", bound=StrictModel)
+
+
+@dataclass(frozen=True)
+class Location:
+    """URLs of a PostgreSQL database (`storage`), and of an object store or shared folder (`files`)."""
+
+    storage: str
+    files: str
+
+    @property
+    def shown(self) -> str:
+        """The database as messages and pages show it, without its password."""
+        return shown_url(self.storage)
 
 
 class TuneArguments(Budget):
@@ -66,3 +83,24 @@ def _validated(kind: type[_Arguments], values: Mapping[str, Any]) -> _Arguments:
 def _plain(value: object) -> object:
     # Numbers from a data frame are NumPy's, which pydantic's strict mode refuses.
     return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
+
+
+def location_of(storage: str | None, files: str | None) -> Location | None:
+    """Return the location that both options name; None if neither does, for a study in `results/`.
+
+    Raises: ConfigError: only one of them is given.
+    """
+    if storage and files:
+        return Location(storage, files)
+    if storage or files:
+        missing, variable = ("--files", FILES_VARIABLE) if storage else ("--storage", STORAGE_VARIABLE)
+        raise ConfigError(f"{missing} ({variable}): must be given, too: machines share a study's trials and its files")
+    return None
+
+
+def shown_url(url: str) -> str:
+    """Return a URL without password and query, which may hold another one."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    return f"{parts.scheme}://{name}{colon and ':***'}{at}{host}{parts.path}"

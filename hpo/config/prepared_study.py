@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
+from hpo.config.call_arguments import Location
 from hpo.config.dataset_with_fallback import load_data
-from hpo.config.location import Location
 from hpo.config.schema import StudyConfig
 from model.data.images import ImageData
 from model.device import Runtime, resolve, why_uncompiled

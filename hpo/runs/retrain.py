@@ -10,9 +10,8 @@ from optuna.trial import FrozenTrial
 from hpo.analysis.earlier_best import earlier_best
 from hpo.analysis.formatting import counted
 from hpo.analysis.run_metrics import TrialOrigin
-from hpo.config.call_arguments import retrain_arguments
+from hpo.config.call_arguments import Location, retrain_arguments
 from hpo.config.dataset_with_fallback import image_notices
-from hpo.config.location import Location
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
@@ -22,6 +21,7 @@ from hpo.search.best_trial import best_trial_of, expected_best_of
 from hpo.search.configurations import Configuration, configurations_of, end_of, is_pruned
 from hpo.search.samplers import sampler_of
 from hpo.storage.backend import backend_of, existing_study
+from hpo.storage.cluster.joining import prepare_joining
 from hpo.storage.database import StudyError, no_study
 from hpo.storage.fingerprint import as_trained, check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
@@ -125,7 +125,8 @@ def open_retraining(
     """
     arguments = retrain_arguments(trial=trial, epochs=epochs)
     name = config_name or config.name
-    prepared = prepare_study(config, device, location)
+    # Images come with a study that machines share.
+    prepared = prepare_joining(config, name, device, location) if location else prepare_study(config, device)
     for notice in prepared.notices:
         on_notice(notice)
     paths = StudyPaths.of(prepared.config.name, location)

@@ -67,6 +67,11 @@ def report_score(trial: optuna.trial.Trial, val_bpd: float, step: int) -> None:
         trial.storage.set_trial_intermediate_value(trial._trial_id, step, val_bpd)
 
 
+def know_report(trial: optuna.trial.Trial, val_bpd: float, step: int) -> None:
+    """Let a live trial know a report that was stored without it: its pruner reads what the trial knows."""
+    trial._cached_frozen_trial.intermediate_values[step] = val_bpd
+
+
 def reopen_trial(study: Study, frozen: optuna.trial.FrozenTrial) -> optuna.trial.Trial:
     """Return a live trial, under its own number, for a running one that was read from the database."""
     return optuna.trial.Trial(study, frozen._trial_id)

@@ -1,4 +1,4 @@
-"""What a study needs from where it is kept: a database, claims on trials, and files.
+"""Interface between a study and where it is kept: a database, claims on trials, and files.
 
 `hpo.storage.local` keeps a study on one machine, `hpo.storage.cluster` on many. Nothing else knows which it is.
 """
@@ -164,7 +164,7 @@ class WritableStore(ArtifactStore, Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """Where a study is kept."""
+    """Parts of the place where a study is kept."""
 
     database: StudyDatabase
     claims: Claims

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from optuna.study import Study
 
-from hpo.config.location import Location
+from hpo.config.call_arguments import Location
 from hpo.config.schema import SAMPLE_SUFFIX, StudyConfig
 from hpo.config.study_file import find_config, read_config
 from hpo.storage.backend import existing_study

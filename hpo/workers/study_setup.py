@@ -18,13 +18,13 @@ from hpo.search.scheduler import Plan, next_step, reserved_s
 from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_comparable, find_warm_start, warm_start_of
 from hpo.storage import provenance
 from hpo.storage.backend import existing_study
+from hpo.storage.cluster.joining import DEVICE_KIND
 from hpo.storage.create_study import create_study
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.fingerprint import PRUNER_WARMUP, fingerprint, stored_fingerprint
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import StudyPaths
 from hpo.workers.budget_estimate import BudgetEstimate
-from hpo.workers.joining import DEVICE_KIND
 from model.network.feature_maps import map_shapes, n_features
 
 

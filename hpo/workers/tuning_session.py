@@ -10,9 +10,8 @@ import torch
 from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import compute_ppca_baseline
-from hpo.config.call_arguments import N_BEST_KEPT, TuneArguments, tune_arguments
+from hpo.config.call_arguments import N_BEST_KEPT, Location, TuneArguments, tune_arguments
 from hpo.config.dataset_with_fallback import check_batch_sizes, image_notices
-from hpo.config.location import Location
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
 from hpo.config.search_space import repetition_notice
@@ -24,6 +23,8 @@ from hpo.search.scheduler import Plan
 from hpo.storage import artifacts
 from hpo.storage.backend import backend_of, existing_study
 from hpo.storage.call_log import Call, record_call
+from hpo.storage.cluster.images import share_images
+from hpo.storage.cluster.joining import check_same_kind, prepare_joining
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.fingerprint import (
     as_created,
@@ -34,11 +35,9 @@ from hpo.storage.fingerprint import (
 )
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
-from hpo.storage.shared_images import share_images
 from hpo.storage.study_lock import locked_study
 from hpo.storage.tables.wider_search_space import adopt_wider_space
 from hpo.workers import budget_estimate
-from hpo.workers.joining import check_same_kind, prepare_joining
 from hpo.workers.study_setup import (
     check_code_length,
     create_prepared_study,

@@ -16,11 +16,11 @@ from hpo.config.schema import Data, StudyConfig
 from hpo.optuna_logging import silence_optuna
 from hpo.search.scheduler import Plan
 from hpo.storage.backend import backend_of, existing_study
+from hpo.storage.cluster.images import fetch_images
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.database import DATABASE_ERRORS, reason_of, removed_study
 from hpo.storage.error_log import log_traceback
 from hpo.storage.paths import StudyPaths
-from hpo.storage.shared_images import fetch_images
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.worker import run_trials
 from model.device import Runtime, is_out_of_memory, prepare_process

@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PACKAGES = packages_distributions()
 FOLDERS = ("hpo", "model", "scripts", "benchmarks", "examples", "data")
-FILES = ("requirements.txt", "requirements-cuda.txt", "requirements-dev.txt")
+FILES = ("requirements.txt", "requirements-cuda.txt", "requirements-cluster.txt", "requirements-dev.txt")
+# With --storage and --files alone, the second is needed.
+DIRECT = ("requirements.in", "requirements-cluster.in")
 # Of requirements-peers.in, which nothing else needs.
 PEERS = ROOT / "benchmarks/search/peers"
 
@@ -59,7 +61,7 @@ def needed(package: str) -> Iterator[str]:
 
 
 def test_every_imported_package_is_a_direct_requirement() -> None:
-    direct = requirements("requirements.in").keys()
+    direct = {name for file in DIRECT for name in requirements(file)}
     imported = imported_packages(*FOLDERS)
     assert {"torch", "pyyaml", "sqlalchemy", "bottle"} <= imported
     assert imported - direct == set()
@@ -67,8 +69,9 @@ def test_every_imported_package_is_a_direct_requirement() -> None:
 
 
 def test_every_direct_requirement_is_imported_or_says_why_not() -> None:
-    explained = {line.partition("~=")[0] for line in lines("requirements.in") if "  # not imported: " in line}
-    assert requirements("requirements.in").keys() - explained == imported_packages(*FOLDERS)
+    lines_of_both = [line for file in DIRECT for line in lines(file)]
+    explained = {re.split(r"~=|\[", line)[0] for line in lines_of_both if "  # not imported: " in line}
+    assert {name for file in DIRECT for name in requirements(file)} - explained == imported_packages(*FOLDERS)
 
 
 def test_every_pin_is_exact() -> None:
@@ -78,11 +81,14 @@ def test_every_pin_is_exact() -> None:
 
 
 def test_pins_cover_all_that_the_direct_requirements_need() -> None:
-    runtime, cuda, dev = (requirements(name) for name in FILES)
+    runtime, cuda, cluster, dev = (requirements(name) for name in FILES)
     tree = {name for package in requirements("requirements.in") for name in needed(package)}
     assert tree - cuda.keys() == runtime.keys()
     dev_tree = {name for package in requirements("requirements-dev.in") for name in needed(package)}
     assert dev_tree - runtime.keys() == dev.keys()
+    # psycopg-binary is an extra.
+    cluster_tree = {name for package in requirements("requirements-cluster.in") for name in needed(package)}
+    assert cluster_tree - runtime.keys() == cluster.keys() - {"psycopg-binary"}
 
 
 def test_pins_of_other_packages_searches_leave_all_others_as_they_are() -> None:
@@ -91,7 +97,7 @@ def test_pins_of_other_packages_searches_leave_all_others_as_they_are() -> None:
     assert peers.keys() & {name for file in FILES for name in requirements(file)} == set()
 
 
-@pytest.mark.parametrize("kind", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("kind", ["requirements", "requirements-cluster", "requirements-dev"])
 def test_pins_satisfy_the_direct_requirements_and_are_installed(kind: str) -> None:
     pins = requirements("requirements.txt") | requirements(f"{kind}.txt")
     for package, requirement in requirements(f"{kind}.in").items():

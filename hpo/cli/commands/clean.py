@@ -8,8 +8,7 @@ from hpo.analysis.formatting import format_megabytes
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config, Files, Storage
-from hpo.config.call_arguments import N_BEST_KEPT
-from hpo.config.location import location_of
+from hpo.config.call_arguments import N_BEST_KEPT, location_of
 from hpo.config.study_file import load_config
 
 
@@ -34,4 +33,4 @@ def clean(
     with backend.claims.tuning():
         n_bytes = backend.files.clean(study, keep, study_config.pruner)
         n_bytes += artifacts.remove_unreferenced_files(study, paths)
-    print_lines(f"{paths.folder}: {format_megabytes(n_bytes)} freed", f"Next: python -m hpo status {config}")
+    print_lines(f"{paths.address}: {format_megabytes(n_bytes)} freed", f"Next: python -m hpo status {config}")

@@ -7,7 +7,7 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config, Files, Storage
-from hpo.config.location import location_of
+from hpo.config.call_arguments import location_of
 from hpo.config.study_file import load_config
 
 
@@ -36,6 +36,6 @@ def dashboard(
     paths, study = find_study(study_config.name, config, location)
     listening = server.listen(paths, host, port, is_read_only=read_only)
     notices = [line for line in (missing_artifacts_notice(study, paths), server.notice(listening.access)) if line]
-    print_lines(*notices, f"Dashboard of {paths.folder}: {listening.address}  (Ctrl-C to stop)")
+    print_lines(*notices, f"Dashboard of {paths.address}: {listening.address}  (Ctrl-C to stop)")
     with listening:
         listening.serve_forever()

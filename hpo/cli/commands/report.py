@@ -4,7 +4,7 @@ from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config, Files, Storage
-from hpo.config.location import location_of
+from hpo.config.call_arguments import location_of
 
 
 @reports_errors("Stopped. Every file that was written is complete.")

@@ -8,7 +8,7 @@ from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.follow_run import follow_run
 from hpo.cli.options import Config, Device, Files, Storage
-from hpo.config.location import location_of
+from hpo.config.call_arguments import location_of
 from hpo.config.study_file import load_config
 
 

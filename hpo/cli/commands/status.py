@@ -9,7 +9,7 @@ from hpo.analysis.formatting import counted, format_megabytes, format_value
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.options import Config, Files, Storage
-from hpo.config.location import location_of
+from hpo.config.call_arguments import location_of
 from hpo.config.study_file import load_config
 from hpo.storage.paths import StudyPaths
 
@@ -45,7 +45,7 @@ def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[
 
     attention = _attention(status, config_name) or ["none"]
     return [
-        f"{status.folder}: {_trials(status)}",
+        f"{status.address}: {_trials(status)}",
         f"{'best' if len(config.objectives) == 1 else 'best by val_bpd'}: {_best(status, config)}",
         *([f"outlook: {further_search_sentence(status.further, config)}"] if status.further else []),
         f"workers: {_workers(status)}",

@@ -9,8 +9,7 @@ from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device, Files, Storage
-from hpo.config.call_arguments import MAX_WORKERS
-from hpo.config.location import location_of
+from hpo.config.call_arguments import MAX_WORKERS, location_of
 
 
 @reports_errors("Stopped. Every report is kept; run the same command to continue.")

@@ -8,8 +8,7 @@ from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device, Files, Storage
-from hpo.config.call_arguments import MAX_WORKERS
-from hpo.config.location import location_of
+from hpo.config.call_arguments import MAX_WORKERS, location_of
 from hpo.config.study_file import ConfigError, load_config
 
 

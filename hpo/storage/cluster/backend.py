@@ -1,6 +1,6 @@
 """The parts of a study that machines share."""
 
-from hpo.config.location import Location
+from hpo.config.call_arguments import Location
 from hpo.storage.cluster.claims import ClusterClaims
 from hpo.storage.cluster.connection import checked_url
 from hpo.storage.cluster.database import ClusterDatabase

@@ -24,13 +24,8 @@ class ClusterClaims:
 
     def take_interrupted(self, study: Study) -> Claim | None:
         """Claim the first running trial whose lease has expired, or that its worker has let go of."""
-        running = {frozen._trial_id: frozen for frozen in running_trials(study.get_trials(deepcopy=False)).values()}
-        free = running.keys() - self.storage.held(list(running)) if running else set()
-        for trial_id in sorted(free):
-            if taken := self.storage.take_over(trial_id):
-                token, loss = taken
-                return self._claim(study, trial_id, token, loss)
-        return None
+        taken = self.storage.take_over(study._study_id)
+        return self._claim(study, *taken) if taken else None
 
     def take_waiting(self, study: Study) -> Claim | None:
         """Claim the first trial that waits; None if none does."""
@@ -80,6 +75,5 @@ class ClusterClaims:
             with contextlib.suppress(SQLAlchemyError):
                 keeper.drop(trial_id)
 
-        # Optuna's cache must know the trial before it gets values.
-        study.get_trials(deepcopy=False)
+        self.storage.learn(study, trial_id)
         return Claim(optuna.trial.Trial(study, trial_id), loss, release)

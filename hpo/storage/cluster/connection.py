@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import sqlalchemy
 from sqlalchemy import URL, make_url
 
+from hpo.config.call_arguments import shown_url
 from hpo.storage.database import StudyError
 
 _DRIVER = "psycopg"
@@ -53,9 +54,8 @@ def checked_url(storage: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """Return a URL as text without its password."""
-    query = {key: "***" if "password" in key.lower() else value for key, value in url.query.items()}
-    return url.set(drivername="postgresql", query=query).render_as_string(hide_password=True)
+    """Return a URL as a user gave it, without its password."""
+    return shown_url(url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False))
 
 
 def unusable(url: URL, error: Exception) -> StudyError:

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution
+from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.study import Study
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import URL, Connection, create_engine, event, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -108,13 +110,27 @@ class FencedStorage(BulkReadingStorage):
             model = models.TrialSystemAttributeModel
             self._set_trial_attr_without_commit(session, model, trial_id, CHECKPOINT, checkpoint)
 
-    def take_over(self, trial_id: int) -> tuple[int, Loss | None] | None:
-        """Lease a running trial that no live worker holds; return its token and how the last worker was lost."""
+    def take_over(self, study_id: int) -> tuple[int, int, Loss | None] | None:
+        """Lease the first running trial that no live worker holds.
+
+        Returns: its id, the token and how its last worker was lost; None if there is no such trial.
+        """
         with _create_scoped_session(self.scoped_session) as session:
             connection = session.connection()
-            if not self.keeper.may_take_over(connection):
+            found = leases.free(connection, study_id)
+            if not found or not self.keeper.may_take_over(connection):
                 return None
-            return leases.take_over(connection, trial_id)
+            for trial_id in found:
+                if taken := leases.take_over(connection, trial_id):
+                    return trial_id, *taken
+            return None
+
+    def learn(self, study: Study, trial_id: int) -> None:
+        """Let Optuna's cache know a trial that this class has created: it writes no values to others."""
+        assert isinstance(study._storage, _CachedStorage), "Optuna wraps every database in one"
+        with study._storage._lock:
+            study._storage._studies.setdefault(study._study_id, _StudyInfo())
+            study._storage._add_trials_to_cache(study._study_id, [self.get_trial(trial_id)])
 
     def take_waiting(self, study_id: int) -> tuple[int, int] | None:
         """Start and lease the first trial that waits; return its id and the token, None if none waits."""

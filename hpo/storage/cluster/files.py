@@ -22,7 +22,7 @@ from hpo.config.schema import Pruner
 from hpo.storage.checkpoints import needed_checkpoints
 from hpo.storage.cluster.fenced_storage import CHECKPOINT, FencedStorage
 from hpo.storage.cluster.object_store import Objects
-from hpo.storage.database import report_score
+from hpo.storage.database import know_report, report_score
 from hpo.storage.interface import StoredFile
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import replacing
@@ -90,6 +90,7 @@ class ClusterFiles:
         key = f"{_CHECKPOINTS}/{_folder(trial.number)}/r{step:03d}-t{token:06d}.tar"
         self.objects.put(key, self._packed(trial.number))
         self.storage.report(trial._trial_id, step, val_bpd, key)
+        know_report(trial, val_bpd, step)
         if before and before != key:
             self.objects.delete([before])
 

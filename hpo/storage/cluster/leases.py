@@ -52,6 +52,12 @@ _FOUND = text("""
 _HELD = text("""
     SELECT trial_id FROM hpo_leases WHERE NOT let_go AND expires > clock_timestamp() AND trial_id = ANY(:trial_ids)
 """)
+_FREE = text("""
+    SELECT trial_id FROM trials LEFT JOIN hpo_leases USING (trial_id)
+    WHERE study_id = :study_id AND state = 'RUNNING'
+    AND (hpo_leases.trial_id IS NULL OR let_go OR expires < clock_timestamp())
+    ORDER BY trial_id
+""")
 _RENEWED = text("""
     UPDATE hpo_leases SET expires = clock_timestamp() + :life * interval '1 second'
     WHERE trial_id = :trial_id AND token = :token AND NOT let_go
@@ -91,6 +97,11 @@ def take_over(connection: Connection, trial_id: int) -> tuple[int, Loss | None] 
 def held(connection: Connection, trial_ids: Collection[int]) -> set[int]:
     """Return those of these trials whose leases live."""
     return set(connection.scalars(_HELD, {"trial_ids": list(trial_ids)}))
+
+
+def free(connection: Connection, study_id: int) -> list[int]:
+    """Return the ids of a study's running trials that no live worker holds."""
+    return list(connection.scalars(_FREE, {"study_id": study_id}))
 
 
 def show(connection: Connection, trial_id: int, token: int) -> None:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from hpo.config.call_arguments import shown_url
 from hpo.storage.cluster.connection import INSTALL
 from hpo.storage.interface import StoredFile
 from model.errors import UserError
@@ -29,9 +30,8 @@ class Objects:
 
     @property
     def shown(self) -> str:
-        """The URL without user, password and query."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        """The URL without password and query."""
+        return shown_url(self.url)
 
     def check(self) -> None:
         """Raise FilesError if the store cannot be read."""

@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpo.config.location import Location
+from hpo.config.call_arguments import Location
 from hpo.storage.paths.run_paths import RESULTS, RunPaths, TrialPaths
 
 
@@ -27,8 +27,8 @@ class StudyPaths:
 
     @property
     def address(self) -> str:
-        """Where messages say that the study is."""
-        return f"study {self.folder.name} in --storage" if self.location else str(self.folder)
+        """Place of the study, as messages name it."""
+        return f"study {self.folder.name} in {self.location.shown}" if self.location else str(self.folder)
 
     @property
     def database(self) -> Path:

@@ -6,7 +6,6 @@ choices. So the values of all trials get the new distributions.
 
 import json
 
-import sqlalchemy
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.storages._rdb import models
 from optuna.study import Study
@@ -14,7 +13,7 @@ from sqlalchemy import select, update
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
-from hpo.storage.database import FINGERPRINT, StudyError, reason_of
+from hpo.storage.database import DATABASE_ERRORS, FINGERPRINT, StudyError, reason_of
 from hpo.storage.fingerprint import settings_fingerprint, stored_fingerprint, wider_entries
 from hpo.storage.paths import StudyPaths
 from hpo.storage.tables.study_attributes import engine_of
@@ -36,7 +35,7 @@ def adopt_wider_space(study: Study, config: StudyConfig, paths: StudyPaths) -> s
     fingerprint = study.user_attrs[FINGERPRINT] | {key: current[key] for key in keys.values()}
     try:
         _write({name: searched[name] for name in names}, fingerprint, study)
-    except sqlalchemy.exc.SQLAlchemyError as error:
+    except DATABASE_ERRORS as error:
         raise StudyError(
             f"{paths.folder}: its database cannot be written ({reason_of(error)}); {FIX_AND_RUN_AGAIN}"
         ) from error

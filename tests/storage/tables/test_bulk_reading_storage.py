@@ -57,3 +57,22 @@ def test_a_study_without_trials_is_read_and_a_missing_one_is_an_error(tmp_path: 
     assert read(storage, "empty") == []
     with pytest.raises(KeyError):
         storage.get_all_trials(99)
+
+
+def test_only_trials_that_may_have_changed_are_read_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study = optuna.create_study(study_name="one", storage=url)
+    running, ended = study.ask(), study.ask()
+    study.tell(ended, 1.0)
+    reader = optuna.load_study(study_name="one", storage=BulkReadingStorage(url))
+    assert [trial.state for trial in reader.get_trials(deepcopy=False)] == [TrialState.RUNNING, TrialState.COMPLETE]
+    running.report(2.0, 1)
+    study.tell(study.ask(), 3.0)
+    known, changed, new = reader.get_trials(deepcopy=False)[1], *reader.get_trials(deepcopy=False)[::2]
+    assert changed.intermediate_values == {1: 2.0} and new.value == 3.0
+    storage = BulkReadingStorage(url)
+    ids = [trial._trial_id for trial in (changed, known, new)]
+    for wanted in ({ids[0]}, {ids[0], ids[1], ids[2]}, set[int]()):
+        arguments = study._study_id, None, wanted, ids[1]
+        expected = [repr(trial) for trial in RDBStorage(url)._get_trials(*arguments)]
+        assert [repr(trial) for trial in storage._get_trials(*arguments)] == expected

@@ -139,10 +139,11 @@ def test_new_values_come_from_the_wider_space(context: TrialContext) -> None:
 
 
 def test_a_database_that_cannot_be_written_is_one_line(context: TrialContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hpo.storage.tables.wider_search_space.BUSY_TIMEOUT_S", 0)
     run_until(context, TrialEnded)
+    monkeypatch.setattr("hpo.storage.local.sqlite_database.BUSY_TIMEOUT_S", 0)
+    study = reopen(context).study
     with closing(sqlite3.connect(context.paths.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StudyError, match=r"study\.db: cannot be written \(database is locked\)"):
-            adopt_wider_space(context.study, with_space(**WIDER), context.paths)
+        with pytest.raises(StudyError, match=r"its database cannot be written \(database is locked\)"):
+            adopt_wider_space(study, with_space(**WIDER), context.paths)
     assert wider_entries(stored_fingerprint(context.study), settings_fingerprint(with_space(**WIDER))) == list(WIDER)

@@ -4,15 +4,15 @@ import json
 
 from optuna.study import Study
 
-from hpo.config.location import Location
+from hpo.config.call_arguments import Location
 from hpo.config.prepared_study import PreparedStudy
 from hpo.config.schema import StudyConfig
 from hpo.storage import provenance
+from hpo.storage.cluster.images import fetch_images
 from hpo.storage.database import StudyError
 from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.open_study import find_study
 from hpo.storage.paths import StudyPaths
-from hpo.storage.shared_images import fetch_images
 from model.device import resolve
 
 # Attribute of a study: the kind of device that its trials are trained on.

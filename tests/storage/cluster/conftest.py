@@ -1,0 +1,63 @@
+"""A real PostgreSQL server, and a study in it, whose files are in a folder."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from hpo.config.call_arguments import Location
+from hpo.storage.backend import backend_of
+from hpo.storage.cluster.fenced_storage import FencedStorage
+from hpo.storage.paths import StudyPaths
+from hpo.workers.trial_context import TrialContext
+from model.data.images import ImageData
+from model.device import Runtime
+from tests.tools import postgres
+from tests.tools.postgres import Postgres, running_postgres
+from tests.tools.small_study import create_context, reopen
+
+_NUMBERS = count()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One server for the tests of a process."""
+    if not postgres.IS_INSTALLED:
+        pytest.skip("no PostgreSQL server was found (Debian, Ubuntu: sudo apt install postgresql)")
+    with running_postgres(tmp_path_factory.mktemp("postgres") / "data") as started:
+        yield started
+
+
+@pytest.fixture
+def location(server: Postgres, tmp_path: Path) -> Location:
+    """An empty database of the server, and an empty folder."""
+    name = f"study_{next(_NUMBERS)}"
+    server.sql(f"CREATE DATABASE {name}")
+    return Location(f"{server.url.rpartition('/')[0]}/{name}", f"file://{tmp_path}/store")
+
+
+@pytest.fixture
+def shared(location: Location, tmp_path: Path, few_images: ImageData, runtime: Runtime) -> TrialContext:
+    """Context of a new small study that machines share."""
+    return create_context(StudyPaths(tmp_path / "results" / "small", location), few_images, runtime)
+
+
+@pytest.fixture
+def another_machine(shared: TrialContext, tmp_path: Path) -> Callable[[], TrialContext]:
+    """Open the same study as another process would, with its own connections and leases."""
+    numbers = count()
+
+    def open_again() -> TrialContext:
+        paths = replace(shared.paths, folder=tmp_path / f"machine_{next(numbers)}" / "small")
+        return reopen(shared, paths)
+
+    return open_again
+
+
+def storage_of(context: TrialContext) -> FencedStorage:
+    """Return the storage of a study that machines share."""
+    storage = backend_of(context.paths).database.open_storage()
+    assert isinstance(storage, FencedStorage)
+    return storage

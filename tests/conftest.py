@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,12 @@ from model.data.images import ImageData, LabelledImages
 from model.device import Runtime
 
 if TYPE_CHECKING:
+    from hpo.config.call_arguments import Location
     from hpo.workers.trial_context import TrialContext
+    from tests.tools.postgres import Postgres
 
 LONG_TIMEOUT_S = 900
+_NUMBERS = count()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -70,6 +74,27 @@ def context(tmp_path: Path, few_images: ImageData, runtime: Runtime) -> "TrialCo
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the pictures of trials, which take a second per trial."""
     monkeypatch.setattr("hpo.workers.pictures.trial_pictures.draw_trial", lambda *_: [])
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Postgres]":
+    """One server for the tests of a process."""
+    from tests.tools import postgres
+
+    if not postgres.IS_INSTALLED:
+        pytest.skip("no PostgreSQL server was found (Debian, Ubuntu: sudo apt install postgresql)")
+    with postgres.running_postgres(tmp_path_factory.mktemp("postgres") / "data") as started:
+        yield started
+
+
+@pytest.fixture
+def location(server: "Postgres", tmp_path: Path) -> "Location":
+    """An empty database of the server, and an empty folder."""
+    from hpo.config.call_arguments import Location
+
+    name = f"study_{next(_NUMBERS)}"
+    server.sql(f"CREATE DATABASE {name}")
+    return Location(f"{server.url.rpartition('/')[0]}/{name}", f"file://{tmp_path}/store")
 
 
 CHROMIUM_FLAGS = [

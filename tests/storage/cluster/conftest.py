@@ -1,6 +1,6 @@
-"""A real PostgreSQL server, and a study in it, whose files are in a folder."""
+"""A study in a real PostgreSQL server, whose files are in a folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -14,28 +14,7 @@ from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from model.data.images import ImageData
 from model.device import Runtime
-from tests.tools import postgres
-from tests.tools.postgres import Postgres, running_postgres
 from tests.tools.small_study import create_context, reopen
-
-_NUMBERS = count()
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """One server for the tests of a process."""
-    if not postgres.IS_INSTALLED:
-        pytest.skip("no PostgreSQL server was found (Debian, Ubuntu: sudo apt install postgresql)")
-    with running_postgres(tmp_path_factory.mktemp("postgres") / "data") as started:
-        yield started
-
-
-@pytest.fixture
-def location(server: Postgres, tmp_path: Path) -> Location:
-    """An empty database of the server, and an empty folder."""
-    name = f"study_{next(_NUMBERS)}"
-    server.sql(f"CREATE DATABASE {name}")
-    return Location(f"{server.url.rpartition('/')[0]}/{name}", f"file://{tmp_path}/store")
 
 
 @pytest.fixture

@@ -1,0 +1,210 @@
+"""Several machines on one study: killed, frozen, cut off, without their database or their files for a while."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.config.call_arguments import Location
+from hpo.search.configurations import CONFIRMS, CONTINUES
+from tests.tools.fault_injection import ROOT, checkout, make_images, uninterrupted_scores
+from tests.tools.postgres import Postgres
+from tests.tools.tcp_relay import relay_to
+from tests.tools.warm_process import WarmProcess
+
+pytestmark = pytest.mark.faults
+
+SHORT_LEASES, KILL = ROOT / "tests" / "tools" / "short_leases.py", ROOT / "tests" / "tools" / "kill_at_call.py"
+N_TRIALS, EPOCHS = 6, 3
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_images(tmp_path_factory.mktemp("images"))
+
+
+class Machines:
+    """Machines that share a study; each has a folder of its own, and only the first has the images."""
+
+    def __init__(self, folder: Path, images: Path, location: Location, epochs: int = EPOCHS) -> None:
+        self._folder, self._images, self.location, self._epochs = folder, images, location, epochs
+        self.processes: list[WarmProcess] = []
+        self.first = self._checkout("first")
+
+    def start(self, command: str, *arguments: str, program: str | Path = "hpo", **location: str) -> WarmProcess:
+        """Start a command: `tune` on the machine that has the images, any other on a new one."""
+        folder = self.first if command == "tune" else self._checkout(f"machine_{len(self.processes)}")
+        where = replace(self.location, **location)
+        options = "--storage", where.storage, "--files", where.files, *arguments
+        process = WarmProcess(program, (command, "small", *options), folder, log=folder / "output.log")
+        process.output = folder / "output.log"  # type: ignore[attr-defined]
+        self.processes.append(process)
+        return process
+
+    def finish(self) -> None:
+        """Run what is left."""
+        process = self.start("work", program=SHORT_LEASES)
+        assert process.wait(200) == 0, output_of(process)
+
+    def trials(self) -> list[FrozenTrial]:
+        url = self.location.storage.replace("postgresql:", "postgresql+psycopg:")
+        return optuna.load_study(study_name="small", storage=url).trials
+
+    def audit(self, n_trials: int = N_TRIALS) -> None:
+        """Check that every trial has ended, and reported each epoch as one that nobody has disturbed."""
+        trials = self.trials()
+        assert [t.number for t in trials] == list(range(len(trials)))
+        names = CONTINUES, CONFIRMS
+        relations = [(name, t.user_attrs[name]) for t in trials for name in names if name in t.user_attrs]
+        assert len(trials) - len(relations) == n_trials
+        assert len(set(relations)) == len(relations), "a trial is continued twice"
+        assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}, [t.user_attrs for t in trials]
+        for trial, scores in zip(trials, uninterrupted_scores(self.first, trials), strict=True):
+            assert list(trial.intermediate_values.values()) == scores
+
+    def lengthen(self, epochs: int) -> None:
+        """Give trials so many epochs, so that they can be disturbed."""
+        self._epochs = epochs
+        config = self.first / "study_configs" / "small.yaml"
+        config.write_text(config.read_text().replace(f"epochs: {EPOCHS},", f"epochs: {epochs},", 1))
+
+    def _checkout(self, name: str) -> Path:
+        folder = checkout(self._folder / name, self._images)
+        config = folder / "study_configs" / "small.yaml"
+        text = config.read_text().replace("epochs: 3,", f"epochs: {self._epochs},", 1)
+        config.write_text(text.replace("trials: 4", f"trials: {N_TRIALS}"))
+        if name != "first":
+            (folder / "images").unlink()
+        return folder
+
+
+def output_of(process: WarmProcess) -> str:
+    text: str = process.output.read_text()  # type: ignore[attr-defined]
+    return text
+
+
+@pytest.fixture
+def machines(tmp_path: Path, images: Path, location: Location) -> Iterator[Machines]:
+    made = Machines(tmp_path / "machines", images, location)
+    yield made
+    stop_all(made)
+
+
+def stop_all(machines: Machines) -> None:
+    for process in machines.processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 60) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, f"{what} never came"
+        time.sleep(0.05)
+
+
+def test_eight_workers_start_at_once_on_an_empty_database_and_are_killed_at_random(
+    tmp_path: Path, images: Path, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.end_to_end.test_shared_study.N_TRIALS", 40)
+    machines, rng = Machines(tmp_path / "machines", images, location), random.Random(7)
+    tunes = [machines.start("tune", program=SHORT_LEASES) for _ in range(8)]
+    wait_for(lambda: sum("epoch 1/" in output_of(process) for process in tunes) >= 2, "the first reports")
+    for _ in range(12):
+        time.sleep(rng.uniform(0.1, 0.8))
+        alive = [process for process in machines.processes if process.poll() is None]
+        if alive:
+            rng.choice(alive).kill()
+        machines.start("work", program=SHORT_LEASES)
+    machines.finish()
+    for process in machines.processes:
+        assert process.wait(100) in (0, -signal.SIGKILL), output_of(process)
+    machines.audit(40)
+
+
+def test_a_frozen_worker_and_one_that_was_cut_off_are_fenced(machines: Machines, server: Postgres) -> None:
+    machines.lengthen(150)
+    with relay_to(server.port) as relay:
+        beyond = machines.location.storage.replace(f":{server.port}/", f":{relay.port}/")
+        frozen = machines.start("tune", program=SHORT_LEASES)
+        wait_for(lambda: "epoch 2/" in output_of(frozen), "the first report")
+        cut_off = machines.start("work", program=SHORT_LEASES, storage=beyond)
+        wait_for(lambda: "epoch 2/" in output_of(cut_off), "the first report")
+        os.kill(frozen.pid, signal.SIGSTOP)
+        relay.cut()
+        held = {trial.number for trial in machines.trials() if trial.state == TrialState.RUNNING}
+        other = machines.start("work", program=SHORT_LEASES)
+        wait_for(lambda: all(f"trial {number}:" in output_of(other) for number in held), "the take-over", 100)
+        os.kill(frozen.pid, signal.SIGCONT)
+        relay.join()
+        for process in machines.processes:
+            assert process.wait(200) == 0, output_of(process)
+            assert "Traceback" not in output_of(process)
+    machines.audit()
+    assert all(machines.trials()[number].user_attrs["losses"]["times"] == 1 for number in held)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        ("before", "hpo.storage.cluster.object_store.Objects.put", "4"),
+        ("after", "hpo.storage.cluster.object_store.Objects.put", "4"),
+        ("after", "hpo.storage.cluster.fenced_storage.FencedStorage.report", "2"),
+        ("after", "hpo.storage.cluster.fenced_storage.FencedStorage.begin", "1"),
+        ("after", "hpo.storage.cluster.database.ClusterDatabase.create_study", "1"),
+        ("before", "hpo.storage.cluster.files.ClusterFiles.remove_unneeded", "3"),
+    ],
+    ids=lambda moment: "-".join((moment[0], moment[1].rpartition(".")[2])),
+)
+def test_a_worker_that_is_killed_at_any_moment_loses_no_report(machines: Machines, moment: tuple[str, ...]) -> None:
+    folder, where = machines.first, machines.location
+    arguments = (*moment, "tune", "small", "--storage", where.storage, "--files", where.files)
+    killed = WarmProcess(KILL, arguments, folder, log=folder / "killed.log")
+    assert killed.wait(100) == -signal.SIGKILL, (folder / "killed.log").read_text()
+    # Its leases live for thirty seconds.
+    url = where.storage.replace("postgresql:", "postgresql+psycopg:")
+    import sqlalchemy
+
+    with sqlalchemy.create_engine(url).begin() as connection:
+        connection.execute(sqlalchemy.text("UPDATE hpo_leases SET expires = now()"))
+    machines.finish()
+    machines.audit()
+
+
+def test_workers_go_on_after_their_database_has_crashed_twice(machines: Machines, server: Postgres) -> None:
+    machines.lengthen(20)
+    machines.start("tune", program=SHORT_LEASES)
+    wait_for(lambda: "epoch 2/" in output_of(machines.processes[0]), "the first report")
+    machines.start("work", program=SHORT_LEASES)
+    for _ in range(2):
+        time.sleep(1)
+        server.stop(signal.SIGQUIT)
+        time.sleep(1)
+        server.start()
+    for process in machines.processes:
+        assert process.wait(200) == 0, output_of(process)
+    machines.audit()
+
+
+def test_a_stopped_worker_lets_its_trial_go_at_once(machines: Machines) -> None:
+    machines.lengthen(60)
+    stopped = machines.start("tune")
+    wait_for(lambda: "epoch 2/" in output_of(stopped), "the first report")
+    stopped.send_signal(signal.SIGTERM)
+    assert stopped.wait(60) == 130
+    # With leases of thirty seconds: nobody waits for one to expire.
+    other, before = machines.start("work", program=SHORT_LEASES), time.monotonic()
+    wait_for(lambda: "trial 0:" in output_of(other), "the trial")
+    assert time.monotonic() - before < 20
+    assert other.wait(200) == 0
+    assert "losses" not in machines.trials()[0].user_attrs
+    machines.audit()

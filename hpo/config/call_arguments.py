@@ -37,6 +37,15 @@ class Location:
         return shown_url(self.storage)
 
 
+@dataclass(frozen=True)
+class RayPlacement:
+    """Address of a Ray cluster, and the cores and GPUs that each worker has there."""
+
+    address: str
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
 class TuneArguments(Budget):
     """Budget of one call, and its number of worker processes."""
 

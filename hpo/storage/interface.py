@@ -93,8 +93,11 @@ class Claims(Protocol):
     def clean(self, study: Study) -> None:
         """Remove claims of ended trials that killed workers left."""
 
-    def let_go(self, pids: Collection[int] = (), loss: Loss | None = None) -> None:
-        """Let go of the claims of this process, or of ended processes of this machine; `loss` says how they ended."""
+    def worker_name(self, pid: int) -> str:
+        """Return the name by which claims know a process of this machine."""
+
+    def let_go(self, workers: Collection[str] = (), loss: Loss | None = None) -> None:
+        """Let go of the claims of this process, or of workers that have ended; `loss` says how they ended."""
 
 
 @dataclass(frozen=True)

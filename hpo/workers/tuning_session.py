@@ -10,7 +10,7 @@ import torch
 from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import compute_ppca_baseline
-from hpo.config.call_arguments import N_BEST_KEPT, Location, TuneArguments, tune_arguments
+from hpo.config.call_arguments import N_BEST_KEPT, Location, RayPlacement, TuneArguments, tune_arguments
 from hpo.config.dataset_with_fallback import check_batch_sizes, image_notices
 from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import Budget, StudyConfig
@@ -65,6 +65,7 @@ class TuningSession:
     deadline: float | None
     n_workers: int
     config_name: str
+    ray: RayPlacement | None = None
 
     @property
     def opened(self) -> OpenStudy:
@@ -73,8 +74,11 @@ class TuningSession:
         return OpenStudy(study, config_as_run(config, study), self.context.paths, self.config_name)
 
     def start_workers(self) -> Workers:
-        """Return the workers of this call: this process alone, or a pool of processes."""
-        return start_workers(self.context, self.budget.trials, self.deadline, self.n_workers)
+        """Return the workers of this call: this process alone, a pool of processes, or workers on a Ray cluster.
+
+        Raises: UserError: the Ray cluster cannot be used.
+        """
+        return start_workers(self.context, self.budget.trials, self.deadline, self.n_workers, self.ray)
 
     def run(self, workers: Workers, *listeners: Listener) -> None:
         """Run trials until the budget is spent or the workers were stopped; call every listener with every event.
@@ -133,6 +137,7 @@ def open_tuning_session(
     fresh: bool = False,
     location: Location | None = None,
     joins: bool = False,
+    ray: RayPlacement | None = None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> Iterator[TuningSession]:
     """Check arguments, device, images and study, lock the study, and open or create it.
@@ -148,6 +153,7 @@ def open_tuning_session(
         fresh: move an existing study aside and start over.
         location: where machines share the study, if they do.
         joins: the study must exist, and its images come from `location`.
+        ray: Ray cluster that runs the workers of a study that machines share.
         on_notice: called with each line that a user should read, as soon as it is known.
 
     Returns: a context manager that yields the session and unlocks the study at its end.
@@ -164,6 +170,8 @@ def open_tuning_session(
     budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
     if fresh and location:
         raise ConfigError("--fresh: moves no study that machines share; give the new study another name")
+    if ray and not location:
+        raise ConfigError("--ray: needs --storage and --files, where its nodes meet")
     if joins:
         assert location is not None, "only a study that machines share can be joined"
         prepared = prepare_joining(config, config_name or config.name, device, location)
@@ -209,6 +217,7 @@ def open_tuning_session(
             check_batch_sizes(prepared.config, len(prepared.data.train))
             study = create_prepared_study(prepared, estimate, warm_start, paths)
         session = _prepared_session(prepared, study, budget, plan, config_name or config.name)
+        session = replace(session, ray=ray)
         # Here, since a call that is refused prints nothing but the error.
         for text in image_notices(prepared.data):
             on_notice(text)

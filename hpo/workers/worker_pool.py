@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 
+from hpo.config.call_arguments import RayPlacement
 from hpo.config.schema import Data
 from hpo.storage.backend import backend_of
 from hpo.storage.database import StudyError
@@ -37,15 +38,21 @@ class Workers(Protocol):
         """Stop after the next report."""
 
 
-def start_workers(context: TrialContext, n_total: int | None, deadline: float | None, n_workers: int) -> Workers:
-    """Return this process as the only worker, or start a pool of `n_workers` processes."""
-    if n_workers == 1:
+def start_workers(
+    context: TrialContext, n_total: int | None, deadline: float | None, n_workers: int, ray: RayPlacement | None = None
+) -> Workers:
+    """Return this process as the only worker, a pool of `n_workers` processes, or as many workers on a Ray cluster."""
+    if n_workers == 1 and ray is None:
         return SingleWorker(context, n_total, deadline)
     data = Data(source=context.data.source, root=context.config.data.root, fallback=False)
     task = WorkerTask(
         context.config, context.paths, data, context.data.digest, context.runtime, n_total, deadline, context.plan
     )
-    return WorkerPool(task, n_workers)
+    if ray is None:
+        return WorkerPool(task, n_workers)
+    from hpo.workers.ray_workers import RayWorkers
+
+    return RayWorkers(task, context.study, n_workers, ray)
 
 
 class SingleWorker:
@@ -133,7 +140,7 @@ class WorkerPool:
         if worker.process.exitcode in (0, -signal.SIGTERM) or self._stopping:
             return
         if worker.process.pid:
-            self._claims.let_go([worker.process.pid], "crashed")
+            self._claims.let_go([self._claims.worker_name(worker.process.pid)], "crashed")
         where = f"with trial {worker.trial}, which is resumed" if worker.trial is not None else "between trials"
         yield Notice(f"worker {worker.index + 1} died ({_cause(worker.process.exitcode)}) {where}")
         if worker.n_started and not self._stopping:
@@ -163,7 +170,7 @@ class WorkerPool:
             # Also when Ctrl-C has cut the waiting short.
             late = [worker.process for worker in self._workers if worker.process.is_alive()]
             if late:
-                self._claims.let_go([process.pid for process in late if process.pid])
+                self._claims.let_go([self._claims.worker_name(process.pid) for process in late if process.pid])
             for worker in self._workers:
                 worker.process.kill()
                 worker.process.join()

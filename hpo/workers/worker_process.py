@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
@@ -22,6 +23,7 @@ from hpo.storage.database import DATABASE_ERRORS, reason_of, removed_study
 from hpo.storage.error_log import log_traceback
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
+from hpo.workers.trial_events import TrialEvent
 from hpo.workers.worker import run_trials
 from model.device import Runtime, is_out_of_memory, prepare_process
 from model.errors import UserError
@@ -62,18 +64,27 @@ def _run(link: Connection, task: WorkerTask, paths: StudyPaths, runtime: Runtime
     silence_optuna()
     torch.set_num_threads(n_threads)
     prepare_process()
+    with contextlib.closing(worker_events(task, runtime, should_stop=link.poll)) as events:
+        for event in events:
+            link.send(event)
+
+
+def worker_events(
+    task: WorkerTask, runtime: Runtime, should_stop: Callable[[], bool]
+) -> Generator[TrialEvent | WorkerFailed]:
+    """Run trials in this process and yield their events; an error becomes the last of them."""
+    paths = task.paths
     try:
-        trials = run_trials(_trial_context(task, runtime, paths), task.n_total, task.deadline, should_stop=link.poll)
-        with contextlib.closing(trials) as events:
-            for event in events:
-                link.send(event)
+        context = _trial_context(task, runtime, paths)
+        with contextlib.closing(run_trials(context, task.n_total, task.deadline, should_stop)) as events:
+            yield from events
     except (UserError, OSError) as error:
-        link.send(WorkerFailed(error))
+        yield WorkerFailed(error)
     except DATABASE_ERRORS as error:
-        link.send(WorkerFailed(StorageInternalError(reason_of(error))))
+        yield WorkerFailed(StorageInternalError(reason_of(error)))
     except Exception as error:
         log_traceback("a worker", paths.errors)
-        link.send(WorkerFailed(UserError(_failure_message(error, paths))))
+        yield WorkerFailed(UserError(_failure_message(error, paths)))
 
 
 def _failure_message(error: Exception, paths: StudyPaths) -> str:

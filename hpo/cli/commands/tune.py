@@ -9,7 +9,7 @@ from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device, Files, Storage
-from hpo.config.call_arguments import MAX_WORKERS, location_of
+from hpo.config.call_arguments import MAX_WORKERS, RayPlacement, location_of
 
 
 @reports_errors("Stopped. Every report is kept; run the same command to continue.")
@@ -34,6 +34,14 @@ def tune(
     ] = False,
     storage: Storage = None,
     files: Files = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Let a Ray cluster run the workers (auto, host:6379); with --storage and --files.", show_default=False
+        ),
+    ] = None,
+    cpus_per_worker: Annotated[float, typer.Option(min=0, help="With --ray: cores of a worker.")] = 1.0,
+    gpus_per_worker: Annotated[float, typer.Option(min=0, help="With --ray: GPUs of a worker, such as 0.25.")] = 0.0,
 ) -> None:
     """Search for the best hyperparameters; run it again to continue.
 
@@ -54,6 +62,7 @@ def tune(
         from_study=from_study,
         fresh=fresh,
         location=location,
+        ray=RayPlacement(ray, cpus_per_worker, gpus_per_worker) if ray else None,
         on_notice=print_lines,
     ) as session:
         study = session.opened

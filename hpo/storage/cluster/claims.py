@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hpo.search.configurations import running_trials
 from hpo.search.scheduler import Step
 from hpo.storage.cluster.fenced_storage import FencedStorage
+from hpo.storage.cluster.leases import worker_name
 from hpo.storage.interface import Claim, Loss
 
 
@@ -61,10 +62,14 @@ class ClusterClaims:
     def clean(self, study: Study) -> None:
         """Do nothing: a lease on an ended trial hinders nobody."""
 
-    def let_go(self, pids: Collection[int] = (), loss: Loss | None = None) -> None:
-        """Let go of the leases of this process, or of ended processes of this machine."""
+    def worker_name(self, pid: int) -> str:
+        """Return the name by which leases know a process of this machine."""
+        return worker_name(pid)
+
+    def let_go(self, workers: Collection[str] = (), loss: Loss | None = None) -> None:
+        """Let go of the leases of this process, or of workers that have ended."""
         with contextlib.suppress(SQLAlchemyError):
-            self.storage.keeper.let_go(pids, loss)
+            self.storage.keeper.let_go(workers, loss)
 
     def _claim(self, study: Study, trial_id: int, token: int, loss: Loss | None = None) -> Claim:
         keeper = self.storage.keeper

@@ -161,10 +161,10 @@ class LeaseKeeper:
             with self.engine.begin() as connection:
                 connection.execute(_RETURNED, {"trial_id": trial_id, "token": token})
 
-    def let_go(self, pids: Collection[int] = (), loss: Loss | None = None) -> None:
-        """Let go of the leases of this process, or of ended processes of this machine."""
+    def let_go(self, workers: Collection[str] = (), loss: Loss | None = None) -> None:
+        """Let go of the leases of this process, or of workers that have ended."""
         with self.engine.begin() as connection:
-            let_go(connection, map(worker_name, pids or [os.getpid()]), loss)
+            let_go(connection, workers or [worker_name(os.getpid())], loss)
 
     def may_take_over(self, connection: Connection) -> bool:
         """Return False for one life of a lease after an outage, during which no worker could renew its own."""

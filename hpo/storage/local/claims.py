@@ -87,7 +87,11 @@ class LocalClaims:
             if (claim := self.paths.claim(trial.number)) in existing and not is_locked(claim):
                 claim.unlink(missing_ok=True)
 
-    def let_go(self, pids: Collection[int] = (), loss: Loss | None = None) -> None:
+    def worker_name(self, pid: int) -> str:
+        """Return the name of a process of this machine."""
+        return str(pid)
+
+    def let_go(self, workers: Collection[str] = (), loss: Loss | None = None) -> None:
         """Record in all claims that their workers stop because of the parent process, not because of their trials.
 
         A worker that has crashed needs nothing: its lock is gone.

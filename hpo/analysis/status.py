@@ -113,8 +113,8 @@ def _running_trials(study: Study, rows: Sequence[TrialRow], paths: StudyPaths) -
 
 
 def _disk_use(paths: StudyPaths) -> list[DiskUse]:
-    """Measure the parts of the study's folder, the largest first."""
-    parts = [*paths.folder.iterdir(), paths.best.under_way.folder]
+    """Measure the parts of the study's folder, the largest first; a machine may have none of a study of others."""
+    parts = [*(paths.folder.iterdir() if paths.folder.is_dir() else ()), paths.best.under_way.folder]
     uses = [DiskUse(part.name, _size(part)) for part in dict.fromkeys(parts)]
     return sorted((use for use in uses if use.n_bytes), key=lambda use: -use.n_bytes)
 

@@ -6,6 +6,7 @@ Ray places them and reports nodes that are lost. It does not notice a node that 
 import contextlib
 import logging
 import os
+import socket
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,7 @@ from model.device import prepare_process
 from model.errors import UserError
 
 _ROOT = Path(__file__).resolve().parents[2]
-_POLL_S = 1.0
+_POLL_S, _CONNECTION_S = 1.0, 10.0
 # So long nothing is heard of a worker that has nothing left to do before it counts as lost.
 _SILENCE_S = 10.0
 # Pauses before a worker that has died is started again.
@@ -60,25 +61,34 @@ class _WorkerHandle:
     heard: float = field(default_factory=time.monotonic)
 
 
+def connect(placement: RayPlacement) -> None:
+    """Connect this process to a Ray cluster.
+
+    Raises: RayError: Ray is not installed, or there is no such cluster.
+    """
+    if find_spec("ray") is None:
+        raise RayError(f"--ray {placement.address}: Ray is not installed; {INSTALL}")
+    # Ray has no types of use.
+    ray: Any = import_module("ray")
+    # Packages of this checkout: nodes need no copy of it.
+    modules = {"py_modules": [str(_ROOT / "hpo"), str(_ROOT / "model")]}
+    try:
+        host, _, port = placement.address.rpartition(":")
+        if host:
+            # Ray itself would try for minutes.
+            socket.create_connection((host, int(port)), timeout=_CONNECTION_S).close()
+        ray.init(placement.address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=modules)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RayError(f"--ray {placement.address}: no Ray cluster was found there ({reason})") from error
+
+
 class RayWorkers:
     """Workers that a Ray cluster runs; as many are asked for at any time as the call has, so that it can grow."""
 
     def __init__(self, task: WorkerTask, study: Study, n_workers: int, placement: RayPlacement) -> None:
-        """Connect to the cluster.
-
-        Raises: RayError: Ray is not installed, or there is no such cluster.
-        """
-        if find_spec("ray") is None:
-            raise RayError(f"--ray {placement.address}: Ray is not installed; {INSTALL}")
-        # Ray has no types of use.
+        """Prepare the workers; this process must be connected to the cluster, see `connect`."""
         ray: Any = import_module("ray")
-        # Packages of this checkout: nodes need no copy of it.
-        modules = {"py_modules": [str(_ROOT / "hpo"), str(_ROOT / "model")]}
-        try:
-            ray.init(placement.address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=modules)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise RayError(f"--ray {placement.address}: no Ray cluster was found there ({reason})") from error
         self._ray, self._task, self._study, self._placement = ray, task, study, placement
         self._claims = backend_of(task.paths).claims
         self._streak = FailureStreak(task.paths)

@@ -172,6 +172,10 @@ def open_tuning_session(
         raise ConfigError("--fresh: moves no study that machines share; give the new study another name")
     if ray and not location:
         raise ConfigError("--ray: needs --storage and --files, where its nodes meet")
+    if ray:
+        from hpo.workers.ray_workers import connect
+
+        connect(ray)
     if joins:
         assert location is not None, "only a study that machines share can be joined"
         prepared = prepare_joining(config, config_name or config.name, device, location)

@@ -4,26 +4,22 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import optuna
 import pytest
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from hpo.config.call_arguments import Location
-from hpo.search.configurations import CONFIRMS, CONTINUES
-from tests.tools.fault_injection import ROOT, checkout, make_images, uninterrupted_scores
+from tests.tools.fault_injection import ROOT, make_images
 from tests.tools.postgres import Postgres
+from tests.tools.shared_machines import SHORT_LEASES, Machines, output_of, stop_all, wait_for
 from tests.tools.tcp_relay import relay_to
 from tests.tools.warm_process import WarmProcess
 
 pytestmark = pytest.mark.faults
 
-SHORT_LEASES, KILL = ROOT / "tests" / "tools" / "short_leases.py", ROOT / "tests" / "tools" / "kill_at_call.py"
-N_TRIALS, EPOCHS = 6, 3
+KILL = ROOT / "tests" / "tools" / "kill_at_call.py"
 
 
 @pytest.fixture(scope="module")
@@ -31,92 +27,17 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_images(tmp_path_factory.mktemp("images"))
 
 
-class Machines:
-    """Machines that share a study; each has a folder of its own, and only the first has the images."""
-
-    def __init__(self, folder: Path, images: Path, location: Location, epochs: int = EPOCHS) -> None:
-        self._folder, self._images, self.location, self._epochs = folder, images, location, epochs
-        self.processes: list[WarmProcess] = []
-        self.first = self._checkout("first")
-
-    def start(self, command: str, *arguments: str, program: str | Path = "hpo", **location: str) -> WarmProcess:
-        """Start a command: `tune` on the machine that has the images, any other on a new one."""
-        folder = self.first if command == "tune" else self._checkout(f"machine_{len(self.processes)}")
-        where = replace(self.location, **location)
-        options = "--storage", where.storage, "--files", where.files, *arguments
-        process = WarmProcess(program, (command, "small", *options), folder, log=folder / "output.log")
-        process.output = folder / "output.log"  # type: ignore[attr-defined]
-        self.processes.append(process)
-        return process
-
-    def finish(self) -> None:
-        """Run what is left."""
-        process = self.start("work", program=SHORT_LEASES)
-        assert process.wait(200) == 0, output_of(process)
-
-    def trials(self) -> list[FrozenTrial]:
-        url = self.location.storage.replace("postgresql:", "postgresql+psycopg:")
-        return optuna.load_study(study_name="small", storage=url).trials
-
-    def audit(self, n_trials: int = N_TRIALS) -> None:
-        """Check that every trial has ended, and reported each epoch as one that nobody has disturbed."""
-        trials = self.trials()
-        assert [t.number for t in trials] == list(range(len(trials)))
-        names = CONTINUES, CONFIRMS
-        relations = [(name, t.user_attrs[name]) for t in trials for name in names if name in t.user_attrs]
-        assert len(trials) - len(relations) == n_trials
-        assert len(set(relations)) == len(relations), "a trial is continued twice"
-        assert {t.state for t in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}, [t.user_attrs for t in trials]
-        for trial, scores in zip(trials, uninterrupted_scores(self.first, trials), strict=True):
-            assert list(trial.intermediate_values.values()) == scores
-
-    def lengthen(self, epochs: int) -> None:
-        """Give trials so many epochs, so that they can be disturbed."""
-        self._epochs = epochs
-        config = self.first / "study_configs" / "small.yaml"
-        config.write_text(config.read_text().replace(f"epochs: {EPOCHS},", f"epochs: {epochs},", 1))
-
-    def _checkout(self, name: str) -> Path:
-        folder = checkout(self._folder / name, self._images)
-        config = folder / "study_configs" / "small.yaml"
-        text = config.read_text().replace("epochs: 3,", f"epochs: {self._epochs},", 1)
-        config.write_text(text.replace("trials: 4", f"trials: {N_TRIALS}"))
-        if name != "first":
-            (folder / "images").unlink()
-        return folder
-
-
-def output_of(process: WarmProcess) -> str:
-    text: str = process.output.read_text()  # type: ignore[attr-defined]
-    return text
-
-
 @pytest.fixture
 def machines(tmp_path: Path, images: Path, location: Location) -> Iterator[Machines]:
-    made = Machines(tmp_path / "machines", images, location)
+    made = Machines(tmp_path / "machines", images, location, 6)
     yield made
     stop_all(made)
 
 
-def stop_all(machines: Machines) -> None:
-    for process in machines.processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def wait_for(condition: Callable[[], Any], what: str, timeout_s: float = 60) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, f"{what} never came"
-        time.sleep(0.05)
-
-
 def test_eight_workers_start_at_once_on_an_empty_database_and_are_killed_at_random(
-    tmp_path: Path, images: Path, location: Location, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, images: Path, location: Location
 ) -> None:
-    monkeypatch.setattr("tests.end_to_end.test_shared_study.N_TRIALS", 40)
-    machines, rng = Machines(tmp_path / "machines", images, location), random.Random(7)
+    machines, rng = Machines(tmp_path / "machines", images, location, 40), random.Random(7)
     tunes = [machines.start("tune", program=SHORT_LEASES) for _ in range(8)]
     wait_for(lambda: sum("epoch 1/" in output_of(process) for process in tunes) >= 2, "the first reports")
     for _ in range(12):
@@ -128,7 +49,7 @@ def test_eight_workers_start_at_once_on_an_empty_database_and_are_killed_at_rand
     machines.finish()
     for process in machines.processes:
         assert process.wait(100) in (0, -signal.SIGKILL), output_of(process)
-    machines.audit(40)
+    machines.audit()
 
 
 def test_a_frozen_worker_and_one_that_was_cut_off_are_fenced(machines: Machines, server: Postgres) -> None:

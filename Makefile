@@ -25,6 +25,8 @@
 #|   WORKERS=             tune: number of processes that share the study, the cores and the GPUs
 #|   FROM_STUDY=          tune: start a new study from the results of this one
 #|   FRESH=               tune: FRESH=1 starts over instead of resuming
+#|   STORAGE=  FILES=     all but train and figures: database and object store that machines share
+#|   RAY=                 tune: address of a Ray cluster that runs the workers
 #|   DEVICE=              auto, cpu, cuda or mps; empty: the study file's (tune, best-retrain), else auto
 #|   TRIAL=               best-retrain: number of a trial to retrain instead of the best
 #|   EPOCHS=              best-retrain, train: number of epochs
@@ -55,6 +57,9 @@ TIMEOUT =
 WORKERS =
 FROM_STUDY =
 FRESH   =
+STORAGE =
+FILES   =
+RAY     =
 DEVICE  =
 TRIAL   =
 EPOCHS  =
@@ -90,17 +95,19 @@ option  = $(if $(strip $(value $2)), $1 $(call quoted,$2))
 # $(call flag,--fresh,FRESH) likewise, and also if FRESH is 0, no or false.
 flag    = $(if $(filter-out 0 no false,$($2)), $1)
 # Broken inside of calls, where make reads a line end as the space that is there anyway.
+shared_options = $(call option,--storage,STORAGE)$(call option,--files,FILES)
 tune_options = $(call option,--trials,TRIALS)$(call option,--timeout,TIMEOUT)$(call \
   option,--workers,WORKERS)$(call option,--device,DEVICE)$(call \
-  option,--from-study,FROM_STUDY)$(call flag,--fresh,FRESH)
-retrain_options = $(call option,--trial,TRIAL)$(call option,--epochs,EPOCHS)$(call option,--device,DEVICE)
+  option,--from-study,FROM_STUDY)$(call flag,--fresh,FRESH)$(call option,--ray,RAY)$(shared_options)
+retrain_options = $(call option,--trial,TRIAL)$(call option,--epochs,EPOCHS)$(call \
+  option,--device,DEVICE)$(shared_options)
 train_options = $(call option,--beta,BETA)$(call option,--latent-dim,LATENT_DIM)$(call \
   option,--learning-rate,LEARNING_RATE)$(call option,--batch-size,BATCH_SIZE)$(call \
   option,--epochs,EPOCHS)$(call option,--schedule,SCHEDULE)$(call option,--data,DATA)$(call \
   option,--architecture,ARCHITECTURE)$(call flag,--linear-path,LINEAR_PATH)$(call \
   option,--device,DEVICE)$(call option,--output,OUTPUT)$(call flag,--test,TEST)
 
-.PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-long test-all lint check .packages .dev-packages .peer-packages
+.PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-long test-all lint check .packages .dev-packages .cluster-packages .s3-server .peer-packages
 # With -j, too, one target after the other: showcase needs tune before best-retrain.
 .NOTPARALLEL:
 
@@ -120,10 +127,10 @@ figures: .packages
 	$(python) -m hpo figures $(call quoted,RUN)$(call option,--fps,FPS)$(call option,--device,DEVICE)
 
 dashboard: .packages
-	$(python) -m hpo dashboard $(call quoted,STUDY)$(call option,--host,HOST)$(call option,--port,PORT)$(call flag,--read-only,READ_ONLY)
+	$(python) -m hpo dashboard $(call quoted,STUDY)$(call option,--host,HOST)$(call option,--port,PORT)$(call flag,--read-only,READ_ONLY)$(shared_options)
 
 report: .packages
-	$(python) -m hpo report $(call quoted,STUDY)
+	$(python) -m hpo report $(call quoted,STUDY)$(shared_options)
 
 bench: .packages
 	$(python) -m benchmarks.throughput$(call option,--device,DEVICE)
@@ -156,6 +163,14 @@ check: lint test
 
 .dev-packages:
 	@$(set_up) requirements-dev.txt
+
+# What --storage, --files and --ray need.
+.cluster-packages:
+	@$(set_up) requirements-cluster.txt
+
+# A server for the tests with S3, in a .venv of its own: its packages do not go with ours.
+.s3-server: .dev-packages
+	@test -x .venv/s3/bin/moto_server || { $(python) -m venv .venv/s3 && .venv/s3/bin/pip install --quiet 'moto[server]~=5.2'; }
 
 # The searches of other packages, which python -m benchmarks.search.judged compares with ours.
 .peer-packages:

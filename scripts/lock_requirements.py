@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,15 +47,20 @@ def main(options: list[str]) -> None:
     head = HEAD.format(source="requirements.in")
     write_pins("requirements-cuda.txt", head + CUDA_HEAD, [pin for pin in pins if CUDA.match(pin)])
     write_pins("requirements.txt", head + "-c requirements-cuda.txt\n", [pin for pin in pins if not CUDA.match(pin)])
-    for kind in ("cluster", "dev", "peers"):
-        source, target = f"requirements-{kind}.in", f"requirements-{kind}.txt"
-        pinned = {pin.partition("==")[0] for pin in pins}
-        compiled = compile_pins(source, pins + read_pins(target), options)
-        more = sorted(pin for pin in compiled if pin.partition("==")[0] not in pinned)
-        base = "requirements-cluster.txt" if kind == "dev" else "requirements.txt"
-        write_pins(target, HEAD.format(source=source) + f"-r {base}\n", more)
-        # Both may be installed beside each other.
-        pins += more
+    dev = _write("dev", pins, options)
+    # Each may be installed beside the others.
+    cluster = _write("cluster", pins, options, kept=dev)
+    _write("peers", [*pins, *dev], options, kept=cluster)
+
+
+def _write(kind: str, pins: list[str], options: list[str], kept: Sequence[str] = ()) -> list[str]:
+    """Write the pins of requirements-<kind>.in that are not among these; prefer those to be kept. Return them."""
+    source, target = f"requirements-{kind}.in", f"requirements-{kind}.txt"
+    pinned = {pin.partition("==")[0] for pin in pins}
+    compiled = compile_pins(source, [*pins, *kept, *read_pins(target)], options)
+    more = sorted(pin for pin in compiled if pin.partition("==")[0] not in pinned)
+    write_pins(target, HEAD.format(source=source) + "-r requirements.txt\n", more)
+    return more
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import typer
 
 # The commands import Optuna and torch when they run: `--help` answers at once, a faulty file without torch.
 from hpo.cli.commands.clean import clean
+from hpo.cli.commands.copy import copy
 from hpo.cli.commands.dashboard import dashboard
 from hpo.cli.commands.export import export
 from hpo.cli.commands.figures import figures
@@ -17,7 +18,7 @@ from hpo.cli.commands.train import train
 from hpo.cli.commands.tune import tune
 from hpo.cli.commands.work import work
 
-COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, work, schema)
+COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, work, copy, schema)
 
 app = typer.Typer(
     add_completion=False,

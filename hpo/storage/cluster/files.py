@@ -69,13 +69,13 @@ class ClusterFiles:
         self._remove_scratch(trial.number)
         key = self.storage.get_trial(trial._trial_id).system_attrs.get(CHECKPOINT)
         if key:
-            self._unpack(key, trial.number)
+            self.get_checkpoint(key, trial.number, self.paths)
 
     def inherit(self, study: Study, paused: int, continuing: int) -> None:
         """Bring the checkpoint and the frames of the trial `paused` here, unless `continuing` has its own."""
         key = study.get_trials(deepcopy=False)[paused].system_attrs.get(CHECKPOINT)
         if key and not self.paths.checkpoint(continuing).exists():
-            self._unpack(key, continuing)
+            self.get_checkpoint(key, continuing, self.paths)
 
     def report(self, trial: Trial, val_bpd: float, step: int, *, has_new_checkpoint: bool) -> None:
         """Put the checkpoint, then commit the score and the object's key together.
@@ -88,11 +88,22 @@ class ClusterFiles:
         before = self.storage.get_trial(trial._trial_id).system_attrs.get(CHECKPOINT)
         token = self.storage.keeper.token(trial._trial_id)
         key = f"{_CHECKPOINTS}/{_folder(trial.number)}/r{step:03d}-t{token:06d}.tar"
-        self.objects.put(key, self._packed(trial.number))
+        self.objects.put(key, _packed(self.paths, trial.number))
         self.storage.report(trial._trial_id, step, val_bpd, key)
         know_report(trial, val_bpd, step)
         if before and before != key:
             self.objects.delete([before])
+
+    def put_checkpoint(self, number: int, paths: StudyPaths) -> str:
+        """Put a trial's checkpoint and frames of a study's folder on this machine; return the object's key."""
+        key = f"{_CHECKPOINTS}/{_folder(number)}/copied.tar"
+        self.objects.put(key, _packed(paths, number))
+        return key
+
+    def get_checkpoint(self, key: str, number: int, paths: StudyPaths) -> None:
+        """Bring a trial's checkpoint and frames to a folder on this machine; nothing comes if the object is gone."""
+        if (content := self.objects.get(key)) is not None:
+            _unpack(content, paths, number)
 
     def has_checkpoint(self, trial: FrozenTrial) -> bool:
         """Return True if the trial has committed a checkpoint."""
@@ -158,32 +169,6 @@ class ClusterFiles:
         self.objects.delete([f"{_CHECKPOINTS}/{file.name}" for file in files])
         return sum(file.n_bytes for file in files)
 
-    def _packed(self, number: int) -> bytes:
-        """Return a trial's checkpoint and frames as one file."""
-        buffer = io.BytesIO()
-        checkpoint, frames = self.paths.checkpoint(number), self.paths.trial(number).folder
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for frame in sorted(frames.glob("[!.]*")):
-                archive.add(frame, f"{_FRAMES}{frame.name}")
-            archive.add(checkpoint, checkpoint.suffix)
-        return buffer.getvalue()
-
-    def _unpack(self, key: str, number: int) -> None:
-        """Bring a checkpoint and frames here; nothing is brought if the object is gone."""
-        content = self.objects.get(key)
-        if content is None:
-            return
-        checkpoint, frames = self.paths.checkpoint(number), self.paths.trial(number).folder
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            # The checkpoint is the last one: a trial that has it has its frames as well.
-            for member in archive:
-                is_frame = member.name.startswith(_FRAMES)
-                target = frames / member.name.removeprefix(_FRAMES) if is_frame else checkpoint
-                file = archive.extractfile(member)
-                assert file is not None, "every member is a file"
-                with replacing(target) as temporary, temporary.open("wb") as copy:
-                    shutil.copyfileobj(file, copy)
-
     def _remove_scratch(self, number: int) -> None:
         """Remove what this process has of a trial: another may have trained it further meanwhile."""
         self.paths.checkpoint(number).unlink(missing_ok=True)
@@ -204,3 +189,28 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
         return True
     return False
+
+
+def _packed(paths: StudyPaths, number: int) -> bytes:
+    """Return a trial's checkpoint and frames as one file."""
+    buffer = io.BytesIO()
+    checkpoint, frames = paths.checkpoint(number), paths.trial(number).folder
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for frame in sorted(frames.glob("[!.]*")):
+            archive.add(frame, f"{_FRAMES}{frame.name}")
+        archive.add(checkpoint, checkpoint.suffix)
+    return buffer.getvalue()
+
+
+def _unpack(content: bytes, paths: StudyPaths, number: int) -> None:
+    """Write a trial's checkpoint and frames."""
+    checkpoint, frames = paths.checkpoint(number), paths.trial(number).folder
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        # The checkpoint is the last one: a trial that has it has its frames as well.
+        for member in archive:
+            is_frame = member.name.startswith(_FRAMES)
+            target = frames / Path(member.name).name if is_frame else checkpoint
+            file = archive.extractfile(member)
+            assert file is not None, "every member is a file"
+            with replacing(target) as temporary, temporary.open("wb") as copy:
+                shutil.copyfileobj(file, copy)

@@ -38,12 +38,13 @@ def check_same_kind(study: Study, prepared: PreparedStudy, paths: StudyPaths) ->
 
     Raises: StudyError: device kind, number format or the version of this project differ.
     """
-    commit, own_commit = study.user_attrs.get("git_commit"), provenance.git_commit()
-    pairs = (
+    facts = (
         ("device", study.user_attrs.get(DEVICE_KIND), prepared.runtime.device.type),
         ("precision", study.user_attrs.get("precision"), prepared.runtime.precision),
-        ("version of this project", commit, own_commit if commit and own_commit else commit),
+        ("version of this project", study.user_attrs.get("git_commit"), provenance.git_commit()),
     )
-    differences = [f"its {name} is {theirs}, here it is {ours}" for name, theirs, ours in pairs if theirs != ours]
+    # A study of an earlier version does not tell its device, and a copy without git not its version.
+    known = [(name, theirs, ours) for name, theirs, ours in facts if theirs and ours]
+    differences = [f"its {name} is {theirs}, here it is {ours}" for name, theirs, ours in known if theirs != ours]
     if differences:
         raise StudyError(f"{paths.address}: this machine cannot join it: {'; '.join(differences)}")

@@ -14,9 +14,9 @@ from model.data.images import ImageData, LabelledImages
 from model.device import Runtime
 
 if TYPE_CHECKING:
+    from benchmarks.scale.postgres import Postgres
     from hpo.config.call_arguments import Location
     from hpo.workers.trial_context import TrialContext
-    from tests.tools.postgres import Postgres
 
 LONG_TIMEOUT_S = 900
 _NUMBERS = count()
@@ -79,7 +79,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Postgres]":
     """One server for the tests of a process."""
-    from tests.tools import postgres
+    from benchmarks.scale import postgres
 
     if not postgres.IS_INSTALLED:
         pytest.skip("no PostgreSQL server was found (Debian, Ubuntu: sudo apt install postgresql)")

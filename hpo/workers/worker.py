@@ -72,7 +72,7 @@ def run_trials(
     Raises: TooManyFailures: several trials failed in a row; StudyError: the study was removed.
     """
     streak, database = FailureStreak(context.paths), backend_of(context.paths).database
-    while not _is_past(deadline) and (claim := _claim_next(context, n_total, deadline)):
+    while not _is_past(deadline) and (claim := claim_next(context, n_total, deadline)):
         before = time.monotonic()
         with contextlib.suppress(Fenced), contextlib.ExitStack() as stack:
             # However it ends; only a killed worker leaves its claim behind.
@@ -105,7 +105,7 @@ def _is_past(deadline: float | None, now: float | None = None) -> bool:
     return deadline is not None and (time.monotonic() if now is None else now) >= deadline
 
 
-def _claim_next(context: TrialContext, n_total: int | None, deadline: float | None) -> Claim | None:
+def claim_next(context: TrialContext, n_total: int | None, deadline: float | None) -> Claim | None:
     """Claim an interrupted trial, else a waiting one, else the scheduler's next one; None if no work is left.
 
     The decision is made from a snapshot, outside any lock, since it may take seconds. Waits while other workers run

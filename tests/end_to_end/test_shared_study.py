@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
+from benchmarks.scale.postgres import Postgres
 from hpo.config.call_arguments import Location
 from tests.tools.fault_injection import ROOT, make_images
-from tests.tools.postgres import Postgres
 from tests.tools.shared_machines import SHORT_LEASES, Machines, output_of, stop_all, wait_for
 from tests.tools.tcp_relay import relay_to
 from tests.tools.warm_process import WarmProcess

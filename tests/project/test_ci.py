@@ -25,7 +25,7 @@ def test_net() -> None:
 def test_late_skip() -> None:
     pytest.skip("no ffmpeg")
 """
-MAKEFILE = """lint .peer-packages:
+MAKEFILE = """lint .peer-packages .cluster-packages .s3-server:
 	@echo $@
 test test-long:
 	@.venv/bin/python -m pytest -q -p no:cacheprovider tests/$@
@@ -39,7 +39,8 @@ def checkout(tmp_path: Path) -> Checkout:
     checkout.write("Makefile", MAKEFILE)
     (checkout.root / ".venv/bin").mkdir(parents=True)
     write_script(checkout.root / ".venv/bin/python", f"#!/bin/sh\nexec '{sys.executable}' \"$@\"\n")
-    write_script(checkout.stubs / "chromium", "#!/bin/sh\n")
+    for program in ("chromium", "initdb"):
+        write_script(checkout.stubs / program, "#!/bin/sh\n")
     for suite in ("test", "test-long"):
         (checkout.root / "tests" / suite).mkdir(parents=True)
         checkout.write(f"tests/{suite}/test_{suite[5:] or 'short'}.py", PASSES)

@@ -1,6 +1,7 @@
 """Optuna's storage in PostgreSQL, which refuses the writes of a worker that has lost its trial."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -22,13 +23,29 @@ from hpo.search.scheduler import Step
 from hpo.storage.cluster import leases
 from hpo.storage.cluster.connection import ENGINE_ARGUMENTS, surviving_outages, unusable
 from hpo.storage.cluster.leases import LeaseKeeper
-from hpo.storage.interface import Loss
+from hpo.storage.interface import Fenced, Loss
 from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
 
 # System attribute of a trial: the key of its last checkpoint in the object store.
 CHECKPOINT = "hpo:checkpoint"
 # Of the lock under which tables are created.
 _CREATION_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('hpo_creation'))")
+_REPORT = text("""
+    WITH own AS (
+        SELECT trial_id FROM hpo_leases WHERE trial_id = :trial_id AND token = :token AND NOT let_go FOR SHARE
+    ),
+    running AS (SELECT trial_id FROM trials JOIN own USING (trial_id) WHERE state = 'RUNNING'),
+    report AS (
+        INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
+        SELECT trial_id, :step, CAST(:val_bpd AS double precision), CAST(:kind AS trialintermediatevaluetype)
+        FROM running
+        ON CONFLICT (trial_id, step) DO UPDATE SET
+        intermediate_value = excluded.intermediate_value, intermediate_value_type = excluded.intermediate_value_type
+    )
+    INSERT INTO trial_system_attributes (trial_id, key, value_json) SELECT trial_id, :name, :key FROM running
+    ON CONFLICT (trial_id, key) DO UPDATE SET value_json = excluded.value_json
+    RETURNING trial_id
+""")
 # What reads or writes, and so goes on after an outage.
 _CALLS = (
     *("create_new_study", "delete_study", "get_all_studies", "get_study_id_from_name", "get_study_name_from_id"),
@@ -104,11 +121,20 @@ class FencedStorage(BulkReadingStorage):
             super().set_trial_system_attr(trial_id, key, value)
 
     def report(self, trial_id: int, step: int, val_bpd: float, checkpoint: str) -> None:
-        """Store a report and the key of its checkpoint, both or neither. Raises: Fenced."""
-        with self._fenced(trial_id), _create_scoped_session(self.scoped_session, True) as session:
-            self._set_trial_intermediate_value_without_commit(session, trial_id, step, val_bpd)
-            model = models.TrialSystemAttributeModel
-            self._set_trial_attr_without_commit(session, model, trial_id, CHECKPOINT, checkpoint)
+        """Store a report and the key of its checkpoint, both or neither.
+
+        One statement: with Optuna's own calls, a report takes three times as much CPU.
+
+        Raises: Fenced: this process has lost the trial. UpdateFinishedTrialError: another program has ended it.
+        """
+        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(val_bpd)
+        report = {"step": step, "val_bpd": stored, "kind": kind.name, "name": CHECKPOINT, "key": json.dumps(checkpoint)}
+        holder = {"trial_id": trial_id, "token": self.keeper.token(trial_id)}
+        with self.engine.begin() as connection:
+            is_stored = connection.execute(_REPORT, report | holder).first() is not None
+        if not is_stored:
+            self.check_trial_is_updatable(trial_id, self.get_trial(trial_id).state)
+            raise Fenced(f"trial_id {trial_id} has another worker")
 
     def take_over(self, study_id: int) -> tuple[int, int, Loss | None] | None:
         """Lease the first running trial that no live worker holds.

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,17 +58,19 @@ class ObjectArtifactStore:
 
 @dataclass(frozen=True)
 class ClusterFiles:
-    """Files of one study."""
+    """Files of one study; `keys` are those of the checkpoints that this process's trials have, by trial id."""
 
     paths: StudyPaths
     storage: FencedStorage
     objects: Objects
+    keys: dict[int, str] = field(default_factory=dict)
 
     def restore(self, trial: Trial) -> None:
         """Bring a trial's last checkpoint and its frames to this machine, if it has any."""
         self._remove_scratch(trial.number)
         key = self.storage.get_trial(trial._trial_id).system_attrs.get(CHECKPOINT)
         if key:
+            self.keys[trial._trial_id] = key
             self.get_checkpoint(key, trial.number, self.paths)
 
     def inherit(self, study: Study, paused: int, continuing: int) -> None:
@@ -85,12 +87,13 @@ class ClusterFiles:
         if not has_new_checkpoint:
             report_score(trial, val_bpd, step)
             return
-        before = self.storage.get_trial(trial._trial_id).system_attrs.get(CHECKPOINT)
+        before = self.keys.get(trial._trial_id)
         token = self.storage.keeper.token(trial._trial_id)
         key = f"{_CHECKPOINTS}/{_folder(trial.number)}/r{step:03d}-t{token:06d}.tar"
         self.objects.put(key, _packed(self.paths, trial.number))
         self.storage.report(trial._trial_id, step, val_bpd, key)
         know_report(trial, val_bpd, step)
+        self.keys[trial._trial_id] = key
         if before and before != key:
             self.objects.delete([before])
 

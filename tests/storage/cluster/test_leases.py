@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 from optuna.trial import TrialState
 
+from benchmarks.scale.postgres import Postgres
 from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of
 from hpo.search.scheduler import Step, limit_of, n_alike
 from hpo.storage.backend import backend_of, interrupted_trials
@@ -21,7 +22,6 @@ from hpo.workers.trial_events import TrialEnded, TrialReported, TrialStarted
 from hpo.workers.worker import run_trials
 from tests.search.trial_lists import make_trials
 from tests.storage.cluster.conftest import storage_of
-from tests.tools.postgres import Postgres
 from tests.tools.small_study import CONFIG, SPACE, run_to
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests, in a temporary folder, on a free port of the loopback interface."""
+"""A PostgreSQL server in a temporary folder, on a free port of the loopback interface, for this benchmark and tests."""
 
 import os
 import shutil

@@ -1,0 +1,1 @@
+"""Many simulated workers on one PostgreSQL server."""

@@ -102,10 +102,11 @@ def test_a_worker_that_is_killed_at_any_moment_loses_no_report(machines: Machine
 
 
 def test_workers_go_on_after_their_database_has_crashed_twice(machines: Machines, server: Postgres) -> None:
-    machines.lengthen(20)
+    machines.lengthen(60)
     machines.start("tune", program=SHORT_LEASES)
     wait_for(lambda: "epoch 2/" in output_of(machines.processes[0]), "the first report")
-    machines.start("work", program=SHORT_LEASES)
+    joined = machines.start("work", program=SHORT_LEASES)
+    wait_for(lambda: "epoch 2/" in output_of(joined), "the first report")
     for _ in range(2):
         time.sleep(1)
         server.stop(signal.SIGQUIT)

@@ -14,6 +14,7 @@
 #|   make check           make lint, make test
 #|   make bench           time training against a textbook loop, side by side; a quarter of an hour
 #|   make bench-search    replay searches on a table of learning curves; about half an hour on two cores
+#|   make bench-scale     run simulated workers on one PostgreSQL server; ten minutes
 #|   make showcase        rebuild results/showcase: tune, retrain, copy; an hour on two cores
 #|   make help            print this page
 #|
@@ -107,7 +108,7 @@ train_options = $(call option,--beta,BETA)$(call option,--latent-dim,LATENT_DIM)
   option,--architecture,ARCHITECTURE)$(call flag,--linear-path,LINEAR_PATH)$(call \
   option,--device,DEVICE)$(call option,--output,OUTPUT)$(call flag,--test,TEST)
 
-.PHONY: help tune best-retrain train figures dashboard report bench bench-search showcase test test-long test-all lint check .packages .dev-packages .cluster-packages .s3-server .peer-packages
+.PHONY: help tune best-retrain train figures dashboard report bench bench-search bench-scale showcase test test-long test-all lint check .packages .dev-packages .cluster-packages .s3-server .peer-packages
 # With -j, too, one target after the other: showcase needs tune before best-retrain.
 .NOTPARALLEL:
 
@@ -138,6 +139,9 @@ bench: .packages
 bench-search: .packages
 	$(python) -m benchmarks.search.judged
 	$(python) -m benchmarks.search.replay$(call flag,--full,FULL)
+
+bench-scale: .dev-packages
+	$(python) -m benchmarks.scale
 
 showcase: tune best-retrain
 	$(python) -m scripts.make_showcase $(call quoted,STUDY)

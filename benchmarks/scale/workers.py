@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import obstore  # noqa: F401  (threads that import it at once would see a part of it)
 import optuna
 from optuna.trial import TrialState
 

@@ -25,7 +25,10 @@ class StudyError(UserError):
 
 def no_study(paths: StudyPaths, config_name: str) -> StudyError:
     """Return the error of a command that needs a study where none was created."""
-    return StudyError(f"{paths.address}: there is no study yet; run make tune STUDY={shlex.quote(config_name)}")
+    command = f"make tune STUDY={shlex.quote(config_name)}"
+    if paths.location:
+        command = f"python -m hpo tune {shlex.quote(config_name)} with the same --storage and --files"
+    return StudyError(f"{paths.address}: there is no study yet; run {command}")
 
 
 def removed_study(paths: StudyPaths) -> StudyError:

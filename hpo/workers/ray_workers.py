@@ -36,7 +36,7 @@ _SILENCE_S = 10.0
 # Pauses before a worker that has died is started again.
 _PAUSES_S = (1.0, 5.0, 15.0, 60.0)
 # So long this call waits for a node that can hold a worker.
-_NO_NODE_S = 300.0
+_NO_NODE_S = 900.0
 
 
 class RayError(UserError):

@@ -181,6 +181,11 @@ def open_tuning_session(
         prepared = prepare_joining(config, config_name or config.name, device, location)
     else:
         prepared = prepare_study(config, device, location)
+    if ray and (prepared.runtime.device.type == "cuda") != (ray.gpus > 0):
+        raise ConfigError(
+            f"--gpus-per-worker: must fit the device, {prepared.runtime.device.type} here, where tune runs: workers "
+            f"train on the same kind; got {ray.gpus:g}"
+        )
     paths = StudyPaths.of(prepared.config.name, location)
     if fresh or existing_study(prepared.config.name, paths) is None:
         prepared = with_search_space(prepared, from_study)

@@ -111,8 +111,10 @@ def claim_next(context: TrialContext, n_total: int | None, deadline: float | Non
     The decision is made from a snapshot, outside any lock, since it may take seconds. Waits while other workers run
     everything that is left: one of them may die.
     """
-    claims, study, seen = backend_of(context.paths).claims, context.study, None
+    backend, study, seen = backend_of(context.paths), context.study, None
+    claims = backend.claims
     while not _is_past(deadline):
+        backend.database.check_exists()
         if claim := claims.take_interrupted(study) or claims.take_waiting(study):
             return claim
         state = claims.state_of(study)

@@ -23,7 +23,7 @@ from tests.tools.markdown_pages import GUIDES, ROOT
 
 PYTHON = ".venv/bin/python -m hpo "
 # Targets that run no command of hpo, or more than one.
-OTHER_TARGETS = ("help", "test", "test-long", "lint", "showcase", "bench", "bench-search")
+OTHER_TARGETS = ("help", "test", "test-long", "lint", "showcase", "bench", "bench-search", "bench-scale")
 
 
 def code_lines() -> list[str]:

@@ -123,9 +123,11 @@ class ClusterFiles:
     def clean(self, study: Study, n_best: int, pruner: Pruner) -> int:
         """Do the same, and remove what no trial refers to, and the temporary folders of ended processes."""
         n_bytes = self.remove_unneeded(study, n_best, pruner)
+        # Listed first: what is put from now on is not among them.
+        checkpoints = self.objects.files(_CHECKPOINTS, self.objects.clock())
         keys = (trial.system_attrs.get(CHECKPOINT, "") for trial in study.get_trials(deepcopy=False))
         referenced = {key.removeprefix(f"{_CHECKPOINTS}/") for key in keys}
-        lost = [file for file in self._checkpoints() if file.name not in referenced and file.age_s > _MAX_COMMIT_S]
+        lost = [file for file in checkpoints if file.name not in referenced and file.age_s > _MAX_COMMIT_S]
         for folder in self.paths.all_scratch.glob(f"{self.paths.folder.name}-*"):
             if not _is_alive(int(folder.name.rpartition("-")[2])):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -137,7 +139,7 @@ class ClusterFiles:
 
     def artifact_names(self) -> frozenset[str]:
         """Return the names of all files in the artifact store."""
-        return frozenset(file.name for file in self.stored_artifacts())
+        return frozenset(file.name for file in self.objects.files(_ARTIFACTS))
 
     def artifact_path(self, name: str) -> Path:
         """Return the path of a file of the artifact store, which is brought to this machine if it is not here."""
@@ -149,7 +151,7 @@ class ClusterFiles:
 
     def stored_artifacts(self) -> list[StoredFile]:
         """Return the files of the artifact store."""
-        return self.objects.files(_ARTIFACTS)
+        return self.objects.files(_ARTIFACTS, self.objects.clock())
 
     def remove_artifact(self, name: str) -> None:
         """Remove a file of the artifact store."""

@@ -32,14 +32,11 @@ _CREATION = (
     """,
     "CREATE SEQUENCE IF NOT EXISTS hpo_tokens",
 )
-_INSERTION = """
-    INSERT INTO hpo_leases (trial_id, token, worker, expires)
-    VALUES (:trial_id, nextval('hpo_tokens'), :worker, clock_timestamp() + :life * interval '1 second')
-"""
-_TAKEN = text(f"{_INSERTION} RETURNING token")
+# Token, worker and end of a new lease.
+NEW_LEASE = "nextval('hpo_tokens'), CAST(:worker AS text), clock_timestamp() + :life * interval '1 second'"
 # Another worker may have taken it since it was found free.
 _TAKEN_OVER = text(f"""
-    {_INSERTION}
+    INSERT INTO hpo_leases (trial_id, token, worker, expires) VALUES (:trial_id, {NEW_LEASE})
     ON CONFLICT (trial_id) DO UPDATE
     SET token = excluded.token, worker = excluded.worker, expires = excluded.expires, let_go = false, loss = NULL
     WHERE hpo_leases.let_go OR hpo_leases.expires < clock_timestamp()
@@ -74,11 +71,6 @@ def create_tables(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
-def take(connection: Connection, trial_id: int) -> int:
-    """Take the lease of a new trial; return its token."""
-    return int(connection.execute(_TAKEN, _holder(trial_id)).scalar_one())
-
-
 def take_over(connection: Connection, trial_id: int) -> tuple[int, Loss | None] | None:
     """Take the lease of a running trial that no live worker holds; return its token and how that was lost.
 
@@ -87,7 +79,7 @@ def take_over(connection: Connection, trial_id: int) -> tuple[int, Loss | None] 
     found = connection.execute(_FOUND, {"trial_id": trial_id}).one_or_none()
     if found is not None and not (found.let_go or found.has_expired):
         return None
-    token = connection.execute(_TAKEN_OVER, _holder(trial_id)).scalar_one_or_none()
+    token = connection.execute(_TAKEN_OVER, holder() | {"trial_id": trial_id}).scalar_one_or_none()
     if token is None:
         return None
     loss: Loss | None = None if found is None else found.loss if found.let_go else "lost"
@@ -123,8 +115,9 @@ def worker_name(pid: int) -> str:
     return f"{socket.gethostname()}/{pid}"
 
 
-def _holder(trial_id: int) -> dict[str, object]:
-    return {"trial_id": trial_id, "worker": worker_name(os.getpid()), "life": LIFE_S}
+def holder() -> dict[str, object]:
+    """Return the values that NEW_LEASE has for a lease of this process."""
+    return {"worker": worker_name(os.getpid()), "life": LIFE_S}
 
 
 @dataclass

@@ -75,6 +75,15 @@ class FencedStorage(BulkReadingStorage):
         for name in _CALLS:
             setattr(self, name, surviving_outages(getattr(self, name), url))
 
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """Return a study's id, in one statement: a worker asks after every report. Raises: KeyError: there is none."""
+        model = models.StudyModel
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            study_id = connection.scalar(select(model.study_id).where(model.study_name == study_name))
+        if study_id is None:
+            raise KeyError(f"there is no study {study_name}")
+        return int(study_id)
+
     def _set_trial_param(
         self,
         trial_id: int,

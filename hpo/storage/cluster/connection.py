@@ -1,13 +1,16 @@
 """Connections to PostgreSQL: how they are made, which errors are an outage, and what a user reads about them."""
 
 import functools
+import math
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, event, make_url
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from hpo.config.call_arguments import shown_url
 from hpo.storage.database import StudyError
@@ -25,7 +28,9 @@ _CONNECT_ARGUMENTS: dict[str, Any] = {
     "prepare_threshold": None,
     "application_name": "hpo",
 }
-ENGINE_ARGUMENTS: dict[str, Any] = {"pool_pre_ping": True, "connect_args": _CONNECT_ARGUMENTS}
+ENGINE_ARGUMENTS: dict[str, Any] = {"connect_args": _CONNECT_ARGUMENTS}
+# A connection that has been idle for longer is asked whether it still works before it is used.
+_IDLE_S = 1.0
 # So long a worker waits for a database that does not answer, and so long between two attempts.
 OUTAGE_S, _PAUSES_S = 600.0, (0.2, 1.0, 3.0, 5.0, 10.0)
 _P = ParamSpec("_P")
@@ -70,6 +75,27 @@ def reason(error: BaseException) -> str:
     """Return the database's own message of an error, in one line."""
     cause = _driver_error(error) or error
     return " ".join(str(cause).split())[:300]
+
+
+def ask_idle_connections(engine: Engine) -> None:
+    """Let an engine ask a connection that has been idle whether it still works, and replace one that does not.
+
+    `pool_pre_ping` asks before every transaction, of which a worker makes several at a time.
+    """
+
+    def note(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def ask(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+        if time.monotonic() - record.info.get("idle_since", math.inf) <= _IDLE_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", note)
+    event.listen(engine, "checkout", ask)
 
 
 def is_outage(error: BaseException) -> bool:

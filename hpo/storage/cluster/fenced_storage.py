@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from hpo.search.configurations import CONFIRMS, CONTINUES
 from hpo.search.scheduler import Step
 from hpo.storage.cluster import leases
-from hpo.storage.cluster.connection import ENGINE_ARGUMENTS, surviving_outages, unusable
+from hpo.storage.cluster.connection import ENGINE_ARGUMENTS, ask_idle_connections, surviving_outages, unusable
 from hpo.storage.cluster.leases import LeaseKeeper
 from hpo.storage.cluster.statements import BEGIN, LOCK_STUDY, REPORT, TAKE_WAITING
 from hpo.storage.interface import Fenced, Loss
@@ -70,6 +70,7 @@ class FencedStorage(BulkReadingStorage):
                 leases.create_tables(connection)
         except (SQLAlchemyError, RuntimeError) as error:
             raise unusable(url, error) from error
+        ask_idle_connections(self.engine)
         self._fence = threading.local()
         event.listen(self.scoped_session.session_factory, "after_begin", self._show_token)
         for name in _CALLS:

@@ -2,12 +2,16 @@
 
 import shlex
 import sqlite3
+from collections.abc import Mapping
+from typing import Any
 
 import optuna
 import sqlalchemy
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.study import Study
 
 from hpo.storage.paths import StudyPaths
+from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
 from model.errors import UserError
 
 # Key of the user attribute with the study's fingerprint. It is written last: a study without it is incomplete.
@@ -68,6 +72,22 @@ def report_score(trial: optuna.trial.Trial, val_bpd: float, step: int) -> None:
     else:
         # Optuna's `report` refuses several objectives, whose learning curves are just as useful.
         trial.storage.set_trial_intermediate_value(trial._trial_id, step, val_bpd)
+
+
+def stored_trial(trial: optuna.trial.Trial) -> optuna.trial.FrozenTrial:
+    """Return a live trial as the database has it now, without reading the other running trials."""
+    return trial.storage.get_trial(trial._trial_id)
+
+
+def set_user_attributes(trial: optuna.trial.Trial, attributes: Mapping[str, Any]) -> None:
+    """Store several user attributes of a live trial, in one transaction if its storage is ours."""
+    storage = trial.storage
+    if isinstance(storage, _CachedStorage) and isinstance(storage._backend, BulkReadingStorage):
+        storage._backend.set_trial_user_attributes(trial._trial_id, attributes)
+        trial._cached_frozen_trial.user_attrs.update(attributes)
+        return
+    for name, value in attributes.items():
+        trial.set_user_attr(name, value)
 
 
 def know_report(trial: optuna.trial.Trial, val_bpd: float, step: int) -> None:

@@ -23,7 +23,7 @@ from hpo.search.configurations import (
 )
 from hpo.search.pruners import pruning_reason
 from hpo.storage.backend import backend_of
-from hpo.storage.database import StudyError, is_deleted
+from hpo.storage.database import StudyError, is_deleted, set_user_attributes, stored_trial
 from hpo.storage.error_log import EXPECTED_ERRORS, interruptions_first, log_traceback
 from hpo.workers.crash_retries import MAX_RETRIES, crash_verdict, crashes_of
 from hpo.workers.pictures.trial_frames import TrialFrameRecorder
@@ -99,9 +99,9 @@ def _end_by_error(error: Exception, trial: optuna.trial.Trial, context: TrialCon
     return f"failed: {type(error).__name__}: {reason}"
 
 
-def _reported_steps(trial: optuna.trial.Trial, context: TrialContext) -> set[int]:
+def _reported_steps(trial: optuna.trial.Trial) -> set[int]:
     """Return the steps for which the study has a value of this trial."""
-    return set(context.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+    return set(stored_trial(trial).intermediate_values)
 
 
 def _origin(trial: optuna.trial.Trial, context: TrialContext) -> tuple[int, int]:
@@ -113,7 +113,7 @@ def _origin(trial: optuna.trial.Trial, context: TrialContext) -> tuple[int, int]
     files.restore(trial)
     continued: int | None = trial.user_attrs.get(CONTINUES)
     if continued is None:
-        return trial.number, len(_reported_steps(trial, context))
+        return trial.number, len(_reported_steps(trial))
     files.inherit(context.study, continued, trial.number)
     (configuration,) = (
         configuration
@@ -129,7 +129,7 @@ def _train_and_report(
 ) -> Generator[TrialEvent, None, str]:
     """Train to the end or until the pruner stops the trial, saving before each report; return the trial's `end`."""
     history, recorder = progress.history, progress.recorder
-    checkpoint, reported = context.paths.checkpoint(trial.number), _reported_steps(trial, context)
+    checkpoint, reported = context.paths.checkpoint(trial.number), _reported_steps(trial)
     files = backend_of(context.paths).files
     start = resume_or_start(checkpoint, progress.config, context.runtime, context.data)
     if start.notice:
@@ -176,14 +176,13 @@ def _end(
     history = progress.history
     feasible = end == "finished" or is_pruned(end)
     better = earlier_best(history) if history else None
-    for name, value in trial_attributes(context.runtime, history, end, better).items():
-        trial.set_user_attr(name, value)
+    set_user_attributes(trial, trial_attributes(context.runtime, history, end, better))
     if crashes_of(trial)["times"] > MAX_RETRIES and history:
         yield Notice(f"trial {trial.number}: without pictures, since its worker died repeatedly at its end")
     elif notice := draw_and_annotate(trial, context.config, context.paths, progress, end):
         yield Notice(f"trial {trial.number}: {notice}")
     # Only once: a worker that has been killed since may have set it.
-    if CONSTRAINT not in context.study.get_trials(deepcopy=False)[trial.number].constraints:
+    if CONSTRAINT not in stored_trial(trial).constraints:
         trial.set_constraint(CONSTRAINT, 0.0 if feasible else 1.0)
     value = history[-1]["val_bpd"] if history else None
     state = _STATES.get(end.partition(":")[0], TrialState.PRUNED)

@@ -111,6 +111,11 @@ class FencedStorage(BulkReadingStorage):
         with self._fenced(trial_id):
             super().set_trial_user_attr(trial_id, key, value)
 
+    def set_trial_user_attributes(self, trial_id: int, attributes: Mapping[str, Any]) -> None:
+        """Set several user attributes, all or none. Raises: Fenced: this process has lost the trial."""
+        with self._fenced(trial_id):
+            super().set_trial_user_attributes(trial_id, attributes)
+
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set a system attribute. Raises: Fenced: this process has lost the trial."""
         with self._fenced(trial_id):

@@ -4,13 +4,14 @@ import datetime
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Select, or_, select
 
@@ -24,6 +25,21 @@ class BulkReadingStorage(RDBStorage):
 
     A study of 10,000 trials has 300,000 rows, for which Optuna takes 8.6 s of CPU, and this class 1.3 s.
     """
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """Return a trial. Raises: KeyError: there is none."""
+        trial = models.TrialModel
+        with self.engine.connect() as connection:
+            found = _read_trials(connection, select(trial.trial_id).where(trial.trial_id == trial_id))
+        if not found:
+            raise KeyError(f"there is no trial with trial_id {trial_id}")
+        return found[0]
+
+    def set_trial_user_attributes(self, trial_id: int, attributes: Mapping[str, Any]) -> None:
+        """Set several user attributes of a trial in one transaction."""
+        with _create_scoped_session(self.scoped_session, True) as session:
+            for name, value in attributes.items():
+                self._set_trial_attr_without_commit(session, models.TrialUserAttributeModel, trial_id, name, value)
 
     def _get_trials(
         self,

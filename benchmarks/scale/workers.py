@@ -28,6 +28,7 @@ from hpo.search.configurations import CONSTRAINT, END
 from hpo.storage.backend import backend_of
 from hpo.storage.cluster.fenced_storage import FencedStorage
 from hpo.storage.create_study import attach_sampler_and_pruner
+from hpo.storage.database import set_user_attributes
 from hpo.storage.interface import Claim
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
@@ -154,8 +155,10 @@ def _run_trial(claim: Claim, context: TrialContext, n_reports: int, watch: Stopw
         with watch.measure(REPORT):
             files.report(trial, 7 - step / n_reports, step, has_new_checkpoint=True)
     with watch.measure(END_OF_TRIAL):
-        for name in (END, "device", "precision", "epoch", "sigma", "elapsed_s", "images_per_second", "val_mse"):
-            trial.set_user_attr(name, "finished" if name == END else 1.0)
+        facts = dict.fromkeys(
+            ("device", "precision", "epoch", "sigma", "elapsed_s", "images_per_second", "val_mse"), 1.0
+        )
+        set_user_attributes(trial, {END: "finished", **facts})
         trial.set_constraint(CONSTRAINT, 0.0)
         context.study.tell(trial, 6.0, state=TrialState.COMPLETE)
         files.remove_unneeded(context.study, N_BEST_KEPT, context.config.pruner)

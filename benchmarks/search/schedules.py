@@ -20,6 +20,7 @@ from torch import Tensor
 
 from benchmarks.jsonl import append, read
 from benchmarks.machine import describe, find_machine
+from benchmarks.search.schedules_page import write_page
 from benchmarks.search.table import configuration
 from benchmarks.tables import RESULTS
 from hpo.config.default_search_space import default_search_space
@@ -54,7 +55,7 @@ N_SHORT_EPOCHS = 3
 
 
 def main(n: Annotated[int, typer.Argument(help="Number of configurations.")] = N_CONFIGURATIONS) -> None:
-    """Train whatever is missing in benchmarks/results/schedule_curves.jsonl."""
+    """Train whatever is missing in benchmarks/results/schedule_curves.jsonl, and write benchmarks/SCHEDULES.md."""
     from model.data.cifar10 import load_cifar10
 
     runtime, root = find_machine("auto")
@@ -66,6 +67,7 @@ def main(n: Annotated[int, typer.Argument(help="Number of configurations.")] = N
             done = {(line["index"], line["schedule"]) for line in read(CURVES)}
             if (index, kind) not in done:
                 _train(index, kind, data, runtime, CURVES)
+    write_page(CURVES)
 
 
 def train_config(index: int) -> TrainConfig:

@@ -71,6 +71,11 @@ def test_only_trials_that_may_have_changed_are_read_again(tmp_path: Path) -> Non
     known, changed, new = reader.get_trials(deepcopy=False)[1], *reader.get_trials(deepcopy=False)[::2]
     assert changed.intermediate_values == {1: 2.0} and new.value == 3.0
     storage = BulkReadingStorage(url)
+    storage.set_trial_user_attributes(running._trial_id, {"end": "finished", "sigma": 0.5})
+    assert storage.get_trial(running._trial_id).user_attrs == {"end": "finished", "sigma": 0.5}
+    assert repr(storage.get_trial(ended._trial_id)) == repr(RDBStorage(url).get_trial(ended._trial_id))
+    with pytest.raises(KeyError):
+        storage.get_trial(99)
     ids = [trial._trial_id for trial in (changed, known, new)]
     for wanted in ({ids[0]}, {ids[0], ids[1], ids[2]}, set[int]()):
         arguments = study._study_id, None, wanted, ids[1]

@@ -127,6 +127,10 @@ def test_a_stopped_worker_lets_its_trial_go_at_once(machines: Machines) -> None:
     other, before = machines.start("work", program=SHORT_LEASES), time.monotonic()
     wait_for(lambda: "trial 0:" in output_of(other), "the trial")
     assert time.monotonic() - before < 20
+    follower = machines.start("status", "--follow")
     assert other.wait(200) == 0
+    assert follower.wait(60) == 0, output_of(follower)
+    assert "1 alive: trial" in output_of(follower) and "6 of 6 configurations ended" in output_of(follower)
+    assert output_of(follower).count("6 of 6 configurations ended") == 1, "only what has changed"
     assert "losses" not in machines.trials()[0].user_attrs
     machines.audit()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from hpo.analysis.formatting import counted, format_megabytes, format_value
 from hpo.cli.console import print_lines
@@ -19,10 +22,19 @@ if TYPE_CHECKING:
 
 # Parts of a study's folder from this size on are named; smaller ones count in the sum only.
 _NAMED_BYTES = 100_000
+# With --follow: seconds between two looks, and how often in a row nobody works before it ends.
+_PAUSE_S, _N_IDLE = 3.0, 3
 
 
 @reports_errors("Stopped.")
-def status(config: Config, storage: Storage = None, files: Files = None) -> None:
+def status(
+    config: Config,
+    storage: Storage = None,
+    files: Files = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print it again whenever it changes, until nobody works on the study.")
+    ] = False,
+) -> None:
     """Print the state of a study.
 
     It shows trials, the best trial, running workers, disk space and what needs attention. The command changes nothing
@@ -35,7 +47,18 @@ def status(config: Config, storage: Storage = None, files: Files = None) -> None
 
     paths, study = find_study(study_config.name, config, location)
     study_config = as_trained(study, study_config)
-    print_lines(*status_lines(status_of(study, study_config, paths), study_config, config))
+    shown: list[str] = []
+    n_idle = 0
+    while True:
+        found = status_of(study, study_config, paths)
+        lines = status_lines(found, study_config, config)
+        # What changes is printed, not the whole of it.
+        print_lines(*(line for line in lines if line not in shown))
+        shown, n_idle = lines, 0 if found.is_running else n_idle + 1
+        # A worker is between two trials for an instant.
+        if not follow or n_idle == _N_IDLE:
+            return
+        time.sleep(_PAUSE_S)
 
 
 def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[str]:

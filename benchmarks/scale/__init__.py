@@ -1,1 +1,1 @@
-"""Many simulated workers on one PostgreSQL server."""
+"""Cost of a study that many workers share: simulated workers on a real PostgreSQL server."""

@@ -1,4 +1,4 @@
-"""A PostgreSQL server in a temporary folder, on a free port of the loopback interface, for this benchmark and tests."""
+"""A real PostgreSQL server for benchmarks and tests, in a temporary folder, on a free port of this machine alone."""
 
 import os
 import shutil
@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.pool import NullPool
 
 # Debian keeps the server's programs off PATH.
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -30,6 +33,7 @@ class Postgres:
 
     folder: Path
     port: int
+    waits_for_disk: bool = False
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -41,7 +45,8 @@ class Postgres:
         """Start the server, and return once it answers."""
         program = _program("postgres")
         assert program is not None, "it is installed"
-        options = f"-D {self.folder} -p {self.port} -h 127.0.0.1 -k {self.folder} -c fsync=off -c max_connections=300"
+        settings = f"-c fsync={'on' if self.waits_for_disk else 'off'} -c max_connections=300"
+        options = f"-D {self.folder} -p {self.port} -h 127.0.0.1 -k {self.folder} {settings}"
         silent = subprocess.DEVNULL
         self.process = subprocess.Popen([program, *options.split()], stdout=silent, stderr=silent, user=_user())
         ready = _program("pg_isready")
@@ -60,16 +65,18 @@ class Postgres:
 
     def sql(self, *statements: str) -> None:
         """Execute statements as the server's owner."""
-        import psycopg
-
-        with psycopg.connect(self.url, autocommit=True) as connection:
+        url = make_url(self.url).set(drivername="postgresql+psycopg")
+        engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
             for statement in statements:
-                connection.execute(statement.encode())
+                connection.exec_driver_sql(statement)
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[Postgres]:
-    """Create a server in a folder that does not exist, and run it."""
+def running_postgres(folder: Path, *, waits_for_disk: bool = False) -> Iterator[Postgres]:
+    """Create a server in a folder that does not exist, and run it; it may lose what it has committed at a power cut,
+    unless it waits for the disk.
+    """
     folder.mkdir()
     if os.getuid() == 0:
         shutil.chown(folder, "nobody")
@@ -82,7 +89,7 @@ def running_postgres(folder: Path) -> Iterator[Postgres]:
     assert program is not None, "it is installed"
     options = f"-D {folder} -U {USER} --pwfile {password} -A scram-sha-256 -E UTF8 --no-sync"
     subprocess.run([program, *options.split()], check=True, stdout=subprocess.DEVNULL, user=_user())
-    server = Postgres(folder, _free_port())
+    server = Postgres(folder, _free_port(), waits_for_disk)
     server.start()
     try:
         yield server

@@ -1,165 +1,214 @@
-"""Workers that do all that real ones do in a shared study, except to train and to draw.
+"""Simulated workers: the real loop of a worker on a real database, without training and pictures.
 
-They are threads of a few processes, each with connections and leases of its own. Values are drawn at random and no
-trial pauses: what is measured is the database's part, not the sampler's.
+A worker claims trials, suggests values, reports with a tiny checkpoint, stores the attributes of an ended trial, tells
+the study and removes checkpoints, all by the code of `hpo.workers`. Several workers are threads of one process; each
+has its own connections, leases and temporary folder.
 """
 
-import os
+import json
+import random
+import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import obstore  # noqa: F401  (threads that import it at once would see a part of it)
-import optuna
-from optuna.trial import TrialState
+import torch
 
-from hpo.config.call_arguments import N_BEST_KEPT, Location
-from hpo.config.hyperparameters import Hyperparameters, Range
-from hpo.config.schema import Budget, Confirmation, Pruner, Sampler, StudyConfig, Training
-from hpo.config.search_space import suggest
+from hpo.config.call_arguments import Location
+from hpo.config.schema import StudyConfig
 from hpo.optuna_logging import silence_optuna
-from hpo.search.configurations import CONSTRAINT, END
-from hpo.storage.backend import backend_of
+from hpo.storage.backend import backend_of, existing_study
 from hpo.storage.cluster.fenced_storage import FencedStorage
+from hpo.storage.cluster.files import ClusterFiles
 from hpo.storage.create_study import attach_sampler_and_pruner
-from hpo.storage.database import set_user_attributes
-from hpo.storage.interface import Claim
 from hpo.storage.paths import StudyPaths
+from hpo.workers import objective, worker
 from hpo.workers.trial_context import TrialContext
-from hpo.workers.worker import claim_next
-
-NAME = "scale"
-# What is timed.
-CLAIM, LOCKED, REPORT, END_OF_TRIAL = "claim", "claim, in the lock", "report", "end of a trial"
-# A real one has megabytes, which go to the object store and not to the database.
-_CHECKPOINT = b"checkpoint"
+from model.config import TrainConfig
+from model.data.images import ImageData, LabelledImages
+from model.device import Runtime
+from model.training.training_loop import EpochMetrics
 
 
 @dataclass(frozen=True)
-class Part:
-    """The workers of one process."""
+class Load:
+    """Numbers of workers, trials and reports of each trial, and seconds that stand for the training of a report."""
 
-    first: int
-    n_workers: int
-    location: Location
-    folder: Path
-    n_trials: int
-    n_reports: int
+    workers: int
+    trials: int
+    reports: int
+    training_s: float = 0.0
+
+
+@dataclass
+class Measured:
+    """Seconds of calls, by what they do, and what the workers of a process did.
+
+    `claimed` has (worker, trial number), `reported` (worker, trial number, report).
+    """
+
+    claim_s: list[float] = field(default_factory=list)
+    lock_s: list[float] = field(default_factory=list)
+    report_s: list[float] = field(default_factory=list)
+    claimed: list[tuple[str, int]] = field(default_factory=list)
+    reported: list[tuple[str, int, int]] = field(default_factory=list)
+    cpu_s: float = 0.0
+    began: float = 0.0
+    ended: float = 0.0
 
 
 @dataclass(frozen=True)
 class WorkerPaths(StudyPaths):
-    """Paths of a simulated worker, which shares its process with others."""
+    """Paths of one of several workers of a process: the temporary folder of each is its own."""
 
     @property
     def scratch(self) -> Path:
-        """Folder of this worker alone."""
+        """Temporary folder of this worker."""
         return self.folder / "scratch"
 
 
-class Stopwatch:
-    """Seconds of each operation."""
+@dataclass
+class _State:
+    """Training state of nothing but the number of reports that have been made."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, list[float]] = defaultdict(list)
-
-    @contextmanager
-    def measure(self, operation: str) -> Iterator[None]:
-        """Time the block."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[operation].append(time.perf_counter() - began)
+    config: TrainConfig
+    n_reports: int = 0
+    training_s: float = 0.0
 
 
-def study_config(n_trials: int, n_reports: int) -> StudyConfig:
-    """Return the configuration of the study."""
-    space = Hyperparameters(
-        beta=Range[float](low=0.1, high=10.0, log=True),
-        latent_dim=Range[int](low=16, high=512, log=True),
-        learning_rate=Range[float](low=1e-4, high=1e-2, log=True),
-        batch_size=64,
-    )
-    return StudyConfig.model_construct(
-        name=NAME,
-        hyperparameters=space,
-        training=Training(epochs=n_reports),
-        budget=Budget(trials=n_trials),
-        sampler=Sampler(name="random"),
-        pruner=Pruner(name="none"),
-        confirmation=Confirmation(top=0),
-    )
+@dataclass(frozen=True)
+class _Start:
+    state: _State
+    history: list[dict[str, float]]
+    notice: None = None
 
 
-def run_part(part: Part) -> tuple[dict[str, list[float]], float]:
-    """Run the workers of one process; return the seconds of each operation, and the process's CPU seconds."""
+class _NoFrames:
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def start(self, *_: object) -> None:
+        pass
+
+    def record(self, *_: object) -> None:
+        pass
+
+
+def run_workers(names: list[str], config: StudyConfig, location: Location, folder: Path, load: Load) -> Measured:
+    """Run workers of these names in threads of this process until the study is finished.
+
+    The process is for nothing else: what trains and draws is replaced in it.
+    """
     silence_optuna()
-    # Without the imports, which a real worker makes once.
-    before = os.times()
-    with ThreadPoolExecutor(part.n_workers) as pool:
-        watches = list(pool.map(partial(_run_worker, part), range(part.first, part.first + part.n_workers)))
-    seconds: dict[str, list[float]] = defaultdict(list)
-    for watch in watches:
-        for operation, found in watch.seconds.items():
-            seconds[operation] += found
-    times = os.times()
-    return dict(seconds), times.user + times.system - before.user - before.system
+    measured = Measured()
+    _replace_training(load.training_s)
+    _watch(measured)
+    measured.began, cpu_s = time.monotonic(), time.process_time()
+    with ThreadPoolExecutor(len(names)) as threads:
+        found = [threads.submit(_run_worker, name, config, location, folder, load, measured) for name in names]
+        for future in found:
+            future.result()
+    measured.ended, measured.cpu_s = time.monotonic(), time.process_time() - cpu_s
+    return measured
 
 
-def _run_worker(part: Part, index: int) -> Stopwatch:
-    watch, config = Stopwatch(), study_config(part.n_trials, part.n_reports)
-    paths = WorkerPaths(part.folder / f"worker_{index}" / NAME, part.location)
-    storage = backend_of(paths).database.open_storage()
-    assert isinstance(storage, FencedStorage), "the study is shared"
-    _time_the_lock(storage, watch)
-    study = optuna.load_study(study_name=NAME, storage=storage)
-    with backend_of(paths).claims.deciding(study):
-        attach_sampler_and_pruner(study, config, part.n_trials)
-    nothing: Any = None
-    context = TrialContext(config, paths, study, nothing, nothing)
-    while True:
+def _run_worker(
+    name: str, config: StudyConfig, location: Location, folder: Path, load: Load, measured: Measured
+) -> None:
+    threading.current_thread().name = name
+    paths = WorkerPaths(folder / name / config.name, location)
+    study, backend = existing_study(config.name, paths), backend_of(paths)
+    assert study is not None, "it was created before"
+    with backend.claims.deciding(study):
+        attach_sampler_and_pruner(study, config, load.trials)
+    storage = backend.database.open_storage()
+    assert isinstance(storage, FencedStorage), "machines share the study"
+    # As FencedStorage does itself: the calls of an instance.
+    setattr(storage, "begin", _timed(storage.begin, measured.lock_s))  # noqa: B010
+    context = TrialContext(config, paths, study, _no_images(), Runtime(torch.device("cpu"), "float32"))
+    for _ in worker.run_trials(context, load.trials, None):
+        pass
+
+
+def _watch(measured: Measured) -> None:
+    """Time the claims and reports of this process, and note who makes them."""
+    claim_next, report = worker._claim_next, ClusterFiles.report
+
+    def timed_claim(*arguments: Any) -> Any:
         began = time.perf_counter()
-        claim = claim_next(context, part.n_trials, None)
-        if claim is None:
-            return watch
-        watch.seconds[CLAIM].append(time.perf_counter() - began)
-        _run_trial(claim, context, part.n_reports, watch)
+        claim = claim_next(*arguments)
+        # The last call of a worker waits for the others' trials.
+        if claim is not None:
+            measured.claim_s.append(time.perf_counter() - began)
+            measured.claimed.append((threading.current_thread().name, claim.trial.number))
+        return claim
+
+    def timed_report(self: ClusterFiles, trial: Any, val_bpd: float, step: int, **keywords: Any) -> None:
+        began = time.perf_counter()
+        report(self, trial, val_bpd, step, **keywords)
+        measured.report_s.append(time.perf_counter() - began)
+        measured.reported.append((threading.current_thread().name, trial.number, step))
+
+    replaced: list[tuple[Any, str, Any]] = [
+        (worker, "_claim_next", timed_claim),
+        (ClusterFiles, "report", timed_report),
+    ]
+    for owner, name, function in replaced:
+        setattr(owner, name, function)
 
 
-def _time_the_lock(storage: FencedStorage, watch: Stopwatch) -> None:
-    begin = storage.begin
+def _timed(function: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        began = time.perf_counter()
+        result = function(*arguments)
+        seconds.append(time.perf_counter() - began)
+        return result
 
-    def timed(*arguments: Any) -> Any:
-        with watch.measure(LOCKED):
-            return begin(*arguments)
-
-    storage.begin = timed  # type: ignore[method-assign, assignment]
+    return call
 
 
-def _run_trial(claim: Claim, context: TrialContext, n_reports: int, watch: Stopwatch) -> None:
-    """Do for a trial what `hpo.workers.objective` does, without training."""
-    trial, files = claim.trial, backend_of(context.paths).files
-    suggest(trial, context.config.hyperparameters)
-    files.restore(trial)
-    checkpoint = context.paths.checkpoint(trial.number)
+def _replace_training(training_s: float) -> None:
+    """Let trials of this process report made-up scores, with checkpoints of a few hundred bytes."""
+
+    def resume_or_start(checkpoint: Path, config: TrainConfig, *_: object) -> _Start:
+        history = json.loads(checkpoint.read_text()) if checkpoint.exists() else []
+        return _Start(_State(config, len(history), training_s), history)
+
+    replacements: dict[str, Any] = {
+        "resume_or_start": resume_or_start,
+        "save_state": _save_state,
+        "train": _train,
+        "TrialFrameRecorder": _NoFrames,
+        "draw_and_annotate": lambda *_: None,
+    }
+    for name, replacement in replacements.items():
+        assert hasattr(objective, name)
+        setattr(objective, name, replacement)
+
+
+def _save_state(checkpoint: Path, _: _State, history: list[dict[str, float]]) -> None:
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    for step in range(1, n_reports + 1):
-        checkpoint.write_bytes(_CHECKPOINT)
-        with watch.measure(REPORT):
-            files.report(trial, 7 - step / n_reports, step, has_new_checkpoint=True)
-    with watch.measure(END_OF_TRIAL):
-        facts = dict.fromkeys(
-            ("device", "precision", "epoch", "sigma", "elapsed_s", "images_per_second", "val_mse"), 1.0
-        )
-        set_user_attributes(trial, {END: "finished", **facts})
-        trial.set_constraint(CONSTRAINT, 0.0)
-        context.study.tell(trial, 6.0, state=TrialState.COMPLETE)
-        files.remove_unneeded(context.study, N_BEST_KEPT, context.config.pruner)
-        claim.release()
+    checkpoint.write_text(json.dumps(history))
+
+
+def _train(state: _State, _: ImageData) -> Iterator[EpochMetrics]:
+    while state.n_reports < state.config.n_reports:
+        time.sleep(state.training_s * random.uniform(0.5, 1.5))
+        state.n_reports += 1
+        yield EpochMetrics(**_metrics(state))
+
+
+def _metrics(state: _State) -> dict[str, Any]:
+    epoch = state.config.epoch_at(state.n_reports)
+    made_up = dict.fromkeys(EpochMetrics.__dataclass_fields__, 1.0)
+    # Lower with every report, and another one for each choice of hyperparameters.
+    val_bpd = 5 + abs(hash(json.dumps(asdict(state.config)))) % 1000 / 1000 + 1 / epoch
+    return made_up | {"epoch": epoch, "val_bpd": val_bpd, "elapsed_s": epoch, "skipped_updates": 0}
+
+
+def _no_images() -> ImageData:
+    nothing = LabelledImages(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+    return ImageData("folder", ("none",), nothing, nothing, nothing, digest="none")

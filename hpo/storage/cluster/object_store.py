@@ -119,7 +119,8 @@ class Objects:
 
         retries: Any = {"max_retries": 8, "retry_timeout": datetime.timedelta(seconds=120)}
         if self._is_folder:
-            return from_url(self.url, mkdir=True)
+            # Folders of deleted checkpoints would be listed again and again.
+            return from_url(self.url, mkdir=True, automatic_cleanup=True)
         return from_url(self.url, retry_config=retries)
 
     def _call(self, done: str, function: Callable[[Any], Any], wait_s: float = OUTAGE_S) -> Any:

@@ -135,7 +135,7 @@ def _run_worker(
 
 def _watch(measured: Measured) -> None:
     """Time the claims and reports of this process, and note who makes them."""
-    claim_next, report = worker._claim_next, ClusterFiles.report
+    claim_next, report = worker.claim_next, ClusterFiles.report
 
     def timed_claim(*arguments: Any) -> Any:
         began = time.perf_counter()
@@ -153,7 +153,7 @@ def _watch(measured: Measured) -> None:
         measured.reported.append((threading.current_thread().name, trial.number, step))
 
     replaced: list[tuple[Any, str, Any]] = [
-        (worker, "_claim_next", timed_claim),
+        (worker, "claim_next", timed_claim),
         (ClusterFiles, "report", timed_report),
     ]
     for owner, name, function in replaced:

@@ -22,6 +22,8 @@ _SCHEMES = ("file", "s3", "gs", "az")
 _CLOCK = ".clock"
 # Between two attempts, beside the store's own retries of some seconds.
 _PAUSES_S = (1.0, 3.0, 10.0)
+# A folder may vanish between its creation and a write into it, since empty ones are removed.
+_FOLDER_S = 3.0
 
 
 class FilesError(UserError):
@@ -131,7 +133,7 @@ class Objects:
         from obstore.exceptions import BaseError, GenericError
 
         # A folder that cannot be written is no outage: its disk is full, say.
-        wait_s = 0 if self._is_folder else wait_s
+        wait_s = min(wait_s, _FOLDER_S) if self._is_folder else wait_s
         began = time.monotonic()
         for pause_s in chain(_PAUSES_S, repeat(_PAUSES_S[-1])):
             try:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
@@ -108,8 +107,11 @@ def location_of(storage: str | None, files: str | None) -> Location | None:
 
 
 def shown_url(url: str) -> str:
-    """Return a URL without password and query, which may hold another one."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
+    """Return a URL without password and query, which may hold another one.
+
+    A password may have any character: the host begins after the last @.
+    """
+    scheme, _, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
     name, colon, _ = user.partition(":")
-    return f"{parts.scheme}://{name}{colon and ':***'}{at}{host}{parts.path}"
+    return f"{scheme}://{name}{colon and ':***'}{at}{place.partition('?')[0]}"

@@ -148,6 +148,9 @@ class StudyFiles(Protocol):
     def remove_artifact(self, name: str) -> None:
         """Remove a file of the artifact store."""
 
+    def is_shared(self, file: Path) -> bool:
+        """Return True if other machines have a file of this name already."""
+
     def share(self, file: Path) -> None:
         """Let other machines have a file of the study's folder."""
 

@@ -30,7 +30,7 @@ from model.device import prepare_process
 from model.errors import UserError
 
 _ROOT = Path(__file__).resolve().parents[2]
-_POLL_S, _CONNECTION_S = 1.0, 10.0
+_POLL_S, _CONNECTION_S, _ANSWER_S = 1.0, 10.0, 5.0
 # So long nothing is heard of a worker that has nothing left to do before it counts as lost.
 _SILENCE_S = 10.0
 # Pauses before a worker that has died is started again.
@@ -57,7 +57,6 @@ class _WorkerHandle:
     index: int
     name: str | None = None
     trial: int | None = None
-    n_started: int = 0
     heard: float = field(default_factory=time.monotonic)
 
 
@@ -92,7 +91,10 @@ class RayWorkers:
         self._ray, self._task, self._study, self._placement = ray, task, study, placement
         self._claims = backend_of(task.paths).claims
         self._streak = FailureStreak(task.paths)
-        self._call = ray.remote(_Call).options(num_cpus=0).remote()
+        # On this node: another may be lost, and workers ask it after every report.
+        strategies: Any = import_module("ray.util.scheduling_strategies")
+        here = strategies.NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._call = ray.remote(_Call).options(num_cpus=0, scheduling_strategy=here).remote(task.deadline)
         self._workers: dict[Any, _WorkerHandle] = {}
         self._to_start = [(0.0, index) for index in range(n_workers)]
         self._n_crashes = 0
@@ -130,11 +132,10 @@ class RayWorkers:
         due = [index for at, index in self._to_start if at <= time.monotonic()]
         self._to_start = [(at, index) for at, index in self._to_start if index not in due]
         for index in due:
-            left = None if self._task.deadline is None else self._task.deadline - time.monotonic()
             resources = {"num_cpus": self._placement.cpus, "num_gpus": self._placement.gpus}
             function = self._ray.remote(_run_worker).options(max_retries=0, num_returns="streaming", **resources)
             threads = max(1, int(self._placement.cpus))
-            self._workers[function.remote(self._task, self._call, threads, left)] = _WorkerHandle(index)
+            self._workers[function.remote(self._task, self._call, threads)] = _WorkerHandle(index)
         if self._to_start and not self._workers:
             time.sleep(_POLL_S)
         return bool(self._to_start)
@@ -151,6 +152,7 @@ class RayWorkers:
             return
         except self._ray.exceptions.RayError as error:
             del self._workers[stream]
+            self._check_is_no_fault(error)
             yield from self._on_loss(worker, error)
             return
         if isinstance(message, WorkerFailed):
@@ -159,11 +161,21 @@ class RayWorkers:
             worker.name = message.name
             return
         if isinstance(message, TrialStarted):
-            worker.trial, worker.n_started = message.number, worker.n_started + 1
+            worker.trial = message.number
         elif isinstance(message, TrialEnded):
             worker.trial = None
         yield message
         self._streak.count(message)
+
+    def _check_is_no_fault(self, error: Exception) -> None:
+        """Raise RayError if another attempt would fail in the same way: the nodes lack a package, say."""
+        faults = self._ray.exceptions
+        # A lost node shows as an error of the object store or of the worker.
+        if isinstance(error, faults.RuntimeEnvSetupError) or (
+            isinstance(error, faults.RayTaskError) and not isinstance(error.cause, faults.RayError)
+        ):
+            lines = str(error).strip().splitlines()
+            raise RayError(f"--ray {self._placement.address}: a worker could not run ({lines[-1][:200]})") from error
 
     def _on_loss(self, worker: _WorkerHandle, error: Exception) -> Iterator[TrialEvent]:
         """Let others take a lost worker's trial at once, and ask for another worker."""
@@ -180,6 +192,8 @@ class RayWorkers:
 
     def _drop_idle(self) -> None:
         """Once a worker has found nothing left to do, forget those that have not begun, or are frozen."""
+        if self._task.deadline is not None and time.monotonic() > self._task.deadline:
+            self._is_ending = True
         if not self._is_ending:
             return
         idle = [stream for stream, worker in self._workers.items() if worker.name is None]
@@ -223,10 +237,10 @@ class RayWorkers:
 
 
 class _Call:
-    """The call as its workers see it, from any node: an actor."""
+    """The call as its workers see it, from any node: an actor on this machine, whose clock the deadline is of."""
 
-    def __init__(self) -> None:
-        self._is_stopping = False
+    def __init__(self, deadline: float | None) -> None:
+        self._deadline, self._is_stopping = deadline, False
 
     def stop(self) -> None:
         """Ask workers to stop."""
@@ -236,17 +250,32 @@ class _Call:
         """Return True once the workers should stop."""
         return self._is_stopping
 
+    def left_s(self) -> float | None:
+        """Return the seconds that the call still has; None without a limit."""
+        return None if self._deadline is None else self._deadline - time.monotonic()
 
-def _run_worker(task: WorkerTask, call: Any, n_threads: int, left_s: float | None) -> Iterator[object]:
-    """Run trials on a node, and yield their events; `left_s` are the seconds that the call still has."""
+
+def _run_worker(task: WorkerTask, call: Any, n_threads: int) -> Iterator[object]:
+    """Run trials on a node, and yield their events; an error becomes the last of them."""
     ray: Any = import_module("ray")
-    yield WorkerJoined(backend_of(task.paths).claims.worker_name(os.getpid()))
+
+    def should_stop() -> bool:
+        try:
+            return bool(ray.get(call.is_stopping.remote(), timeout=_ANSWER_S))
+        except ray.exceptions.RayError:
+            # This node is cut off from the one that searches; its lease decides what becomes of the trial.
+            return False
+
+    try:
+        yield WorkerJoined(backend_of(task.paths).claims.worker_name(os.getpid()))
+        # Clocks of other machines differ.
+        left_s = ray.get(call.left_s.remote())
+    except (UserError, OSError) as error:
+        yield WorkerFailed(error)
+        return
     silence_optuna()
     torch.set_num_threads(n_threads)
     prepare_process()
-    # Clocks of other machines differ.
     task = replace(task, deadline=None if left_s is None else time.monotonic() + left_s)
-    with contextlib.closing(
-        worker_events(task, task.runtime, should_stop=lambda: bool(ray.get(call.is_stopping.remote())))
-    ) as events:
+    with contextlib.closing(worker_events(task, task.runtime, should_stop)) as events:
         yield from events

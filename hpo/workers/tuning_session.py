@@ -26,6 +26,7 @@ from hpo.storage.call_log import Call, record_call
 from hpo.storage.cluster.images import share_images
 from hpo.storage.cluster.joining import check_same_kind, prepare_joining
 from hpo.storage.create_study import attach_sampler_and_pruner
+from hpo.storage.database import StudyError
 from hpo.storage.fingerprint import (
     as_created,
     former_defaults_of,
@@ -202,6 +203,12 @@ def open_tuning_session(
                 on_notice(f"The study keeps what was the default when it was created: {settings}.")
             prepared = replace(prepared, config=as_created(study, prepared.config))
             if wider := wider_entries(stored_fingerprint(study), settings_fingerprint(prepared.config)):
+                # On one machine, calls exclude each other.
+                if location and (joins or backend_of(paths).claims.is_tuned(study)):
+                    raise StudyError(
+                        f"{paths.address}: its search space grows by a call of tune while nobody works on it: "
+                        f"{', '.join(wider)}; stop the other workers first"
+                    )
                 if "latent_dim" in wider:
                     check_code_length(prepared.config)
                 on_notice(adopt_wider_space(study, prepared.config, paths))

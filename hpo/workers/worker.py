@@ -22,7 +22,7 @@ from hpo.workers.trial_events import TrialEnded, TrialEvent, TrialReported
 
 # This many failures in a row are not bad luck.
 MAX_FAILURES_IN_A_ROW = 3
-_POLL_S = 0.5
+_POLL_S, _LOOK_S = 0.5, 30.0
 
 
 class TooManyFailures(StudyError):
@@ -72,7 +72,7 @@ def run_trials(
     Raises: TooManyFailures: several trials failed in a row; StudyError: the study was removed.
     """
     streak, database = FailureStreak(context.paths), backend_of(context.paths).database
-    while not _is_past(deadline) and (claim := claim_next(context, n_total, deadline)):
+    while not _is_past(deadline) and (claim := claim_next(context, n_total, deadline, should_stop)):
         before = time.monotonic()
         with contextlib.suppress(Fenced), contextlib.ExitStack() as stack:
             # However it ends; only a killed worker leaves its claim behind.
@@ -105,20 +105,23 @@ def _is_past(deadline: float | None, now: float | None = None) -> bool:
     return deadline is not None and (time.monotonic() if now is None else now) >= deadline
 
 
-def claim_next(context: TrialContext, n_total: int | None, deadline: float | None) -> Claim | None:
+def claim_next(
+    context: TrialContext, n_total: int | None, deadline: float | None, should_stop: Callable[[], bool] = lambda: False
+) -> Claim | None:
     """Claim an interrupted trial, else a waiting one, else the scheduler's next one; None if no work is left.
 
     The decision is made from a snapshot, outside any lock, since it may take seconds. Waits while other workers run
     everything that is left: one of them may die.
     """
     backend, study, seen = backend_of(context.paths), context.study, None
-    claims = backend.claims
-    while not _is_past(deadline):
+    claims, look_at = backend.claims, 0.0
+    while not _is_past(deadline) and not should_stop():
         backend.database.check_exists()
         if claim := claims.take_interrupted(study) or claims.take_waiting(study):
             return claim
         state = claims.state_of(study)
-        if state is None or state != seen:
+        # Time passes, too: with a deadline, the last trainings begin at some moment.
+        if state is None or state != seen or time.monotonic() > look_at:
             trials = study.get_trials(deepcopy=False)
             remaining_s = math.inf if deadline is None else deadline - time.monotonic()
             step = next_step(group_trials(trials), context.config, context.plan, n_total, remaining_s, study.sampler)
@@ -128,6 +131,6 @@ def claim_next(context: TrialContext, n_total: int | None, deadline: float | Non
                 if claim := claims.begin(study, step, limit_of(step, trials, n_total)):
                     return claim
                 continue
-            seen = state
+            seen, look_at = state, time.monotonic() + _LOOK_S
         time.sleep(_POLL_S * random.uniform(0.5, 1.5))
     return None

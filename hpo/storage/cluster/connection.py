@@ -46,7 +46,7 @@ def checked_url(storage: str) -> URL:
     """
     try:
         url = make_url(storage)
-    except sqlalchemy.exc.ArgumentError:
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         raise StudyError("--storage: must be a URL such as postgresql://user@host/database") from None
     if url.get_backend_name() != "postgresql":
         raise StudyError(

@@ -1,5 +1,6 @@
 """A study in a PostgreSQL database that machines share."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from typing import Any
 
 import optuna
 from optuna.storages._rdb import models
-from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.study import Study, StudyDirection
 from sqlalchemy.exc import IntegrityError
 
@@ -57,11 +57,8 @@ class ClusterDatabase:
                 for key, value in attributes.items()
             ],
         )
-        try:
-            with _create_scoped_session(self.storage.scoped_session) as session:
-                session.add(study)
-        except IntegrityError:
-            pass
+        with contextlib.suppress(IntegrityError):
+            self.storage.add_study(study)
         created = self.existing_study(name)
         assert created is not None, "this process or another one has created it"
         return created

@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
@@ -39,8 +39,9 @@ _CALLS = (
     *("set_study_user_attr", "set_study_system_attr", "get_trial_id_from_study_id_trial_number"),
     *("get_trial", "get_all_trials", "_get_trials", "_get_best_trial_id", "_create_new_trial"),
     *("_set_trial_param", "set_trial_state_values", "set_trial_intermediate_value"),
-    *("set_trial_user_attr", "set_trial_system_attr", "report", "take_over", "take_waiting", "begin", "held"),
-    "state_of",
+    *("set_trial_user_attr", "set_trial_user_attributes", "set_trial_system_attr"),
+    *("report", "take_over", "take_waiting", "begin", "held", "state_of"),
+    *("study_system_attributes", "add_study"),
 )
 
 
@@ -121,6 +122,10 @@ class FencedStorage(BulkReadingStorage):
         with self._fenced(trial_id):
             super().set_trial_system_attr(trial_id, key, value)
 
+    def _starts_with(self, key: Any, prefix: str) -> Any:
+        # A database's collation may order names in another way, and so a range of them is none.
+        return key.startswith(prefix, autoescape=True)
+
     def report(self, trial_id: int, step: int, val_bpd: float, checkpoint: str) -> None:
         """Store a report and the key of its checkpoint, both or neither.
 
@@ -135,6 +140,11 @@ class FencedStorage(BulkReadingStorage):
             self.check_trial_is_updatable(trial_id, self.get_trial(trial_id).state)
             raise Fenced(f"trial_id {trial_id} has another worker")
 
+    def add_study(self, study: models.StudyModel) -> None:
+        """Add a study with its attributes. Raises: IntegrityError: there is one of its name."""
+        with _create_scoped_session(self.scoped_session) as session:
+            session.add(study)
+
     def take_over(self, study_id: int) -> tuple[int, int, Loss | None] | None:
         """Lease the first running trial that no live worker holds.
 
@@ -143,7 +153,8 @@ class FencedStorage(BulkReadingStorage):
         with _create_scoped_session(self.scoped_session) as session:
             connection = session.connection()
             found = leases.free(connection, study_id)
-            if not found or not self.keeper.may_take_over(connection):
+            # Asked in any case: it notes that the database was there.
+            if not self.keeper.may_take_over(connection) or not found:
                 return None
             for trial_id in found:
                 if taken := leases.take_over(connection, trial_id):
@@ -159,7 +170,7 @@ class FencedStorage(BulkReadingStorage):
 
     def take_waiting(self, study_id: int) -> tuple[int, int] | None:
         """Start and lease the first trial that waits; return its id and the token, None if none waits."""
-        values = {"study_id": study_id, "now": datetime.now(), **leases.holder()}
+        values = {"study_id": study_id, "now": datetime.now(UTC).replace(tzinfo=None), **leases.holder()}
         with self.engine.begin() as connection:
             taken = connection.execute(TAKE_WAITING, values).first()
         return None if taken is None else (taken.trial_id, taken.token)
@@ -177,7 +188,7 @@ class FencedStorage(BulkReadingStorage):
             "number": None if number is None else json.dumps(number),
             "relations": [CONTINUES, CONFIRMS],
             "limit": None if limit == inf else int(limit),
-            "now": datetime.now(),
+            "now": datetime.now(UTC).replace(tzinfo=None),
             **_as_arrays("user", dict(step.attributes)),
             **_as_arrays("system", params),
             **leases.holder(),
@@ -203,14 +214,16 @@ class FencedStorage(BulkReadingStorage):
             return leases.held(connection, trial_ids)
 
     def state_of(self, study_id: int) -> tuple[Any, ...]:
-        """Return the number of trials in each state, and how many running ones no live worker holds."""
+        """Return the number of trials in each state and of all reports, and how many running trials a worker holds."""
         model = models.TrialModel
         counts = select(model.state, func.count()).where(model.study_id == study_id).group_by(model.state)
         running = select(model.trial_id).where(model.study_id == study_id, model.state == TrialState.RUNNING)
         with self.engine.connect() as connection:
             states = sorted((state.name, n) for state, n in connection.execute(counts.order_by(model.state)))
             ids = connection.scalars(running).all()
-            return (*states, len(leases.held(connection, ids)))
+            report = models.TrialIntermediateValueModel
+            n_reports = connection.scalar(select(func.count()).where(report.trial_id.in_(ids)))
+            return (*states, n_reports, len(leases.held(connection, ids)))
 
     @contextlib.contextmanager
     def _fenced(self, trial_id: int) -> Iterator[None]:

@@ -4,7 +4,6 @@ A checkpoint is an object of its own at every report, which is never changed: it
 report together with the object's key. A trial whose worker has died goes on from the object that was committed last.
 """
 
-import contextlib
 import io
 import os
 import re
@@ -128,7 +127,7 @@ class ClusterFiles:
         keys = (trial.system_attrs.get(CHECKPOINT, "") for trial in study.get_trials(deepcopy=False))
         referenced = {key.removeprefix(f"{_CHECKPOINTS}/") for key in keys}
         lost = [file for file in checkpoints if file.name not in referenced and file.age_s > _MAX_COMMIT_S]
-        for folder in self.paths.all_scratch.glob(f"{self.paths.folder.name}-*"):
+        for folder in self.paths.all_scratch.glob(f"{self.paths.scratch.name.rpartition('-')[0]}-*"):
             if not _is_alive(int(folder.name.rpartition("-")[2])):
                 shutil.rmtree(folder, ignore_errors=True)
         return n_bytes + self._delete(lost)
@@ -156,6 +155,10 @@ class ClusterFiles:
     def remove_artifact(self, name: str) -> None:
         """Remove a file of the artifact store."""
         self.artifact_store().remove(name)
+
+    def is_shared(self, file: Path) -> bool:
+        """Return True if other machines have a file of this name already."""
+        return any(shared.name == file.name for shared in self.objects.files(_SHARED))
 
     def share(self, file: Path) -> None:
         """Let other machines have a file of the study's folder."""
@@ -190,10 +193,14 @@ def _number(file: StoredFile) -> int | None:
 
 
 def _is_alive(pid: int) -> bool:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    try:
         os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # Another user's.
         return True
-    return False
+    return True
 
 
 def _packed(paths: StudyPaths, number: int) -> bytes:

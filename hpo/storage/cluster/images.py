@@ -14,10 +14,12 @@ _N_CHARACTERS = 16
 
 def share_images(paths: StudyPaths, data: ImageData) -> None:
     """Let other machines have the images of a study, unless they are shared already."""
-    path = _path(paths, data.digest)
+    path, files = _path(paths, data.digest), backend_of(paths).files
+    if files.is_shared(path):
+        return
     if not path.exists():
         write_archive(path, data)
-    backend_of(paths).files.share(path)
+    files.share(path)
 
 
 def fetch_images(paths: StudyPaths, digest: str) -> ImageData:
@@ -37,7 +39,7 @@ def fetch_images(paths: StudyPaths, digest: str) -> ImageData:
         if data is not None and data.digest.startswith(digest[:_N_CHARACTERS]):
             return data
         # A kept file may be damaged; what is fetched again is not.
-        path.unlink()
+        path.unlink(missing_ok=True)
     raise DataError(f"{paths.address}: its images are damaged; run tune again where they are")
 
 

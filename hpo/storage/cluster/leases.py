@@ -46,6 +46,7 @@ _FOUND = text("""
     SELECT let_go, loss, expires < clock_timestamp() AS has_expired FROM hpo_leases
     WHERE trial_id = :trial_id FOR UPDATE
 """)
+_STILL_RUNS = text("SELECT 1 FROM trials WHERE trial_id = :trial_id AND state = 'RUNNING' FOR SHARE")
 _HELD = text("""
     SELECT trial_id FROM hpo_leases WHERE NOT let_go AND expires > clock_timestamp() AND trial_id = ANY(:trial_ids)
 """)
@@ -74,8 +75,10 @@ def create_tables(connection: Connection) -> None:
 def take_over(connection: Connection, trial_id: int) -> tuple[int, Loss | None] | None:
     """Take the lease of a running trial that no live worker holds; return its token and how that was lost.
 
-    None if a live worker holds it, or another has taken it meanwhile.
+    None if a live worker holds it, another has taken it meanwhile, or it has ended meanwhile.
     """
+    if connection.execute(_STILL_RUNS, {"trial_id": trial_id}).first() is None:
+        return None
     found = connection.execute(_FOUND, {"trial_id": trial_id}).one_or_none()
     if found is not None and not (found.let_go or found.has_expired):
         return None

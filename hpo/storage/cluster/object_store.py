@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import chain, repeat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from hpo.config.call_arguments import shown_url
 from hpo.storage.cluster.connection import INSTALL, OUTAGE_S
@@ -43,14 +43,16 @@ class Objects:
 
     def check(self) -> None:
         """Raise FilesError if the store cannot be read."""
-        if urlsplit(self.url).scheme not in _SCHEMES:
+        if self.url.partition("://")[0] not in _SCHEMES:
             raise FilesError(
                 f"--files {self.shown}: must be a URL such as s3://bucket/folder, gs://bucket/folder, "
                 "az://container/folder or file:///folder"
             )
         if find_spec("obstore") is None:
             raise FilesError(f"--files {self.shown}: the package obstore is not installed; {INSTALL}")
-        self._files("checkpoints", None, wait_s=0)
+        # A folder is made by the first write into it.
+        if not self._is_folder or Path(self.url.removeprefix("file://")).exists():
+            self._files("checkpoints", None, wait_s=0)
 
     def put(self, key: str, content: bytes) -> None:
         """Write an object, all of it or none; an object of this key is replaced."""
@@ -113,7 +115,7 @@ class Objects:
 
     @property
     def _is_folder(self) -> bool:
-        return urlsplit(self.url).scheme == "file"
+        return self.url.startswith("file://")
 
     @cached_property
     def _store(self) -> "ObjectStore":

@@ -1,6 +1,7 @@
 """Paths of a study's files, below `results/<study>/`."""
 
 import os
+import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class StudyPaths:
     @property
     def scratch(self) -> Path:
         """Temporary folder of this process, for checkpoints that it brings from and to other machines."""
-        return self.all_scratch / f"{self.folder.name}-{os.getpid()}"
+        return self.all_scratch / f"{self.folder.name}-{socket.gethostname()}-{os.getpid()}"
 
     @property
     def all_scratch(self) -> Path:

@@ -13,7 +13,7 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, and_, or_, select
 
 _MANY = 1_000
 # A query for the ids of the trials to read.
@@ -34,6 +34,21 @@ class BulkReadingStorage(RDBStorage):
         if not found:
             raise KeyError(f"there is no trial with trial_id {trial_id}")
         return found[0]
+
+    def study_system_attributes(self, study_id: int, prefix: str) -> dict[str, Any]:
+        """Return the system attributes of a study whose names start with `prefix`."""
+        model = models.StudySystemAttributeModel
+        is_wanted = model.study_id == study_id, self._starts_with(model.key, prefix)
+        rows = select(model.key, model.value_json).where(*is_wanted)
+        with self.engine.connect() as connection:
+            return {name: json.loads(text) for name, text in connection.execute(rows)}
+
+    def _starts_with(self, key: Any, prefix: str) -> Any:
+        """Return the condition that a key starts with `prefix`.
+
+        A range of names, which the table's index finds; of LIKE, SQLite would read every row.
+        """
+        return and_(key >= prefix, key < prefix[:-1] + chr(ord(prefix[-1]) + 1))
 
     def set_trial_user_attributes(self, trial_id: int, attributes: Mapping[str, Any]) -> None:
         """Set several user attributes of a trial in one transaction."""

@@ -5,7 +5,6 @@ trial.
 """
 
 from collections.abc import Iterator
-from json import loads
 from typing import Any
 
 import sqlalchemy
@@ -14,20 +13,16 @@ from optuna.storages._rdb import models
 from optuna.study import Study
 from sqlalchemy import select
 
+from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
+
 
 def system_attributes(study: Study, prefix: str) -> dict[str, Any]:
     """Return the system attributes of a study whose names start with `prefix`."""
-    if (engine := engine_of(study)) is None:
-        attributes = study._storage.get_study_system_attrs(study._study_id)
-        return {name: value for name, value in attributes.items() if name.startswith(prefix)}
-    model = models.StudySystemAttributeModel
-    # A range of names, which the table's index finds; of LIKE it would read every row.
-    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    rows = select(model.key, model.value_json).where(
-        model.study_id == study._study_id, model.key >= prefix, model.key < end
-    )
-    with engine.connect() as connection:
-        return {name: loads(text) for name, text in connection.execute(rows)}
+    storage = study._storage
+    if isinstance(storage, _CachedStorage) and isinstance(storage._backend, BulkReadingStorage):
+        return storage._backend.study_system_attributes(study._study_id, prefix)
+    attributes = storage.get_study_system_attrs(study._study_id)
+    return {name: value for name, value in attributes.items() if name.startswith(prefix)}
 
 
 def system_attribute_names(study: Study, containing: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import optuna
 import pytest
@@ -15,7 +16,9 @@ from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, config
 from hpo.search.scheduler import Step, limit_of, n_alike
 from hpo.storage.backend import backend_of, interrupted_trials
 from hpo.storage.cluster import leases
+from hpo.storage.cluster.fenced_storage import _CALLS, FencedStorage
 from hpo.storage.interface import Claims, Fenced, Loss
+from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
 from hpo.workers.crash_retries import CRASHES, LOSSES, crash_verdict
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded, TrialReported, TrialStarted
@@ -44,6 +47,8 @@ def short_leases(monkeypatch: pytest.MonkeyPatch, settled: None) -> None:
     """Leases that live 0.3 s, and are not renewed."""
     monkeypatch.setattr(leases, "LIFE_S", 0.3)
     monkeypatch.setattr(leases, "RENEWAL_S", 1000.0)
+    # On a busy machine, so long may pass between two statements.
+    monkeypatch.setattr(leases.LeaseKeeper, "may_take_over", lambda *_: True)
 
 
 @pytest.mark.usefixtures("short_leases")
@@ -249,3 +254,46 @@ def run_briefly(events: Iterable[object]) -> list[object]:
     thread.start()
     thread.join(2)
     return found
+
+
+def test_every_call_that_reaches_the_database_waits_for_it(shared: TrialContext) -> None:
+    own = {name for kind in (FencedStorage, BulkReadingStorage) for name in vars(kind) if callable(vars(kind)[name])}
+    # They call nothing, or only what is called by name below them; `deciding` holds a lock, which does not outlive it.
+    others = {"__init__", "learn", "deciding", "_fenced", "_show_token", "_starts_with"}
+    assert own - others <= set(_CALLS)
+    storage = storage_of(shared)
+    assert all(hasattr(getattr(storage, name), "__wrapped__") for name in _CALLS)
+
+
+def test_trials_start_at_the_local_time_of_any_place(shared: TrialContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        claims_of(shared).take_waiting(shared.study)
+        claims_of(shared).begin(shared.study, Step("start"), 9)
+        starts = [trial.datetime_start for trial in shared.study.get_trials()]
+        assert len(starts) == 2
+        assert all(start and abs((datetime.now() - start).total_seconds()) < 60 for start in starts)
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
+def test_an_idle_worker_stops_when_it_is_asked_to(shared: TrialContext, another_machine: AnotherMachine) -> None:
+    claims_of(shared).take_waiting(shared.study)
+    other, asked = another_machine(), threading.Event()
+    threading.Timer(1.0, asked.set).start()
+    # The only trial has a worker: there is nothing to do but to wait for it.
+    assert list(run_trials(other, 1, None, should_stop=asked.is_set)) == []
+    assert asked.is_set()
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_trial_that_has_ended_is_taken_over_by_nobody(shared: TrialContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = claims_of(shared).take_waiting(shared.study) or pytest.fail()
+    shared.study.tell(claim.trial, 1.0)
+    claim.release()
+    trial_id = claim.trial._trial_id
+    # As a list that was read just before it ended.
+    monkeypatch.setattr(leases, "free", lambda *_: [trial_id])
+    assert claims_of(shared).take_interrupted(shared.study) is None

@@ -29,7 +29,7 @@ PARTS = {
     "model.training.training_loop.score_validation": "calibration and evaluation",
     "hpo.workers.objective.resume_or_start": "checkpoints",
     "hpo.workers.objective.save_state": "checkpoints",
-    "hpo.workers.objective.remove_unneeded_checkpoints": "checkpoints",
+    "hpo.storage.checkpoints.remove_unneeded_checkpoints": "checkpoints",
     "optuna.study.Study.ask": "sampling",
     "hpo.workers.objective.suggest": "sampling",
     "optuna.trial.Trial.report": "storage",

@@ -57,7 +57,7 @@ MOMENTS_OF_TUNE = [
     ("after", "optuna.trial.Trial.set_user_attr", 3),
     ("after", "optuna.study.Study.tell", 1),
     ("after", "optuna.study.Study.tell", 3),
-    ("before", "hpo.workers.objective.remove_unneeded_checkpoints", 2),
+    ("before", "hpo.storage.checkpoints.remove_unneeded_checkpoints", 2),
     ("before", "hpo.workers.pictures.trial_pictures.save_pixels", 1),
     ("after", "hpo.storage.artifacts.upload_artifact", 2),
     ("before", "hpo.storage.local.files.shutil.copyfileobj", 3),

@@ -168,8 +168,8 @@ TUNE = ("tune", "small", "--trials", str(N_CONFIGURATIONS))
 MOMENTS = [
     ("before", "optuna.Study.enqueue_trial", 2),
     ("after", "optuna.Study.enqueue_trial", 2),
-    ("before", "hpo.workers.objective.inherit_checkpoint", 1),
-    ("after", "hpo.workers.objective.inherit_checkpoint", 1),
+    ("before", "hpo.storage.checkpoints.inherit_checkpoint", 1),
+    ("after", "hpo.storage.checkpoints.inherit_checkpoint", 1),
     ("after", "hpo.storage.checkpoints._link_or_copy", 1),
     ("after", "hpo.workers.objective.save_state", 7),
     ("before", "optuna.Study.tell", 8),

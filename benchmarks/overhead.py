@@ -35,6 +35,7 @@ PARTS = {
     "optuna.trial.Trial.report": "storage",
     "optuna.trial.Trial.should_prune": "storage",
     "optuna.trial.Trial.set_user_attr": "storage",
+    "hpo.workers.objective.set_user_attributes": "storage",
     "optuna.trial.Trial.set_constraint": "storage",
     "optuna.study.Study.tell": "storage",
     "optuna.study.Study.get_trials": "storage",

@@ -53,7 +53,8 @@ def _section(result: dict[str, Any]) -> str:
     return (
         f"## {result['device']}, {result['kind']}\n\n"
         f"Trials of {first['reports']} reports, at most {first['workers'] / first['training_s']:.0f} reports a second. "
-        "Medians and 95th percentiles in ms, CPU and duration in s.\n\n"
+        f"Medians and 95th percentiles in ms, CPU and duration in s. {result.get('note', '')}".rstrip()
+        + "\n\n"
         + table(_COLUMNS, [_cells(row) for row in result["rows"]])
     )
 

@@ -107,7 +107,7 @@ class ConfigurationSampler(BaseSampler):
         if not search_space:
             return {}
         if self._name == "random":
-            # It needs no trials, of which the copies below take a tenth of a second at a thousand.
+            # It needs no trials, of which the copies below take 0.06 s at a thousand.
             return in_memory_study(sampler=self._random(trial.number)).ask(search_space).params
         others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
         if self._name == "curves" and (values := self._curves.propose(group_trials(others), trial.number)) is not None:
@@ -131,6 +131,8 @@ class ConfigurationSampler(BaseSampler):
         return self._random(trial.number).sample_independent(study, trial, name, distribution)
 
     def _sampler(self, number: int) -> BaseSampler:
+        if self._name == "random":
+            return self._random(number)
         if self._name == "gp":
             return GPSampler(seed=self._seed_of(number), n_startup_trials=self._n_startup_trials)
         return TPESampler(seed=self._seed_of(number), n_startup_trials=self._n_startup_trials)

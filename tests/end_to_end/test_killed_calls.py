@@ -54,7 +54,7 @@ MOMENTS_OF_TUNE = [
     ("after", "optuna.trial.Trial.should_prune", 3),
     ("before", "optuna.study.Study.tell", 1),
     ("before", "optuna.study.Study.tell", 2),
-    ("after", "optuna.trial.Trial.set_user_attr", 3),
+    ("after", "hpo.workers.objective.set_user_attributes", 2),
     ("after", "optuna.study.Study.tell", 1),
     ("after", "optuna.study.Study.tell", 3),
     ("before", "hpo.storage.checkpoints.remove_unneeded_checkpoints", 2),

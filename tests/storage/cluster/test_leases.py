@@ -227,11 +227,13 @@ def test_the_trials_are_those_of_one_machine_bit_for_bit(shared: TrialContext, c
 
 @pytest.mark.usefixtures("short_leases")
 def test_a_worker_that_was_frozen_drops_its_trial_without_a_word(
-    shared: TrialContext, another_machine: AnotherMachine
+    shared: TrialContext, another_machine: AnotherMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frozen = run_trials(shared, 1, None)
     run_to(frozen, TrialReported)
     time.sleep(0.4)
+    # The next lease must not expire as well.
+    monkeypatch.setattr(leases, "LIFE_S", 60.0)
     other = another_machine()
     resumed = run_trials(other, 1, None)
     started = run_to(resumed, TrialStarted)

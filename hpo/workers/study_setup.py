@@ -1,6 +1,7 @@
 """Creating and opening the study of one call of `tune`, before any trial runs."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +18,20 @@ from hpo.search.samplers import make_sampler, startup_trials
 from hpo.search.scheduler import Plan, next_step, reserved_s
 from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_comparable, find_warm_start, warm_start_of
 from hpo.storage import provenance
-from hpo.storage.backend import existing_study
+from hpo.storage.backend import backend_of, existing_study
 from hpo.storage.cluster.joining import DEVICE_KIND
 from hpo.storage.create_study import create_study
 from hpo.storage.database import FINGERPRINT, StudyError
-from hpo.storage.fingerprint import PRUNER_WARMUP, fingerprint, stored_fingerprint
+from hpo.storage.fingerprint import (
+    PRUNER_WARMUP,
+    fingerprint,
+    settings_fingerprint,
+    stored_fingerprint,
+    wider_entries,
+)
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import StudyPaths
+from hpo.storage.tables.wider_search_space import adopt_wider_space
 from hpo.workers.budget_estimate import BudgetEstimate
 from model.network.feature_maps import map_shapes, n_features
 
@@ -60,6 +68,30 @@ def with_search_space(prepared: PreparedStudy, from_study: str | None = None) ->
     n_values = n_features(map_shapes(config.model.channels, config.model.architecture))
     space = default_search_space(len(prepared.data.train), config.training.report_every, n_values)
     return replace(prepared, config=config.model_copy(update={"hyperparameters": space}))
+
+
+def with_grown_space(
+    study: Study, prepared: PreparedStudy, paths: StudyPaths, *, joins: bool, on_notice: Callable[[str], None]
+) -> Study:
+    """Give a study the wider search space of its file, if it has one; return the study as it is then.
+
+    Raises: StudyError: other machines work on the study. ConfigError: the code would be too long.
+    """
+    wider = wider_entries(stored_fingerprint(study), settings_fingerprint(prepared.config))
+    if not wider:
+        return study
+    # On one machine, calls exclude each other.
+    if prepared.location and (joins or backend_of(paths).claims.is_tuned(study)):
+        raise StudyError(
+            f"{paths.address}: its search space grows by a call of tune while nobody works on it: {', '.join(wider)}; "
+            "stop the other workers first"
+        )
+    if "latent_dim" in wider:
+        check_code_length(prepared.config)
+    on_notice(adopt_wider_space(study, prepared.config, paths))
+    grown = existing_study(prepared.config.name, paths)
+    assert grown is not None, "it was open"
+    return grown
 
 
 def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> WarmStart | None:

@@ -26,24 +26,20 @@ from hpo.storage.call_log import Call, record_call
 from hpo.storage.cluster.images import share_images
 from hpo.storage.cluster.joining import check_same_kind, prepare_joining
 from hpo.storage.create_study import attach_sampler_and_pruner
-from hpo.storage.database import StudyError
 from hpo.storage.fingerprint import (
     as_created,
     former_defaults_of,
-    settings_fingerprint,
-    stored_fingerprint,
-    wider_entries,
 )
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
-from hpo.storage.tables.wider_search_space import adopt_wider_space
 from hpo.workers import budget_estimate
 from hpo.workers.study_setup import (
     check_code_length,
     create_prepared_study,
     has_work,
     plan_warm_start,
+    with_grown_space,
     with_search_space,
 )
 from hpo.workers.trial_context import TrialContext
@@ -174,7 +170,7 @@ def open_tuning_session(
     if ray and not location:
         raise ConfigError("--ray: needs --storage and --files, where its nodes meet")
     if ray:
-        from hpo.workers.ray_workers import connect
+        from hpo.workers.on_ray.cluster import connect
 
         connect(ray)
     if joins:
@@ -202,17 +198,7 @@ def open_tuning_session(
                 settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
                 on_notice(f"The study keeps what was the default when it was created: {settings}.")
             prepared = replace(prepared, config=as_created(study, prepared.config))
-            if wider := wider_entries(stored_fingerprint(study), settings_fingerprint(prepared.config)):
-                # On one machine, calls exclude each other.
-                if location and (joins or backend_of(paths).claims.is_tuned(study)):
-                    raise StudyError(
-                        f"{paths.address}: its search space grows by a call of tune while nobody works on it: "
-                        f"{', '.join(wider)}; stop the other workers first"
-                    )
-                if "latent_dim" in wider:
-                    check_code_length(prepared.config)
-                on_notice(adopt_wider_space(study, prepared.config, paths))
-                study = existing_study(prepared.config.name, paths)
+            study = with_grown_space(study, prepared, paths, joins=joins, on_notice=on_notice)
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):

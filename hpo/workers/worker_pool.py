@@ -50,7 +50,7 @@ def start_workers(
     )
     if ray is None:
         return WorkerPool(task, n_workers)
-    from hpo.workers.ray_workers import RayWorkers
+    from hpo.workers.on_ray.ray_workers import RayWorkers
 
     return RayWorkers(task, context.study, n_workers, ray)
 

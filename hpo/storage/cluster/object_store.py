@@ -142,7 +142,7 @@ class Objects:
                 return function(self._store)
             except (BaseError, OSError, ValueError) as error:
                 if not isinstance(error, GenericError | OSError) or time.monotonic() - began >= wait_s:
-                    reason = " ".join(str(error).split())[:200]
+                    reason = " ".join(str(error).partition("Debug source")[0].split())[:200]
                     raise FilesError(
                         f"--files {self.shown}: cannot be {done} ({reason}); check the URL, and credentials in the "
                         "environment"

@@ -1,53 +1,30 @@
-"""Workers of one call on a Ray cluster.
-
-Ray places them and reports nodes that are lost. It does not notice a node that is frozen or cut off: leases do.
-"""
+"""The workers of one call, as the process that searches sees them."""
 
 import contextlib
-import logging
-import os
-import socket
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-import torch
 from optuna.study import Study
 
 from hpo.config.call_arguments import RayPlacement
-from hpo.optuna_logging import silence_optuna
 from hpo.search.configurations import running_trials
 from hpo.storage.backend import backend_of
-from hpo.storage.cluster.connection import INSTALL
+from hpo.workers.on_ray.cluster import RayError
+from hpo.workers.on_ray.remote_worker import Call, WorkerJoined, run_worker
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialStarted
 from hpo.workers.worker import FailureStreak
-from hpo.workers.worker_process import WorkerFailed, WorkerTask, worker_events
-from model.device import prepare_process
-from model.errors import UserError
+from hpo.workers.worker_process import WorkerFailed, WorkerTask
 
-_ROOT = Path(__file__).resolve().parents[2]
-_POLL_S, _CONNECTION_S, _ANSWER_S = 1.0, 10.0, 5.0
+_POLL_S = 1.0
 # So long nothing is heard of a worker that has nothing left to do before it counts as lost.
 _SILENCE_S = 10.0
 # Pauses before a worker that has died is started again.
 _PAUSES_S = (1.0, 5.0, 15.0, 60.0)
 # So long this call waits for a node that can hold a worker.
 _NO_NODE_S = 900.0
-
-
-class RayError(UserError):
-    """The Ray cluster cannot be used."""
-
-
-@dataclass(frozen=True)
-class WorkerJoined:
-    """First message of a worker: the name by which claims know it."""
-
-    name: str
 
 
 @dataclass
@@ -58,28 +35,6 @@ class _WorkerHandle:
     name: str | None = None
     trial: int | None = None
     heard: float = field(default_factory=time.monotonic)
-
-
-def connect(placement: RayPlacement) -> None:
-    """Connect this process to a Ray cluster.
-
-    Raises: RayError: Ray is not installed, or there is no such cluster.
-    """
-    if find_spec("ray") is None:
-        raise RayError(f"--ray {placement.address}: Ray is not installed; {INSTALL}")
-    # Ray has no types of use.
-    ray: Any = import_module("ray")
-    # Packages of this checkout: nodes need no copy of it.
-    modules = {"py_modules": [str(_ROOT / "hpo"), str(_ROOT / "model")]}
-    try:
-        host, _, port = placement.address.rpartition(":")
-        if host:
-            # Ray itself would try for minutes.
-            socket.create_connection((host, int(port)), timeout=_CONNECTION_S).close()
-        ray.init(placement.address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=modules)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise RayError(f"--ray {placement.address}: no Ray cluster was found there ({reason})") from error
 
 
 class RayWorkers:
@@ -94,7 +49,7 @@ class RayWorkers:
         # On this node: another may be lost, and workers ask it after every report.
         strategies: Any = import_module("ray.util.scheduling_strategies")
         here = strategies.NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self._call = ray.remote(_Call).options(num_cpus=0, scheduling_strategy=here).remote(task.deadline)
+        self._call = ray.remote(Call).options(num_cpus=0, scheduling_strategy=here).remote(task.deadline)
         self._workers: dict[Any, _WorkerHandle] = {}
         self._to_start = [(0.0, index) for index in range(n_workers)]
         self._n_crashes = 0
@@ -133,7 +88,7 @@ class RayWorkers:
         self._to_start = [(at, index) for at, index in self._to_start if index not in due]
         for index in due:
             resources = {"num_cpus": self._placement.cpus, "num_gpus": self._placement.gpus}
-            function = self._ray.remote(_run_worker).options(max_retries=0, num_returns="streaming", **resources)
+            function = self._ray.remote(run_worker).options(max_retries=0, num_returns="streaming", **resources)
             threads = max(1, int(self._placement.cpus))
             self._workers[function.remote(self._task, self._call, threads)] = _WorkerHandle(index)
         if self._to_start and not self._workers:
@@ -234,48 +189,3 @@ class RayWorkers:
     def _cancel(self, stream: Any) -> None:
         with contextlib.suppress(Exception):
             self._ray.cancel(stream, force=True)
-
-
-class _Call:
-    """The call as its workers see it, from any node: an actor on this machine, whose clock the deadline is of."""
-
-    def __init__(self, deadline: float | None) -> None:
-        self._deadline, self._is_stopping = deadline, False
-
-    def stop(self) -> None:
-        """Ask workers to stop."""
-        self._is_stopping = True
-
-    def is_stopping(self) -> bool:
-        """Return True once the workers should stop."""
-        return self._is_stopping
-
-    def left_s(self) -> float | None:
-        """Return the seconds that the call still has; None without a limit."""
-        return None if self._deadline is None else self._deadline - time.monotonic()
-
-
-def _run_worker(task: WorkerTask, call: Any, n_threads: int) -> Iterator[object]:
-    """Run trials on a node, and yield their events; an error becomes the last of them."""
-    ray: Any = import_module("ray")
-
-    def should_stop() -> bool:
-        try:
-            return bool(ray.get(call.is_stopping.remote(), timeout=_ANSWER_S))
-        except ray.exceptions.RayError:
-            # This node is cut off from the one that searches; its lease decides what becomes of the trial.
-            return False
-
-    try:
-        yield WorkerJoined(backend_of(task.paths).claims.worker_name(os.getpid()))
-        # Clocks of other machines differ.
-        left_s = ray.get(call.left_s.remote())
-    except (UserError, OSError) as error:
-        yield WorkerFailed(error)
-        return
-    silence_optuna()
-    torch.set_num_threads(n_threads)
-    prepare_process()
-    task = replace(task, deadline=None if left_s is None else time.monotonic() + left_s)
-    with contextlib.closing(worker_events(task, task.runtime, should_stop)) as events:
-        yield from events

@@ -47,4 +47,7 @@ def check_same_kind(study: Study, prepared: PreparedStudy, paths: StudyPaths) ->
     known = [(name, theirs, ours) for name, theirs, ours in facts if theirs and ours]
     differences = [f"its {name} is {theirs}, here it is {ours}" for name, theirs, ours in known if theirs != ours]
     if differences:
-        raise StudyError(f"{paths.address}: this machine cannot join it: {'; '.join(differences)}")
+        raise StudyError(
+            f"{paths.address}: this machine cannot join it: {'; '.join(differences)}. Make them equal, or give a new "
+            "study another name"
+        )

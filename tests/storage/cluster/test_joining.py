@@ -26,7 +26,7 @@ def test_a_machine_of_another_kind_is_refused_with_every_difference(
     monkeypatch.setattr(provenance, "git_commit", lambda: "def")
     other = replace(prepared, runtime=replace(shared.runtime, precision="bfloat16"))
     with pytest.raises(
-        StudyError, match="precision is float32, here it is bfloat16; .* is abc, here it is def"
+        StudyError, match=r"precision is float32, here it is bfloat16; .* is abc, here it is def"
     ) as error:
         check_same_kind(shared.study, other, shared.paths)
     assert "password" not in str(error.value) and "study small in postgresql://hpo:***@" in str(error.value)

@@ -35,6 +35,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head without cores, and three nodes of one core each."""
     # Nodes are processes of this machine: its proxies are none of theirs.
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's workers are nice by default: beside other tests they would get hardly any time.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     made = import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=head)
     made.nodes = [made.add_node(num_cpus=1, object_store_memory=_STORE_BYTES) for _ in range(3)]
@@ -52,7 +54,7 @@ def processes_of(node: Any) -> list[int]:
 
 @pytest.fixture
 def machines(tmp_path: Path, images: Path, location: Location) -> Iterator[Machines]:
-    made = Machines(tmp_path / "machines", images, location, 8)
+    made = Machines(tmp_path / "machines", images, location, 6)
     yield made
     stop_all(made)
 
@@ -60,7 +62,7 @@ def machines(tmp_path: Path, images: Path, location: Location) -> Iterator[Machi
 def test_one_node_is_killed_one_added_and_one_frozen_and_every_report_comes_once(
     machines: Machines, cluster: Any
 ) -> None:
-    machines.lengthen(250)
+    machines.lengthen(120)
     search = machines.start("tune", "--ray", cluster.address, "--workers", "3")
     wait_for(lambda: all(f"trial {n}: epoch 1/" in output_of(search) for n in range(3)), "three workers", 100)
     killed, frozen, _ = cluster.nodes

@@ -29,14 +29,17 @@ _CONNECT_ARGUMENTS: dict[str, Any] = {
     "application_name": "hpo",
 }
 ENGINE_ARGUMENTS: dict[str, Any] = {"connect_args": _CONNECT_ARGUMENTS}
+# A worker that is frozen or cut off in a transaction holds its locks for so long: less than the life of a lease.
+_IDLE_IN_TRANSACTION_S = 15
 # A connection that has been idle for longer is asked whether it still works before it is used.
 _IDLE_S = 1.0
 # So long a worker waits for a database that does not answer, and so long between two attempts.
 OUTAGE_S, _PAUSES_S = 600.0, (0.2, 1.0, 3.0, 5.0, 10.0)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-# PostgreSQL's codes of a server that stops or starts: classes 08 (connection) and 57P (operator intervention).
-_OUTAGE_CODES = ("08", "57P")
+# PostgreSQL's codes of a server that stops or starts, classes 08 (connection) and 57P (operator intervention), and of a
+# transaction that was idle for too long.
+_OUTAGE_CODES = ("08", "57P", "25P03")
 
 
 def checked_url(storage: str) -> URL:
@@ -75,6 +78,19 @@ def reason(error: BaseException) -> str:
     """Return the database's own message of an error, in one line."""
     cause = _driver_error(error) or error
     return " ".join(str(cause).split())[:300]
+
+
+def limit_idle_transactions(engine: Engine) -> None:
+    """Let the server end a transaction of this process that is idle for long, so that nobody waits for its locks.
+
+    PgBouncer refuses it as a start-up parameter, so that it is a statement.
+    """
+
+    def limit(connection: Any, _: ConnectionPoolEntry) -> None:
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION_S}s'")
+        connection.commit()
+
+    event.listen(engine, "connect", limit)
 
 
 def ask_idle_connections(engine: Engine) -> None:

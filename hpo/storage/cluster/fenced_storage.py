@@ -22,7 +22,13 @@ from sqlalchemy.pool import NullPool
 from hpo.search.configurations import CONFIRMS, CONTINUES
 from hpo.search.scheduler import Step
 from hpo.storage.cluster import leases
-from hpo.storage.cluster.connection import ENGINE_ARGUMENTS, ask_idle_connections, surviving_outages, unusable
+from hpo.storage.cluster.connection import (
+    ENGINE_ARGUMENTS,
+    ask_idle_connections,
+    limit_idle_transactions,
+    surviving_outages,
+    unusable,
+)
 from hpo.storage.cluster.leases import LeaseKeeper
 from hpo.storage.cluster.statements import BEGIN, LOCK_STUDY, REPORT, TAKE_WAITING
 from hpo.storage.interface import Fenced, Loss
@@ -57,6 +63,7 @@ class FencedStorage(BulkReadingStorage):
         Raises: StudyError: the database cannot be used.
         """
         plain = create_engine(url, poolclass=NullPool, connect_args=ENGINE_ARGUMENTS["connect_args"])
+        limit_idle_transactions(plain)
         self.keeper = LeaseKeeper(plain)
         try:
             # Several processes may create tables at once, in which PostgreSQL fails.
@@ -71,7 +78,10 @@ class FencedStorage(BulkReadingStorage):
                 leases.create_tables(connection)
         except (SQLAlchemyError, RuntimeError) as error:
             raise unusable(url, error) from error
+        limit_idle_transactions(self.engine)
         ask_idle_connections(self.engine)
+        # The connection that has created the tables is without these.
+        self.engine.dispose()
         self._fence = threading.local()
         event.listen(self.scoped_session.session_factory, "after_begin", self._show_token)
         for name in _CALLS:

@@ -15,7 +15,7 @@ from benchmarks.scale.postgres import Postgres
 from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of
 from hpo.search.scheduler import Step, limit_of, n_alike
 from hpo.storage.backend import backend_of, interrupted_trials
-from hpo.storage.cluster import leases
+from hpo.storage.cluster import connection, leases
 from hpo.storage.cluster.fenced_storage import _CALLS, FencedStorage
 from hpo.storage.interface import Claims, Fenced, Loss
 from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
@@ -102,6 +102,32 @@ def test_a_take_over_waits_for_a_transaction_that_has_shown_its_token(
         assert not taken.wait(0.5)
     thread.join()
     assert taken.is_set()
+
+
+@pytest.mark.usefixtures("short_leases")
+def test_a_worker_that_is_frozen_in_a_transaction_holds_nobody_up(
+    shared: TrialContext, another_machine: AnotherMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_IDLE_IN_TRANSACTION_S", 1)
+    frozen, other = another_machine(), another_machine()
+    ours, storage = claims_of(frozen).take_waiting(frozen.study) or pytest.fail(), storage_of(frozen)
+    trial_id, token = ours.trial._trial_id, storage.keeper.token(ours.trial._trial_id) or pytest.fail()
+    time.sleep(0.4)
+    for engine in (storage.engine, storage.keeper.engine):
+        with engine.connect() as transaction:
+            transaction.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('hpo_deciding'), 1)"))
+            leases.show(transaction, trial_id, token)
+            before = time.monotonic()
+            with claims_of(other).deciding(other.study):
+                assert 0.5 < time.monotonic() - before < 10
+            with pytest.raises(sqlalchemy.exc.DBAPIError) as error:
+                leases.show(transaction, trial_id, token)
+            assert connection.is_outage(error.value), "so that what was begun is tried again"
+            transaction.invalidate()
+    theirs = claims_of(other).take_interrupted(other.study) or pytest.fail()
+    assert theirs.trial.number == ours.trial.number
+    with pytest.raises(Fenced):
+        ours.trial.report(1.0, 1)
 
 
 def test_a_trial_of_a_live_worker_is_taken_by_nobody_and_renewed(

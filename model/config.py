@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_type_hints
 
 Source = Literal["cifar10", "sample", "folder"]
-Schedule = Literal["constant", "cosine"]
+Schedule = Literal["constant", "cosine", "schedule_free"]
 Reconstruction = Literal["gaussian", "bce"]
 Architecture = Literal["plain", "norm_free", "linear_skip"]
 # Output channels of the encoder's convolutions where none are given.
@@ -88,7 +88,9 @@ class TrainConfig:
     schedule: Schedule = field(
         default="constant",
         metadata=_described(
-            "Learning rate after the warm-up: constant, or cosine, which falls to zero (Loshchilov & Hutter 2017).",
+            "Learning rate after the warm-up: constant; cosine, which falls to zero (Loshchilov & Hutter 2017); or "
+            "schedule_free, a constant one with averaged weights (Defazio et al. 2024), so that trials can go on for "
+            "longer.",
             searchable=True,
         ),
     )
@@ -200,6 +202,17 @@ class TrainConfig:
     def starts_with_pca(self) -> bool:
         """True if training begins by setting the linear skip to pPCA."""
         return self.pca_start and self.architecture == "linear_skip" and not self.linear_path
+
+    @property
+    def can_be_longer(self) -> bool:
+        """True if a training with more epochs begins as this one does, and with the same report points."""
+        fits = (self.epochs / self.report_every + 1e-6) % 1 < 2e-6
+        return self.schedule != "cosine" and self.warmup_epochs <= self.epochs and fits
+
+    def continues(self, other: "TrainConfig") -> bool:
+        """Return True if a training with this configuration goes on from any point of one with the other."""
+        longer = other.epochs < self.epochs and other.can_be_longer and replace(other, epochs=self.epochs) == self
+        return self == other or longer
 
     @property
     def n_reports(self) -> int:

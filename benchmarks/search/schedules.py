@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 from torch import Tensor
 
@@ -48,7 +47,6 @@ COOLDOWN_SHARE = 0.25
 # arXiv 2312.02696, equation 4: the exponents belong to relative widths of 0.10 and 0.05).
 _WINDOWS = {"average of 300 updates": 300}
 _EXPONENTS = {"average, width 0.10": 6.94, "average, width 0.05": 16.97}
-_BETA1, _EPSILON = 0.9, 1e-8
 KINDS = ("cosine", "short cosine", "constant", "schedule-free")
 # Length of a short cosine, as the default study's trials had it first.
 N_SHORT_EPOCHS = 3
@@ -86,9 +84,9 @@ def _train(index: int, kind: str, data: ImageData, runtime: Runtime, path: Path)
     config = train_config(index)
     if kind in ("cosine", "short cosine"):
         config = replace(config, schedule="cosine", epochs=N_EPOCHS if kind == "cosine" else N_SHORT_EPOCHS)
-    run = Run.begin(config, data, runtime)
     if kind == "schedule-free":
-        run.state.optimizer = ScheduleFree(run.state)  # type: ignore[assignment]
+        config = replace(config, schedule="schedule_free")
+    run = Run.begin(config, data, runtime)
     scores = _constant(run) if kind == "constant" else _plain(run, kind)
     val_bpd = dict(scores)
     line = {
@@ -129,11 +127,12 @@ class Run:
         state, images = self.state, self.data.train.images
         config = state.config
         order = BatchOrder(len(images), config.batch_size, config.seed, images.device)
-        for step in range(state.step, last):
-            indices = order.indices(step)
-            batch = draw_batch(images, indices, config.horizontal_flip, config.max_shift, generator=state.noise)
-            _update(state, batch, rate_at(step))
-            after(step + 1)
+        with state.updating():
+            for step in range(state.step, last):
+                indices = order.indices(step)
+                batch = draw_batch(images, indices, config.horizontal_flip, config.max_shift, generator=state.noise)
+                _update(state, batch, rate_at(step))
+                after(step + 1)
         state.step = last
 
     def score(self, weights: Tensor | None = None) -> float:
@@ -179,13 +178,12 @@ def _rungs(config: TrainConfig) -> tuple[int, ...]:
 def _plain(run: Run, name: str) -> Iterator[tuple[str, list[float]]]:
     """Score one run at each rung; a cosine that was planned for its length and its averages, or schedule-free."""
     state = run.state
-    free = state.optimizer if isinstance(state.optimizer, ScheduleFree) else None
-    averages = Averages(state.weights, {} if free else _WINDOWS, {} if free else _EXPONENTS)
+    averages = Averages(state.weights, *(({}, {}) if name == "schedule-free" else (_WINDOWS, _EXPONENTS)))
     found: dict[str, list[float]] = {each: [] for each in (name, *(f"{name}, {each}" for each in averages.weights))}
     for rung in _rungs(state.config):
         rate_at = partial(learning_rate_at, state.config, n_train=len(run.data.train))
         run.advance(run.steps(rung), rate_at, averages.update)
-        found[name].append(run.score(free.averaged() if free else None))
+        found[name].append(run.score())
         for each, weights in averages.weights.items():
             found[f"{name}, {each}"].append(run.score(weights))
     yield from found.items()
@@ -216,43 +214,6 @@ def _constant(run: Run) -> Iterator[tuple[str, list[float]]]:
 def _cooled(step: int, first: int, last: int) -> float:
     """Return the share of the rate in a cool-down: 1 - sqrt of the share of it that has passed (Hägele et al. 2024)."""
     return 1 - math.sqrt(max(0, step - first) / (last - first))
-
-
-class ScheduleFree:
-    """Schedule-free Adam on a state's weights; the attributes are those of an optimizer that a training loop uses."""
-
-    def __init__(self, state: TrainState) -> None:
-        self._state = state
-        self.defaults = {"fused": False}
-        # Those of the state's own optimizer, which `TrainState.set_learning_rate` sets.
-        self.param_groups = state.optimizer.param_groups
-        sizes = [len(group["params"][0]) for group in self.param_groups]
-        device, shares = state.weights.device, state.rate_shares
-        self._shares = torch.cat(
-            [torch.full((n,), share, device=device) for n, share in zip(sizes, shares, strict=True)]
-        )
-        self._z = state.weights.detach().clone()
-        self._second = torch.zeros_like(self._z)
-        self._n_steps, self._sum = 0, 0.0
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Make one update; the state's weights are the point at which the next gradient is computed."""
-        # The last group has the whole rate.
-        rate, y, beta2 = self.param_groups[-1]["lr"], self._state.weights, self._state.config.adam_beta2
-        self._n_steps += 1
-        self._second.mul_(beta2).addcmul_(self._state.gradients, self._state.gradients, value=1 - beta2)
-        scale = (self._second / (1 - beta2**self._n_steps)).sqrt_().add_(_EPSILON)
-        direction = self._shares * self._state.gradients / scale
-        self._sum += rate**2
-        share = rate**2 / self._sum
-        y.lerp_(self._z, share)
-        y.add_(direction, alpha=rate * (_BETA1 * (1 - share) - 1))
-        self._z.sub_(direction, alpha=rate)
-
-    def averaged(self) -> Tensor:
-        """Return the averaged weights, which are scored."""
-        return self._state.weights.detach().lerp(self._z, 1 - 1 / _BETA1)
 
 
 if __name__ == "__main__":

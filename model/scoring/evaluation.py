@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.config import DIMENSIONS
 from model.data.images import to_unit
@@ -64,11 +64,41 @@ def calibrate_sigma(model: ConvVAE, train_images: Tensor, runtime: Runtime) -> f
 
     `train_images` is uint8 (N, 3, 32, 32); a fixed subset of at most 2,000 of them is used.
     """
-    generator = seeded_generator(CALIBRATION_SEED)
-    subset = torch.randperm(len(train_images), generator=generator)[:N_CALIBRATION].sort().values
-    images = train_images[subset.to(train_images.device)]
+    images = _calibration_images(train_images)
     sums = _sum_over_images(model, images, runtime, CALIBRATION_SEED, BATCH_SIZE)
     return elbo.optimal_sigma(sums.squared_error / len(images) / DIMENSIONS)
+
+
+def measure_statistics(model: ConvVAE, train_images: Tensor, batch_size: int, runtime: Runtime) -> None:
+    """Set the running statistics of batch normalisation to those of these weights, on the images of `calibrate_sigma`.
+
+    `train_images` is uint8 (N, 3, 32, 32). The statistics are means over batches, as they are normalised in training.
+    """
+    images, generator = _calibration_images(train_images), seeded_generator(CALIBRATION_SEED, device=runtime.device)
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        # Then a layer averages over all batches.
+        layer.momentum = None
+    model.train()
+    with torch.inference_mode():
+        for batch in images[torch.randperm(len(images), generator=seeded_generator(CALIBRATION_SEED))].split(
+            batch_size
+        ):
+            noise = torch.randn(len(batch), model.latent_dim, generator=generator, device=runtime.device)
+            if len(batch) > 1:
+                with runtime.autocast():
+                    model(to_unit(batch), noise)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def _calibration_images(train_images: Tensor) -> Tensor:
+    """Return a fixed subset of at most N_CALIBRATION images."""
+    generator = seeded_generator(CALIBRATION_SEED)
+    subset = torch.randperm(len(train_images), generator=generator)[:N_CALIBRATION].sort().values
+    return train_images[subset.to(train_images.device)]
 
 
 def evaluate(

@@ -38,7 +38,7 @@ def save_state(path: Path, state: TrainState, history: list[dict[str, float]]) -
 
 
 def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> StartingPoint:
-    """Read a training state and the metrics reported until it was saved.
+    """Read a training state and the metrics reported until it was saved; a longer training goes on from a shorter one.
 
     Raises:
         CheckpointError: the file is damaged, or was written with another configuration or on another kind of device.
@@ -46,8 +46,7 @@ def load_state(path: Path, config: TrainConfig, runtime: Runtime) -> StartingPoi
     """
     contents = read_tensors(path)
     state = TrainState(config, runtime)
-    saved_config = config_in(path, contents)
-    if saved_config != config:
+    if not config.continues(config_in(path, contents)):
         raise CheckpointError(f"{path}: was written with other hyperparameters; remove it")
     if "made_on" not in contents:
         raise CheckpointError(f"{path}: holds only a model, not the state of a run")

@@ -1,7 +1,9 @@
 """Training state: the model with its optimizer, position and noise generator."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
-from torch import Tensor
 
 from model.config import TrainConfig
 from model.device import Runtime, seeded_generator
@@ -9,6 +11,7 @@ from model.network.vae import ConvVAE, compile_model
 from model.training.adamw import AdamW
 from model.training.initialization import untrained_model
 from model.training.packed_tensors import pack, sorted_for_alignment
+from model.training.schedule_free import BETA, ScheduleFreeAdam
 
 _ADAM_BETA1 = 0.9
 
@@ -47,9 +50,7 @@ class TrainState:
         self.statistics = pack(statistics, runtime.device)
         # On MPS, fused Adam accepts found_inf and ignores it.
         fused = runtime.device.type in ("cpu", "cuda")
-        betas = _ADAM_BETA1, config.adam_beta2
-        groups = self._groups(sum(weight.numel() for weight in slow))
-        self.optimizer = AdamW(groups, lr=config.learning_rate, betas=betas, weight_decay=0.0, fused=fused)
+        self.optimizer = self._make_optimizer(sum(weight.numel() for weight in slow), fused=fused)
         self.noise = seeded_generator(config.seed, 1, device=runtime.device)
         self.step = 0
         # Not saved: a saved state has made updates.
@@ -59,17 +60,33 @@ class TrainState:
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Set the learning rate of the next update."""
+        step = 1 - BETA if isinstance(self.optimizer, ScheduleFreeAdam) else 1.0
         for group, share in zip(self.optimizer.param_groups, self.rate_shares, strict=True):
-            group["lr"] = share * learning_rate
+            group["lr"] = step * share * learning_rate
 
-    def _groups(self, n_first: int) -> list[dict[str, list[Tensor]]]:
-        """Return the parameter groups: the first `n_first` weights, if any, and the others."""
-        sizes = [size for size in (n_first, len(self.weights) - n_first) if size]
+    @contextmanager
+    def updating(self) -> Iterator[None]:
+        """Let updates be made within the block. With schedule-free Adam, the weights are its averages outside of it."""
+        if not isinstance(self.optimizer, ScheduleFreeAdam):
+            yield
+            return
+        self.optimizer.begin()
+        try:
+            yield
+        finally:
+            self.optimizer.end()
+
+    def _make_optimizer(self, n_slow: int, *, fused: bool) -> AdamW:
+        """Create the optimizer, with parameter groups of the first `n_slow` weights, if any, and of the others."""
+        config, sizes = self.config, [size for size in (n_slow, len(self.weights) - n_slow) if size]
         groups = []
         for weights, gradients in zip(self.weights.split(sizes), self.gradients.split(sizes), strict=True):
             weights.grad = gradients
             groups.append({"params": [weights]})
-        return groups
+        if config.schedule == "schedule_free":
+            return ScheduleFreeAdam(self.weights, groups, config.adam_beta2, fused=fused)
+        betas = _ADAM_BETA1, config.adam_beta2
+        return AdamW(groups, lr=config.learning_rate, betas=betas, weight_decay=0.0, fused=fused)
 
     def reports_done(self, n_train: int) -> int:
         """Count the report points that training has reached, with `n_train` training images."""

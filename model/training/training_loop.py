@@ -18,7 +18,7 @@ from model.data.images import ImageData, to_unit
 from model.errors import UserError
 from model.scoring import elbo
 from model.scoring.definitions import bits_per_dimension
-from model.scoring.evaluation import Evaluation, calibrate_sigma, evaluate
+from model.scoring.evaluation import Evaluation, calibrate_sigma, evaluate, measure_statistics
 from model.training.batch_order import BatchOrder
 from model.training.learning_rate_schedule import learning_rate_at
 from model.training.packed_tensors import flattened
@@ -84,7 +84,11 @@ def train(state: TrainState, data: ImageData) -> Iterator[EpochMetrics]:
     for report in range(state.reports_done(n_train) + 1, config.n_reports + 1):
         start_from_pca(state, data.train.images)
         started = time.perf_counter()
-        means = _train_until(state, data.train.images, config.step_at(report, n_train))
+        with state.updating():
+            means = _train_until(state, data.train.images, config.step_at(report, n_train))
+        if config.schedule == "schedule_free" and len(state.statistics):
+            # Those of batch normalisation were measured with the weights between updates.
+            measure_statistics(state.model, data.train.images, config.batch_size, state.runtime)
         sigma, validation = score_validation(state, data)
         if not math.isfinite(validation.bpd):
             raise Diverged(f"the validation score at epoch {config.epoch_at(report):g} is not finite")

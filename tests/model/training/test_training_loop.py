@@ -4,13 +4,14 @@ import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from torch.distributions import Bernoulli, Normal
 
-from model.config import Reconstruction
+from model.config import Architecture, Reconstruction, Schedule
 from model.data.augmentation import draw_batch
 from model.data.images import ImageData, to_unit
 from model.device import Runtime
@@ -21,6 +22,7 @@ from model.training import training_loop
 from model.training.batch_order import BatchOrder
 from model.training.checkpoint import load_state, save_state
 from model.training.packed_tensors import flattened
+from model.training.tensor_file import CheckpointError
 from model.training.train_state import TrainState
 from model.training.training_loop import Diverged, EpochMetrics, _step_if_finite, score_validation, train
 from tests.model.conftest import SMALL, SmallRun, without_times
@@ -140,10 +142,11 @@ def test_training_improves_the_score_at_every_epoch(data: ImageData, runtime: Ru
     assert scores[-1] < scores[0] - 0.2
 
 
+@pytest.mark.parametrize(("schedule", "architecture"), [("cosine", "linear_skip"), ("schedule_free", "plain")])
 def test_a_run_resumed_from_any_checkpoint_ends_as_if_never_interrupted(
-    data: ImageData, runtime: Runtime, tmp_path: Path
+    data: ImageData, runtime: Runtime, tmp_path: Path, schedule: Schedule, architecture: Architecture
 ) -> None:
-    config = replace(SMALL, epochs=2, report_every=0.75, schedule="cosine", batch_size=48)
+    config = replace(SMALL, epochs=2, report_every=0.75, schedule=schedule, batch_size=48, architecture=architecture)
     uninterrupted = [without_times(metrics) for metrics in train(TrainState(config, runtime), data)]
     assert len(uninterrupted) == 3
     state, history = TrainState(config, runtime), []
@@ -154,6 +157,41 @@ def test_a_run_resumed_from_any_checkpoint_ends_as_if_never_interrupted(
         resumed = load_state(tmp_path / f"{n_reports}.pt", config, runtime)
         assert resumed.history == history[:n_reports]
         assert [without_times(metrics) for metrics in train(resumed.state, data)] == uninterrupted[n_reports:]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "schedule_free"])
+def test_a_longer_run_continues_a_shorter_one_and_ends_as_if_planned_so(
+    few_images: ImageData, runtime: Runtime, tmp_path: Path, schedule: Schedule
+) -> None:
+    shorter = replace(SMALL, epochs=1, report_every=0.5, schedule=schedule, warmup_epochs=0.5, batch_size=4)
+    longer = replace(shorter, epochs=2)
+    planned = [without_times(metrics) for metrics in train(TrainState(longer, runtime), few_images)]
+    state = TrainState(shorter, runtime)
+    history = [asdict(metrics) for metrics in train(state, few_images)]
+    save_state(tmp_path / "state.pt", state, history)
+    start = load_state(tmp_path / "state.pt", longer, runtime)
+    continued = [without_times(metrics) for metrics in train(start.state, few_images)]
+    assert len(start.history) == len(continued) == 2
+    assert continued == planned[2:]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"schedule": "cosine"},
+        # Its reports, or its rates, are not the first ones of a longer run.
+        {"report_every": 0.7},
+        {"warmup_epochs": 1.5},
+    ],
+)
+def test_a_run_that_cannot_be_made_longer_is_refused(runtime: Runtime, tmp_path: Path, changed: dict[str, Any]) -> None:
+    values: dict[str, Any] = {"epochs": 1, "schedule": "constant"} | changed
+    config = replace(SMALL, **values)
+    save_state(tmp_path / "state.pt", TrainState(config, runtime), [])
+    with pytest.raises(CheckpointError, match="other hyperparameters"):
+        load_state(tmp_path / "state.pt", replace(config, epochs=2), runtime)
+    longer, shorter = replace(SMALL, epochs=3, schedule="constant"), replace(SMALL, epochs=2, schedule="constant")
+    assert longer.continues(shorter) and not shorter.continues(longer)
 
 
 def test_a_non_finite_update_is_skipped_and_counted(few_images: ImageData, runtime: Runtime) -> None:

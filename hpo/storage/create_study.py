@@ -12,6 +12,7 @@ from hpo.search.samplers import make_sampler
 from hpo.search.warm_start import warm_start_of
 from hpo.storage.backend import backend_of
 from hpo.storage.paths import StudyPaths
+from hpo.storage.tables.study_fits import StudyFits
 
 
 def create_study(config: StudyConfig, paths: StudyPaths, attributes: dict[str, Any]) -> Study:
@@ -30,7 +31,7 @@ def attach_sampler_and_pruner(study: Study, config: StudyConfig, n_total: int | 
     once; they are at most the `n_total` configurations that the study may have.
     """
     warm_start = warm_start_of(study)
-    study.sampler = make_sampler(study, config)
+    study.sampler = make_sampler(study, config, StudyFits(study))
     study.pruner = make_pruner(config.pruner, config.training)
     known = [tutorial_values(config.hyperparameters), *(warm_start.best if warm_start else [untuned_values(config)])]
     first = [values for number, values in enumerate(known) if values and values not in known[:number]]

@@ -1,7 +1,7 @@
 """Grow a table of learning curves: `python -m benchmarks.search.grow [--table sample]`. Give it again to go on.
 
-On a GPU models of one batch size are trained side by side; on a CPU one process a core takes the next run that nobody
-has made.
+On a GPU models of one batch size are trained side by side, if they can be; otherwise one process a core takes the next
+run that nobody has made, on the CPU.
 """
 
 import os
@@ -16,8 +16,8 @@ import typer
 
 from benchmarks.jsonl import append
 from benchmarks.machine import find_machine
-from benchmarks.search.stacked import Scores, train_stack
-from benchmarks.search.table import TABLES, Curve, CurveTable, Images
+from benchmarks.search.stacked import Scores, can_be_stacked, train_stack
+from benchmarks.search.table import TABLES, Curve, CurveTable, TableName
 from model.data.bundled_sample import load_sample
 from model.data.cifar10 import load_cifar10
 from model.data.images import ImageData
@@ -32,7 +32,7 @@ _COLUMNS = ("val_bpd", "val_rate_nats", "val_mse", "seconds")
 
 
 def main(
-    table: Annotated[Images, typer.Option(help="Table of all of CIFAR-10, or of the bundled sample.")] = "cifar10",
+    table: Annotated[TableName, typer.Option(help="Table of all of CIFAR-10, or of the bundled sample.")] = "cifar10",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes side by side on a CPU, one thread each.")] = os.cpu_count()
     or 1,
@@ -42,7 +42,7 @@ def main(
     runtime, root = find_machine(device)
     ends = time.monotonic() + 60 * minutes if minutes else float("inf")
     grown = TABLES[table]
-    if runtime.device.type == "cuda":
+    if runtime.device.type == "cuda" and can_be_stacked(grown.train_config(0, 0)):
         _grow_in_stacks(grown, _images_of(grown, root).to(runtime.device), runtime, ends)
     else:
         _grow_by_processes(grown, root, workers, ends)
@@ -105,7 +105,7 @@ def _grow_by_processes(table: CurveTable, root: Path, workers: int, ends: float)
             return
         if missing and len(running) < workers and time.monotonic() < ends:
             index, seed = missing[0]
-            arguments = [table.source, str(index), str(seed), str(root)]
+            arguments = [table.name, str(index), str(seed), str(root)]
             command = [sys.executable, "-m", "benchmarks.search.grow", "one", *arguments]
             running[missing[0]] = subprocess.Popen(command, env=environment)
         else:
@@ -124,8 +124,8 @@ def _add(table: CurveTable, curve: Curve) -> None:
     print(f"{curve.index} seed {curve.seed}: {last} after {len(curve.val_bpd)} epochs", flush=True)
 
 
-def _train_and_add(source: str, index: str, seed: str, root: str) -> None:
-    table = TABLES[source]
+def _train_and_add(name: str, index: str, seed: str, root: str) -> None:
+    table = TABLES[name]
     _add(table, train_one(table, (int(index), int(seed)), _images_of(table, Path(root)), resolve("cpu")))
 
 

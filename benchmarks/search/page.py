@@ -15,6 +15,7 @@ from benchmarks.search.judgements import Judged
 from benchmarks.search.judges.neighbours import N_NEIGHBOURS
 from benchmarks.search.live_pairs import Search, draw_live, told
 from benchmarks.search.methods import OURS, PEERS, Method
+from benchmarks.search.regret_page import read_regrets
 from benchmarks.search.replays import HORIZON, LIMIT
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import Interval, n_reached, quartiles, ratio_of_medians, regrets, to_target
@@ -70,6 +71,7 @@ def numbers(results: Results) -> dict[str, object]:
         "n_repetitions": max(map(len, results.traces[1].values())),
         "target": results.surrogate.target,
         "compute_to_target_ratio": {name: asdict(ratio) for name, ratio in ratios(results.to_target(1)).items()},
+        "retrain_regret": read_regrets(),
     }
 
 

@@ -59,7 +59,8 @@ class Task:
 class Ground:
     """Searches and the surrogate that they run on; `table` is the digest of what the surrogate was fitted to.
 
-    A `judge` takes the place of the surrogate's mean curves. `limit` is in full-length trainings.
+    A `judge` takes the place of the surrogate's mean curves. `limit` and `horizon` are in full-length trainings, see
+    `Budget`.
     """
 
     surrogate: Surrogate
@@ -68,6 +69,7 @@ class Ground:
     table: str
     judge: Judge | None = None
     limit: float = LIMIT
+    horizon: float = HORIZON
 
     @classmethod
     def of(
@@ -83,7 +85,7 @@ class Ground:
         return simulate(
             method.make(task.repetition, self.space),
             self.surrogate.judged(self.judge, task.repetition),
-            Budget(self.limit * unit_s, HORIZON * unit_s),
+            Budget(self.limit * unit_s, self.horizon * unit_s),
             task.n_workers * method.speed,
         )
 
@@ -132,7 +134,7 @@ def quiet() -> None:
 def _keys(tasks: Iterable[Task], ground: Ground) -> dict[Task, str]:
     """Digest of what a result depends on: table, space, programs, Optuna's version, budget and repetition."""
     judge = _programs([type(ground.judge).__module__]) if ground.judge else []
-    budget = repr((ground.limit, HORIZON))
+    budget = repr((ground.limit, ground.horizon))
     shared = _digest(ground.table, repr(ground.space), optuna.__version__, budget, *judge, *_programs(_SHARED))
     methods = {
         name: _digest(

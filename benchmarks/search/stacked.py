@@ -48,6 +48,12 @@ class Scores:
     seconds: float
 
 
+def can_be_stacked(config: TrainConfig) -> bool:
+    """Return True if a stack trains such models as `model.train` does."""
+    is_known = config.architecture in ("norm_free", "linear_skip") and config.schedule != "schedule_free"
+    return is_known and config.reconstruction == "gaussian" and not config.linear_path and not config.max_shift
+
+
 class Stack:
     """Weights, optimizer and position of M models. Padded latent dimensions have no weights, no noise and no rate."""
 
@@ -58,9 +64,7 @@ class Stack:
         """
         first = configs[0]
         assert all(getattr(config, name) == getattr(first, name) for config in configs for name in _SHARED)
-        assert first.architecture in ("norm_free", "linear_skip")
-        assert all(config.reconstruction == "gaussian" for config in configs)
-        assert not any(config.linear_path or config.max_shift for config in configs)
+        assert all(can_be_stacked(config) for config in configs)
         self.configs, self.runtime, device = configs, runtime, runtime.device
         self.network = StackedNetwork(first)
         largest = max(config.latent_dim for config in configs)

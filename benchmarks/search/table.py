@@ -4,20 +4,23 @@ One line of JSON a run, added as it comes: what was interrupted goes on.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from statistics import mean
 from typing import Any, Literal
 
 from optuna.distributions import BaseDistribution
 
 from benchmarks.jsonl import read
+from benchmarks.search.epoch_seconds import Timing, read_timings
 from benchmarks.tables import RESULTS
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.search_space import distributions, searched
 from model.config import Architecture, TrainConfig
 
 Images = Literal["cifar10", "sample"]
+TableName = Literal["cifar10", "sample", "plain"]
 # As many as the device at hand had time for, with all of CIFAR-10.
 N_EPOCHS = 8
 SEEDS = (0, 1, 2)
@@ -48,6 +51,7 @@ class CurveTable:
     table do not follow later defaults.
     """
 
+    name: TableName
     path: Path
     source: Images
     n_configurations: int
@@ -74,6 +78,13 @@ class CurveTable:
             architecture=self.architecture,
         )
 
+    def timings(self, curves: Sequence[Curve]) -> list[Timing]:
+        """Return what an epoch takes on one core: as timed apart for models that were trained side by side on a GPU."""
+        if self.name == "cifar10":
+            return read_timings()
+        sizes = ((curve.values["batch_size"], curve.values["latent_dim"], curve.seconds) for curve in curves)
+        return [Timing(batch_size, latent_dim, mean(seconds)) for batch_size, latent_dim, seconds in sizes if seconds]
+
     def outstanding(self, curves: Sequence[Curve]) -> list[tuple[int, int]]:
         """(configuration, seed) of runs not made yet: all configurations once, then the best quarter again."""
         done = {(curve.index, curve.seed) for curve in curves}
@@ -87,6 +98,7 @@ class CurveTable:
 
 
 CIFAR10 = CurveTable(
+    name="cifar10",
     path=RESULTS / "search_curves.jsonl",
     source="cifar10",
     n_configurations=200,
@@ -104,22 +116,33 @@ CIFAR10 = CurveTable(
 )
 # The bundled sample, in the default space of its number of images when the table was begun.
 SAMPLE = CurveTable(
+    name="sample",
     path=RESULTS / "search_curves_sample.jsonl",
     source="sample",
-    n_configurations=64,
+    n_configurations=48,
     seeds=SEEDS[:2],
     architecture="linear_skip",
     hyperparameters=Hyperparameters(
         beta=Range[float](low=0.3, high=3.0, log=True),
         latent_dim=Range[int](low=28, high=450, log=True),
         learning_rate=Range[float](low=1e-3, high=3e-2, log=True),
-        batch_size=Choices[int](choices=(16, 32, 64, 128)),
-        schedule="cosine",
+        batch_size=Choices[int](choices=(32, 64, 128)),
+        schedule="schedule_free",
         warmup_epochs=1.0,
         max_shift=1,
     ),
 )
-TABLES: dict[str, CurveTable] = {table.source: table for table in (CIFAR10, SAMPLE)}
+# The tutorial's network, on the sample: another task, with other curves.
+PLAIN = replace(
+    SAMPLE,
+    name="plain",
+    path=RESULTS / "search_curves_plain.jsonl",
+    architecture="plain",
+    hyperparameters=SAMPLE.hyperparameters.model_copy(
+        update={"learning_rate": Range[float](low=3e-4, high=1e-2, log=True), "max_shift": 0, "horizontal_flip": False}
+    ),
+)
+TABLES: dict[str, CurveTable] = {table.name: table for table in (CIFAR10, SAMPLE, PLAIN)}
 
 
 def configuration(index: int, hyperparameters: Hyperparameters) -> dict[str, Any]:

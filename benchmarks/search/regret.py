@@ -1,0 +1,101 @@
+"""Retrain regret of searches: `python -m benchmarks.search.regret [--table sample]`. Give it again to go on.
+
+The regret is how far the configuration that a search would retrain lies above the best known one at full length.
+Repetitions that are finished are kept in benchmarks/.cache; then results/search_regret.json, the key `retrain_regret`
+of results/search.json and benchmarks/REGRET.md are written from all.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from benchmarks.search.configurations import by_configuration
+from benchmarks.search.gaussian_process import Array
+from benchmarks.search.judged import JUDGES
+from benchmarks.search.judges.judge import Judge
+from benchmarks.search.methods import METHODS, OURS, PARTS
+from benchmarks.search.regret_page import BUDGETS, UNTUNED, OfMethod, Regrets, read_regrets, write_regrets
+from benchmarks.search.replays import Ground, Task, quiet, replay
+from benchmarks.search.simulator import Trace
+from benchmarks.search.summary import quartiles, regrets
+from benchmarks.search.table import N_EPOCHS, TABLES, CurveTable
+from hpo.config.schema import Model, StudyConfig
+from hpo.config.search_space import untuned_values
+
+COMPARED = {
+    name: (METHODS | PARTS)[name]
+    for name in (
+        *("random", "tpe", "tpe_median", "tpe_hyperband", "ray_asha", "one_epoch_top_k"),
+        *("promotion_random", "promotion_tpe", OURS),
+    )
+}
+# In full-length trainings: none may end before the largest budget.
+_LAST = max(BUDGETS) / N_EPOCHS
+
+
+def main(
+    tables: Annotated[list[str] | None, typer.Option("--table", help="This one alone; may be repeated.")] = None,
+    repetitions: Annotated[int, typer.Option(min=1, help="Of every method, before every judge.")] = 10,
+    processes: Annotated[int, typer.Option(min=1, help="Repetitions side by side.")] = os.cpu_count() or 1,
+) -> None:
+    """Run what is missing, and write numbers and page."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    quiet()
+    if unknown := [name for name in tables or () if name not in TABLES]:
+        raise typer.BadParameter(f"must be one of {', '.join(TABLES)}, but got {unknown[0]}", param_hint="--table")
+    found: Regrets = read_regrets()
+    for name in tables or TABLES:
+        table = TABLES[name]
+        if table.outstanding(table.read()):
+            remedy = f"make them with `python -m benchmarks.search.grow --table {name}`"
+            typer.echo(f"{table.path}: lacks runs; {remedy}", err=True)
+            raise typer.Exit(2)
+        for judge in JUDGES:
+            found.setdefault(name, {})[judge] = _of_judge(table, judge, repetitions, processes)
+            write_regrets(found, repetitions)
+            typer.echo(f"{name}, {judge}: {found[name][judge][OURS]}")
+
+
+def _of_judge(table: CurveTable, judge_name: str, repetitions: int, processes: int) -> dict[str, OfMethod]:
+    curves = table.read()
+    ground = replace(Ground.of(curves, table.timings(curves), table.space, COMPARED), limit=_LAST, horizon=_LAST)
+    configurations = by_configuration(curves)
+    judge = JUDGES[judge_name](configurations, ground.surrogate.noise.deviation_E**2)
+    tasks = [Task(method, 1, repetition) for method in COMPARED for repetition in range(repetitions)]
+    traces = replay(tasks, replace(ground, judge=judge), n_processes=processes)
+    unit_s = ground.surrogate.full_length_s
+    of_method = {
+        method: _by_budget([trace for task, trace in traces.items() if task.method == method], unit_s)
+        for method in COMPARED
+    }
+    return {UNTUNED: _untuned(table, ground, judge, repetitions)} | of_method
+
+
+def _by_budget(traces: Sequence[Trace], unit_s: float) -> OfMethod:
+    found = quartiles(regrets(traces, [budget / N_EPOCHS for budget in BUDGETS], unit_s))
+    return {str(budget): _named(found[:, index]) for index, budget in enumerate(BUDGETS)}
+
+
+def _untuned(table: CurveTable, ground: Ground, judge: Judge, repetitions: int) -> OfMethod:
+    """Regrets of the values that are good without a search, which cost one training at any budget."""
+    config = StudyConfig(
+        name=table.name, model=Model(architecture=table.architecture), hyperparameters=table.hyperparameters
+    )
+    values, surrogates = untuned_values(config), [ground.surrogate.judged(judge, each) for each in range(repetitions)]
+    above = [surrogate.final(values) - surrogate.final(surrogate.best) for surrogate in surrogates]
+    return {str(budget): _named(quartiles(np.array(above))) for budget in BUDGETS}
+
+
+def _named(quartiles_3: Array) -> dict[str, float | None]:
+    # None before any training has finished.
+    low, median, high = (float(f"{value:.4g}") if value < inf else None for value in quartiles_3)
+    return {"median": median, "low": low, "high": high}
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -30,11 +30,11 @@
 #|   RAY=                 tune: address of a Ray cluster that runs the workers
 #|   DEVICE=              auto, cpu, cuda or mps; empty: the study file's (tune, best-retrain), else auto
 #|   TRIAL=               best-retrain: number of a trial to retrain instead of the best
-#|   EPOCHS=              best-retrain, train: number of epochs
+#|   EPOCHS=              tune: length of a trial, more to make those of a study longer; best-retrain, train: epochs
 #|   BETA=  LATENT_DIM=   train: weight of the rate; number of latent dimensions
 #|   LEARNING_RATE=       train: learning rate of Adam
 #|   BATCH_SIZE=          train: images per step
-#|   SCHEDULE=            train: learning-rate schedule, constant or cosine
+#|   SCHEDULE=            train: learning-rate schedule: constant, cosine or schedule_free
 #|   ARCHITECTURE=        train: linear_skip, norm_free, or plain for the tutorial's
 #|   LINEAR_PATH=         train: LINEAR_PATH=1 adds probabilistic PCA to the convolutions
 #|   DATA=                train: cifar10, sample or a folder of images
@@ -98,7 +98,7 @@ flag    = $(if $(filter-out 0 no false,$($2)), $1)
 # Broken inside of calls, where make reads a line end as the space that is there anyway.
 shared_options = $(call option,--storage,STORAGE)$(call option,--files,FILES)
 tune_options = $(call option,--trials,TRIALS)$(call option,--timeout,TIMEOUT)$(call \
-  option,--workers,WORKERS)$(call option,--device,DEVICE)$(call \
+  option,--epochs,EPOCHS)$(call option,--workers,WORKERS)$(call option,--device,DEVICE)$(call \
   option,--from-study,FROM_STUDY)$(call flag,--fresh,FRESH)$(call option,--ray,RAY)$(shared_options)
 retrain_options = $(call option,--trial,TRIAL)$(call option,--epochs,EPOCHS)$(call \
   option,--device,DEVICE)$(shared_options)

@@ -24,6 +24,7 @@ def tune(
     *,
     trials: int | None = None,
     timeout_minutes: float | None = None,
+    epochs: int | None = None,
     workers: int = 1,
     device: str | None = None,
     from_study: str | None = None,
@@ -37,6 +38,7 @@ def tune(
         config: what to search, see `load_config`.
         trials: total number of configurations of the study, over all calls; None takes the file's budget.
         timeout_minutes: minutes of this call; None takes the file's budget.
+        epochs: length of a trial; None takes the file's. Trials of an existing study can become longer.
         workers: number of processes that share the study. Above 1, the call must stand below
             `if __name__ == "__main__":`, as for everything that starts processes.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`, in place of the file's.
@@ -61,6 +63,7 @@ def tune(
         config,
         trials=trials,
         timeout_minutes=timeout_minutes,
+        epochs=epochs,
         workers=workers,
         device=device,
         from_study=from_study,

@@ -3,6 +3,7 @@
 import shlex
 from statistics import mean
 
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 
 from hpo.analysis.cost import count_cost
@@ -13,7 +14,7 @@ from hpo.analysis.results import SHORTER_CODE_BPD, StudyResults, study_results
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched
-from hpo.search.best_trial import best_trial_of, expected_best_of
+from hpo.search.best_trial import BestAtLength, best_at_length, best_trial_of, expected_best_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import pareto_front_of
 from hpo.search.remaining_work import remaining_work
@@ -27,13 +28,16 @@ def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline, paths: S
     rows = trial_rows(study, config)
     results = study_results(study, config, baseline)
     if results is None:
-        expected = expected_best_of(configurations_of(study), sampler_of(study, config))
+        sampler = sampler_of(study, config)
+        at_length = best_when_retrained(study, config, sampler)
+        expected = at_length or expected_best_of(configurations_of(study), sampler)
         return [*_interrupted(study, paths), "No trial has finished yet.", *([expected.sentence] if expected else [])]
     return [
         *_best(results, config),
         *_ppca(results),
         *_code_length(results),
         *_edges(results),
+        *_best_at_length(study, config),
         *_pareto_front(rows, config),
         _prunings(rows, config),
         *_interrupted(study, paths),
@@ -119,6 +123,17 @@ def _edges(results: StudyResults) -> list[str]:
         return []
     names = ", ".join(results.at_edge)
     return [f"At the edge of its range: {names}. To search beyond it, widen the range in the file and tune again"]
+
+
+def best_when_retrained(study: Study, config: StudyConfig, sampler: BaseSampler) -> BestAtLength | None:
+    """Return the trial that is expected to score best at the length of the retraining, if that is a longer one."""
+    n_epochs = 0 if config.retrain.epochs == "auto" else config.retrain.epochs
+    return best_at_length(configurations_of(study), sampler, n_epochs, config.training.n_epochs)
+
+
+def _best_at_length(study: Study, config: StudyConfig) -> list[str]:
+    best = best_when_retrained(study, config, sampler_of(study, config))
+    return [f"{best.sentence} It is the one that is retrained"] if best else []
 
 
 def _pareto_front(rows: list[TrialRow], config: StudyConfig) -> list[str]:

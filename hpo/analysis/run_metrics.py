@@ -19,8 +19,9 @@ _TEST_SCORES = ("bpd", "bpd_interval", "mse", "psnr_db", "rate_nats", "distortio
 class TrialOrigin:
     """Study and trial that a run retrains, and the val_bpd of that trial after `epochs` epochs.
 
-    `expected_bpd` is the val_bpd that a trial which had not finished was expected to end at; None for one that had, for
-    a run that is longer or shorter than a trial, and where nothing predicts it.
+    `expected_bpd` is the val_bpd that the run was expected to end at, `expected_deviation` the standard deviation of
+    this prediction; None for a finished trial that is retrained at its own length, for a run that is shorter than a
+    trial, and where nothing predicts it.
     """
 
     study: str
@@ -28,6 +29,7 @@ class TrialOrigin:
     val_bpd: float
     epochs: float
     expected_bpd: float | None = None
+    expected_deviation: float | None = None
 
     @classmethod
     def from_dict(cls, entries: Mapping[str, Any]) -> "TrialOrigin | None":
@@ -35,7 +37,8 @@ class TrialOrigin:
         if entries["study"] is None:
             return None
         own = entries["trial_val_bpd"], entries["trial_epochs"]
-        return cls(entries["study"], entries["trial"], *own, entries.get("trial_expected_bpd"))
+        expected = (entries.get(f"trial_expected_{name}") for name in ("bpd", "deviation"))
+        return cls(entries["study"], entries["trial"], *own, *expected)
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ def _origin_entries(origin: TrialOrigin | None) -> dict[str, Any]:
         "trial_val_bpd": origin.val_bpd,
         "trial_epochs": origin.epochs,
         "trial_expected_bpd": origin.expected_bpd,
+        "trial_expected_deviation": origin.expected_deviation,
     }
 
 

@@ -120,12 +120,14 @@ def _curve(trial: FrozenTrial, training: Training) -> tuple[tuple[float, float],
 
 
 def _kind(end: str, is_continued: bool, is_confirmation: bool) -> Kind:
-    if is_pruned(end):
+    if is_pruned(end) and not is_confirmation:
         return "continued" if is_continued else "pruned"
     kinds: dict[str, Kind] = {
         "finished": "confirmation" if is_confirmation else "finished",
         "diverged": "diverged",
         "out of memory": "out of memory",
         "failed": "failed",
+        # At a length that trials no longer have.
+        "pruned": "confirmation",
     }
     return kinds.get(end.partition(":")[0], "running")

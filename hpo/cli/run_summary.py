@@ -62,10 +62,15 @@ def _chosen_and_reached(metrics: RunMetrics, origin: TrialOrigin) -> str:
     if origin.expected_bpd is None:
         scores = f"val_bpd {origin.val_bpd:.4f} -> {metrics.val_bpd:.4f}"
         return f"Chosen at {length}, retrained at {metrics.epochs}: {scores}"
+    reached = f"retrained for {counted(metrics.epochs, 'epoch')} it ends at {metrics.val_bpd:.4f}"
     return (
         f"Trial {origin.trial}, at val_bpd {origin.val_bpd:.4f} after {length}, was expected to end at "
-        f"{origin.expected_bpd:.4f}; retrained for {counted(metrics.epochs, 'epoch')} it ends at {metrics.val_bpd:.4f}"
+        f"{origin.expected_bpd:.4f}{_deviation(origin)}; {reached}"
     )
+
+
+def _deviation(origin: TrialOrigin) -> str:
+    return f" ± {origin.expected_deviation:.4f}" if origin.expected_deviation is not None else ""
 
 
 def _ppca_lines(metrics: RunMetrics, *, overfitted: bool) -> list[str]:

@@ -46,8 +46,9 @@ class RayPlacement:
 
 
 class TuneArguments(Budget):
-    """Budget of one call, and its number of worker processes."""
+    """Budget of one call, the length of its trials if that is given, and its number of worker processes."""
 
+    epochs: Annotated[int, Field(ge=1)] | None = None
     workers: int = Field(default=1, ge=1, le=MAX_WORKERS)
 
 
@@ -59,7 +60,12 @@ class RetrainArguments(StrictModel):
 
 
 def tune_arguments(
-    budget: Budget, *, trials: int | None = None, timeout_minutes: float | None = None, workers: int = 1
+    budget: Budget,
+    *,
+    trials: int | None = None,
+    timeout_minutes: float | None = None,
+    epochs: int | None = None,
+    workers: int = 1,
 ) -> TuneArguments:
     """Validate the arguments of `tune`; what is None is taken from `budget`.
 
@@ -67,7 +73,7 @@ def tune_arguments(
     """
     given = {"trials": trials, "timeout_minutes": timeout_minutes}
     values = budget.model_dump() | {name: value for name, value in given.items() if value is not None}
-    return _validated(TuneArguments, values | {"workers": workers})
+    return _validated(TuneArguments, values | {"epochs": epochs, "workers": workers})
 
 
 def retrain_arguments(*, trial: int | None = None, epochs: int | None = None) -> RetrainArguments:

@@ -10,6 +10,7 @@ import yaml
 from optuna.study import Study
 
 from hpo.analysis.cost import Cost, count_cost
+from hpo.analysis.findings import best_when_retrained
 from hpo.analysis.further_search import further_search_of, further_search_sentence, wider_range_sentences
 from hpo.analysis.importances import Importances, find_importances
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
@@ -21,7 +22,7 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched, untuned_values
 from hpo.config.study_file import CONFIG_FOLDER
 from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
-from hpo.search.best_trial import ExpectedBest, expected_best_of
+from hpo.search.best_trial import BestAtLength, ExpectedBest, expected_best_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
 from hpo.search.samplers import sampler_of
@@ -68,7 +69,8 @@ class StudyPage:
     """Content of a study's page except its pictures. Entries are None if the study does not have them (yet).
 
     `retrained` holds the metrics of the retrained model, which may be of a trial that is no longer the best.
-    `expected_best` is the trial that is expected to end best, while none has finished. `second_is_untuned` is True
+    `expected_best` is the trial that is expected to end best, while none has finished; `best_at_length` the one that
+    is at the length of the retraining, if that is longer than a trial. `second_is_untuned` is True
     if the second trial has the values that are good without a search.
     """
 
@@ -84,6 +86,7 @@ class StudyPage:
     rows: tuple[TrialRow, ...]
     results: StudyResults | None
     expected_best: ExpectedBest | None
+    best_at_length: BestAtLength | None
     second_is_untuned: bool
     further_search: str | None
     wider_ranges: tuple[str, ...]
@@ -127,6 +130,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         rows=tuple(rows),
         results=results,
         expected_best=expected_best_of(configurations_of(study), sampler),
+        best_at_length=best_when_retrained(study, config, sampler),
         second_is_untuned=_second_is_untuned(study, config),
         further_search=further_search_sentence(further, config) if further else None,
         wider_ranges=tuple(wider_range_sentences(study, config, further, sampler)),

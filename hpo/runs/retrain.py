@@ -17,7 +17,7 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
-from hpo.search.best_trial import best_trial_of, expected_best_of
+from hpo.search.best_trial import Prediction, best_at_length, best_trial_of, expected_best_of
 from hpo.search.configurations import Configuration, configurations_of, end_of, is_pruned
 from hpo.search.samplers import sampler_of
 from hpo.storage.backend import backend_of, existing_study
@@ -32,13 +32,13 @@ from model.training.training_loop import Diverged
 
 @dataclass(frozen=True)
 class Retraining:
-    """A trial that is about to be retrained for `n_epochs` epochs; `expected_bpd` is as in `TrialOrigin`."""
+    """A trial that is about to be retrained for `n_epochs` epochs; `expected` is what `TrialOrigin` keeps of it."""
 
     prepared: PreparedStudy
     study: Study
     trial: FrozenTrial
     n_epochs: int
-    expected_bpd: float | None
+    expected: Prediction | None
     config_name: str
 
     @property
@@ -83,7 +83,8 @@ class Retraining:
                 trial=trial.number,
                 val_bpd=trial.intermediate_values[last_report],
                 epochs=config.training.epoch_at(last_report),
-                expected_bpd=self.expected_bpd,
+                expected_bpd=self.expected.score if self.expected else None,
+                expected_deviation=self.expected.deviation if self.expected else None,
             ),
             importance_samples=config.retrain.importance_samples,
             reconstruction_interval=config.retrain.reconstruction_interval,
@@ -106,7 +107,8 @@ def open_retraining(
     Args:
         config: the study's configuration.
         config_name: name or path by which commands call the study; its own name if None.
-        trial: number of the trial; if None, the best one, or while none has finished the one expected to end best.
+        trial: number of the trial; if None, the best one, or while none has finished the one expected to end best. For
+            a retraining that is longer than a trial, the one expected to score best at that length.
         epochs: length in place of `retrain.epochs`.
         device: device in place of `training.device`.
         location: where machines share the study, if they do.
@@ -135,7 +137,8 @@ def open_retraining(
         raise no_study(paths, name)
     prepared = replace(prepared, config=as_trained(study, prepared.config))
     check_unchanged(study, fingerprint(prepared.config, prepared.data), paths)
-    chosen = choose_trial(study, prepared.config, arguments.trial, name, on_notice)
+    longer = arguments.epochs or (prepared.config.retrain.epochs if prepared.config.retrain.epochs != "auto" else None)
+    chosen = choose_trial(study, prepared.config, arguments.trial, name, on_notice, longer)
     for line in image_notices(prepared.data):
         on_notice(line)
     trial_epochs = prepared.config.training.n_epochs
@@ -145,24 +148,36 @@ def open_retraining(
             f"Trial {chosen.number} scored lower at about epoch {n_epochs} than at its end: it is retrained for "
             f"{counted(n_epochs, 'epoch')} instead of {trial_epochs}"
         )
-    # The prediction is of a trial's length.
-    expected_bpd = expected_final_score(study, prepared.config, chosen) if n_epochs == trial_epochs else None
-    return Retraining(prepared, study, chosen, n_epochs, expected_bpd, name)
+    expected = expected_score(study, prepared.config, chosen, n_epochs)
+    return Retraining(prepared, study, chosen, n_epochs, expected, name)
 
 
 def choose_trial(
-    study: Study, config: StudyConfig, number: int | None, config_name: str, on_notice: Callable[[str], None]
+    study: Study,
+    config: StudyConfig,
+    number: int | None,
+    config_name: str,
+    on_notice: Callable[[str], None],
+    n_epochs: int | None = None,
 ) -> FrozenTrial:
     """Return trial `number`; if it is None, the best one, or while none has finished the one expected to end best.
+
+    With `n_epochs`, the length of the retraining if that is given, it is the one that is expected to score best at that
+    length, if this is longer than a trial's and the sampler predicts scores.
 
     Raises: StudyError: there is no such trial, or none has been trained up to a report.
     """
     trials = study.get_trials(deepcopy=False)
     if number is None:
-        configurations = configurations_of(study)
-        if (best := best_trial_of(configurations)) is not None:
+        configurations, sampler = configurations_of(study), sampler_of(study, config)
+        best = best_trial_of(configurations)
+        if at_length := best_at_length(configurations, sampler, n_epochs or 0, config.training.n_epochs):
+            before = counted(config.training.n_epochs, "epoch")
+            on_notice(at_length.sentence + (f" Of trials of {before}, the best is {best.number}." if best else ""))
+            return at_length.trial
+        if best is not None:
             return trials[best.number]
-        expected = expected_best_of(configurations, sampler_of(study, config))
+        expected = expected_best_of(configurations, sampler)
         if expected is None:
             raise StudyError(f"no trial has been trained yet; run make tune STUDY={shlex.quote(config_name)}")
         on_notice(f"No trial has finished. {expected.sentence}")
@@ -193,13 +208,16 @@ def retraining_epochs(config: StudyConfig, study: Study, trial: FrozenTrial) -> 
     return max(1, round(better["epoch"])) if better else config.training.n_epochs
 
 
-def expected_final_score(study: Study, config: StudyConfig, trial: FrozenTrial) -> float | None:
-    """Return the val_bpd that the sampler expects at the end of a configuration; None for one that has finished."""
+def expected_score(study: Study, config: StudyConfig, trial: FrozenTrial, n_epochs: int) -> Prediction | None:
+    """Return the val_bpd that the sampler expects of a configuration after `n_epochs` epochs.
+
+    None if they are fewer than a trial's, and for a finished trial if they are as many.
+    """
     configurations = configurations_of(study)
-    trained = _configuration_of(trial, configurations)
-    if trained.value is not None:
+    trained, share = _configuration_of(trial, configurations), n_epochs / config.training.n_epochs
+    if share < 1 or (share == 1 and trained.value is not None):
         return None
-    return sampler_of(study, config).predict_final_scores(configurations).get(trained.number)
+    return sampler_of(study, config).predict_scores_at(configurations, share).get(trained.number)
 
 
 def _configuration_of(trial: FrozenTrial, configurations: Sequence[Configuration]) -> Configuration:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from statistics import mean
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
@@ -118,3 +118,64 @@ def expected_best_of(configurations: Sequence[Configuration], sampler: BaseSampl
     best = min(begun, key=rank)
     last_trained = [trial for trial in best.trials if trial.intermediate_values][-1]
     return ExpectedBest(last_trained, predicted[best.number], best.scores[max(best.scores)])
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predicted val_bpd and its standard deviation, in bits per dimension, without the luck of another seed."""
+
+    score: float
+    deviation: float
+
+
+@runtime_checkable
+class LengthPredictor(Protocol):
+    """A sampler that predicts scores of trainings that are longer than a trial."""
+
+    def predict_scores_at(self, configurations: Sequence[Configuration], share: float) -> Mapping[int, Prediction]:
+        """Predict val_bpd after `share` times the length of a trial, by the configurations' numbers."""
+
+
+@dataclass(frozen=True)
+class BestAtLength:
+    """The trial that is expected to score best after a training of `n_epochs`, longer than a trial."""
+
+    trial: FrozenTrial
+    n_epochs: int
+    predicted: Prediction
+
+    @property
+    def number(self) -> int:
+        """Number of the trial."""
+        return self.trial.number
+
+    @property
+    def sentence(self) -> str:
+        """Return the sentence that terminal and pages show."""
+        return (
+            f"After {self.n_epochs} epochs, trial {self.number} is expected to score best: "
+            f"{self.predicted.score:.4f} ± {self.predicted.deviation:.4f} bits per dimension."
+        )
+
+
+def best_at_length(
+    configurations: Sequence[Configuration], sampler: BaseSampler | None, n_epochs: int, trial_epochs: int
+) -> BestAtLength | None:
+    """Return the trial that is expected to score best after a training that is longer than a trial.
+
+    None if it is no longer, and if the sampler predicts no such scores.
+    """
+    if n_epochs <= trial_epochs or not isinstance(sampler, LengthPredictor):
+        return None
+    predicted = sampler.predict_scores_at(configurations, n_epochs / trial_epochs)
+    trainable = [
+        configuration
+        for configuration in configurations
+        if configuration.number in predicted
+        and (configuration.value is not None or configuration.is_paused or configuration.is_running)
+    ]
+    if not trainable:
+        return None
+    best = min(trainable, key=lambda configuration: (predicted[configuration.number].score, configuration.number))
+    last_trained = [trial for trial in best.trials if trial.intermediate_values][-1]
+    return BestAtLength(last_trained, n_epochs, predicted[best.number])

@@ -78,6 +78,11 @@ class Configuration:
         return val_bpd_of(self.last_trial) if end_of(self.last_trial) == "finished" else None
 
     @property
+    def n_confirmations(self) -> int:
+        """Number of the new seeds, without those that ended at a length that trials no longer have."""
+        return sum(not is_pruned(end_of(trial)) for trial in self.confirmations)
+
+    @property
     def confirmation_scores(self) -> tuple[float, ...]:
         """val_bpd with each new seed whose training has finished."""
         finished = [trial for trial in self.confirmations if end_of(trial) == "finished"]
@@ -155,8 +160,10 @@ def running_trials(trials: Iterable[FrozenTrial]) -> dict[int, FrozenTrial]:
 def as_single_trial(configuration: Configuration) -> FrozenTrial:
     """Merge the trials that trained one configuration into one trial, for samplers and importances."""
     last = configuration.last_trial
+    state = TrialState.RUNNING if last.state == TrialState.WAITING else last.state
     return create_trial(
-        state=TrialState.RUNNING if last.state == TrialState.WAITING else last.state,
+        # It may have finished at a length that trials no longer have.
+        state=TrialState.PRUNED if configuration.is_paused else state,
         values=last.values,
         params=configuration.params,
         distributions=configuration.trials[0].distributions,

@@ -100,14 +100,16 @@ class LearningCurveGP:
         self._factor = cholesky(self._covariance(self.hyperparameters), lower=True)
         self._weights = cho_solve((self._factor, True), self._y)
 
-    def predict_final(self, features_MF: Array) -> tuple[Array, Array]:
+    def predict_final(self, features_MF: Array, share: float = 1.0) -> tuple[Array, Array]:
         """Compute means and standard deviations, each (M,), of the standardised scores at the end of training (t = 0).
+
+        With another `share` they are those after that share of a training, above 1 of a longer one.
 
         With K the covariance of the observed scores y, noise included, and k the covariances to a point x:
         mean = k' K^-1 y, variance = k(x, x) - k' K^-1 k, without the noise of a score, and without the luck of a run
         that has not begun.
         """
-        cross = self._cross_kernel(features_MF)
+        cross = self._cross_kernel(features_MF, share)
         mean = cross.values @ self._weights
         explained = np.square(solve_triangular(self._factor, cross.values.T, lower=True)).sum(0)
         prior = np.exp(2 * self.hyperparameters[-5:-2]).sum() + _CONSTANT_VARIANCE + cross.of_run.max(1)
@@ -132,9 +134,9 @@ class LearningCurveGP:
         blocks = np.array_split(features_MF, range(_BLOCK, len(features_MF), _BLOCK))
         return np.concatenate([self._cross_kernel(block).values @ self._weights for block in blocks])
 
-    def _cross_kernel(self, features_MF: Array) -> "_Kernel":
-        """Return the covariances of final scores with the observed scores, (M, N)."""
-        return _Kernel(self.hyperparameters, _points(features_MF, np.ones(len(features_MF))), self._x)
+    def _cross_kernel(self, features_MF: Array, share: float = 1.0) -> "_Kernel":
+        """Return the covariances of scores after a share of the training with the observed scores, (M, N)."""
+        return _Kernel(self.hyperparameters, _points(features_MF, np.full(len(features_MF), share)), self._x)
 
     @property
     def noise(self) -> float:

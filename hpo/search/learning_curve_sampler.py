@@ -4,14 +4,17 @@ Legend: F features of a configuration, M configurations to judge.
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 
+from hpo.search.best_trial import Prediction
 from hpo.search.configurations import Configuration
 from hpo.search.learning_curve_gp import LearningCurveGP, Scores
 from hpo.search.learning_curves.further_search import expected_gain
 from hpo.search.learning_curves.scores_to_fit import MAX_REFITTED, ScoreCollector
+from hpo.search.learning_curves.shared_fits import SharedFits
 from hpo.search.learning_curves.wider_ranges import WIDER_BY, WiderRange, gain_beyond
 from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
 from model.config import SETTINGS
@@ -46,6 +49,7 @@ class LearningCurveSampler:
         n_startup: int,
         seed: int,
         other_configurations: Sequence[Configuration] = (),
+        shared_fits: SharedFits | None = None,
     ) -> None:
         """Create a sampler whose proposals follow from `seed`, the configurations and the trial number alone.
 
@@ -55,6 +59,7 @@ class LearningCurveSampler:
             n_startup: configurations spread evenly over the space, N_SPREAD at most.
             seed: of the study.
             other_configurations: configurations of another study whose scores compare with this one's.
+            shared_fits: where processes share what one of them has fitted.
         """
         self._space = space
         self._transform = SearchSpaceTransform(space)
@@ -62,6 +67,7 @@ class LearningCurveSampler:
         self._n_startup = min(n_startup, N_SPREAD)
         self._seed = seed
         self._other_configurations = other_configurations
+        self._shared_fits = shared_fits
         self._fitted: tuple[bytes, LearningCurveGP, Scores] | None = None
         self._kept: tuple[bytes, Array] | None = None
         self._predicted: tuple[LearningCurveGP, bytes, Array] | None = None
@@ -77,6 +83,20 @@ class LearningCurveSampler:
         gp, _ = self._fit(configurations)
         final_scores = self._predict(gp, self._scores.features(scored))
         return {configuration.number: float(score) for configuration, score in zip(scored, final_scores, strict=True)}
+
+    def predict_scores_at(self, configurations: Sequence[Configuration], share: float) -> dict[int, Prediction]:
+        """Predict val_bpd after `share` times the length of a training, by the numbers of those that have a score."""
+        configurations = self._within_space(configurations)
+        scored = [configuration for configuration in configurations if configuration.scores]
+        if not scored:
+            return {}
+        gp, _ = self._fit(configurations)
+        means, deviations = gp.predict_final(self._scores.features(scored), share)
+        low, middle, high = (gp.unstandardize(means + side * deviations) for side in (-1, 0, 1))
+        return {
+            configuration.number: Prediction(float(score), float(spread))
+            for configuration, score, spread in zip(scored, middle, (high - low) / 2, strict=True)
+        }
 
     def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
         """Predict by how much `n_new` further configurations lower the best finished score, in bits per dimension.
@@ -209,8 +229,17 @@ class LearningCurveSampler:
             return None
         key = _bytes_of(scores)
         if self._kept is None or self._kept[0] != key:
-            self._kept = key, LearningCurveGP(scores).hyperparameters
+            self._kept = key, self._shared_or_fitted(scores, sha256(key).hexdigest())
         return self._kept[1]
+
+    def _shared_or_fitted(self, scores: Scores, key: str) -> Array:
+        shared = self._shared_fits.get(key) if self._shared_fits else None
+        if shared is not None:
+            return np.array(shared)
+        fitted = LearningCurveGP(scores).hyperparameters
+        if self._shared_fits:
+            self._shared_fits.put(key, fitted.tolist())
+        return fitted
 
     def _predict(self, gp: LearningCurveGP, features_MF: Array) -> Array:
         """Return predicted final scores (M,), or the last ones if process and configurations are the same."""

@@ -18,7 +18,7 @@ def missing_confirmations(
     Those that lack most come first, and of equals the best.
     """
     missing = [
-        (configuration, confirmation.seeds - len(configuration.confirmations))
+        (configuration, confirmation.seeds - configuration.n_confirmations)
         for configuration in to_confirm(configurations, confirmation)
     ]
     return sorted(((found, n_seeds) for found, n_seeds in missing if n_seeds > 0), key=lambda pair: -pair[1])

@@ -17,7 +17,9 @@ from optuna.trial import FrozenTrial
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
 from hpo.optuna_logging import in_memory_study
+from hpo.search.best_trial import Prediction
 from hpo.search.configurations import Configuration, as_single_trial, group_trials
+from hpo.search.learning_curves.shared_fits import SharedFits
 from hpo.search.learning_curves.wider_ranges import WiderRange
 from hpo.search.warm_start import warm_start_of
 
@@ -42,6 +44,7 @@ class ConfigurationSampler(BaseSampler):
         n_startup_trials: int,
         n_reports: int,
         other_trials: Sequence[FrozenTrial] = (),
+        shared_fits: SharedFits | None = None,
     ) -> None:
         """Create a sampler.
 
@@ -52,6 +55,7 @@ class ConfigurationSampler(BaseSampler):
             n_startup_trials: trials that are sampled at random, or evenly, before the sampler is guided by scores.
             n_reports: report points of a full training.
             other_trials: trials of another study whose scores compare with this one's.
+            shared_fits: where processes share what one of them has fitted.
         """
         self._name = name
         self._space = space
@@ -59,6 +63,7 @@ class ConfigurationSampler(BaseSampler):
         self._n_startup_trials = n_startup_trials
         self._other_trials = other_trials
         self._n_reports = n_reports
+        self._shared_fits = shared_fits
 
     @cached_property
     def _curves(self) -> "LearningCurveSampler":
@@ -66,7 +71,7 @@ class ConfigurationSampler(BaseSampler):
         from hpo.search.learning_curve_sampler import LearningCurveSampler
 
         other_configurations = [Configuration([trial]) for trial in self._other_trials]
-        arguments = self._n_reports, self._n_startup_trials, self._seed, other_configurations
+        arguments = self._n_reports, self._n_startup_trials, self._seed, other_configurations, self._shared_fits
         return LearningCurveSampler(self._space, *arguments)
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
@@ -74,6 +79,10 @@ class ConfigurationSampler(BaseSampler):
         if self._name != "curves" or not any(configuration.scores for configuration in configurations):
             return {}
         return self._curves.predict_final_scores(configurations)
+
+    def predict_scores_at(self, configurations: Sequence[Configuration], share: float) -> dict[int, Prediction]:
+        """Predict val_bpd after `share` times the length of a training, by number; empty except for `curves`."""
+        return self._curves.predict_scores_at(configurations, share) if self._name == "curves" else {}
 
     def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
         """Predict by how much `n_new` further configurations lower the best finished score, in bits per dimension.
@@ -144,7 +153,7 @@ class ConfigurationSampler(BaseSampler):
         return int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
 
 
-def make_sampler(study: Study, config: StudyConfig) -> ConfigurationSampler:
+def make_sampler(study: Study, config: StudyConfig, shared_fits: SharedFits | None = None) -> ConfigurationSampler:
     """Create the sampler that a study's file names, with the trials of another study that it was created with."""
     space = distributions(config.hyperparameters)
     warm_start = warm_start_of(study)
@@ -155,6 +164,7 @@ def make_sampler(study: Study, config: StudyConfig) -> ConfigurationSampler:
         study.user_attrs["startup_trials"],
         config.training.n_reports,
         warm_start.trials(space) if warm_start else (),
+        shared_fits,
     )
 
 

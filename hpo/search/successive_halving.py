@@ -84,9 +84,13 @@ class Halving:
         for rung in reversed(self.rungs):
             ranked = _ranked(candidates, rung)
             for candidate in ranked[: len(ranked) // self.factor]:
-                if candidate.is_paused and candidate.may_end_below(best_finished) and max(candidate.scores) == rung:
+                if candidate.is_paused and candidate.may_end_below(best_finished) and self._last(candidate) == rung:
                     return candidate.number
         return None
+
+    def _last(self, candidate: Candidate) -> int | None:
+        """Return the last rung that a candidate has come to: it may have been trained on, to a length of before."""
+        return max((rung for rung in self.rungs if rung <= max(candidate.scores)), default=None)
 
 
 def best_finished_prediction(candidates: Iterable[Candidate]) -> float:

@@ -66,16 +66,16 @@ def clean_checkpoints(study: Study, paths: StudyPaths, n_best: int, pruner: Prun
 
 
 def remove_unneeded_checkpoints(study: Study, paths: StudyPaths, n_best: int, pruner: Pruner) -> int:
-    """Remove unneeded checkpoints and the frames of trials that are not resumable.
+    """Remove unneeded checkpoints, with the frames of their trials.
 
     Returns: number of bytes of the removed checkpoints.
     """
     n_bytes = 0
     trials = study.get_trials(deepcopy=False)
-    resumable = needed_checkpoints(trials, _has_checkpoint(paths), 0, pruner)
+    needed = needed_checkpoints(trials, _has_checkpoint(paths), n_best, pruner)
     existing = _names_in(paths.checkpoints)
     for trial in trials:
-        if trial.number not in resumable and (folder := paths.trial(trial.number).folder).name in existing:
+        if trial.number not in needed and (folder := paths.trial(trial.number).folder).name in existing:
             shutil.rmtree(folder, ignore_errors=True)
     for path in unneeded_checkpoints(study, paths, n_best, pruner):
         # Another worker may have removed it meanwhile.

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.study import Study
 
-from hpo.config.hyperparameters import Hyperparameters
+from hpo.config.hyperparameters import Choices, Hyperparameters
 from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
-from model.config import FIRST_VALUES, REMOVED, former_defaults
+from model.config import FIRST_VALUES, REMOVED, TrainConfig, former_defaults
 
 if TYPE_CHECKING:
     from model.data.images import ImageData
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Attribute: `pruner.warmup_epochs` as it was settled when the study was created; older studies have no such attribute.
 PRUNER_WARMUP, _FORMER_WARMUP_EPOCHS = "pruner_warmup_epochs", 1.0
 # Length of a retraining in studies that are older than `auto`, which came with this setting.
+EPOCHS = "training.epochs"
 _FORMER_RETRAIN_EPOCHS, _AUTO_CAME_WITH = 20, "hyperparameters.horizontal_flip"
 
 
@@ -39,7 +40,7 @@ def settings_fingerprint(config: StudyConfig) -> dict[str, str]:
         "seed": json.dumps(config.seed),
         "objectives": json.dumps(config.objectives),
         "model": config.model.model_dump_json(),
-        "training.epochs": json.dumps(config.training.epochs),
+        EPOCHS: json.dumps(config.training.epochs),
         "training.report_every": json.dumps(config.training.report_every),
         **{
             f"hyperparameters.{name}": json.dumps(value)
@@ -48,13 +49,25 @@ def settings_fingerprint(config: StudyConfig) -> dict[str, str]:
     }
 
 
-def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) -> None:
-    """Compare the current fingerprint with that of the study; its search space may have become wider.
+def check_unchanged(
+    study: Study, current: dict[str, str], paths: StudyPaths, config: StudyConfig | None = None
+) -> None:
+    """Compare the current fingerprint with that of the study, whose search space may have become wider.
+
+    Args:
+        study: as it is stored.
+        current: from `fingerprint`.
+        paths: the study's, for the message.
+        config: the study's file, if its trials may have become longer.
 
     Raises: StudyError: naming every other difference.
     """
     stored = stored_fingerprint(study)
     grown = {f"hyperparameters.{name}" for name in wider_entries(stored, current)}
+    why_not = None
+    if config is not None and longer_epochs(stored, current):
+        why_not = why_not_longer(config, _n_epochs(stored))
+        grown |= set() if why_not else {EPOCHS}
     changes = [
         f"{key} was {stored.get(key, 'not there')}, is now {current.get(key, 'not there')}"
         for key in sorted((stored.keys() | current.keys()) - grown)
@@ -62,10 +75,41 @@ def check_unchanged(study: Study, current: dict[str, str], paths: StudyPaths) ->
     ]
     if changes:
         raise StudyError(
-            f"{paths.address}: this study has different settings: {'; '.join(changes)}. Change them back, "
+            f"{paths.address}: this study has different settings: {'; '.join(changes)}"
+            f"{f' (trials cannot become longer {why_not})' if why_not else ''}. Change them back, "
             "give the new study another name, or start over with --fresh (make tune FRESH=1), which moves the old "
             "study aside"
         )
+
+
+def why_not_longer(config: StudyConfig, n_epochs: int) -> str | None:
+    """Return why the trials of a study, of `n_epochs` epochs, cannot go on for longer; None if they can."""
+    hyperparameters, training = config.hyperparameters, config.training
+    entry = hyperparameters.entries()["schedule"]
+    schedules = entry.choices if isinstance(entry, Choices) else (entry,)
+    if config.pruner.name != "halving":
+        return f"with pruner {config.pruner.name}, which continues none"
+    if "cosine" in schedules:
+        return "with schedule cosine, whose learning rate falls to zero"
+    trial = TrainConfig(
+        epochs=n_epochs,
+        report_every=training.report_every,
+        warmup_epochs=hyperparameters.largest("warmup_epochs"),
+        schedule="schedule_free",
+    )
+    return None if trial.can_be_longer else "than a warm-up, or a last report, that ended early"
+
+
+def longer_epochs(stored: Mapping[str, str], current: Mapping[str, str]) -> int | None:
+    """Return the length that trials have now, in epochs, if they are longer than when these settings were stored."""
+    return _n_epochs(current) if _n_epochs(current) > _n_epochs(stored) else None
+
+
+def _n_epochs(settings: Mapping[str, str]) -> int:
+    found = json.loads(settings[EPOCHS])
+    # A file that leaves the length open is compared once it was replaced by the study's.
+    assert isinstance(found, int)
+    return found
 
 
 def wider_entries(stored: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
@@ -101,8 +145,11 @@ def as_created(study: Study, config: StudyConfig) -> StudyConfig:
         pruner = pruner.model_copy(update={"warmup_epochs": warmup_epochs})
     if "hyperparameters" not in config.model_fields_set:
         hyperparameters = Hyperparameters.model_validate_json(json.dumps(_stored_hyperparameters(stored)))
-    if training.epochs == "auto":
-        training = training.model_copy(update={"epochs": json.loads(stored["training.epochs"])})
+    # A study whose trials have become longer goes on so, whatever its file says.
+    n_epochs = _n_epochs(stored)
+    is_shorter = training.epochs != "auto" and training.epochs < n_epochs
+    if training.epochs == "auto" or (is_shorter and why_not_longer(config, training.epochs) is None):
+        training = training.model_copy(update={"epochs": n_epochs})
     if retrain.epochs == "auto" and _AUTO_CAME_WITH not in study.user_attrs[FINGERPRINT]:
         retrain = retrain.model_copy(update={"epochs": _FORMER_RETRAIN_EPOCHS})
     kept = former_defaults_of(study, config)
@@ -122,13 +169,19 @@ def as_created(study: Study, config: StudyConfig) -> StudyConfig:
 
 
 def as_trained(study: Study, config: StudyConfig) -> StudyConfig:
-    """Return the configuration as `as_created` does, with the length that the trials have, whatever the file says now.
+    """Return the configuration as `as_created` does, with length and schedule of the trials, whatever the file says.
 
     So a study whose file has become another is shown and retrained as before; it cannot be continued with it.
     """
     config, stored = as_created(study, config), stored_fingerprint(study)
     length = {name: json.loads(stored[f"training.{name}"]) for name in ("epochs", "report_every")}
-    return config.model_copy(update={"training": config.training.model_copy(update=length)})
+    schedule = Hyperparameters.model_validate_json(json.dumps(_stored_hyperparameters(stored))).schedule
+    return config.model_copy(
+        update={
+            "training": config.training.model_copy(update=length),
+            "hyperparameters": config.hyperparameters.model_copy(update={"schedule": schedule}),
+        }
+    )
 
 
 def former_defaults_of(study: Study, config: StudyConfig) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def locked_study(prepared: PreparedStudy, fresh: bool) -> Iterator[tuple[Study |
             moved = _move_aside(paths)
         if study is not None:
             config = as_created(study, prepared.config)
-            check_unchanged(study, fingerprint(config, prepared.data), paths)
+            check_unchanged(study, fingerprint(config, prepared.data), paths, config)
         try:
             yield study, moved
         finally:

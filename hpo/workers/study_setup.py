@@ -23,15 +23,17 @@ from hpo.storage.cluster.joining import DEVICE_KIND
 from hpo.storage.create_study import create_study
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.fingerprint import (
+    EPOCHS,
     PRUNER_WARMUP,
     fingerprint,
+    longer_epochs,
     settings_fingerprint,
     stored_fingerprint,
     wider_entries,
 )
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import StudyPaths
-from hpo.storage.tables.wider_search_space import adopt_wider_space
+from hpo.storage.tables.growing_study import adopt_growth
 from hpo.workers.budget_estimate import BudgetEstimate
 from model.network.feature_maps import map_shapes, n_features
 
@@ -47,6 +49,18 @@ def check_code_length(config: StudyConfig) -> None:
         raise ConfigError(
             f"{config.name}: hyperparameters.latent_dim: must be at most {n_values}, the number of features that "
             f"model.channels {list(model.channels)} compute, but goes up to {largest}"
+        )
+
+
+def check_not_shorter(study: Study, epochs: int | None, paths: StudyPaths) -> None:
+    """Refuse fewer epochs than the study's trials have by now.
+
+    Raises: StudyError: they would become shorter.
+    """
+    n_epochs = longer_epochs({EPOCHS: str(epochs or 0)}, stored_fingerprint(study))
+    if epochs is not None and n_epochs is not None:
+        raise StudyError(
+            f"--epochs {epochs}: trials of {paths.address} have {n_epochs} epochs, and cannot become shorter"
         )
 
 
@@ -70,28 +84,31 @@ def with_search_space(prepared: PreparedStudy, from_study: str | None = None) ->
     return replace(prepared, config=config.model_copy(update={"hyperparameters": space}))
 
 
-def with_grown_space(
+def with_growth(
     study: Study, prepared: PreparedStudy, paths: StudyPaths, *, joins: bool, on_notice: Callable[[str], None]
 ) -> Study:
-    """Give a study the wider search space of its file, if it has one; return the study as it is then.
+    """Give a study the wider search space and the longer trials of its file, if any; return the study as it is then.
 
     Raises: StudyError: other machines work on the study. ConfigError: the code would be too long.
     """
-    wider = wider_entries(stored_fingerprint(study), settings_fingerprint(prepared.config))
-    if not wider:
+    stored, current = stored_fingerprint(study), settings_fingerprint(prepared.config)
+    wider = wider_entries(stored, current)
+    grown = [*wider, *([EPOCHS] if longer_epochs(stored, current) else [])]
+    if not grown:
         return study
     # On one machine, calls exclude each other.
     if prepared.location and (joins or backend_of(paths).claims.is_tuned(study)):
         raise StudyError(
-            f"{paths.address}: its search space grows by a call of tune while nobody works on it: {', '.join(wider)}; "
+            f"{paths.address}: it grows by a call of tune while nobody works on it: {', '.join(grown)}; "
             "stop the other workers first"
         )
     if "latent_dim" in wider:
         check_code_length(prepared.config)
-    on_notice(adopt_wider_space(study, prepared.config, paths))
-    grown = existing_study(prepared.config.name, paths)
-    assert grown is not None, "it was open"
-    return grown
+    for line in adopt_growth(study, prepared.config, paths):
+        on_notice(line)
+    reopened = existing_study(prepared.config.name, paths)
+    assert reopened is not None, "it was open"
+    return reopened
 
 
 def plan_warm_start(prepared: PreparedStudy, from_study: str, fresh: bool) -> WarmStart | None:

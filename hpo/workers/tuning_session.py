@@ -36,10 +36,11 @@ from hpo.storage.study_lock import locked_study
 from hpo.workers import budget_estimate
 from hpo.workers.study_setup import (
     check_code_length,
+    check_not_shorter,
     create_prepared_study,
     has_work,
     plan_warm_start,
-    with_grown_space,
+    with_growth,
     with_search_space,
 )
 from hpo.workers.trial_context import TrialContext
@@ -128,6 +129,7 @@ def open_tuning_session(
     config_name: str | None = None,
     trials: int | None = None,
     timeout_minutes: float | None = None,
+    epochs: int | None = None,
     workers: int = 1,
     device: str | None = None,
     from_study: str | None = None,
@@ -144,6 +146,7 @@ def open_tuning_session(
         config_name: name or path by which commands call the study; its own name if None.
         trials: total number of configurations of the study, over all calls, in place of `budget.trials`.
         timeout_minutes: minutes of this call, in place of `budget.timeout_minutes`.
+        epochs: length of a trial in place of `training.epochs`; an existing study's trials can become longer.
         workers: number of worker processes; 1 runs the trials in this process.
         device: device in place of `training.device`.
         from_study: name of another study whose best values are tried first; for a new study only.
@@ -164,7 +167,11 @@ def open_tuning_session(
         ...     with session.overview(on_notice=print) as overview:
         ...         session.run(session.start_workers(), print, overview)
     """
-    budget = tune_arguments(config.budget, trials=trials, timeout_minutes=timeout_minutes, workers=workers)
+    budget = tune_arguments(
+        config.budget, trials=trials, timeout_minutes=timeout_minutes, epochs=epochs, workers=workers
+    )
+    if budget.epochs is not None:
+        config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": budget.epochs})})
     if fresh and location:
         raise ConfigError("--fresh: moves no study that machines share; give the new study another name")
     if ray and not location:
@@ -194,11 +201,12 @@ def open_tuning_session(
         if study is not None:
             if location:
                 check_same_kind(study, prepared, paths)
+            check_not_shorter(study, budget.epochs, paths)
             if kept := former_defaults_of(study, prepared.config):
                 settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
                 on_notice(f"The study keeps what was the default when it was created: {settings}.")
             prepared = replace(prepared, config=as_created(study, prepared.config))
-            study = with_grown_space(study, prepared, paths, joins=joins, on_notice=on_notice)
+            study = with_growth(study, prepared, paths, joins=joins, on_notice=on_notice)
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")
         if study is not None and (line := artifacts.missing_artifacts_notice(study, paths)):

@@ -22,8 +22,14 @@ SHOWCASE_FILE = RunPaths(ROOT / SHOWCASE).metrics_json
 # A file of a version that did not write `architecture` and `linear_path`.
 OLDER_FILE = ROOT / "tests" / "report" / "a_run" / "metrics.json"
 # What the older file lacks.
-LATER = ("val_bpd_interval", "test_bpd_interval", "codeless_val_bpd", "codeless_bpd", "trial_expected_bpd")
-SHOWN: dict[str, Any] = json.loads(SHOWCASE_FILE.read_text()) | {"trial_expected_bpd": 5.6}
+LATER = (
+    *("val_bpd_interval", "test_bpd_interval", "codeless_val_bpd", "codeless_bpd"),
+    *("trial_expected_bpd", "trial_expected_deviation"),
+)
+SHOWN: dict[str, Any] = json.loads(SHOWCASE_FILE.read_text()) | {
+    "trial_expected_bpd": 5.6,
+    "trial_expected_deviation": 0.01,
+}
 ENTRIES: dict[str, Any] = RunMetrics.from_dict(SHOWN).as_dict()
 
 

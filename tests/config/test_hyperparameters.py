@@ -35,7 +35,7 @@ def test_the_largest_value_of_an_entry_is_its_upper_end(entry: str, largest: Any
         ("beta: {low: 1, high: 2, log: 1}", "beta.log: must be true or false, got 1"),
         # Values.
         ("batch_size: 1", "batch_size: must be >= 2, got 1"),
-        ("schedule: linear", "schedule: must be 'constant' or 'cosine', got 'linear'"),
+        ("schedule: linear", "schedule: must be 'constant', 'cosine' or 'schedule_free', got 'linear'"),
         ("learning_rate: .inf", "learning_rate: must be finite, got inf"),
         ("beta: .nan", "beta: must be finite, got nan"),
         ("beta: NaN", "beta: must be a number, got 'NaN'"),
@@ -53,7 +53,10 @@ def test_the_largest_value_of_an_entry_is_its_upper_end(entry: str, largest: Any
         ("batch_size: {choices: 64}", "batch_size.choices: must be a list, got 64"),
         ("batch_size: {choices: [64, 128, 64]}", "batch_size.choices: must not repeat a value, got [64, 128, 64]"),
         ("beta: {choices: [1, 1.0]}", "beta.choices: must not repeat a value, got [1, 1.0]"),
-        ("schedule: {choices: [constant, linear]}", "schedule.choices.1: must be 'constant' or 'cosine', got 'linear'"),
+        (
+            "schedule: {choices: [constant, linear]}",
+            "schedule.choices.1: must be 'constant', 'cosine' or 'schedule_free', got 'linear'",
+        ),
         (
             "beta: {choices: [1, 2], low: 1}",
             "beta.low: cannot be combined with choices; give low and high, or choices",

@@ -111,7 +111,7 @@ def test_bounds_are_in_the_schema_and_in_words() -> None:
     entries = SCHEMA["properties"]["hyperparameters"]["properties"]
     assert entries["latent_dim"]["oneOf"][0] == {"type": "integer", "minimum": 1, "maximum": 3072}
     assert describe_values(entries["latent_dim"]["oneOf"][0]) == "whole number from 1 to 3072"
-    assert describe_values(entries["schedule"]["oneOf"][0]) == "constant or cosine"
+    assert describe_values(entries["schedule"]["oneOf"][0]) == "constant, cosine or schedule_free"
     assert describe_bounds({"gt": 0, "lt": 1}) == "> 0 and < 1"
     assert describe_bounds({}) == ""
 

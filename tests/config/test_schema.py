@@ -154,7 +154,7 @@ def test_all_faults_of_a_file_are_reported_at_once() -> None:
         "hyperparameters.beta.low: must be > 0 on a log scale, got 0.0",
         "hyperparameters.latent_dim.high: must be greater than low (64), got 16",
         "hyperparameters.learning_rate: must be a number, got '1e-3'",
-        "hyperparameters.schedule: must be 'constant' or 'cosine', got 'linear'",
+        "hyperparameters.schedule: must be 'constant', 'cosine' or 'schedule_free', got 'linear'",
         "model.channels: must have 2 or more values with architecture linear_skip, got [1]",
         f"name: {NAME_RULE}, got 'a/b'",
         "pruner.warmup: unknown key; did you mean 'warmup_epochs'?",

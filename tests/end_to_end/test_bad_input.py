@@ -350,7 +350,7 @@ CHANGES: dict[str, tuple[Callable[[str], str], str]] = {
     "range": (lambda text: text.replace("high: 2.0", "high: 1.5"), "hyperparameters.beta"),
     "fixed-value": (lambda text: text.replace("latent_dim: 2", "latent_dim: 3"), "hyperparameters.latent_dim"),
     "model": (lambda text: text.replace("[1, 1, 1, 1]", "[1, 1, 1, 2]"), "model"),
-    "length": (lambda text: text.replace("epochs: 1", "epochs: 2"), "training.epochs"),
+    "length": (lambda text: text.replace("epochs: 1", "epochs: 2") + "pruner: {name: median}\n", "training.epochs"),
     "seed": (lambda text: f"{text}seed: 7\n", "seed"),
     "source": (lambda text: text.replace("{source: folder, root: images}", "{source: sample}"), "data.source"),
 }

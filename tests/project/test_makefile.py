@@ -37,6 +37,7 @@ def test_help_lists_every_target_and_every_variable_in_one_column(checkout: Chec
         (["tune"], "tune 'cifar10'"),
         (["tune", "STUDY=quick", "TRIALS=7", "TIMEOUT=30"], "tune 'quick' --trials '7' --timeout '30'"),
         (["tune", "DEVICE=cpu", "FRESH=1"], "tune 'cifar10' --device 'cpu' --fresh"),
+        (["tune", "EPOCHS=40", "WORKERS=2"], "tune 'cifar10' --epochs '40' --workers '2'"),
         (["tune", "FRESH=0"], "tune 'cifar10'"),
         (["tune", "STUDY=my studies/a.yaml"], "tune 'my studies/a.yaml'"),
         (["best-retrain"], "retrain 'cifar10'"),

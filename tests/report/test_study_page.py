@@ -6,16 +6,20 @@ import pytest
 from matplotlib.figure import Figure
 from optuna.trial import TrialState
 
+from hpo.analysis.findings import findings
 from hpo.analysis.formatting import capitalized
 from hpo.analysis.further_search import outlook
-from hpo.analysis.ppca_baseline import PpcaBaseline
+from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
 from hpo.config.search_space import untuned_values
 from hpo.figures.study.learning_curves import LearningCurves, draw_learning_curves
 from hpo.report.study_page_data import SearchedSetting, read_study_page
 from hpo.report.study_page_figures import draw_figures
+from hpo.search.best_trial import best_at_length
+from hpo.search.configurations import configurations_of
 from hpo.search.learning_curves.wider_ranges import WiderRange
-from hpo.search.samplers import ConfigurationSampler
+from hpo.search.samplers import ConfigurationSampler, make_sampler
 from hpo.search.search_space_transform import RangeEnd
+from hpo.storage.open_study import OpenStudy
 from tests.report.conftest import RETRAINED, Begin, add_retrained_model, study_page
 from tests.tools import synthetic
 
@@ -64,6 +68,27 @@ def test_page_tells_what_more_search_is_expected_to_bring(begin: Begin) -> None:
     for number in range(16):
         synthetic.add_trial(other, 6.5 + number / 10, elapsed_s=600.0)
     assert "More search" not in study_page(other).text
+
+
+def test_page_names_the_trial_that_a_longer_retraining_takes(begin: Begin) -> None:
+    opened = begin(file={"retrain": {"epochs": 6}})
+    for number in range(6):
+        synthetic.add_trial(opened, *(7.0 - 0.1 * step - number / 100 for step in range(6)))
+    best = best_at_length(configurations_of(opened.study), make_sampler(opened.study, opened.config), 6, 3)
+    assert best is not None and best.sentence in study_page(opened).text
+    assert f"{best.sentence} It is the one that is retrained" in findings_of(opened)
+    unfinished = begin(name="unfinished", file={"retrain": {"epochs": 6}})
+    synthetic.add_trial(unfinished, 7.0, 6.8, end="pruned at epoch 1")
+    assert "After 6 epochs, trial 0 is expected to score best: " in study_page(unfinished).text
+    assert findings_of(unfinished)[-1].startswith("After 6 epochs, trial 0 is expected to score best: ")
+    other = begin(name="other", file={"retrain": {"epochs": 3}})
+    synthetic.add_trial(other, 7.0, 6.8)
+    assert "is expected to score best" not in study_page(other).text + " ".join(findings_of(other))
+
+
+def findings_of(opened: OpenStudy) -> list[str]:
+    baseline = ppca_baseline_of(opened.study, opened.paths)
+    return findings(opened.study, opened.config, baseline, opened.paths)
 
 
 def test_page_shows_what_wider_ranges_are_expected_to_bring(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hpo.config.schema import Sampler
 from hpo.config.search_space import distributions
 from hpo.config.study_file import find_config, read_config
-from hpo.runs.retrain import choose_trial, expected_final_score, open_retraining
+from hpo.runs.retrain import choose_trial, expected_score, open_retraining
+from hpo.search.best_trial import Prediction
 from hpo.search.configurations import Configuration
 from hpo.search.samplers import ConfigurationSampler
 from hpo.storage.database import StudyError
@@ -27,16 +28,26 @@ class _Predictions(ConfigurationSampler):
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
         return {configuration.number: self._scores[configuration.number] for configuration in configurations}
 
+    def predict_scores_at(self, configurations: Sequence[Configuration], share: float) -> dict[int, Prediction]:
+        """Those of odd numbers gain from a longer training, the others do not."""
+        return {
+            number: Prediction(score - (share - 1) * (number % 2), 0.05)
+            for number, score in self.predict_final_scores(configurations).items()
+        }
+
 
 def chosen(
-    *descriptions: Description, sampler: ConfigurationSampler | None = None, number: int | None = None
+    *descriptions: Description,
+    sampler: ConfigurationSampler | None = None,
+    number: int | None = None,
+    n_epochs: int | None = None,
 ) -> tuple[int, list[str]]:
     study = optuna.create_study(sampler=sampler)
     study.set_user_attr("startup_trials", 1)
     study.add_trials(make_trials(*descriptions))
     notices: list[str] = []
     config = small_config().model_copy(update={"sampler": Sampler(name="tpe")})
-    return choose_trial(study, config, number, "mine", notices.append).number, notices
+    return choose_trial(study, config, number, "mine", notices.append, n_epochs).number, notices
 
 
 def test_a_trial_that_has_finished_comes_before_any_that_is_expected_to_end_better() -> None:
@@ -57,8 +68,30 @@ def test_the_score_that_is_expected_of_an_unfinished_trial_is_kept_for_compariso
     ]
     study = optuna.create_study(sampler=_Predictions(6.2, 6.3, 6.4))
     study.add_trials(make_trials(*PAUSED, *continued))
-    expected = [expected_final_score(study, small_config(), trial) for trial in study.trials]
-    assert expected == [6.2, None, 6.4, 6.2, None], "trial 4 has finished what trial 1 began"
+    length = small_config().training.n_epochs
+
+    def scores(n_epochs: int) -> list[float | None]:
+        found = [expected_score(study, small_config(), trial, n_epochs) for trial in study.trials]
+        return [prediction.score if prediction else None for prediction in found]
+
+    assert scores(length) == [6.2, None, 6.4, 6.2, None], "trial 4 has finished what trial 1 began"
+    assert scores(2 * length) == [6.2, pytest.approx(5.3), 6.4, 6.2, pytest.approx(5.3)]
+    assert scores(length - 1) == [None] * 5
+
+
+def test_for_a_longer_retraining_it_is_the_one_that_is_expected_to_score_best_then() -> None:
+    length = small_config().training.n_epochs
+    trials: list[Description] = [*PAUSED, ("finished", [7.5], {}), ("diverged", [5.0], {}), ("failed", [6.0], {})]
+    sampler = _Predictions(6.0, 6.5, 6.1, 6.3, 5.0, 5.0)
+    number, notices = chosen(*trials, sampler=sampler, n_epochs=2 * length)
+    assert number == 3 and notices == [
+        f"After {2 * length} epochs, trial 3 is expected to score best: 5.3000 ± 0.0500 bits per dimension. "
+        f"Of trials of {length} epochs, the best is 3."
+    ]
+    assert chosen(*trials, sampler=sampler, n_epochs=length) == (3, [])
+    assert chosen(*PAUSED, sampler=sampler, n_epochs=2 * length)[0] == 1
+    assert chosen(*PAUSED, sampler=sampler, number=0, n_epochs=2 * length) == (0, [])
+    assert chosen(*PAUSED, n_epochs=2 * length)[0] == 2, "a sampler that predicts nothing"
 
 
 def test_without_predictions_it_is_the_best_of_those_that_were_trained_furthest() -> None:
@@ -93,7 +126,7 @@ def test_any_trial_that_has_a_score_and_no_fault_can_be_named() -> None:
         chosen(("diverged", [7.0], {}), number=0)
 
 
-def test_the_expected_score_is_compared_only_with_a_run_of_a_trials_length(
+def test_the_expected_score_is_kept_for_a_retraining_as_long_as_a_trial_and_for_a_longer_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -106,5 +139,6 @@ def test_the_expected_score_is_compared_only_with_a_run_of_a_trials_length(
     as_long, longer = (open_retraining(config, epochs=epochs)._run().origin for epochs in (3, 4))
     assert as_long is not None and longer is not None
     assert (as_long.trial, as_long.val_bpd, as_long.epochs) == (1, 6.9, 1.0)
-    assert as_long.expected_bpd is not None and as_long.expected_bpd < 7.0
-    assert longer.expected_bpd is None
+    for origin in (as_long, longer):
+        assert origin.expected_bpd is not None and origin.expected_bpd < 7.0
+        assert origin.expected_deviation is not None and origin.expected_deviation > 0

@@ -18,7 +18,8 @@ def test_standardization_keeps_the_order_of_scores_and_has_an_inverse() -> None:
     assert gp.unstandardize(gp.standardize(scores)) == pytest.approx(scores)
 
 
-def test_predictions_are_the_posterior_of_the_documented_kernel() -> None:
+@pytest.mark.parametrize("share", [0.5, 1.0, 2.0])
+def test_predictions_are_the_posterior_of_the_documented_kernel(share: float) -> None:
     theta = np.log([0.4, 0.6, 0.8, 1.1, 0.9, 0.5, 0.3, 0.1])
     gp = LearningCurveGP(SCORES, theta)
     x_length_scales, t_length_scale = np.exp(theta[:2]), np.exp(theta[2])
@@ -31,9 +32,9 @@ def test_predictions_are_the_posterior_of_the_documented_kernel() -> None:
         return np.asarray(sigma_c**2 * k_t + sigma_o**2 * k_x + sigma_p**2 * k_x * k_t + same + 0.01)
 
     new = RNG.random((3, 2))
-    k = kernel(np.vstack([SCORES.features, new]), np.concatenate([np.log2(SCORES.shares) / 3, np.zeros(3)]))
+    k = kernel(np.vstack([SCORES.features, new]), np.log2(np.concatenate([SCORES.shares, [share] * 3])) / 3)
     observed, cross = k[:12, :12] + sigma_n**2 * np.eye(12), k[12:, :12]
-    mean, deviation = gp.predict_final(new)
+    mean, deviation = gp.predict_final(new, share)
     assert mean == pytest.approx(cross @ np.linalg.solve(observed, gp.standardize(SCORES.val_bpd)), abs=1e-3)
     variance = np.diag(k[12:, 12:] - cross @ np.linalg.solve(observed, cross.T)) - sigma_r**2
     assert deviation == pytest.approx(np.sqrt(variance), abs=1e-3)

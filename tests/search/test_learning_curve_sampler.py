@@ -99,6 +99,21 @@ def test_a_few_finished_curves_suffice_to_predict_where_the_paused_ones_would_en
     assert spearmanr([predicted[number] for number in numbers], [true[number] for number in numbers]).statistic > 0.8
 
 
+def test_scores_after_a_longer_training_are_predicted_with_a_deviation_that_grows_with_it() -> None:
+    configurations = paused(24, n_epochs=2, n_finished=4)
+    sampler = make_sampler()
+    final, at_end, longer = (
+        sampler.predict_final_scores(configurations),
+        sampler.predict_scores_at(configurations, 1.0),
+        sampler.predict_scores_at(configurations, 2.0),
+    )
+    assert {number: prediction.score for number, prediction in at_end.items()} == pytest.approx(final)
+    finished = [configuration.number for configuration in configurations if configuration.value is not None]
+    assert all(longer[number].deviation > 2 * at_end[number].deviation > 0 for number in finished)
+    assert longer[finished[0]].score != at_end[finished[0]].score
+    assert sampler.predict_scores_at([], 2.0) == {}
+
+
 def test_a_diverged_configuration_is_predicted_to_end_badly() -> None:
     configurations = paused(12, n_epochs=2, n_finished=4)
     fast = configurations[0].params | {"learning_rate": 1e-2}

@@ -120,7 +120,7 @@ def test_the_checkpoints_of_the_best_and_of_paused_trials_are_kept(
     kept = {path.name for path in paths.checkpoints.glob("*.pt")}
     assert kept == paused | {paths.checkpoint(trial.number).name for trial in best}
     frames = {path.name for path in paths.checkpoints.iterdir() if path.is_dir()}
-    assert frames == {name.removesuffix(".pt") for name in paused}
+    assert frames == {name.removesuffix(".pt") for name in kept}
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -10,7 +10,14 @@ import pytest
 from hpo.config.hyperparameters import Hyperparameters
 from hpo.config.schema import Budget, Model, Pruner, Retrain, StudyConfig, Training
 from hpo.storage.database import FINGERPRINT, StudyError
-from hpo.storage.fingerprint import PRUNER_WARMUP, as_created, check_unchanged, fingerprint, former_defaults_of
+from hpo.storage.fingerprint import (
+    PRUNER_WARMUP,
+    as_created,
+    as_trained,
+    check_unchanged,
+    fingerprint,
+    former_defaults_of,
+)
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from model.data.images import ImageData
@@ -186,3 +193,20 @@ def test_the_first_rung_is_that_of_the_studys_creation_and_one_epoch_in_older_st
     assert as_created(context.study, config).pruner.warmup_epochs == 2.5
     named = config.model_copy(update={"pruner": Pruner(warmup_epochs=7)})
     assert as_created(context.study, named).pruner.warmup_epochs == 7
+
+
+def test_a_study_whose_file_has_another_length_and_schedule_is_shown_as_before_and_not_continued(
+    context: TrialContext,
+) -> None:
+    cosine, free = (SPACE.model_copy(update={"schedule": name}) for name in ("cosine", "schedule_free"))
+    begun = CONFIG.model_copy(update={"hyperparameters": cosine})
+    context.study.set_user_attr(FINGERPRINT, fingerprint(begun, context.data))
+    later = CONFIG.model_copy(update={"hyperparameters": free, "training": Training(epochs=2)})
+    shown = as_trained(context.study, later)
+    assert shown.hyperparameters.schedule == "cosine" and shown.training.n_epochs == 3
+    check_unchanged(context.study, fingerprint(shown, context.data), context.paths)
+    continued = as_created(context.study, later)
+    with pytest.raises(
+        StudyError, match=r'schedule was "cosine", is now "schedule_free"; training\.epochs was 3, is now 2'
+    ):
+        check_unchanged(context.study, fingerprint(continued, context.data), context.paths, continued)

@@ -86,11 +86,14 @@ def test_the_note_of_a_trial_starts_with_how_it_ended(ended: TrialContext) -> No
         assert note.splitlines()[0] == f"**{end[0].upper()}{end[1:]}.**"
 
 
-def test_frames_of_ended_trials_are_removed(ended: TrialContext, tmp_path: Path) -> None:
+def test_frames_of_ended_trials_are_removed_with_their_checkpoints(ended: TrialContext, tmp_path: Path) -> None:
     shutil.copytree(ended.paths.folder, tmp_path / "small")
     context = reopen(ended, StudyPaths(tmp_path / "small"))
     run_until(context, TrialReported, n_total=4)
-    assert [path.name for path in context.paths.checkpoints.iterdir() if path.is_dir()] == ["trial_0003"]
+    frames = {path.name for path in context.paths.checkpoints.iterdir() if path.is_dir()}
+    pruned = {f"trial_{trial.number:04d}" for trial in context.study.trials if trial.state == TrialState.PRUNED}
+    assert frames == {path.stem for path in context.paths.checkpoints.glob("*.pt")} and "trial_0003" in frames
+    assert pruned and not pruned & frames
 
 
 @pytest.mark.usefixtures("plain_curves")

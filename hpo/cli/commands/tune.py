@@ -21,6 +21,10 @@ def tune(
     timeout: Annotated[
         float | None, typer.Option(help="Duration of this call, in minutes.", show_default=False)
     ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Length of a trial; finished trials of a study go on for longer.", show_default=False),
+    ] = None,
     device: Device = None,
     workers: Annotated[
         int, typer.Option(min=1, max=MAX_WORKERS, help="Worker processes, which share the study and the cores.")
@@ -57,6 +61,7 @@ def tune(
         config_name=config,
         trials=trials,
         timeout_minutes=timeout,
+        epochs=epochs,
         workers=workers,
         device=device,
         from_study=from_study,

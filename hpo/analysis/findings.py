@@ -126,7 +126,7 @@ def _edges(results: StudyResults) -> list[str]:
 
 
 def best_when_retrained(study: Study, config: StudyConfig, sampler: BaseSampler) -> BestAtLength | None:
-    """Return the trial that is expected to score best at the length of the retraining, if that is a longer one."""
+    """Return the trial that is to retrain at the length of the retraining, if that is longer than a trial."""
     n_epochs = 0 if config.retrain.epochs == "auto" else config.retrain.epochs
     return best_at_length(configurations_of(study), sampler, n_epochs, config.training.n_epochs)
 

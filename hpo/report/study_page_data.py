@@ -69,8 +69,8 @@ class StudyPage:
     """Content of a study's page except its pictures. Entries are None if the study does not have them (yet).
 
     `retrained` holds the metrics of the retrained model, which may be of a trial that is no longer the best.
-    `expected_best` is the trial that is expected to end best, while none has finished; `best_at_length` the one that
-    is at the length of the retraining, if that is longer than a trial. `second_is_untuned` is True
+    `expected_best` is the trial that is expected to end best, while none has finished; `best_at_length` the one to
+    retrain, if that is for longer than a trial. `second_is_untuned` is True
     if the second trial has the values that are good without a search.
     """
 

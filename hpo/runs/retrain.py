@@ -108,7 +108,7 @@ def open_retraining(
         config: the study's configuration.
         config_name: name or path by which commands call the study; its own name if None.
         trial: number of the trial; if None, the best one, or while none has finished the one expected to end best. For
-            a retraining that is longer than a trial, the one expected to score best at that length.
+            a retraining that is longer than a trial, see `best_at_length`.
         epochs: length in place of `retrain.epochs`.
         device: device in place of `training.device`.
         location: where machines share the study, if they do.
@@ -162,8 +162,7 @@ def choose_trial(
 ) -> FrozenTrial:
     """Return trial `number`; if it is None, the best one, or while none has finished the one expected to end best.
 
-    With `n_epochs`, the length of the retraining if that is given, it is the one that is expected to score best at that
-    length, if this is longer than a trial's and the sampler predicts scores.
+    With `n_epochs`, the length of the retraining if that is given, and longer than a trial, see `best_at_length`.
 
     Raises: StudyError: there is no such trial, or none has been trained up to a report.
     """

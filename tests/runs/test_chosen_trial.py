@@ -31,7 +31,7 @@ class _Predictions(ConfigurationSampler):
     def predict_scores_at(self, configurations: Sequence[Configuration], share: float) -> dict[int, Prediction]:
         """Those of odd numbers gain from a longer training, the others do not."""
         return {
-            number: Prediction(score - (share - 1) * (number % 2), 0.05)
+            number: Prediction(score - (share - 1) * (number % 2), 0.05 if number != 5 else 0.3)
             for number, score in self.predict_final_scores(configurations).items()
         }
 
@@ -79,14 +79,15 @@ def test_the_score_that_is_expected_of_an_unfinished_trial_is_kept_for_compariso
     assert scores(length - 1) == [None] * 5
 
 
-def test_for_a_longer_retraining_it_is_the_one_that_is_expected_to_score_best_then() -> None:
+def test_for_a_longer_retraining_it_is_the_one_with_the_lowest_upper_bound_of_the_score_then() -> None:
     length = small_config().training.n_epochs
-    trials: list[Description] = [*PAUSED, ("finished", [7.5], {}), ("diverged", [5.0], {}), ("failed", [6.0], {})]
-    sampler = _Predictions(6.0, 6.5, 6.1, 6.3, 5.0, 5.0)
+    uncertain: Description = ("pruned", [6.8], {})
+    trials: list[Description] = [*PAUSED, ("finished", [7.5], {}), ("diverged", [5.0], {}), uncertain]
+    sampler = _Predictions(6.0, 6.5, 6.1, 6.3, 5.0, 6.1)
     number, notices = chosen(*trials, sampler=sampler, n_epochs=2 * length)
     assert number == 3 and notices == [
-        f"After {2 * length} epochs, trial 3 is expected to score best: 5.3000 ± 0.0500 bits per dimension. "
-        f"Of trials of {length} epochs, the best is 3."
+        f"After {2 * length} epochs, trial 3 is expected to score 5.3000 ± 0.0500 bits per dimension, the lowest with "
+        f"its standard deviation added. Of trials of {length} epochs, the best is 3."
     ]
     assert chosen(*trials, sampler=sampler, n_epochs=length) == (3, [])
     assert chosen(*PAUSED, sampler=sampler, n_epochs=2 * length)[0] == 1

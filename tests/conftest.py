@@ -1,6 +1,7 @@
 """Fixtures of all tests: small images of known structure, a small study, and a device with exact results."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 LONG_TIMEOUT_S = 900
 _NUMBERS = count()
+
+
+def pytest_configure() -> None:
+    """Let processes that tests start end by SIGINT: a shell's background job, and all that it starts, ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,13 +85,17 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Postgres]":
+def server() -> "Iterator[Postgres]":
     """One server for the tests of a process."""
     from benchmarks.scale import postgres
 
     if not postgres.IS_INSTALLED:
         pytest.skip("no PostgreSQL server was found (Debian, Ubuntu: sudo apt install postgresql)")
-    with postgres.running_postgres(tmp_path_factory.mktemp("postgres") / "data") as started:
+    # Not in a folder of pytest, which closes its own to the server's user whenever another session begins.
+    with (
+        TemporaryDirectory(prefix="hpo-postgres-") as folder,
+        postgres.running_postgres(Path(folder) / "data") as started,
+    ):
         yield started
 
 

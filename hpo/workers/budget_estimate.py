@@ -159,6 +159,9 @@ def _describe_search(estimate: BudgetEstimate, config: StudyConfig, budget: Budg
     halving, length = halving_of(config.pruner, config.training), counted(config.training.n_epochs, "epoch")
     trials = f"configurations of up to {length}" if halving else f"trials of {length}"
     may_pause = halving is not None and bool(halving.rungs)
+    if budget.trials == 0:
+        last = f"; {format_duration(reserved_s)} to {_last_trainings(config)}" if reserved_s else ""
+        return f"no new configuration is left to try{last}"
     n_trials = estimate.n_affordable(config, budget, reserved_s)
     if budget.timeout_minutes and (budget.trials is None or n_trials < budget.trials):
         fewest = f"{(60 * budget.timeout_minutes - reserved_s) / estimate.trial_s:.0f} to " if may_pause else "about "

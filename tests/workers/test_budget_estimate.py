@@ -99,3 +99,13 @@ def test_reports_count_as_often_as_they_are_made() -> None:
     assert speed(4_000).settled(training, budget).epochs == 8
     # 12 epochs of 4 s and 48 reports of 1 s.
     assert speed(4_000).estimate(training.model_copy(update={"epochs": 12})).trial_s == 96.0
+
+
+def test_where_all_trials_of_the_budget_are_taken_only_the_last_trainings_are_estimated() -> None:
+    estimate, budget = BudgetEstimate(images_per_second=1000.0, trial_s=90.0, checkpoint_bytes=40e6), Budget(trials=4)
+    configurations = make_configurations(*[("pruned", [7.0], {})] * 4)
+    plan, runtime = estimate.plan(budget, 1), Runtime(torch.device("cpu"), "float32")
+    line = describe(estimate, small_config(top=3, seeds=2), budget, configurations, plan, runtime)
+    assert "no new configuration is left to try; 14 min to train the best 3 to the end" in line
+    line = describe(estimate, small_config(top=0, pruner="median"), budget, configurations, plan, runtime)
+    assert "no new configuration is left to try" in line and "0 s" not in line

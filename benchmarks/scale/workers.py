@@ -135,7 +135,7 @@ def _run_worker(
 
 def _watch(measured: Measured) -> None:
     """Time the claims and reports of this process, and note who makes them."""
-    claim_next, report = worker.claim_next, ClusterFiles.report
+    claim_next, report, commit = worker.claim_next, ClusterFiles.report, ClusterFiles._commit
 
     def timed_claim(*arguments: Any) -> Any:
         began = time.perf_counter()
@@ -146,15 +146,20 @@ def _watch(measured: Measured) -> None:
             measured.claimed.append((threading.current_thread().name, claim.trial.number))
         return claim
 
-    def timed_report(self: ClusterFiles, trial: Any, val_bpd: float, step: int, **keywords: Any) -> None:
-        began = time.perf_counter()
+    def noted_report(self: ClusterFiles, trial: Any, val_bpd: float, step: int, **keywords: Any) -> None:
         report(self, trial, val_bpd, step, **keywords)
-        measured.report_s.append(time.perf_counter() - began)
         measured.reported.append((threading.current_thread().name, trial.number, step))
+
+    # Beside the training, in a thread of its own.
+    def timed_commit(self: ClusterFiles, *arguments: Any) -> None:
+        began = time.perf_counter()
+        commit(self, *arguments)
+        measured.report_s.append(time.perf_counter() - began)
 
     replaced: list[tuple[Any, str, Any]] = [
         (worker, "claim_next", timed_claim),
-        (ClusterFiles, "report", timed_report),
+        (ClusterFiles, "report", noted_report),
+        (ClusterFiles, "_commit", timed_commit),
     ]
     for owner, name, function in replaced:
         setattr(owner, name, function)

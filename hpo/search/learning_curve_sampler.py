@@ -233,13 +233,11 @@ class LearningCurveSampler:
         return self._kept[1]
 
     def _shared_or_fitted(self, scores: Scores, key: str) -> Array:
-        shared = self._shared_fits.get(key) if self._shared_fits else None
-        if shared is not None:
-            return np.array(shared)
-        fitted = LearningCurveGP(scores).hyperparameters
-        if self._shared_fits:
-            self._shared_fits.put(key, fitted.tolist())
-        return fitted
+        def fit() -> list[float]:
+            hyperparameters: list[float] = LearningCurveGP(scores).hyperparameters.tolist()
+            return hyperparameters
+
+        return np.array(self._shared_fits.get_or_fit(key, fit) if self._shared_fits else fit())
 
     def _predict(self, gp: LearningCurveGP, features_MF: Array) -> Array:
         """Return predicted final scores (M,), or the last ones if process and configurations are the same."""

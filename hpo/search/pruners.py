@@ -52,6 +52,13 @@ def pruning_reason(study: Study, number: int, epoch: float, scores: list[float])
     return f"pruned at epoch {epoch:g}: {min(scores):.4f} against the median {threshold:.4f}"
 
 
+def decides_at(pruner: optuna.pruners.BasePruner, step: int) -> bool:
+    """Return False if a pruner lets every trial go on after report `step`, so that nobody need ask it."""
+    if isinstance(pruner, HalvingPruner):
+        return step in pruner.halving.rungs
+    return not isinstance(pruner, optuna.pruners.NopPruner)
+
+
 def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner:
     """Create the pruner that a study's file names; its steps are the report points 1, 2, ..."""
     if halving := halving_of(pruner, training):

@@ -119,7 +119,13 @@ class StudyFiles(Protocol):
         """Give the trial `continuing` the checkpoint and the recorded frames of the trial `paused`."""
 
     def report(self, trial: Trial, val_bpd: float, step: int, *, has_new_checkpoint: bool) -> None:
-        """Store a trial's score at a report point, and the checkpoint on this machine if it was saved there."""
+        """Store a trial's score at a report point, and the checkpoint on this machine if it was saved there.
+
+        May return before it is stored; at most one report of a trial is behind.
+        """
+
+    def settle(self, trial: Trial) -> None:
+        """Wait until all reports of a trial are stored. Raises: what `report` could not store raised."""
 
     def has_checkpoint(self, trial: FrozenTrial) -> bool:
         """Return True if a running trial can be resumed from a checkpoint."""

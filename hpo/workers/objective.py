@@ -1,5 +1,6 @@
 """Objective of one trial: suggest values, train, report, prune. A generator: the caller may stop between two events."""
 
+import contextlib
 import traceback
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
@@ -7,7 +8,7 @@ from dataclasses import asdict
 import optuna
 from optuna.trial import TrialState
 
-from hpo.analysis.earlier_best import Row, earlier_best
+from hpo.analysis.earlier_best import earlier_best
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.search_space import suggest, trial_config
 from hpo.search.configurations import (
@@ -15,24 +16,23 @@ from hpo.search.configurations import (
     CONSTRAINT,
     CONTINUES,
     END,
-    NEVER_PRUNED,
     RESTARTED,
     configurations_of,
     end_of,
     is_pruned,
 )
-from hpo.search.pruners import pruning_reason
 from hpo.storage.backend import backend_of
 from hpo.storage.database import StudyError, is_deleted, set_user_attributes, stored_trial
 from hpo.storage.error_log import EXPECTED_ERRORS, interruptions_first, log_traceback
+from hpo.storage.interface import Fenced
 from hpo.workers.crash_retries import MAX_RETRIES, crash_verdict, crashes_of
+from hpo.workers.early_stop import is_stopped_early, pruned_end
 from hpo.workers.pictures.trial_frames import TrialFrameRecorder
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEnded, TrialEvent, TrialReported, TrialStarted
 from hpo.workers.trial_results import TrialProgress, draw_and_annotate, objective_values, trial_attributes
 from model.device import is_out_of_memory, release_memory
 from model.training.checkpoint import resume_or_start, save_state
-from model.training.train_state import TrainState
 from model.training.training_loop import Diverged, train
 
 _OUT_OF_MEMORY = "out of memory"
@@ -40,7 +40,7 @@ _NOT_THE_TRIALS_FAULT: tuple[type[Exception], ...] = (optuna.exceptions.UpdateFi
 _STATES = {"finished": TrialState.COMPLETE, "failed": TrialState.FAIL}
 
 
-def run_trial(trial: optuna.trial.Trial, context: TrialContext) -> Iterator[TrialEvent]:
+def run_trial(trial: optuna.trial.Trial, context: TrialContext) -> Generator[TrialEvent]:
     """Train one trial to its end, from its checkpoint if it has one.
 
     The trial's value is the val_bpd of its last epoch. A trial that diverged or ran out of memory ends as pruned and
@@ -74,7 +74,7 @@ def _train_and_end(trial: optuna.trial.Trial, context: TrialContext) -> Iterator
     recorder = TrialFrameRecorder(context.data.validation, context.paths.trial(trial.number))
     progress = TrialProgress(config, recorder, [])
     try:
-        with interruptions_first():
+        with interruptions_first(), _settling(trial, context):
             end = crash_verdict(trial, config.n_reports) or (yield from _train_and_report(trial, context, progress))
     except Diverged as error:
         end = f"diverged: {error}"
@@ -144,8 +144,8 @@ def _train_and_report(
         if step not in reported:
             files.report(trial, row["val_bpd"], step, has_new_checkpoint=False)
     # Ask again after an interruption: it may have come between the report and the pruner's decision.
-    if history and _is_pruned(trial, state, history):
-        return _pruned_end(context, trial.number, history)
+    if history and is_stopped_early(trial, context, history):
+        return pruned_end(context, trial.number, history)
     for metrics in train(state, context.data):
         history.append(asdict(metrics))
         # Before the state is saved, so that no saved report lacks its picture.
@@ -154,19 +154,28 @@ def _train_and_report(
         if len(history) not in reported:
             files.report(trial, metrics.val_bpd, len(history), has_new_checkpoint=True)
         yield TrialReported(trial.number, metrics)
-        if _is_pruned(trial, state, history):
-            return _pruned_end(context, trial.number, history)
+        if is_stopped_early(trial, context, history):
+            return pruned_end(context, trial.number, history)
     return "finished"
 
 
-def _pruned_end(context: TrialContext, number: int, history: list[Row]) -> str:
-    return pruning_reason(context.study, number, history[-1]["epoch"], [row["val_bpd"] for row in history])
+@contextlib.contextmanager
+def _settling(trial: optuna.trial.Trial, context: TrialContext) -> Iterator[None]:
+    """Wait for the storage of the last report if the block ends, or if the caller stops the trial.
 
-
-def _is_pruned(trial: optuna.trial.Trial, state: TrainState, history: list[Row]) -> bool:
-    # Optuna's `should_prune` refuses several objectives.
-    may_stop = len(trial.study.directions) == 1 and not trial.user_attrs.get(NEVER_PRUNED)
-    return may_stop and len(history) < state.config.n_reports and trial.should_prune()
+    Raises: Fenced: another worker has taken the trial over; not to a caller that stops.
+    """
+    files = backend_of(context.paths).files
+    try:
+        yield
+    except GeneratorExit:
+        with contextlib.suppress(Fenced):
+            files.settle(trial)
+        raise
+    except Exception:
+        files.settle(trial)
+        raise
+    files.settle(trial)
 
 
 def _end(

@@ -78,7 +78,9 @@ def run_trials(
             # However it ends; only a killed worker leaves its claim behind.
             stack.callback(claim.release)
             _count_loss(claim, context)
-            for event in run_trial(claim.trial, context):
+            # Closed before the claim is released: the trial's last report may still be on its way.
+            events = stack.enter_context(contextlib.closing(run_trial(claim.trial, context)))
+            for event in events:
                 database.check_exists()
                 yield event
                 now = time.monotonic()

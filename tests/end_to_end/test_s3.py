@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hpo.config.call_arguments import Location
-from hpo.storage.cluster.object_store import FilesError, Objects
+from hpo.storage.cluster.objects.object_store import FilesError, Objects
 from tests.tools import s3_server
 from tests.tools.fault_injection import make_images
 from tests.tools.s3_server import CREDENTIALS, failing_proxy, running_s3

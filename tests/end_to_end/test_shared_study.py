@@ -77,8 +77,8 @@ def test_a_frozen_worker_and_one_that_was_cut_off_are_fenced(machines: Machines,
 @pytest.mark.parametrize(
     "moment",
     [
-        ("before", "hpo.storage.cluster.object_store.Objects.put", "4"),
-        ("after", "hpo.storage.cluster.object_store.Objects.put", "4"),
+        ("before", "hpo.storage.cluster.objects.object_store.Objects.put", "4"),
+        ("after", "hpo.storage.cluster.objects.object_store.Objects.put", "4"),
         ("after", "hpo.storage.cluster.fenced_storage.FencedStorage.report", "2"),
         ("after", "hpo.storage.cluster.fenced_storage.FencedStorage.begin", "1"),
         ("after", "hpo.storage.cluster.database.ClusterDatabase.create_study", "1"),

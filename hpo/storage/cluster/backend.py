@@ -6,7 +6,7 @@ from hpo.storage.cluster.connection import checked_url
 from hpo.storage.cluster.database import ClusterDatabase
 from hpo.storage.cluster.fenced_storage import FencedStorage
 from hpo.storage.cluster.files import ClusterFiles
-from hpo.storage.cluster.object_store import Objects
+from hpo.storage.cluster.objects.object_store import Objects
 from hpo.storage.interface import Backend
 from hpo.storage.paths import StudyPaths
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
@@ -49,6 +50,17 @@ _CALLS = (
     *("report", "take_over", "take_waiting", "begin", "held", "state_of"),
     *("study_system_attributes", "add_study"),
 )
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report of a trial by the worker that holds it by this token, with the key of its checkpoint."""
+
+    trial_id: int
+    token: int | None
+    step: int
+    val_bpd: float
+    checkpoint: str
 
 
 class FencedStorage(BulkReadingStorage):
@@ -136,19 +148,20 @@ class FencedStorage(BulkReadingStorage):
         # A database's collation may order names in another way, and so a range of them is none.
         return key.startswith(prefix, autoescape=True)
 
-    def report(self, trial_id: int, step: int, val_bpd: float, checkpoint: str) -> None:
+    def report(self, report: Report) -> None:
         """Store a report and the key of its checkpoint, both or neither.
 
-        Raises: Fenced: this process has lost the trial. UpdateFinishedTrialError: another program has ended it.
+        Raises: Fenced: the worker has lost the trial. UpdateFinishedTrialError: another program has ended it.
         """
-        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(val_bpd)
-        report = {"step": step, "val_bpd": stored, "kind": kind.name, "name": CHECKPOINT, "key": json.dumps(checkpoint)}
-        holder = {"trial_id": trial_id, "token": self.keeper.token(trial_id)}
+        stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(report.val_bpd)
+        score = {"step": report.step, "val_bpd": stored, "kind": kind.name}
+        checkpoint = {"name": CHECKPOINT, "key": json.dumps(report.checkpoint)}
+        holder = {"trial_id": report.trial_id, "token": report.token}
         with self.engine.begin() as connection:
-            is_stored = connection.execute(REPORT, report | holder).first() is not None
+            is_stored = connection.execute(REPORT, score | checkpoint | holder).first() is not None
         if not is_stored:
-            self.check_trial_is_updatable(trial_id, self.get_trial(trial_id).state)
-            raise Fenced(f"trial_id {trial_id} has another worker")
+            self.check_trial_is_updatable(report.trial_id, self.get_trial(report.trial_id).state)
+            raise Fenced(f"trial_id {report.trial_id} has another worker")
 
     def add_study(self, study: models.StudyModel) -> None:
         """Add a study with its attributes. Raises: IntegrityError: there is one of its name."""

@@ -1,58 +1,35 @@
 """Checkpoints and artifacts of a study in an object store that machines share.
 
 A checkpoint is an object of its own at every report, which is never changed: its worker puts it, and then commits the
-report together with the object's key. A trial whose worker has died goes on from the object that was committed last.
+report together with the object's key, both beside the training. A trial whose worker has died goes on from the object
+that was committed last.
 """
 
-import io
 import os
 import re
 import shutil
-import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
-from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
 from hpo.config.schema import Pruner
 from hpo.storage.checkpoints import needed_checkpoints
-from hpo.storage.cluster.fenced_storage import CHECKPOINT, FencedStorage
-from hpo.storage.cluster.object_store import Objects
+from hpo.storage.cluster.fenced_storage import CHECKPOINT, FencedStorage, Report
+from hpo.storage.cluster.objects.artifact_store import ARTIFACTS, ObjectArtifactStore
+from hpo.storage.cluster.objects.background_calls import BackgroundCalls
+from hpo.storage.cluster.objects.object_store import Objects
+from hpo.storage.cluster.objects.packed_checkpoints import pack, unpack
 from hpo.storage.database import know_report, report_score
 from hpo.storage.interface import StoredFile
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import replacing
 
-_CHECKPOINTS, _ARTIFACTS, _SHARED = "checkpoints", "artifacts", "shared"
+_CHECKPOINTS, _SHARED = "checkpoints", "shared"
 _TRIAL_NUMBER = re.compile(r"trial_(\d+)/")
 # A checkpoint that no trial refers to may have been put by a worker that is about to commit its report.
 _MAX_COMMIT_S = 3600
-_FRAMES = "frames/"
-
-
-@dataclass(frozen=True)
-class ObjectArtifactStore:
-    """Optuna's artifact store in an object store."""
-
-    objects: Objects
-
-    def open_reader(self, artifact_id: str) -> BinaryIO:
-        """Open a file for reading. Raises: ArtifactNotFound: there is none of this name."""
-        content = self.objects.get(f"{_ARTIFACTS}/{artifact_id}")
-        if content is None:
-            raise ArtifactNotFound(f"{artifact_id}: there is no such artifact")
-        return io.BytesIO(content)
-
-    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Write or replace a file."""
-        self.objects.put(f"{_ARTIFACTS}/{artifact_id}", content_body.read())
-
-    def remove(self, artifact_id: str) -> None:
-        """Remove a file."""
-        self.objects.delete([f"{_ARTIFACTS}/{artifact_id}"])
 
 
 @dataclass(frozen=True)
@@ -63,6 +40,7 @@ class ClusterFiles:
     storage: FencedStorage
     objects: Objects
     keys: dict[int, str] = field(default_factory=dict)
+    _uploads: BackgroundCalls = field(default_factory=BackgroundCalls)
 
     def restore(self, trial: Trial) -> None:
         """Bring a trial's last checkpoint and its frames to this machine, if it has any."""
@@ -79,33 +57,43 @@ class ClusterFiles:
             self.get_checkpoint(key, continuing, self.paths)
 
     def report(self, trial: Trial, val_bpd: float, step: int, *, has_new_checkpoint: bool) -> None:
-        """Put the checkpoint, then commit the score and the object's key together.
+        """Put the checkpoint beside the training, then commit the score and the object's key together.
 
-        Raises: Fenced: another worker has taken the trial over. FilesError: the object store cannot be used.
+        Raises: Fenced: another worker has taken the trial over. FilesError: the object store cannot be used. Both
+            may be raised by the next call, or by `settle`.
         """
         if not has_new_checkpoint:
             report_score(trial, val_bpd, step)
             return
-        before = self.keys.get(trial._trial_id)
-        token = self.storage.keeper.token(trial._trial_id)
+        # Packed now: the next report point replaces the checkpoint on this machine. The token, too, is that of now.
+        content, token = pack(self.paths, trial.number), self.storage.keeper.token(trial._trial_id)
         key = f"{_CHECKPOINTS}/{_folder(trial.number)}/r{step:03d}-t{token:06d}.tar"
-        self.objects.put(key, _packed(self.paths, trial.number))
-        self.storage.report(trial._trial_id, step, val_bpd, key)
+        report = Report(trial._trial_id, token, step, val_bpd, key)
+        self._uploads.start(trial._trial_id, lambda: self._commit(report, content))
         know_report(trial, val_bpd, step)
-        self.keys[trial._trial_id] = key
-        if before and before != key:
+
+    def settle(self, trial: Trial) -> None:
+        """Wait until the last report is stored."""
+        self._uploads.wait(trial._trial_id)
+
+    def _commit(self, report: Report, content: bytes) -> None:
+        before = self.keys.get(report.trial_id)
+        self.objects.put(report.checkpoint, content)
+        self.storage.report(report)
+        self.keys[report.trial_id] = report.checkpoint
+        if before and before != report.checkpoint:
             self.objects.delete([before])
 
     def put_checkpoint(self, number: int, paths: StudyPaths) -> str:
         """Put a trial's checkpoint and frames of a study's folder on this machine; return the object's key."""
         key = f"{_CHECKPOINTS}/{_folder(number)}/copied.tar"
-        self.objects.put(key, _packed(paths, number))
+        self.objects.put(key, pack(paths, number))
         return key
 
     def get_checkpoint(self, key: str, number: int, paths: StudyPaths) -> None:
         """Bring a trial's checkpoint and frames to a folder on this machine; nothing comes if the object is gone."""
         if (content := self.objects.get(key)) is not None:
-            _unpack(content, paths, number)
+            unpack(content, paths, number)
 
     def has_checkpoint(self, trial: FrozenTrial) -> bool:
         """Return True if the trial has committed a checkpoint."""
@@ -138,19 +126,19 @@ class ClusterFiles:
 
     def artifact_names(self) -> frozenset[str]:
         """Return the names of all files in the artifact store."""
-        return frozenset(file.name for file in self.objects.files(_ARTIFACTS))
+        return frozenset(file.name for file in self.objects.files(ARTIFACTS))
 
     def artifact_path(self, name: str) -> Path:
         """Return the path of a file of the artifact store, which is brought to this machine if it is not here."""
         path = self.paths.artifacts / name
-        if not path.exists() and (content := self.objects.get(f"{_ARTIFACTS}/{name}")) is not None:
+        if not path.exists() and (content := self.objects.get(f"{ARTIFACTS}/{name}")) is not None:
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
         return path
 
     def stored_artifacts(self) -> list[StoredFile]:
         """Return the files of the artifact store."""
-        return self.objects.files(_ARTIFACTS, self.objects.clock())
+        return self.objects.files(ARTIFACTS, self.objects.clock())
 
     def remove_artifact(self, name: str) -> None:
         """Remove a file of the artifact store."""
@@ -201,28 +189,3 @@ def _is_alive(pid: int) -> bool:
         # Another user's.
         return True
     return True
-
-
-def _packed(paths: StudyPaths, number: int) -> bytes:
-    """Return a trial's checkpoint and frames as one file."""
-    buffer = io.BytesIO()
-    checkpoint, frames = paths.checkpoint(number), paths.trial(number).folder
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for frame in sorted(frames.glob("[!.]*")):
-            archive.add(frame, f"{_FRAMES}{frame.name}")
-        archive.add(checkpoint, checkpoint.suffix)
-    return buffer.getvalue()
-
-
-def _unpack(content: bytes, paths: StudyPaths, number: int) -> None:
-    """Write a trial's checkpoint and frames."""
-    checkpoint, frames = paths.checkpoint(number), paths.trial(number).folder
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        # The checkpoint is the last one: a trial that has it has its frames as well.
-        for member in archive:
-            is_frame = member.name.startswith(_FRAMES)
-            target = frames / Path(member.name).name if is_frame else checkpoint
-            file = archive.extractfile(member)
-            assert file is not None, "every member is a file"
-            with replacing(target) as temporary, temporary.open("wb") as copy:
-                shutil.copyfileobj(file, copy)

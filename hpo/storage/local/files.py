@@ -51,6 +51,9 @@ class LocalFiles:
         """Store a trial's score at a report point."""
         report_score(trial, val_bpd, step)
 
+    def settle(self, trial: Trial) -> None:
+        """Do nothing: `report` has stored them."""
+
     def has_checkpoint(self, trial: FrozenTrial) -> bool:
         """Return True if the checkpoint has a start and an end; its content is checked when it is loaded."""
         return zipfile.is_zipfile(self.paths.checkpoint(trial.number))

@@ -7,7 +7,7 @@ import pytest
 from hpo.config.call_arguments import Location
 from hpo.storage.backend import backend_of
 from hpo.storage.cluster.connection import checked_url, surviving_outages
-from hpo.storage.cluster.object_store import FilesError, Objects
+from hpo.storage.cluster.objects.object_store import FilesError, Objects
 from hpo.storage.database import StudyError
 from hpo.storage.paths import StudyPaths
 from model.errors import UserError

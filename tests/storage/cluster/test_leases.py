@@ -16,7 +16,7 @@ from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, config
 from hpo.search.scheduler import Step, limit_of, n_alike
 from hpo.storage.backend import backend_of, interrupted_trials
 from hpo.storage.cluster import connection, leases
-from hpo.storage.cluster.fenced_storage import _CALLS, FencedStorage
+from hpo.storage.cluster.fenced_storage import _CALLS, FencedStorage, Report
 from hpo.storage.interface import Claims, Fenced, Loss
 from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
 from hpo.workers.crash_retries import CRASHES, LOSSES, crash_verdict
@@ -67,7 +67,7 @@ def test_every_write_of_a_worker_that_has_lost_its_trial_is_refused(
         lambda: ours.trial.set_user_attr("after", 1),
         lambda: ours.trial.suggest_float("x", 0, 1),
         lambda: shared.study.tell(ours.trial, 1.0),
-        lambda: storage.report(trial_id, 1, 1.0, "key"),
+        lambda: storage.report(Report(trial_id, storage.keeper.token(trial_id), 1, 1.0, "key")),
         lambda: storage.set_trial_system_attr(trial_id, "after", 1),
     ]
     for write in writes:

@@ -1,5 +1,7 @@
 """Hyperparameters of the Gaussian process that workers share."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from typing import Any
 
 import pytest
@@ -16,12 +18,41 @@ from tests.tools.small_study import reopen, run_until
 
 def test_a_fit_comes_back_to_the_last_bit_and_only_for_its_scores(context: TrialContext) -> None:
     ours, theirs = StudyFits(context.study), StudyFits(reopen(context).study)
-    assert theirs.get("first") is None
     hyperparameters = [0.1 + 0.2, -1 / 3, 1e-300]
-    ours.put("first", hyperparameters)
-    assert theirs.get("first") == hyperparameters and theirs.get("second") is None
-    theirs.put("second", [1.0])
-    assert ours.get("first") is None and ours.get("second") == [1.0]
+    assert ours.get_or_fit("first", lambda: hyperparameters) == hyperparameters
+    assert theirs.get_or_fit("first", pytest.fail) == hyperparameters
+    assert theirs.get_or_fit("second", lambda: [1.0]) == [1.0]
+    assert ours.get_or_fit("second", pytest.fail) == [1.0]
+
+
+def test_a_worker_waits_for_a_fit_that_another_one_has_begun(context: TrialContext) -> None:
+    ours, theirs, began, may_end = StudyFits(context.study), StudyFits(reopen(context).study), Event(), Event()
+
+    def fit() -> list[float]:
+        began.set()
+        assert may_end.wait(60)
+        return [2.0]
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(ours.get_or_fit, "key", fit)
+        assert began.wait(60)
+        second = threads.submit(theirs.get_or_fit, "key", pytest.fail)
+        assert not wait([second], 0.5).done
+        may_end.set()
+        assert first.result(60) == second.result(60) == [2.0]
+
+
+def test_a_fit_whose_worker_was_killed_is_made_by_another_one(
+    context: TrialContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed() -> list[float]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hpo.storage.tables.study_fits._LONGEST_FIT_S", 0.3)
+    fits = StudyFits(context.study)
+    with pytest.raises(KeyboardInterrupt):
+        fits.get_or_fit("key", killed)
+    assert StudyFits(reopen(context).study).get_or_fit("key", lambda: [3.0]) == [3.0]
 
 
 def test_of_the_workers_of_a_large_study_one_fits_for_all(

@@ -1,0 +1,1 @@
+"""Files of a study as objects of an object store."""

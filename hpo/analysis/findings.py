@@ -1,6 +1,5 @@
 """Results of a study as sentences, for terminal and notes, and the command that comes next."""
 
-import shlex
 from statistics import mean
 
 from optuna.samplers import BaseSampler
@@ -21,6 +20,7 @@ from hpo.search.remaining_work import remaining_work
 from hpo.search.samplers import sampler_of
 from hpo.storage.backend import interrupted_trials
 from hpo.storage.paths import StudyPaths
+from hpo.user_commands import user_command
 
 
 def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline, paths: StudyPaths) -> list[str]:
@@ -46,15 +46,15 @@ def findings(study: Study, config: StudyConfig, baseline: PpcaBaseline, paths: S
 
 def next_command(study: Study, config: StudyConfig, config_name: str) -> str:
     """Return the line that names the next command; both possible ones while confirmations are missing."""
-    name = shlex.quote(config_name)
+    retrain = user_command("retrain", config_name)
     if best_trial_of(configurations_of(study)) is None:
         expected = expected_best_of(configurations_of(study), sampler_of(study, config))
-        retrain = f"; or make best-retrain STUDY={name}" if expected else ""
-        return f"Next: make tune STUDY={name}{retrain}"
+        return f"Next: {user_command('tune', config_name)}{f'; or {retrain}' if expected else ''}"
     if commands := remaining_work(study, config, sampler_of(study, config)).next_commands(config_name):
         return f"Next: {commands}"
-    chosen = "" if len(study.directions) == 1 else "of lowest val_bpd; TRIAL=N for another of the front; "
-    return f"Next: make best-retrain STUDY={name}   ({chosen}look at the study: make dashboard STUDY={name})"
+    other = user_command("retrain", config_name, trial="N")
+    chosen = "" if len(study.directions) == 1 else f"of lowest val_bpd; another of the front: {other}; "
+    return f"Next: {retrain}   ({chosen}look at the study: {user_command('dashboard', config_name)})"
 
 
 def _best(results: StudyResults, config: StudyConfig) -> list[str]:

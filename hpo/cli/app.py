@@ -17,6 +17,7 @@ from hpo.cli.commands.status import status
 from hpo.cli.commands.train import train
 from hpo.cli.commands.tune import tune
 from hpo.cli.commands.work import work
+from hpo.user_commands import PROGRAM
 
 COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, work, copy, schema)
 
@@ -34,7 +35,7 @@ for command in COMMANDS:
 def main() -> None:
     """Run the command that the arguments name, and exit with its exit code."""
     try:
-        app(prog_name="python -m hpo")
+        app(prog_name=PROGRAM)
     finally:
         # Everything has been printed, and nothing catches an exception while the interpreter shuts down.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

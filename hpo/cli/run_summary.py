@@ -11,6 +11,7 @@ from hpo.analysis.ppca_baseline import ppca_name, ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, TrialOrigin
 from hpo.cli.console import print_lines
 from hpo.storage.paths import RunPaths
+from hpo.user_commands import PROGRAM
 
 
 def run_summary(entries: Mapping[str, Any], history: list[dict[str, float]]) -> list[str]:
@@ -48,7 +49,7 @@ def print_drawn(paths: RunPaths, failures: Sequence[str]) -> None:
     if not failures:
         print_lines(f"Next: open {paths.page}")
         return
-    print_lines(*failures, f"The model and its metrics are complete. Next: python -m hpo figures {paths.folder}")
+    print_lines(*failures, f"The model and its metrics are complete. Next: {PROGRAM} figures {paths.folder}")
     raise typer.Exit(1)
 
 

@@ -12,7 +12,7 @@ from model.data.bundled_sample import load_sample
 from model.data.cifar10 import load_cifar10
 from model.data.image_folder import load_folder
 from model.data.images import ImageData
-from model.data.splits import DATA_FOLDER
+from model.data.locations import DATA_FOLDER
 from model.errors import DataError, DownloadError
 
 ROOT_VARIABLE = "CIFAR10_ROOT"

@@ -1,5 +1,6 @@
 """StudyConfig: a study file as one frozen, validated object."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -52,6 +53,14 @@ RESERVED_NAMES = (TRAIN_NAME, SHOWCASE_NAME)
 SAMPLE_SUFFIX = "-sample"
 
 
+_NAME, _MAX_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$", 100
+
+
+def is_study_name(text: str) -> bool:
+    """Return True if a study may have this name."""
+    return re.match(_NAME, text) is not None and len(text) <= _MAX_NAME and text not in RESERVED_NAMES
+
+
 def _not_reserved(name: str) -> str:
     if name in RESERVED_NAMES:
         folders = " and ".join(f"results/{reserved}" for reserved in RESERVED_NAMES)
@@ -78,9 +87,9 @@ FittingHyperparameters = Annotated[Hyperparameters, AfterValidator(_scored_as_ga
 class StudyConfig(StrictModel):
     """Configuration of a study: images, model, search space, budget and algorithms."""
 
-    name: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100), AfterValidator(_not_reserved)
-    ] = Field(description="Name of the study and of its folder in results/; the file's name if left out.")
+    name: Annotated[str, Field(pattern=_NAME, max_length=_MAX_NAME), AfterValidator(_not_reserved)] = Field(
+        description="Name of the study and of its folder in results/; the file's name if left out."
+    )
     seed: Seed = Field(default=0, description="Seed of the search; a trial's seed follows from it and its number.")
     data: Data = Data()
     model: Model = Model()

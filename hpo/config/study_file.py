@@ -11,9 +11,12 @@ from pydantic import ValidationError
 
 from hpo.config.error_messages import describe_fault, is_consequence, shortened
 from hpo.config.schema import StudyConfig
+from model.data.locations import IS_CHECKOUT
 from model.errors import UserError
 
 CONFIG_FOLDER = Path("study_configs")
+# The studies that come with the program, which are found from any folder; a wheel has them beside its code.
+_SHIPPED = Path(__file__).resolve().parents[2 if IS_CHECKOUT else 1] / CONFIG_FOLDER
 # Far more than any study file needs: a few lines of aliases can expand to more values than fit into memory.
 MAX_VALUES = 10_000
 MAX_BYTES = 1_000_000
@@ -21,6 +24,10 @@ MAX_BYTES = 1_000_000
 
 class ConfigError(UserError):
     """A study file that is absent, is no YAML, or breaks rules, or a faulty argument; the message lists every fault."""
+
+
+class NoStudyFile(ConfigError):
+    """There is no study file of a name or path."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -81,14 +88,15 @@ def load_config(name_or_path: str | PathLike[str]) -> StudyConfig:
 def find_config(name_or_path: str) -> Path:
     """Return the file that a path (`study_configs/quick.yaml`) or a study's name (`quick`) refers to.
 
-    Raises: ConfigError: there is no such file; the message lists the names of all studies.
+    Raises: NoStudyFile: there is no such file; the message lists the names of all studies.
     """
     candidates = (Path(name_or_path), CONFIG_FOLDER / f"{name_or_path}.yaml")
-    for path in candidates:
+    for path in (*candidates, _SHIPPED / candidates[1].name):
         if path.is_file():
             return path
-    names = ", ".join(sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml") if path.is_file())) or "none"
-    raise ConfigError(f"no study file {candidates[0]} or {candidates[1]}; available: {names}")
+    folders = CONFIG_FOLDER, _SHIPPED
+    names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml") if path.is_file()})
+    raise NoStudyFile(f"no study file {candidates[0]} or {candidates[1]}; available: {', '.join(names)}")
 
 
 def read_config(path: Path) -> StudyConfig:

@@ -15,6 +15,7 @@ from hpo.config.schema import SAMPLE_SUFFIX, Retrain
 from hpo.report.embedded_pictures import Picture, embedded
 from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
 from hpo.storage.paths import TRAIN, RunPaths
+from hpo.user_commands import user_command
 from model.config import SETTINGS, TrainConfig
 
 # Options that the command of a single run shows even if they have the default value.
@@ -108,7 +109,7 @@ def _retrain_command(metrics: RunMetrics) -> str:
     if metrics.data.source == "sample":
         # The commands of a study that fell back to the sample take the study's own name.
         study = study.removesuffix(SAMPLE_SUFFIX)
-    return f"make best-retrain STUDY={shlex.quote(study)} TRIAL={metrics.origin.trial} EPOCHS={metrics.epochs}"
+    return user_command("retrain", study, trial=metrics.origin.trial, epochs=metrics.epochs)
 
 
 def _train_command(config: Mapping[str, Any], metrics: RunMetrics, training: TrainConfig, folder: str) -> str:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import shlex
 from collections.abc import Mapping
 
 from markupsafe import Markup
@@ -16,6 +15,7 @@ from hpo.report.trial_gallery import TrialCard, trial_cards
 from hpo.storage.error_log import attempt
 from hpo.storage.open_study import OpenStudy
 from hpo.storage.paths import StudyPaths
+from hpo.user_commands import user_command
 from model.atomic_files import write_text
 
 # Mail and browsers accept a page of ten million bytes, text included.
@@ -47,7 +47,7 @@ def try_to_write_report(opened: OpenStudy) -> str:
     except OSError as error:
         return (
             f"{path}: could not be written ({error.strerror or error}); the study itself is complete. "
-            f"Fix that and run make report STUDY={shlex.quote(opened.config_name)}"
+            f"Fix that and run {user_command('report', opened.config_name)}"
         )
     return fault or f"The study on one page: {path}"
 

@@ -1,7 +1,6 @@
 """Content of a study's page, read from its database, its pPCA baseline and the metrics of its retrained model."""
 
 import json
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from hpo.storage.call_log import Call, calls_of
 from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.open_study import OpenStudy
 from hpo.storage.paths import StudyPaths
+from hpo.user_commands import user_command
 
 
 @dataclass(frozen=True)
@@ -213,15 +213,13 @@ def _is_repeatable(config: StudyConfig, calls: tuple[Call, ...]) -> bool:
 
 def _command(config: StudyConfig, calls: tuple[Call, ...], warm_start: WarmStart | None) -> str:
     """Return the command of the last call, with every option that the file does not hold."""
-    parts = ["make tune", f"STUDY={shlex.quote(config.name)}"]
-    if warm_start:
-        parts.append(f"FROM_STUDY={shlex.quote(warm_start.study)}")
+    options: dict[str, object] = {"from_study": warm_start.study} if warm_start else {}
     if calls:
         last, budget = calls[-1], config.budget
         if last.trials != budget.trials:
-            parts.append(f"TRIALS={last.trials}")
+            options["trials"] = last.trials
         if last.timeout_minutes not in (None, budget.timeout_minutes):
-            parts.append(f"TIMEOUT={last.timeout_minutes:g}")
+            options["timeout"] = f"{last.timeout_minutes:g}"
         if last.workers != 1:
-            parts.append(f"WORKERS={last.workers}")
-    return " ".join(parts)
+            options["workers"] = last.workers
+    return user_command("tune", config.name, **options)

@@ -13,6 +13,7 @@ from hpo.analysis.formatting import counted
 from hpo.analysis.results import SHORTER_CODE_BPD
 from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.report.shareable_text import without_paths
+from hpo.user_commands import PROGRAM, user_command
 from model.printable import printable
 from model.scoring.definitions import ACTIVE_VARIANCE
 
@@ -45,6 +46,8 @@ def template_environment() -> Environment:
         "earlier_best_notice": earlier_best_notice,
         "active_variance": ACTIVE_VARIANCE,
         "shorter_code_bpd": SHORTER_CODE_BPD,
+        "user_command": user_command,
+        "program": PROGRAM,
     }
     return environment
 

@@ -1,6 +1,5 @@
 """Retraining a trial at full length, with a seed of its own, into the study's `best/` folder."""
 
-import shlex
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +25,7 @@ from hpo.storage.database import StudyError, no_study
 from hpo.storage.fingerprint import as_trained, check_unchanged, fingerprint
 from hpo.storage.open_study import OpenStudy, config_as_run
 from hpo.storage.paths import StudyPaths
+from hpo.user_commands import user_command
 from model.config import TrainConfig
 from model.training.training_loop import Diverged
 
@@ -178,7 +178,7 @@ def choose_trial(
             return trials[best.number]
         expected = expected_best_of(configurations, sampler)
         if expected is None:
-            raise StudyError(f"no trial has been trained yet; run make tune STUDY={shlex.quote(config_name)}")
+            raise StudyError(f"no trial has been trained yet; run {user_command('tune', config_name)}")
         on_notice(f"No trial has finished. {expected.sentence}")
         return expected.trial
     if number >= len(trials):

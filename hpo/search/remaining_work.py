@@ -1,6 +1,5 @@
 """Work that remains for the configurations of a study, without any new one."""
 
-import shlex
 from dataclasses import dataclass
 
 from optuna.samplers import BaseSampler
@@ -11,6 +10,7 @@ from hpo.search.configurations import configurations_of
 from hpo.search.missing_confirmations import to_confirm
 from hpo.search.scheduler import Plan, affordable_confirmation, completion_step, promotion_step
 from hpo.search.successive_halving import halving_of
+from hpo.user_commands import user_command
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class RemainingWork:
 
     def next_commands(self, config_name: str) -> str:
         """Return the commands that do the remaining work, and the alternative; empty if no work remains."""
-        tune, retrain = (f"make {command} STUDY={shlex.quote(config_name)}" for command in ("tune", "best-retrain"))
+        tune, retrain = (user_command(command, config_name) for command in ("tune", "retrain"))
         if self.n_seeds_missing:
             return (
                 f"{tune} to confirm the best ({self.n_seeds_missing} of {self.n_seeds} new seeds are missing); "

@@ -12,6 +12,7 @@ from optuna.study import Study
 
 from hpo.storage.paths import StudyPaths
 from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage
+from hpo.user_commands import FRESH, PROGRAM, user_command
 from model.errors import UserError
 
 # Key of the user attribute with the study's fingerprint. It is written last: a study without it is incomplete.
@@ -20,7 +21,7 @@ FINGERPRINT = "identity"
 DATABASE_ERRORS = (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error)
 # SQLite's result codes for a database that another connection uses.
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-START_OVER = "start over with --fresh (make tune FRESH=1), which moves the folder aside"
+START_OVER = f"start over with {FRESH}, which moves the folder aside"
 
 
 class StudyError(UserError):
@@ -29,9 +30,9 @@ class StudyError(UserError):
 
 def no_study(paths: StudyPaths, config_name: str) -> StudyError:
     """Return the error of a command that needs a study where none was created."""
-    command = f"make tune STUDY={shlex.quote(config_name)}"
+    command = user_command("tune", config_name)
     if paths.location:
-        command = f"python -m hpo tune {shlex.quote(config_name)} with the same --storage and --files"
+        command = f"{PROGRAM} tune {shlex.quote(config_name)} with the same --storage and --files"
     return StudyError(f"{paths.address}: there is no study yet; run {command}")
 
 

@@ -10,6 +10,7 @@ from hpo.config.hyperparameters import Choices, Hyperparameters
 from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
+from hpo.user_commands import FRESH
 from model.config import FIRST_VALUES, REMOVED, TrainConfig, former_defaults
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def check_unchanged(
         raise StudyError(
             f"{paths.address}: this study has different settings: {'; '.join(changes)}"
             f"{f' (trials cannot become longer {why_not})' if why_not else ''}. Change them back, "
-            "give the new study another name, or start over with --fresh (make tune FRESH=1), which moves the old "
-            "study aside"
+            f"give the new study another name, or start over with {FRESH}, which moves the old study aside"
         )
 
 

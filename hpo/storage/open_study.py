@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from optuna.study import Study
 
 from hpo.config.call_arguments import Location
-from hpo.config.schema import SAMPLE_SUFFIX, StudyConfig
-from hpo.config.study_file import find_config, read_config
+from hpo.config.schema import SAMPLE_SUFFIX, StudyConfig, is_study_name
+from hpo.config.study_file import NoStudyFile, load_config
 from hpo.storage.backend import existing_study
 from hpo.storage.database import no_study
 from hpo.storage.fingerprint import as_trained, check_unchanged, settings_fingerprint, stored_fingerprint
-from hpo.storage.paths import StudyPaths
+from hpo.storage.paths import RESULTS, StudyPaths, study_names
+
+# User attribute of a study: its configuration, as JSON.
+CONFIG = "config"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,35 @@ class OpenStudy:
     config: StudyConfig
     paths: StudyPaths
     config_name: str
+
+
+def study_config(name_or_path: str, location: Location | None = None) -> StudyConfig:
+    """Return the configuration of a study from its file, or from its database if only its name is known here.
+
+    Args:
+        name_or_path: path of a study's file, name of one in `study_configs/`, or name of a study that has run.
+        location: where machines share the study, if they do.
+
+    Raises: ConfigError: there is neither such a file nor such a study, or the file has faults.
+    """
+    try:
+        return load_config(name_or_path)
+    except NoStudyFile as error:
+        if not is_study_name(name_or_path):
+            raise
+        for name in (name_or_path, f"{name_or_path}{SAMPLE_SUFFIX}"):
+            study = existing_study(name, StudyPaths.of(name, location))
+            if study is not None and CONFIG in study.user_attrs:
+                return StudyConfig.model_validate_json(study.user_attrs[CONFIG])
+        names = ", ".join(study_names())
+        raise NoStudyFile(f"{error}; in {RESULTS}: {names}" if names else str(error)) from None
+
+
+def remember_config(study: Study, config: StudyConfig) -> None:
+    """Store the configuration that a search runs with, so that commands find the study by its name alone."""
+    stored = config.model_dump_json(exclude_unset=True)
+    if study.user_attrs.get(CONFIG) != stored:
+        study.set_user_attr(CONFIG, stored)
 
 
 def open_study(config_name: str, location: Location | None = None) -> OpenStudy:
@@ -41,7 +73,7 @@ def open_study(config_name: str, location: Location | None = None) -> OpenStudy:
         >>> len(hpo.trials_frame(study))
         4
     """
-    config = read_config(find_config(config_name))
+    config = study_config(config_name, location)
     paths, study = find_study(config.name, config_name, location)
     config = as_trained(study, config)
     images = {key: value for key, value in stored_fingerprint(study).items() if key.startswith("data.")}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from model.data.images import ImageData
+from model.data.locations import IS_CHECKOUT
 
 _PACKAGES = ("torch", "torchvision", "optuna", "numpy")
 
@@ -28,6 +29,9 @@ def versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """Return the commit of the checkout, with `-dirty` if files differ from it; None outside a git checkout."""
+    # An installed program may lie in the checkout of another project.
+    if not IS_CHECKOUT:
+        return None
     root = Path(__file__).resolve().parents[2]
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
@@ -35,3 +39,8 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return completed.stdout.strip()
+
+
+def program_version() -> str | None:
+    """Return what tells versions of this program apart: a checkout's commit, or the version that is installed."""
+    return git_commit() if IS_CHECKOUT else version("convvae-hpo")

@@ -19,7 +19,7 @@ from hpo.search.scheduler import Plan, next_step, reserved_s
 from hpo.search.warm_start import WARM_START, WarmStart, WarmStartError, are_comparable, find_warm_start, warm_start_of
 from hpo.storage import provenance
 from hpo.storage.backend import backend_of, existing_study
-from hpo.storage.cluster.joining import DEVICE_KIND
+from hpo.storage.cluster.joining import DEVICE_KIND, PROGRAM_VERSION
 from hpo.storage.create_study import create_study
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.fingerprint import (
@@ -168,6 +168,7 @@ def _attributes(prepared: PreparedStudy, n_startup_trials: int, warm_start: Warm
         "data": provenance.data_facts(prepared.data),
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),
+        PROGRAM_VERSION: provenance.program_version(),
         **({WARM_START: warm_start.as_attribute()} if warm_start else {}),
         # Last, as `create_study` requires.
         FINGERPRINT: fingerprint(prepared.config, prepared.data),

@@ -30,7 +30,7 @@ from hpo.storage.fingerprint import (
     as_created,
     former_defaults_of,
 )
-from hpo.storage.open_study import OpenStudy, config_as_run
+from hpo.storage.open_study import OpenStudy, config_as_run, remember_config
 from hpo.storage.paths import StudyPaths
 from hpo.storage.study_lock import locked_study
 from hpo.workers import budget_estimate
@@ -170,6 +170,7 @@ def open_tuning_session(
     budget = tune_arguments(
         config.budget, trials=trials, timeout_minutes=timeout_minutes, epochs=epochs, workers=workers
     )
+    given = config
     if budget.epochs is not None:
         config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": budget.epochs})})
     if fresh and location:
@@ -226,6 +227,8 @@ def open_tuning_session(
             # Again: the length may have been open.
             check_batch_sizes(prepared.config, len(prepared.data.train))
             study = create_prepared_study(prepared, estimate, warm_start, paths)
+        if not joins:
+            remember_config(study, given)
         session = _prepared_session(prepared, study, budget, plan, config_name or config.name)
         session = replace(session, ray=ray)
         # Here, since a call that is refused prints nothing but the error.

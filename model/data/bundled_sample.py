@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from model.data.images import ImageData
-from model.data.splits import DATA_FOLDER, labelled_images, with_validation_split
+from model.data.locations import IS_CHECKOUT, SAMPLE_FOLDER
+from model.data.splits import labelled_images, with_validation_split
 from model.errors import DataError
 
-_REMEDY = "restore the folder (git checkout -- data/sample)"
+_REMEDY = "restore the folder (git checkout -- data/sample)" if IS_CHECKOUT else "install the program again"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def load_sample() -> ImageData:
         >>> len(data.train), len(data.validation), len(data.test)
         (4500, 500, 1000)
     """
-    sample = read_sample(DATA_FOLDER / "sample")
+    sample = read_sample(SAMPLE_FOLDER)
     training, testing = (labelled_images(*sample.splits[name]) for name in ("train", "test"))
     return with_validation_split("sample", sample.class_names, training, testing)
 

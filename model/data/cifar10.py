@@ -1,4 +1,4 @@
-"""CIFAR-10: read from a named folder, or downloaded into the folder `data/`.
+"""CIFAR-10: read from a named folder, or downloaded.
 
 torchvision downloads it; the files are read without it, since it imports PyTorch's compiler, which takes seconds.
 """
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from model.data.images import ImageData, LabelledImages
-from model.data.splits import DATA_FOLDER, labelled_images, with_validation_split
+from model.data.locations import DATA_FOLDER
+from model.data.splits import labelled_images, with_validation_split
 from model.errors import DataError, DownloadError
 
 DOWNLOAD_TIMEOUT_S = 20
@@ -40,8 +41,8 @@ def load_cifar10(root: str | Path | None = None) -> ImageData:
     """Load CIFAR-10: 45,000 training and 5,000 validation images cut from the training set, and 10,000 test images.
 
     Args:
-        root: the folder that holds `cifar-10-batches-py`. None takes `data/` in the checkout, and downloads the files
-            that are missing there (170 MB).
+        root: the folder that holds `cifar-10-batches-py`. None takes `data/` in the checkout, or a folder of the user's
+            cache where the program is installed, and downloads the files that are missing there (170 MB).
 
     Returns: the three splits, each with equally many images of every class.
 

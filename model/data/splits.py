@@ -4,7 +4,6 @@ N images, H W pixels, C channels.
 """
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from torch import Tensor
 from model.config import Source
 from model.data.images import ImageData, LabelledImages
 
-DATA_FOLDER = Path(__file__).resolve().parents[2] / "data"
 VALIDATION_SHARE = 0.1
 # The same split for every study, whatever its seed, so that scores of different studies refer to the same images.
 SPLIT_SEED = 10

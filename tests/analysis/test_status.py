@@ -153,7 +153,7 @@ def test_failed_trials_an_interrupted_retraining_and_a_running_call_are_named(
     ]
     with hold_lock(context.paths.lock, "it"):
         lines = lines_of(context)
-        assert lines["workers"] == ["make tune is running, between trials"]
+        assert lines["workers"] == ["a search is running, between trials"]
         assert lines["Next"] == ["make dashboard STUDY=small, or wait"]
         with hold_lock(context.paths.best.lock, "it"):
             assert len(lines_of(context)["attention"]) == 1

@@ -27,10 +27,10 @@ def test_a_path_is_preferred_to_a_name() -> None:
 def test_an_absent_study_file_is_reported_with_the_names_that_exist() -> None:
     with pytest.raises(ConfigError) as refusal:
         find_config("qick")
-    assert str(refusal.value) == "no study file qick or study_configs/qick.yaml; available: none"
-    for name in ("quick", "gpu"):
+    assert str(refusal.value) == "no study file qick or study_configs/qick.yaml; available: cifar10, gpu, pareto, quick"
+    for name in ("quick", "mine"):
         Path(f"study_configs/{name}.yaml").write_text(VALID)
-    with pytest.raises(ConfigError, match=r"; available: gpu, quick$"):
+    with pytest.raises(ConfigError, match=r"; available: cifar10, gpu, mine, pareto, quick$"):
         find_config("qick")
 
 

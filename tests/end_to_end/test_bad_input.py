@@ -279,7 +279,7 @@ def test_a_named_cifar10_that_is_absent_or_corrupt_is_an_error_not_a_fallback(
 
 
 def test_a_damaged_sample_is_refused_with_the_way_to_restore_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.data.bundled_sample.DATA_FOLDER", Path("data"))
+    monkeypatch.setattr("model.data.bundled_sample.SAMPLE_FOLDER", Path("data/sample"))
     write(Path("data/sample/sample.json"), "{}")
     write(CONFIG, VALID.replace("{source: folder, root: images}", "{source: sample}"))
     message = refusal("tune", "mine")

@@ -16,7 +16,7 @@ LAYERS = (
     {"model.scoring"},
     {"model.training"},
     {"model.picture_inputs", "model.trained_model"},
-    {"hpo.config", "hpo.optuna_logging"},
+    {"hpo.config", "hpo.optuna_logging", "hpo.user_commands"},
     {"hpo.search"},
     {"hpo.storage", "hpo.figures"},
     {"hpo.analysis"},

@@ -21,8 +21,8 @@ FOLDERS = ("hpo", "model", "scripts", "benchmarks", "examples", "data")
 FILES = ("requirements.txt", "requirements-cuda.txt", "requirements-cluster.txt", "requirements-dev.txt")
 # With --storage and --files alone, the second is needed.
 DIRECT = ("requirements.in", "requirements-cluster.in")
-# Of requirements-peers.in, which nothing else needs.
-PEERS = ROOT / "benchmarks/search/peers"
+# Of requirements-peers.in, which nothing else needs, and what is imported while a wheel is built.
+PEERS, BUILD = ROOT / "benchmarks/search/peers", ROOT / "scripts/read_requirements.py"
 
 
 def lines(name: str) -> list[str]:
@@ -39,7 +39,8 @@ def requirements(name: str) -> dict[str, Requirement]:
 @functools.cache
 def imported_packages(*folders: str) -> set[str]:
     """Return the installed packages that Python files in the folders import, by name."""
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if path.parent != PEERS]
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    files = [path for path in files if path.parent != PEERS and path != BUILD]
     trees = [ast.parse(path.read_text()) for path in files]
     modules: set[str] = set()
     for node in (node for tree in trees for node in ast.walk(tree)):

@@ -7,9 +7,11 @@ import typer
 from hpo.analysis.formatting import counted
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.cli.find_config import config_of
 from hpo.cli.options import Config, Files, Storage
 from hpo.config.call_arguments import location_of
-from hpo.config.study_file import ConfigError, load_config
+from hpo.config.study_file import ConfigError
+from hpo.user_commands import PROGRAM
 
 
 @reports_errors("Stopped. Nothing was copied; run the same command again.")
@@ -23,7 +25,8 @@ def copy(
 
     Trials, notes, pictures and checkpoints are copied: the search goes on there. The original stays as it is.
     """
-    study_config, location = load_config(config), location_of(storage, files)
+    location = location_of(storage, files)
+    study_config = config_of(config, location)
     if location is None:
         raise ConfigError("--storage and --files: must name where machines share studies")
     from hpo.storage.backend import backend_of
@@ -40,4 +43,4 @@ def copy(
             n_trials = copy_to_machines(study, source, target)
     print_lines(f"{counted(n_trials, 'trial')} copied from {source.address} to {target.address}")
     options = "" if back else ", with --storage and --files"
-    print_lines(f"Next: python -m hpo tune {config}{options}; images must be the same there")
+    print_lines(f"Next: {PROGRAM} tune {config}{options}; images must be the same there")

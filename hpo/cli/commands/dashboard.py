@@ -6,9 +6,9 @@ import typer
 
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.cli.find_config import config_of
 from hpo.cli.options import Config, Files, Storage
 from hpo.config.call_arguments import location_of
-from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped.")
@@ -28,7 +28,8 @@ def dashboard(
     files: Files = None,
 ) -> None:
     """Browse a study in optuna-dashboard, also while it runs."""
-    study_config, location = load_config(config), location_of(storage, files)
+    location = location_of(storage, files)
+    study_config = config_of(config, location)
     from hpo.dashboard import server
     from hpo.storage.artifacts import missing_artifacts_notice
     from hpo.storage.open_study import find_study

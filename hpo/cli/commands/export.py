@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.cli.find_config import config_of
 from hpo.cli.options import Config, Files, Storage
 from hpo.config.call_arguments import location_of
 from hpo.storage.paths.user_folder import check_is_no_file, expanded
@@ -26,9 +26,9 @@ def export(
 
     One table has a row for each trial, the other a row for each epoch of each trial.
     """
-    # A fault in the file is reported before the imports, which take seconds.
-    load_config(study)
     location = location_of(storage, files)
+    # A fault in the file is reported before the imports, which take seconds.
+    config_of(study, location)
     if output:
         output = expanded(output)
         check_is_no_file("--output", output)

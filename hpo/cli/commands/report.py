@@ -1,8 +1,8 @@
 """Command `report`: write a study's page."""
 
-from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.cli.find_config import config_of
 from hpo.cli.options import Config, Files, Storage
 from hpo.config.call_arguments import location_of
 
@@ -13,9 +13,9 @@ def report(config: Config, storage: Storage = None, files: Files = None) -> None
 
     The page is one HTML file with all results and pictures, which opens from disk and can be sent to anyone.
     """
-    # A fault in the file is reported before the imports, which take seconds.
-    load_config(config)
     location = location_of(storage, files)
+    # A fault in the file is reported before the imports, which take seconds.
+    config_of(config, location)
     from hpo import open_study
     from hpo.report.study_page import write_report
 

@@ -6,10 +6,10 @@ import typer
 
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.cli.find_config import config_of
 from hpo.cli.follow_run import follow_run
 from hpo.cli.options import Config, Device, Files, Storage
 from hpo.config.call_arguments import location_of
-from hpo.config.study_file import load_config
 
 
 @reports_errors("Stopped. Every finished epoch is kept; run the same command to continue.")
@@ -32,7 +32,8 @@ def retrain(
 
     Ctrl-C stops after the current epoch; run the same command to continue.
     """
-    study_config, location = load_config(config), location_of(storage, files)
+    location = location_of(storage, files)
+    study_config = config_of(config, location)
     from hpo import open_retraining
     from hpo.analysis.formatting import counted, format_value
     from hpo.cli.run_summary import print_drawn, retraining_summary

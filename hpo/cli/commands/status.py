@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +10,11 @@ import typer
 from hpo.analysis.formatting import counted, format_megabytes, format_value
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.cli.find_config import config_of
 from hpo.cli.options import Config, Files, Storage
 from hpo.config.call_arguments import location_of
-from hpo.config.study_file import load_config
 from hpo.storage.paths import StudyPaths
+from hpo.user_commands import user_command
 
 if TYPE_CHECKING:
     from hpo.analysis.status import DiskUse, RunningTrial, Status
@@ -40,7 +40,8 @@ def status(
     It shows trials, the best trial, running workers, disk space and what needs attention. The command changes nothing
     and can be run at any time, also while the study runs.
     """
-    study_config, location = load_config(config), location_of(storage, files)
+    location = location_of(storage, files)
+    study_config = config_of(config, location)
     from hpo.analysis.status import status_of
     from hpo.storage.fingerprint import as_trained
     from hpo.storage.open_study import find_study
@@ -102,7 +103,7 @@ def _best(status: Status, config: StudyConfig) -> str:
 def _workers(status: Status) -> str:
     alive = [trial for trial in status.running if trial.has_worker]
     if not alive:
-        return "make tune is running, between trials" if status.is_running else "none"
+        return "a search is running, between trials" if status.is_running else "none"
     return f"{len(alive)} alive: " + ", ".join(f"trial {trial.number} after epoch {trial.epoch:g}" for trial in alive)
 
 
@@ -118,24 +119,24 @@ def _attention(status: Status, config_name: str) -> list[str]:
     if status.lost_files:
         lines.append(status.lost_files)
     if status.retraining_was_interrupted:
-        lines.append(f"a retraining was interrupted; make best-retrain STUDY={shlex.quote(config_name)} resumes it")
+        lines.append(f"a retraining was interrupted; {user_command('retrain', config_name)} resumes it")
     return lines
 
 
 def _interrupted(trial: RunningTrial, config_name: str) -> str:
     effect = f"resumes it after epoch {trial.epoch:g}" if trial.has_checkpoint else "starts it over"
-    return f"trial {trial.number} was interrupted; make tune STUDY={shlex.quote(config_name)} {effect}"
+    return f"trial {trial.number} was interrupted; {user_command('tune', config_name)} {effect}"
 
 
 def _next_command(status: Status, config_name: str) -> str:
     has_interrupted = any(not trial.has_worker for trial in status.running)
     has_trials_left = status.n_total is not None and status.n_configurations < status.n_total
     if status.is_running:
-        return f"make dashboard STUDY={shlex.quote(config_name)}, or wait"
+        return f"{user_command('dashboard', config_name)}, or wait"
     if status.best is None or has_interrupted or has_trials_left:
-        return f"make tune STUDY={shlex.quote(config_name)}"
+        return user_command("tune", config_name)
     if status.remaining.n_seeds_missing:
         return status.remaining.next_commands(config_name)
     if status.is_retrained and not status.retraining_was_interrupted:
         return f"open {StudyPaths(status.folder).best.page}"
-    return status.remaining.next_commands(config_name) or f"make best-retrain STUDY={shlex.quote(config_name)}"
+    return status.remaining.next_commands(config_name) or user_command("retrain", config_name)

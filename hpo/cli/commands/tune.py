@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from hpo import load_config
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
+from hpo.cli.find_config import config_of
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device, Files, Storage
 from hpo.config.call_arguments import MAX_WORKERS, RayPlacement, location_of
@@ -52,7 +52,8 @@ def tune(
     Each trial trains a convolutional VAE. Its score is val_bpd, the negative ELBO at beta = 1 on the validation split
     in bits per dimension; lower is better. Unpromising trials are pruned. Ctrl-C stops after the current epoch.
     """
-    study_config, location = load_config(config), location_of(storage, files)
+    location = location_of(storage, files)
+    study_config = config_of(config, location)
     from hpo import open_tuning_session
     from hpo.workers.worker import TooManyFailures
 

@@ -6,10 +6,12 @@ import typer
 
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
+from hpo.cli.find_config import config_of
 from hpo.cli.follow_trials import follow_trials
 from hpo.cli.options import Config, Device, Files, Storage
 from hpo.config.call_arguments import MAX_WORKERS, location_of
-from hpo.config.study_file import ConfigError, load_config
+from hpo.config.study_file import ConfigError
+from hpo.user_commands import PROGRAM
 
 
 @reports_errors("Stopped. Every report is kept; the trials of this machine go on elsewhere, or with the same command.")
@@ -29,7 +31,8 @@ def work(
 
     Images come from the other machine. Ctrl-C and SIGTERM stop after the current epoch; others take the trials over.
     """
-    study_config, location = load_config(config), location_of(storage, files)
+    location = location_of(storage, files)
+    study_config = config_of(config, location)
     if location is None:
         raise ConfigError("--storage and --files: must name the study's database and files, as for tune")
     from hpo import open_tuning_session
@@ -45,6 +48,6 @@ def work(
         on_notice=print_lines,
     ) as session:
         interrupted = follow_trials(session, shows_results=False)
-        print_lines(f"Next: python -m hpo status {config}, with the same --storage and --files")
+        print_lines(f"Next: {PROGRAM} status {config}, with the same --storage and --files")
     if interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -17,6 +17,8 @@ from model.device import resolve
 
 # Attribute of a study: the kind of device that its trials are trained on.
 DEVICE_KIND = "device_kind"
+# And the version of the program that created it.
+PROGRAM_VERSION = "program_version"
 
 
 def prepare_joining(config: StudyConfig, config_name: str, device: str | None, location: Location) -> PreparedStudy:
@@ -41,9 +43,9 @@ def check_same_kind(study: Study, prepared: PreparedStudy, paths: StudyPaths) ->
     facts = (
         ("device", study.user_attrs.get(DEVICE_KIND), prepared.runtime.device.type),
         ("precision", study.user_attrs.get("precision"), prepared.runtime.precision),
-        ("version of this project", study.user_attrs.get("git_commit"), provenance.git_commit()),
+        ("version of this project", _version_of(study), provenance.program_version()),
     )
-    # A study of an earlier version does not tell its device, and a copy without git not its version.
+    # A study of an earlier version does not tell all of these, and a copy without git not its version.
     known = [(name, theirs, ours) for name, theirs, ours in facts if theirs and ours]
     differences = [f"its {name} is {theirs}, here it is {ours}" for name, theirs, ours in known if theirs != ours]
     if differences:
@@ -51,3 +53,8 @@ def check_same_kind(study: Study, prepared: PreparedStudy, paths: StudyPaths) ->
             f"{paths.address}: this machine cannot join it: {'; '.join(differences)}. Make them equal, or give a new "
             "study another name"
         )
+
+
+def _version_of(study: Study) -> str | None:
+    # A study of an earlier version has the commit alone.
+    return study.user_attrs.get(PROGRAM_VERSION) or study.user_attrs.get("git_commit")

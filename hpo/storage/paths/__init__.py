@@ -2,7 +2,7 @@
 
 from hpo.storage.paths.move_aside import move_aside
 from hpo.storage.paths.run_paths import RESULTS, SHOWCASE, TRAIN, RunPaths, TrialPaths
-from hpo.storage.paths.study_paths import ExportPaths, StudyPaths
+from hpo.storage.paths.study_paths import ExportPaths, StudyPaths, study_names
 
 __all__ = [
     "RESULTS",
@@ -13,4 +13,5 @@ __all__ = [
     "StudyPaths",
     "TrialPaths",
     "move_aside",
+    "study_names",
 ]

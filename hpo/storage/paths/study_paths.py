@@ -9,6 +9,8 @@ from pathlib import Path
 from hpo.config.call_arguments import Location
 from hpo.storage.paths.run_paths import RESULTS, RunPaths, TrialPaths
 
+_DATABASE = "study.db"
+
 
 @dataclass(frozen=True)
 class StudyPaths:
@@ -34,7 +36,7 @@ class StudyPaths:
     @property
     def database(self) -> Path:
         """Optuna's storage: SQLite."""
-        return self.folder / "study.db"
+        return self.folder / _DATABASE
 
     @property
     def artifacts(self) -> Path:
@@ -143,3 +145,8 @@ class ExportPaths:
     def epochs_parquet(self) -> Path:
         """The same table as a data frame."""
         return self.folder / "epochs.parquet"
+
+
+def study_names() -> list[str]:
+    """Return the names of the studies in `results/` of the current folder."""
+    return sorted(database.parent.name for database in RESULTS.glob(f"*/{_DATABASE}"))

@@ -13,11 +13,9 @@ from PIL import Image
 
 from model.data.bundled_sample import load_sample, read_sample
 from model.data.images import ImageData, LabelledImages
-from model.data.splits import DATA_FOLDER
+from model.data.locations import SAMPLE_FOLDER as SAMPLE
 from model.errors import DataError
 from tests.model.data.splits import images_per_class, is_uint8_in_channels_last, pixels_of, splits
-
-SAMPLE = DATA_FOLDER / "sample"
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,10 @@ import pytest
 from model.data.bundled_sample import load_sample, read_sample
 from model.data.cifar10 import load_cifar10
 from model.data.images import ImageData
-from model.data.splits import DATA_FOLDER
+from model.data.locations import SAMPLE_FOLDER as SAMPLE
 from model.errors import DataError, DownloadError
 from tests.model.data.splits import images_per_class, is_uint8_in_channels_last, splits
 
-SAMPLE = DATA_FOLDER / "sample"
 CIFAR10_ROOT = os.environ.get("CIFAR10_ROOT")
 BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch", "batches.meta")
 needs_cifar10 = pytest.mark.skipif(

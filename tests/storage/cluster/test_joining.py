@@ -7,7 +7,7 @@ import pytest
 from hpo.config.prepared_study import PreparedStudy
 from hpo.storage import provenance
 from hpo.storage.cluster.images import fetch_images, share_images
-from hpo.storage.cluster.joining import DEVICE_KIND, check_same_kind
+from hpo.storage.cluster.joining import DEVICE_KIND, PROGRAM_VERSION, check_same_kind
 from hpo.storage.database import StudyError
 from hpo.workers.trial_context import TrialContext
 from model.data.splits import assemble
@@ -19,11 +19,11 @@ def test_a_machine_of_another_kind_is_refused_with_every_difference(
 ) -> None:
     prepared = PreparedStudy(shared.config, shared.runtime, shared.data, (), shared.paths.location)
     check_same_kind(shared.study, prepared, shared.paths)
-    for name, value in ((DEVICE_KIND, "cpu"), ("precision", "float32"), ("git_commit", "abc")):
+    for name, value in ((DEVICE_KIND, "cpu"), ("precision", "float32"), (PROGRAM_VERSION, "abc")):
         shared.study.set_user_attr(name, value)
-    monkeypatch.setattr(provenance, "git_commit", lambda: "abc")
+    monkeypatch.setattr(provenance, "program_version", lambda: "abc")
     check_same_kind(shared.study, prepared, shared.paths)
-    monkeypatch.setattr(provenance, "git_commit", lambda: "def")
+    monkeypatch.setattr(provenance, "program_version", lambda: "def")
     other = replace(prepared, runtime=replace(shared.runtime, precision="bfloat16"))
     with pytest.raises(
         StudyError, match=r"precision is float32, here it is bfloat16; .* is abc, here it is def"

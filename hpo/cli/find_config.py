@@ -1,0 +1,19 @@
+"""Configuration of the study that a command names."""
+
+from hpo.config.call_arguments import Location
+from hpo.config.schema import StudyConfig
+from hpo.config.study_file import NoStudyFile, load_config
+
+
+def config_of(name_or_path: str, location: Location | None) -> StudyConfig:
+    """Return the configuration of a study by its file, or by its name if it has run.
+
+    Raises: ConfigError: there is neither such a file nor such a study, or the file has faults.
+    """
+    try:
+        return load_config(name_or_path)
+    except NoStudyFile:
+        # Imported late: it needs Optuna, for which a faulty file must not wait.
+        from hpo.storage.open_study import study_config
+
+        return study_config(name_or_path, location)

@@ -64,6 +64,10 @@ class OptunaSearch:
         """A new trial, always."""
         return self._asked.ask()
 
+    def begin_with(self, values: Values) -> None:
+        """Train these values next."""
+        self._asked.study.enqueue_trial(values)
+
     def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
         """Report, and ask the pruner after every epoch but the last."""
         trial = self._asked.trials[job.key]

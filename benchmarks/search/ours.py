@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass, field
 from math import inf
+from time import process_time
 
 import optuna
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from benchmarks.search.optuna_search import Best
-from benchmarks.search.protocol import Job, Space, Values
+from benchmarks.search.protocol import Call, Job, Space, Values
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import TUTORIAL, Hyperparameters, Range
 from hpo.config.schema import Budget, Confirmation, Pruner, StudyConfig, Training
-from hpo.search.configurations import CONTINUES, END, configurations_of
+from hpo.search.configurations import CONTINUES, END, NEVER_PRUNED, configurations_of
 from hpo.search.pruners import HalvingPruner
 from hpo.search.samplers import MAX_STARTUP_TRIALS, ConfigurationSampler
 from hpo.search.scheduler import Plan, next_step
@@ -36,6 +37,8 @@ class Ours:
     first_rung: int = N_EPOCHS // 4
     factor: int = 3
     _trials: dict[int, Trial] = field(default_factory=dict)
+    _call: Call | None = None
+    _spent_s: float = 0.0
     _best: Best = field(default_factory=Best)
 
     def __post_init__(self) -> None:
@@ -55,10 +58,31 @@ class Ours:
         # As every study does that admits them.
         self.study.enqueue_trial({name: getattr(TUTORIAL, name) for name in self.space})
 
+    def begin_with(self, values: Values) -> None:
+        """Train these values after those that are waiting."""
+        if values not in [trial.system_attrs["fixed_params"] for trial in self.study.get_trials(deepcopy=False)]:
+            self.study.enqueue_trial(values)
+
+    def plan(self, call: Call) -> None:
+        """Keep time of a call for the training of the best configuration to the end, as `hpo tune` does."""
+        self._call = call
+
     def next(self) -> Job | None:
-        """A promotion, or a new configuration."""
+        """A promotion, or a new configuration; None where the call has no time for either."""
+        began = process_time()
+        job = self._next()
+        self._spent_s += process_time() - began
+        return job
+
+    def _next(self) -> Job | None:
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        step = next_step(configurations_of(self.study), self._config, Plan(), None, inf, self.study.sampler)
+        plan, remaining_s = Plan(), inf
+        if self._call:
+            plan = Plan.of_call(self._call.limit_s / 60, 1, self._call.trial_s)
+            remaining_s = self._call.limit_s - self._spent_s
+        step = next_step(configurations_of(self.study), self._config, plan, None, remaining_s, self.study.sampler)
+        if step.action == "stop":
+            return None
         if step.configuration and not waiting:
             self.study.enqueue_trial(step.configuration.params, user_attrs=dict(step.attributes))
         trial = self.study.ask(self.space)
@@ -78,11 +102,16 @@ class Ours:
         """Pause at a rung that is not passed."""
         trial = self._trials[job.key]
         trial.report(val_bpd, epoch)
+        if self._call:
+            epoch_s = self._call.epoch_s(job.values)
+            self._spent_s += epoch_s
+            trial.set_user_attr("epoch", epoch)
+            trial.set_user_attr("elapsed_s", epoch * epoch_s)
         if epoch == N_EPOCHS:
             trial.set_user_attr(END, "finished")
             self.study.tell(trial, val_bpd)
             self._best.hear(job.values, val_bpd)
-        elif trial.should_prune():
+        elif not trial.user_attrs.get(NEVER_PRUNED) and trial.should_prune():
             trial.set_user_attr(END, "pruned")
             self.study.tell(trial, state=TrialState.PRUNED)
             return True

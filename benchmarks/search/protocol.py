@@ -1,7 +1,8 @@
 """Interfaces between a search and the simulator."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,31 @@ class Search(Protocol):
 
     def incumbent(self) -> Values | None:
         """Values that the search would return now; None before any full-length run."""
+
+
+@runtime_checkable
+class Advised(Search, Protocol):
+    """A search that can be given its first configurations."""
+
+    def begin_with(self, values: Values) -> None:
+        """Train these values before those that it samples, after those that it was given before."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Limit of a search's compute, and what an epoch takes of it, in seconds."""
+
+    limit_s: float
+    trial_s: float
+    epoch_s: Callable[[Values], float]
+
+
+@runtime_checkable
+class Planning(Search, Protocol):
+    """A search that knows when it will end, and keeps time for the training of its best configuration."""
+
+    def plan(self, call: Call) -> None:
+        """End within this limit."""
 
 
 class Objective(Protocol):

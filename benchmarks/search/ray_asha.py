@@ -34,6 +34,10 @@ class RayAsha:
         """A new trial, always."""
         return self._asked.ask()
 
+    def begin_with(self, values: Values) -> None:
+        """Train these values next."""
+        self._asked.study.enqueue_trial(values)
+
     def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
         """Stop at a rung below its cutoff."""
         self._asked.trials[job.key].report(val_bpd, epoch)

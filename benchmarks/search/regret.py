@@ -1,6 +1,8 @@
 """Retrain regret of searches: `python -m benchmarks.search.regret [--table sample]`. Give it again to go on.
 
-The regret is how far the configuration that a search would retrain lies above the best known one at full length.
+The regret is how far the configuration that a search would retrain lies above the best known one at full length. Every
+search begins with the values that a new study begins with. One that plans its time knows its budget, and is repeated
+for each of them.
 Repetitions that are finished are kept in benchmarks/.cache; then results/search_regret.json, the key `retrain_regret`
 of results/search.json and benchmarks/REGRET.md are written from all.
 """
@@ -19,13 +21,14 @@ from benchmarks.search.gaussian_process import Array
 from benchmarks.search.judged import JUDGES
 from benchmarks.search.judges.judge import Judge
 from benchmarks.search.methods import METHODS, OURS, PARTS
+from benchmarks.search.protocol import Planning, Values
 from benchmarks.search.regret_page import BUDGETS, UNTUNED, OfMethod, Regrets, read_regrets, write_regrets
 from benchmarks.search.replays import Ground, Task, quiet, replay
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import quartiles, regrets
 from benchmarks.search.table import N_EPOCHS, TABLES, CurveTable
 from hpo.config.schema import Model, StudyConfig
-from hpo.config.search_space import untuned_values
+from hpo.config.search_space import tutorial_values, untuned_values
 
 COMPARED = {
     name: (METHODS | PARTS)[name]
@@ -34,8 +37,6 @@ COMPARED = {
         *("promotion_random", "promotion_tpe", OURS),
     )
 }
-# In full-length trainings: none may end before the largest budget.
-_LAST = max(BUDGETS) / N_EPOCHS
 
 
 def main(
@@ -63,30 +64,34 @@ def main(
 
 def _of_judge(table: CurveTable, judge_name: str, repetitions: int, processes: int) -> dict[str, OfMethod]:
     curves = table.read()
-    ground = replace(Ground.of(curves, table.timings(curves), table.space, COMPARED), limit=_LAST, horizon=_LAST)
-    configurations = by_configuration(curves)
-    judge = JUDGES[judge_name](configurations, ground.surrogate.noise.deviation_E**2)
-    tasks = [Task(method, 1, repetition) for method in COMPARED for repetition in range(repetitions)]
-    traces = replay(tasks, replace(ground, judge=judge), n_processes=processes)
-    unit_s = ground.surrogate.full_length_s
-    of_method = {
-        method: _by_budget([trace for task, trace in traces.items() if task.method == method], unit_s)
-        for method in COMPARED
-    }
-    return {UNTUNED: _untuned(table, ground, judge, repetitions)} | of_method
-
-
-def _by_budget(traces: Sequence[Trace], unit_s: float) -> OfMethod:
-    found = quartiles(regrets(traces, [budget / N_EPOCHS for budget in BUDGETS], unit_s))
-    return {str(budget): _named(found[:, index]) for index, budget in enumerate(BUDGETS)}
-
-
-def _untuned(table: CurveTable, ground: Ground, judge: Judge, repetitions: int) -> OfMethod:
-    """Regrets of the values that are good without a search, which cost one training at any budget."""
+    ground = replace(Ground.of(curves, table.timings(curves), table.space, COMPARED), is_known=True)
+    judge = JUDGES[judge_name](by_configuration(curves), ground.surrogate.noise.deviation_E**2)
     config = StudyConfig(
         name=table.name, model=Model(architecture=table.architecture), hyperparameters=table.hyperparameters
     )
-    values, surrogates = untuned_values(config), [ground.surrogate.judged(judge, each) for each in range(repetitions)]
+    untuned = untuned_values(config)
+    ground = replace(ground, judge=judge, first=(tutorial_values(table.hyperparameters), untuned))
+    planning = {name for name, method in COMPARED.items() if isinstance(method.make(0, table.space), Planning)}
+    found: dict[str, OfMethod] = {name: {} for name in COMPARED}
+    for methods, budgets in ((COMPARED.keys() - planning, [BUDGETS]), (planning, [(budget,) for budget in BUDGETS])):
+        tasks = [Task(method, 1, repetition) for method in sorted(methods) for repetition in range(repetitions)]
+        for at in budgets:
+            limit = max(at) / N_EPOCHS
+            traces = replay(tasks, replace(ground, limit=limit, horizon=limit), n_processes=processes)
+            for method in methods:
+                of_method = [trace for task, trace in traces.items() if task.method == method]
+                found[method] |= _by_budget(of_method, at, ground.surrogate.full_length_s)
+    return {UNTUNED: _untuned(untuned, ground, judge, repetitions)} | found
+
+
+def _by_budget(traces: Sequence[Trace], budgets: Sequence[int], unit_s: float) -> OfMethod:
+    found = quartiles(regrets(traces, [budget / N_EPOCHS for budget in budgets], unit_s))
+    return {str(budget): _named(found[:, index]) for index, budget in enumerate(budgets)}
+
+
+def _untuned(values: Values, ground: Ground, judge: Judge, repetitions: int) -> OfMethod:
+    """Regrets of the values that are good without a search, which cost one training at any budget."""
+    surrogates = [ground.surrogate.judged(judge, each) for each in range(repetitions)]
     above = [surrogate.final(values) - surrogate.final(surrogate.best) for surrogate in surrogates]
     return {str(budget): _named(quartiles(np.array(above))) for budget in BUDGETS}
 

@@ -20,7 +20,7 @@ from benchmarks.jsonl import append, read
 from benchmarks.search.epoch_seconds import Timing
 from benchmarks.search.judges.judge import Judge
 from benchmarks.search.methods import Method
-from benchmarks.search.protocol import Space
+from benchmarks.search.protocol import Advised, Call, Planning, Space, Values
 from benchmarks.search.simulator import Budget, Point, Trace, simulate
 from benchmarks.search.surrogate import Surrogate
 from benchmarks.search.table import Curve
@@ -60,7 +60,7 @@ class Ground:
     """Searches and the surrogate that they run on; `table` is the digest of what the surrogate was fitted to.
 
     A `judge` takes the place of the surrogate's mean curves. `limit` and `horizon` are in full-length trainings, see
-    `Budget`.
+    `Budget`. Searches begin with the values of `first`; if `is_known`, those that can plan are told the limit.
     """
 
     surrogate: Surrogate
@@ -70,6 +70,8 @@ class Ground:
     judge: Judge | None = None
     limit: float = LIMIT
     horizon: float = HORIZON
+    first: tuple[Values, ...] = ()
+    is_known: bool = False
 
     @classmethod
     def of(
@@ -82,9 +84,15 @@ class Ground:
     def run(self, task: Task) -> Trace:
         """Simulate a repetition: its number seeds the sampler, the noise, and what a judge draws."""
         method, unit_s = self.methods[task.method], self.surrogate.full_length_s * self.methods[task.method].speed
+        search, objective = method.make(task.repetition, self.space), self.surrogate.judged(self.judge, task.repetition)
+        for values in self.first:
+            assert isinstance(search, Advised), f"{task.method} cannot be given its first values"
+            search.begin_with(values)
+        if self.is_known and isinstance(search, Planning):
+            search.plan(Call(self.limit * unit_s, unit_s, objective.seconds))
         return simulate(
-            method.make(task.repetition, self.space),
-            self.surrogate.judged(self.judge, task.repetition),
+            search,
+            objective,
             Budget(self.limit * unit_s, self.horizon * unit_s),
             task.n_workers * method.speed,
         )
@@ -134,7 +142,7 @@ def quiet() -> None:
 def _keys(tasks: Iterable[Task], ground: Ground) -> dict[Task, str]:
     """Digest of what a result depends on: table, space, programs, Optuna's version, budget and repetition."""
     judge = _programs([type(ground.judge).__module__]) if ground.judge else []
-    budget = repr((ground.limit, ground.horizon))
+    budget = repr((ground.limit, ground.horizon, ground.first, ground.is_known))
     shared = _digest(ground.table, repr(ground.space), optuna.__version__, budget, *judge, *_programs(_SHARED))
     methods = {
         name: _digest(

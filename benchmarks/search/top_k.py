@@ -26,6 +26,10 @@ class OneEpochTopK:
         self._n_asked += 1
         return self._asked.ask()
 
+    def begin_with(self, values: Values) -> None:
+        """Train these values next."""
+        self._asked.study.enqueue_trial(values)
+
     def report(self, job: Job, epoch: int, val_bpd: float) -> bool:
         """Pause after the first epoch; the round's last such report decides who goes on."""
         self._asked.trials[job.key].report(val_bpd, epoch)

@@ -6,7 +6,7 @@ from optuna.study import Study, StudyDirection
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import tutorial_values, untuned_values
-from hpo.search.configurations import configurations_of
+from hpo.search.configurations import NEVER_PRUNED, configurations_of
 from hpo.search.pruners import make_pruner
 from hpo.search.samplers import make_sampler
 from hpo.search.warm_start import warm_start_of
@@ -28,13 +28,15 @@ def attach_sampler_and_pruner(study: Study, config: StudyConfig, n_total: int | 
     """Give a study its sampler, its pruner and its first trials.
 
     These have the tutorial's values, and then those of a warm start, or without one those that are good untuned, each
-    once; they are at most the `n_total` configurations that the study may have.
+    once; they are at most the `n_total` configurations that the study may have. The untuned ones are trained to the
+    end: no search then ends with worse ones, and predictions have a whole curve early.
     """
     warm_start = warm_start_of(study)
     study.sampler = make_sampler(study, config, StudyFits(study))
     study.pruner = make_pruner(config.pruner, config.training)
-    known = [tutorial_values(config.hyperparameters), *(warm_start.best if warm_start else [untuned_values(config)])]
+    untuned = untuned_values(config)
+    known = [tutorial_values(config.hyperparameters), *(warm_start.best if warm_start else [untuned])]
     first = [values for number, values in enumerate(known) if values and values not in known[:number]]
     # A process may have been killed after it had enqueued some of them.
     for values in first[len(configurations_of(study)) : n_total]:
-        study.enqueue_trial(values)
+        study.enqueue_trial(values, user_attrs={NEVER_PRUNED: True} if values == untuned and not warm_start else {})

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.hyperparameters import Range
 from hpo.config.search_space import suggest
+from hpo.search.configurations import NEVER_PRUNED
 from hpo.search.pruners import HalvingPruner
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.warm_start import WARM_START, WarmStart
@@ -82,6 +83,7 @@ def test_the_first_trials_have_the_tutorials_and_the_untuned_values_and_are_enqu
 ) -> None:
     attach_sampler_and_pruner(context.study, CONFIG)
     assert [trial.state for trial in context.study.trials] == [TrialState.WAITING] * 2
+    assert [NEVER_PRUNED in trial.user_attrs for trial in context.study.trials] == [False, True]
     tutorial = asdict(TrainConfig())
     assert suggest(context.study.ask(), SPACE) == {name: tutorial[name] for name in SPACE.entries()} | {
         "batch_size": 32
@@ -105,6 +107,7 @@ def test_the_first_trials_are_the_tutorials_and_the_best_of_a_warm_start_each_on
     for _ in range(2):
         attach_sampler_and_pruner(study, small_config(), n_total)
         assert [trial.system_attrs["fixed_params"]["beta"] for trial in study.trials] == enqueued
+        assert not any(NEVER_PRUNED in trial.user_attrs for trial in study.trials)
     assert isinstance(study.sampler, ConfigurationSampler) and isinstance(study.pruner, HalvingPruner)
 
 

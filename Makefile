@@ -108,7 +108,7 @@ train_options = $(call option,--beta,BETA)$(call option,--latent-dim,LATENT_DIM)
   option,--architecture,ARCHITECTURE)$(call flag,--linear-path,LINEAR_PATH)$(call \
   option,--device,DEVICE)$(call option,--output,OUTPUT)$(call flag,--test,TEST)
 
-.PHONY: help tune best-retrain train figures dashboard report bench bench-search bench-scale showcase test test-long test-all lint check .packages .dev-packages .cluster-packages .s3-server .peer-packages
+.PHONY: help tune best-retrain train figures dashboard report bench bench-search bench-scale showcase test test-long test-all lint check .packages .dev-packages .cluster-packages .s3-server .peer-packages .share-packages
 # With -j, too, one target after the other: showcase needs tune before best-retrain.
 .NOTPARALLEL:
 
@@ -179,6 +179,10 @@ check: lint test
 # The searches of other packages, which python -m benchmarks.search.judged compares with ours.
 .peer-packages:
 	@$(set_up) requirements-peers.txt
+
+# What python -m hpo export-model needs.
+.share-packages:
+	@$(set_up) requirements-share.txt
 
 define set_up
 command -v $(call quoted,PYTHON) >/dev/null || { \

@@ -24,3 +24,10 @@ def user_command(command: str, study: str | None = None, **options: object) -> s
         return " ".join(["make", _TARGETS.get(command, command), *parts])
     flags = [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in options.items()]
     return " ".join(["hpo", command, *([] if study is None else [shlex.quote(study)]), *flags])
+
+
+def how_to_install(extra: str) -> str:
+    """Return how the packages of requirements-<extra>.txt are installed."""
+    if IS_CHECKOUT:
+        return f"pip install -r requirements-{extra}.txt"
+    return f"install the program with [{extra}]"

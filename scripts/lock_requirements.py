@@ -50,7 +50,8 @@ def main(options: list[str]) -> None:
     dev = _write("dev", pins, options)
     # Each may be installed beside the others.
     cluster = _write("cluster", pins, options, kept=dev)
-    _write("peers", [*pins, *dev], options, kept=cluster)
+    share = _write("share", [*pins, *dev], options, kept=cluster)
+    _write("peers", [*pins, *dev], options, kept=[*cluster, *share])
 
 
 def _write(kind: str, pins: list[str], options: list[str], kept: Sequence[str] = ()) -> list[str]:

@@ -59,9 +59,9 @@ class Ours:
         self.study.enqueue_trial({name: getattr(TUTORIAL, name) for name in self.space})
 
     def begin_with(self, values: Values) -> None:
-        """Train these values after those that are waiting."""
+        """Train these values to the end, after those that are waiting: as a new study does with untuned ones."""
         if values not in [trial.system_attrs["fixed_params"] for trial in self.study.get_trials(deepcopy=False)]:
-            self.study.enqueue_trial(values)
+            self.study.enqueue_trial(values, user_attrs={NEVER_PRUNED: True})
 
     def plan(self, call: Call) -> None:
         """Keep time of a call for the training of the best configuration to the end, as `hpo tune` does."""

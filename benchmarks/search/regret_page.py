@@ -29,10 +29,12 @@ A search stops after so many epochs of compute, and the configuration that it wo
 how far its score at full length, {epochs} epochs, lies above that of the best configuration in the table, in bits per
 dimension, by models of the table ("judges") that have no noise there: functions drawn from a Gaussian process, another
 one in each repetition; random forests; nearest neighbours. It is below zero where a model holds that there is better
-than what the table has. Medians (quartiles) over {repetitions} searches; "-" before a training has finished. Every search begins
-with the tutorial's values and then the {untuned}, as a new study does. *promotion_random* and *promotion_tpe* are ours
-with another sampler; these three know their budget, and keep some of it to train their best configuration to the end,
-as `make tune` does. The others are described in [SEARCH.md](SEARCH.md).
+than what the table has. Medians (quartiles) over {repetitions} searches; "-" before a training has finished.
+
+Every search begins with the tutorial's values and then the {untuned}, as a new study does. *promotion_random* and
+*promotion_tpe* are ours with another sampler; these three train the untuned values to the end, know their budget, and
+keep some of it to train their best configuration to the end, all as `make tune` does. The others are described in
+[SEARCH.md](SEARCH.md).
 """
 
 

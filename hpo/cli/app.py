@@ -9,6 +9,7 @@ from hpo.cli.commands.clean import clean
 from hpo.cli.commands.copy import copy
 from hpo.cli.commands.dashboard import dashboard
 from hpo.cli.commands.export import export
+from hpo.cli.commands.export_model import export_model
 from hpo.cli.commands.figures import figures
 from hpo.cli.commands.report import report
 from hpo.cli.commands.retrain import retrain
@@ -19,7 +20,7 @@ from hpo.cli.commands.tune import tune
 from hpo.cli.commands.work import work
 from hpo.user_commands import PROGRAM
 
-COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, clean, work, copy, schema)
+COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, export_model, clean, work, copy, schema)
 
 app = typer.Typer(
     add_completion=False,

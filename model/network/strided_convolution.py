@@ -72,7 +72,12 @@ class UpConv(nn.ConvTranspose2d):
 
 
 def _prefers_products(x: Tensor) -> bool:
-    """Return True for square images on a CPU, in a precision that training uses, or float64."""
+    """Return True for square images on a CPU, in a precision that training uses, or float64.
+
+    False while the network is exported: other programs have convolutions of their own.
+    """
+    if torch.compiler.is_exporting():
+        return False
     return x.device.type == "cpu" and x.shape[2] == x.shape[3] and _precision(x) in _PATCHED
 
 

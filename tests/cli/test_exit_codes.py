@@ -67,7 +67,7 @@ def test_an_exit_code_that_a_command_chooses_is_kept() -> None:
     assert run(typer.Exit(130)) == (130, "", "")
 
 
-@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
+@pytest.mark.parametrize("command", [command.__name__.replace("_", "-") for command in COMMANDS])
 def test_help_explains_every_argument_and_option(command: str) -> None:
     parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
     assert [parameter.name for parameter in parameters if not parameter.help.endswith(".")] == []

@@ -50,7 +50,7 @@ def loaded(folder: Path, *arguments: str) -> tuple[str, set[str]]:
     return code, set(names)
 
 
-@pytest.mark.parametrize("command", [None, *(command.__name__ for command in COMMANDS)])
+@pytest.mark.parametrize("command", [None, *(command.__name__.replace("_", "-") for command in COMMANDS)])
 def test_help_loads_none_of_them(command: str | None, tmp_path: Path) -> None:
     arguments = [command] if command else []
     assert loaded(tmp_path, *arguments, "--help") == ("0", set())

@@ -20,7 +20,7 @@ PACKAGES = packages_distributions()
 FOLDERS = ("hpo", "model", "scripts", "benchmarks", "examples", "data")
 FILES = ("requirements.txt", "requirements-cuda.txt", "requirements-cluster.txt", "requirements-dev.txt")
 # With --storage and --files alone, the second is needed.
-DIRECT = ("requirements.in", "requirements-cluster.in")
+DIRECT = ("requirements.in", "requirements-cluster.in", "requirements-share.in")
 # Of requirements-peers.in, which nothing else needs, and what is imported while a wheel is built.
 PEERS, BUILD = ROOT / "benchmarks/search/peers", ROOT / "scripts/read_requirements.py"
 
@@ -76,7 +76,7 @@ def test_every_direct_requirement_is_imported_or_says_why_not() -> None:
 
 
 def test_every_pin_is_exact() -> None:
-    pins = [line for name in (*FILES, "requirements-peers.txt") for line in lines(name)]
+    pins = [line for name in (*FILES, "requirements-share.txt", "requirements-peers.txt") for line in lines(name)]
     assert len(pins) > 80
     assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+(post\d+)?( ; .+)?", pin)] == []
 

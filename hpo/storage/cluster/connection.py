@@ -14,9 +14,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from hpo.config.call_arguments import shown_url
 from hpo.storage.database import StudyError
+from hpo.user_commands import how_to_install
 
 _DRIVER = "psycopg"
-INSTALL = "pip install -r requirements-cluster.txt"
+INSTALL = how_to_install("cluster")
 # A connection that has broken is noticed within half a minute. Prepared statements do not pass PgBouncer.
 _CONNECT_ARGUMENTS: dict[str, Any] = {
     "connect_timeout": 10,

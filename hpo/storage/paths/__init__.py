@@ -1,7 +1,7 @@
 """Every file name of a study and of a run."""
 
 from hpo.storage.paths.move_aside import move_aside
-from hpo.storage.paths.run_paths import RESULTS, SHOWCASE, TRAIN, RunPaths, TrialPaths
+from hpo.storage.paths.run_paths import RESULTS, SHOWCASE, TRAIN, ModelPaths, RunPaths, TrialPaths
 from hpo.storage.paths.study_paths import ExportPaths, StudyPaths, study_names
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "SHOWCASE",
     "TRAIN",
     "ExportPaths",
+    "ModelPaths",
     "RunPaths",
     "StudyPaths",
     "TrialPaths",

@@ -54,6 +54,41 @@ class TrialPaths(_TrainingPaths):
 
 
 @dataclass(frozen=True)
+class ModelPaths:
+    """A trained model in the formats of other programs."""
+
+    folder: Path
+
+    @classmethod
+    def of_run(cls, run: Path) -> "ModelPaths":
+        """Return the paths of the model of a run's folder."""
+        return cls(run / "export")
+
+    @property
+    def weights(self) -> Path:
+        """Weights for PyTorch and others."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def settings(self) -> Path:
+        """Configuration of the training, and sigma."""
+        return self.folder / "config.json"
+
+    @property
+    def card(self) -> Path:
+        """Model card: what the model is, how good, and how it is used."""
+        return self.folder / "README.md"
+
+    def onnx(self, part: str) -> Path:
+        """Return the path of the encoder or the decoder for ONNX."""
+        return self.folder / f"{part}.onnx"
+
+    def program(self, part: str) -> Path:
+        """Return the path of the encoder or the decoder as torch.export saves it."""
+        return self.folder / f"{part}.pt2"
+
+
+@dataclass(frozen=True)
 class RunPaths(_TrainingPaths):
     """Files of one full-length training run."""
 

@@ -17,8 +17,9 @@ from hpo.storage.paths import TRAIN
 from hpo.storage.paths.user_folder import results_folder
 from model.config import FORMER_DEFAULTS, LATER_DEFAULTS, SETTINGS, Setting
 
-# Fields of TrainConfig without an option: a single run reports once an epoch and has the default channels.
-_WITHOUT_OPTION = ("report_every", "channels")
+# Fields of TrainConfig without an option: a single run reports once an epoch and has the default channels; the shape
+# of the images is that of its data.
+_WITHOUT_OPTION = ("report_every", "channels", "image_shape")
 _INTERVAL, _FPS, _SOURCE = (
     Retrain.model_fields["reconstruction_interval"],
     Retrain.model_fields["fps"],

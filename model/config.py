@@ -23,6 +23,8 @@ ImageShape = tuple[int, int, int]
 # Channels, height and width of an image of CIFAR-10, and its number of colour values.
 IMAGE_SHAPE: ImageShape = (3, 32, 32)
 DIMENSIONS = math.prod(IMAGE_SHAPE)
+# Images of the data sets; those of a folder are resized to any of these sizes, in RGB or grey.
+SHAPES: dict[str, ImageShape] = {"cifar10": IMAGE_SHAPE, "sample": IMAGE_SHAPE}
 # Values of the fields that were added later, in runs and studies that are older than these fields.
 FIRST_VALUES: dict[str, Any] = {
     "architecture": "plain",

@@ -115,7 +115,8 @@ def _load(named: Data) -> ImageData:
         return load_sample()
     if named.source == "folder":
         assert named.root is not None, "validated with the configuration"
-        return _load_from(named.root, "data", load_folder)
+        n_channels, size, _ = named.image_shape
+        return _load_from(named.root, "data", lambda root: load_folder(root, size, n_channels))
     for origin, root in ((ROOT_VARIABLE, os.environ.get(ROOT_VARIABLE)), ("data.root", named.root)):
         if root:
             return _load_from(root, origin, load_cifar10)

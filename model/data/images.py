@@ -76,6 +76,11 @@ def to_unit(images: Tensor) -> Tensor:
     return images.float().div_(255)
 
 
+def as_rgb(images: Tensor) -> NDArray[np.uint8]:
+    """Convert images, uint8 (N, C, H, W) with 1 or 3 channels, to an array (N, H, W, 3) as pictures show them."""
+    return as_pixels(images.expand(-1, 3, -1, -1))
+
+
 def as_pixels(images: Tensor) -> NDArray[np.uint8]:
     """Convert images, uint8 (N, C, H, W) on any device, to an array (N, H, W, C)."""
     return np.ascontiguousarray(images.cpu().permute(0, 2, 3, 1).numpy())

@@ -25,11 +25,14 @@ _INTERVAL, _FPS, _SOURCE = (
     Retrain.model_fields["fps"],
     Data.model_fields["source"],
 )
+_SIZE, _CHANNELS = (Data.model_fields[name].description for name in ("image_size", "image_channels"))
 # Annotation and default of each option that is no field of TrainConfig.
 _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
     "reconstruction_interval": (Annotated[str, typer.Option(help=_INTERVAL.description)], str(_INTERVAL.default)),
     "fps": (Annotated[float, typer.Option(help=_FPS.description)], _FPS.default),
     "data": (Annotated[str, typer.Option(help=_SOURCE.description)], _SOURCE.default),
+    "image_size": (Annotated[int | None, typer.Option(help=_SIZE)], None),
+    "image_channels": (Annotated[int | None, typer.Option(help=_CHANNELS)], None),
     "device": (RunDevice, "auto"),
     "output": (
         Annotated[Path, typer.Option(help="Folder of the results; an earlier run in it is moved to another folder.")],

@@ -5,7 +5,15 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_type_hints
 
-Source = Literal["cifar10", "sample", "folder"]
+Source = Literal[
+    "cifar10",
+    "sample",
+    "folder",
+    "torchvision:CIFAR100",
+    "torchvision:FashionMNIST",
+    "torchvision:MNIST",
+    "torchvision:SVHN",
+]
 Schedule = Literal["constant", "cosine", "schedule_free"]
 Reconstruction = Literal["gaussian", "bce"]
 Architecture = Literal["plain", "norm_free", "linear_skip"]
@@ -24,7 +32,14 @@ ImageShape = tuple[int, int, int]
 IMAGE_SHAPE: ImageShape = (3, 32, 32)
 DIMENSIONS = math.prod(IMAGE_SHAPE)
 # Images of the data sets; those of a folder are resized to any of these sizes, in RGB or grey.
-SHAPES: dict[str, ImageShape] = {"cifar10": IMAGE_SHAPE, "sample": IMAGE_SHAPE}
+SHAPES: dict[str, ImageShape] = {
+    "cifar10": IMAGE_SHAPE,
+    "sample": IMAGE_SHAPE,
+    "torchvision:CIFAR100": IMAGE_SHAPE,
+    "torchvision:FashionMNIST": (1, 28, 28),
+    "torchvision:MNIST": (1, 28, 28),
+    "torchvision:SVHN": IMAGE_SHAPE,
+}
 # Values of the fields that were added later, in runs and studies that are older than these fields.
 FIRST_VALUES: dict[str, Any] = {
     "architecture": "plain",

@@ -31,12 +31,14 @@ class Data(StrictModel):
 
     source: Annotated[Source, WithJsonSchema(_FORMS)] = Field(
         default="cifar10",
-        description="cifar10, sample (5,000 images, part of this repository) or the path of a folder of images.",
+        description="cifar10, sample (5,000 images, part of this repository), torchvision: and the name of a set "
+        "(torchvision:CIFAR100, FashionMNIST, MNIST or SVHN) or the path of a folder of images.",
     )
     root: Path | None = Field(
         default=None,
         description="Folder that holds cifar-10-batches-py, for source cifar10, which the variable CIFAR10_ROOT "
-        "overrides; in the older form {source: folder, root: PATH}, now source: PATH, the folder of images.",
+        "overrides; for a set of torchvision, the folder that holds its files; in the older form {source: folder, "
+        "root: PATH}, now source: PATH, the folder of images.",
     )
     fallback: bool = Field(default=True, description="Use the sample if CIFAR-10 cannot be downloaded.")
     image_size: Literal[28, 32, 64] | None = Field(
@@ -104,7 +106,7 @@ class Data(StrictModel):
 def is_path(source: object) -> bool:
     """Return True if a name of images is a path: it contains a separator, starts with . or ~, or exists.
 
-    cifar10 and sample name the data sets even if such a path exists; write ./sample for a folder of this name.
+    The names of data sets mean these even if such a path exists; write ./sample for a folder of this name.
     """
     if isinstance(source, Path):
         return True
@@ -121,9 +123,11 @@ def _checked(source: object) -> object:
     """
     if source in DATA_SETS or is_path(source):
         return source
-    nearest = difflib.get_close_matches(str(source).lower(), DATA_SETS, n=1)
+    # Also without `torchvision:`.
+    names = {key.lower(): name for name in DATA_SETS for key in (name.rpartition(":")[2], name)}
+    nearest = difflib.get_close_matches(str(source).lower(), names, n=1)
     raise PydanticCustomError(
         "images",
-        "must be 'cifar10', 'sample' or the path of an existing folder of images",
-        {"nearest": nearest[0]} if nearest else None,
+        f"must be {', '.join(map(repr, DATA_SETS))} or the path of an existing folder of images",
+        {"nearest": names[nearest[0]]} if nearest else None,
     )

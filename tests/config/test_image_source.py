@@ -85,6 +85,8 @@ def test_images_stay_the_same_on_the_way_to_a_worker_process() -> None:
     ("text", "shape"),
     [
         ("cifar10", (3, 32, 32)),
+        ("torchvision:FashionMNIST", (1, 28, 28)),
+        ("{source: torchvision:SVHN, root: /data}", (3, 32, 32)),
         ("/my/images", (3, 32, 32)),
         ("{source: /my/images, image_size: 64}", (3, 64, 64)),
         ("{source: /my/images, image_size: 28, image_channels: 1}", (1, 28, 28)),
@@ -112,6 +114,8 @@ def test_an_option_of_train_sets_the_size_of_a_folders_images() -> None:
         ("cifar-10", "; did you mean 'cifar10'?"),
         ("CIFAR10", "; did you mean 'cifar10'?"),
         ("samples", "; did you mean 'sample'?"),
+        ("mnist", "; did you mean 'torchvision:MNIST'?"),
+        ("torchvision:fashion-mnist", "; did you mean 'torchvision:FashionMNIST'?"),
         ("imagenet", ""),
         ("folder", ""),
     ],

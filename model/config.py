@@ -5,7 +5,15 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_type_hints
 
-Source = Literal["cifar10", "sample", "folder"]
+Source = Literal[
+    "cifar10",
+    "sample",
+    "folder",
+    "torchvision:CIFAR100",
+    "torchvision:FashionMNIST",
+    "torchvision:MNIST",
+    "torchvision:SVHN",
+]
 Schedule = Literal["constant", "cosine", "schedule_free"]
 Reconstruction = Literal["gaussian", "bce"]
 Architecture = Literal["plain", "norm_free", "linear_skip"]
@@ -19,8 +27,19 @@ DEFAULT_CHANNELS: dict[Architecture, tuple[int, ...]] = {
 # default that has changed since, and without what came later and is on by default.
 FORMER_DEFAULTS: dict[str, Any] = {"architecture": "norm_free"}
 LATER_DEFAULTS = ("pca_start", "skip_learning_rate", "horizontal_flip")
-# Colour values of one image.
-DIMENSIONS = 3 * 32 * 32
+ImageShape = tuple[int, int, int]
+# Channels, height and width of an image of CIFAR-10, and its number of colour values.
+IMAGE_SHAPE: ImageShape = (3, 32, 32)
+DIMENSIONS = math.prod(IMAGE_SHAPE)
+# Images of the data sets; those of a folder are resized to any of these sizes, in RGB or grey.
+SHAPES: dict[str, ImageShape] = {
+    "cifar10": IMAGE_SHAPE,
+    "sample": IMAGE_SHAPE,
+    "torchvision:CIFAR100": IMAGE_SHAPE,
+    "torchvision:FashionMNIST": (1, 28, 28),
+    "torchvision:MNIST": (1, 28, 28),
+    "torchvision:SVHN": IMAGE_SHAPE,
+}
 # Values of the fields that were added later, in runs and studies that are older than these fields.
 FIRST_VALUES: dict[str, Any] = {
     "architecture": "plain",
@@ -30,6 +49,7 @@ FIRST_VALUES: dict[str, Any] = {
     "skip_learning_rate": 1.0,
     "horizontal_flip": False,
     "max_shift": 0,
+    "image_shape": IMAGE_SHAPE,
 }
 # Settings that there are no longer, at the values at which they did nothing: files of earlier versions have them.
 REMOVED: dict[str, Any] = {"weight_decay": 0.0}
@@ -184,6 +204,10 @@ class TrainConfig:
             le=1,
         ),
     )
+    image_shape: ImageShape = field(
+        default=IMAGE_SHAPE,
+        metadata=_described("Channels, height and width of the images; height and width are equal."),
+    )
 
     def __post_init__(self) -> None:
         if not self.channels:
@@ -196,7 +220,13 @@ class TrainConfig:
         A file may be older than some fields: these get their FIRST_VALUES.
         """
         given = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        return cls(**{**FIRST_VALUES, **given, "channels": tuple(given.get("channels", ()))})
+        values = {**FIRST_VALUES, "channels": (), **given}
+        return cls(**values | {name: tuple(values[name]) for name in ("channels", "image_shape")})
+
+    @property
+    def n_dims(self) -> int:
+        """Number of values of an image, D."""
+        return math.prod(self.image_shape)
 
     @property
     def starts_with_pca(self) -> bool:

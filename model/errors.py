@@ -12,7 +12,7 @@ class DataError(UserError):
 
 
 class DownloadError(DataError):
-    """Error for a download of CIFAR-10 that failed."""
+    """Error for a download of a data set that failed."""
 
 
 class DeviceError(UserError):

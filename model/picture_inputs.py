@@ -23,7 +23,7 @@ def prior_draws(latent_dim: int) -> Tensor:
 
 
 def fixed_images(images: LabelledImages, n_images: int) -> Tensor:
-    """Select the images that every picture of reconstructions shows, uint8 (N, 3, 32, 32).
+    """Select the images that every picture of reconstructions shows, uint8 (N, C, H, W).
 
     The choice depends only on the split and `n_images`, not on model, trial or epoch; see `fixed_positions`.
     """

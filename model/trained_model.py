@@ -19,14 +19,13 @@ from model.scoring import evaluation
 from model.scoring.evaluation import Evaluation
 from model.training.model_file import read_model
 
-_IMAGE_SHAPE = (32, 32, 3)
-
 
 @dataclass(frozen=True)
 class TrainedModel:
     """Trained VAE that takes and returns NumPy arrays. Create one with `load_model`.
 
-    Images are uint8 arrays of shape (N, 32, 32, 3), in RGB; `LabelledImages.pixels` has this form.
+    Images are uint8 arrays of shape (N, H, W, C), as those of the training, in RGB or grey; `LabelledImages.pixels` has
+    this form.
 
     Attributes:
         network: the VAE in evaluation mode, on the runtime's device.
@@ -53,7 +52,7 @@ class TrainedModel:
             n_images: number of images N, at least 1.
             seed: seed of the draws, at least 0; the same seed gives the same images.
 
-        Returns: image means, uint8 (N, 32, 32, 3).
+        Returns: image means, uint8 (N, H, W, C).
 
         Raises: ValueError: `n_images` or `seed` is too small.
 
@@ -72,7 +71,7 @@ class TrainedModel:
         """Compute the posterior q(z|x) of images.
 
         Args:
-            images: uint8 (N, 32, 32, 3).
+            images: uint8 (N, H, W, C).
 
         Returns: means and log-variances, each float32 (N, Z).
 
@@ -92,7 +91,7 @@ class TrainedModel:
         Args:
             codes: array of floats (N, Z).
 
-        Returns: image means, uint8 (N, 32, 32, 3).
+        Returns: image means, uint8 (N, H, W, C).
 
         Raises: ValueError: `codes` is not an array of finite floats of this shape, or is empty.
 
@@ -119,9 +118,9 @@ class TrainedModel:
         The noise is the same in every call. For reconstructions from the posterior means, decode these.
 
         Args:
-            images: uint8 (N, 32, 32, 3).
+            images: uint8 (N, H, W, C).
 
-        Returns: image means, uint8 (N, 32, 32, 3).
+        Returns: image means, uint8 (N, H, W, C).
 
         Raises: ValueError: `images` is not a uint8 array of this shape, or is empty.
 
@@ -135,7 +134,7 @@ class TrainedModel:
         """Score images: bits per dimension, rate, distortion and squared error, means over the images.
 
         Args:
-            images: uint8 (N, 32, 32, 3).
+            images: uint8 (N, H, W, C).
 
         Returns: the evaluation; its bpd over all test images is the test_bpd of a run in float32.
 
@@ -148,11 +147,12 @@ class TrainedModel:
         return evaluation.evaluate(self.network, self._tensor(images), self.sigma, self.runtime)
 
     def _tensor(self, images: NDArray[np.uint8]) -> Tensor:
-        """Check images and copy them to the device, uint8 (N, 3, 32, 32) in channels_last memory."""
-        expected = "images: must be a uint8 array of shape (N, 32, 32, 3), N at least 1"
+        """Check images and copy them to the device, uint8 (N, C, H, W) in channels_last memory."""
+        n_channels, height, width = self.config.image_shape
+        expected = f"images: must be a uint8 array of shape (N, {height}, {width}, {n_channels}), N at least 1"
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
             raise ValueError(f"{expected}, but got {_describe(images)}")
-        if images.shape[1:] != _IMAGE_SHAPE or len(images) == 0:
+        if images.shape[1:] != (height, width, n_channels) or len(images) == 0:
             raise ValueError(f"{expected}, but got {_describe(images)}")
         # A copy, as in `decode`.
         return torch.from_numpy(np.array(images, order="C")).permute(0, 3, 1, 2).to(self.runtime.device)

@@ -1,6 +1,7 @@
 """Probabilistic PCA as the baseline of a study: its validation scores, computed once and kept in the study's folder."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from hpo.storage.backend import backend_of
 from hpo.storage.fingerprint import stored_fingerprint
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import write_text
+from model.config import DIMENSIONS
 from model.data.images import ImageData
 from model.scoring import ppca
 from model.scoring.ppca import RateDistortion
@@ -41,12 +43,15 @@ class PpcaBaseline:
         within = {d: bpd for d, bpd in self.bpd.items() if longer_than < d <= largest_latent_dim}
         return LinearModel(best := min(within, key=within.__getitem__), within[best]) if within else None
 
-    def different_models(self, largest_latent_dim: int, n_train: int) -> list[tuple[int, float]]:
+    def different_models(
+        self, largest_latent_dim: int, n_train: int, n_dims: int = DIMENSIONS
+    ) -> list[tuple[int, float]]:
         """Return (latent dimension, score) of the linear models up to this latent dimension, ascending.
 
-        Those with more dimensions than `n_train` images determine are left out: they are all the same model.
+        Those with more dimensions than `n_train` images of `n_dims` values determine are left out: they are all the
+        same model.
         """
-        largest = ppca.n_directions(largest_latent_dim, n_train)
+        largest = ppca.n_directions(largest_latent_dim, n_train, n_dims)
         return sorted((d, bpd) for d, bpd in self.bpd.items() if d <= largest)
 
     def model_at_rate(self, rate_nats: float) -> "LinearModel | None":
@@ -102,6 +107,7 @@ def compute_ppca_baseline(paths: StudyPaths, data: ImageData, max_latent_dim: in
     contents = {
         "digest": data.digest,
         "images_per_direction": ppca.IMAGES_PER_DIRECTION,
+        "n_dims": math.prod(data.image_shape),
         "validation_bpd": {str(d): round(point.bpd, 6) for d, point in curve.items()},
         "validation_rate_nats": {str(d): round(point.rate_nats, 3) for d, point in curve.items()},
         "validation_distortion_nats": {str(d): round(point.distortion_nats, 3) for d, point in curve.items()},
@@ -120,7 +126,8 @@ def load_ppca_baseline(paths: StudyPaths) -> PpcaBaseline | None:
             {int(d): float(value) for d, value in contents.get(f"validation_{name}", {}).items()}
             for name in ("bpd", "rate_nats", "distortion_nats")
         )
-        curve = {d: RateDistortion(rates[d], distortions[d]) for d in rates}
+        n_dims = contents.get("n_dims", DIMENSIONS)
+        curve = {d: RateDistortion(rates[d], distortions[d], n_dims) for d in rates}
         return PpcaBaseline(contents["digest"], bpd, curve, contents.get("images_per_direction"))
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
@@ -133,12 +140,12 @@ def ppca_baseline_of(study: Study, paths: StudyPaths) -> PpcaBaseline:
     return baseline if baseline and baseline.digest.startswith(digest) else NO_BASELINE
 
 
-def ppca_name(latent_dim: int, n_train: int) -> str:
+def ppca_name(latent_dim: int, n_train: int, n_dims: int = DIMENSIONS) -> str:
     """Return the linear model's name in a sentence: `probabilistic PCA with 12 dimensions`.
 
     With too few training images it has fewer dimensions than the VAE, see `model.scoring.ppca`; then it says so.
     """
-    n_directions = ppca.n_directions(latent_dim, n_train)
+    n_directions = ppca.n_directions(latent_dim, n_train, n_dims)
     is_few = n_directions == n_train // ppca.IMAGES_PER_DIRECTION < latent_dim
     few = f" (a tenth of the {n_train:,} training images)" if is_few else ""
     return f"probabilistic PCA with {counted(n_directions, 'dimension')}{few}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from optuna.study import Study
 
 from hpo.analysis.ppca_baseline import LinearModel, PpcaBaseline, PpcaVerdict, ppca_name, ppca_verdict
+from hpo.analysis.run_metrics import ImageCounts
 from hpo.analysis.trial_table import TrialRow, trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import edges_of, searched, tutorial_values
@@ -100,6 +101,7 @@ def study_results(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> 
     edges = edges_of(config.hyperparameters, best_row.values)
     is_longest = edges.get("latent_dim") == "upper"
     longer = baseline.best_model(latent_dim, largest)
+    images = ImageCounts.from_dict(study.user_attrs["data"])
     return StudyResults(
         best=best,
         best_row=best_row,
@@ -109,7 +111,7 @@ def study_results(study: Study, config: StudyConfig, baseline: PpcaBaseline) -> 
         first=_first(rows),
         first_is_tutorial=tutorial_values(config.hyperparameters).keys() == searched(config.hyperparameters).keys(),
         ppca_bpd=baseline.bpd.get(latent_dim),
-        ppca_name=ppca_name(latent_dim, study.user_attrs["data"]["n_train"]),
+        ppca_name=ppca_name(latent_dim, images.n_train, images.n_dims),
         better_linear=longer if longer and longer.bpd < best.val_bpd else None,
         linear_at_rate=baseline.model_at_rate(best_row.rate_nats) if best_row.rate_nats is not None else None,
         shorter_code=_shorter_code(rows, scores, best, latent_dim),

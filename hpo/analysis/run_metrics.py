@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from model.config import DIMENSIONS, FIRST_VALUES
+from model.config import FIRST_VALUES, IMAGE_SHAPE, ImageShape
 from model.scoring.definitions import bits
 
 _TEST_SCORES = ("bpd", "bpd_interval", "mse", "psnr_db", "rate_nats", "distortion_nats")
@@ -43,12 +43,27 @@ class TrialOrigin:
 
 @dataclass(frozen=True)
 class ImageCounts:
-    """Source of the images, `cifar10`, `sample` or `folder`, and the number of images in each split."""
+    """Source of the images, the number of images in each split, and an image's channels, height and width.
+
+    In older files and studies, which do not tell the shape, it is that of CIFAR-10.
+    """
 
     source: str
     n_train: int
     n_val: int
     n_test: int
+    image_shape: ImageShape = IMAGE_SHAPE
+
+    @classmethod
+    def from_dict(cls, entries: Mapping[str, Any]) -> "ImageCounts":
+        """Read the entries that `provenance.data_facts` made, also from a file."""
+        n_channels, height, width = entries.get("image_shape", IMAGE_SHAPE)
+        return cls(**{**entries, "image_shape": (n_channels, height, width)})
+
+    @property
+    def n_dims(self) -> int:
+        """Number of values of an image."""
+        return math.prod(self.image_shape)
 
 
 @dataclass(frozen=True)
@@ -78,10 +93,9 @@ class SplitScores:
         """Rate in bits per image."""
         return bits(self.rate_nats)
 
-    @property
-    def rate_bpd(self) -> float:
-        """Share of the score that the rate makes, in bits per dimension."""
-        return bits(self.rate_nats) / DIMENSIONS
+    def rate_bpd(self, n_dims: int) -> float:
+        """Return the share of the score that the rate makes, in bits per dimension, for images of `n_dims` values."""
+        return bits(self.rate_nats) / n_dims
 
 
 @dataclass(frozen=True)
@@ -137,7 +151,7 @@ class RunMetrics:
             "codeless_val_bpd": entries.get("codeless_val_bpd"),
             "test": _read_test(entries),
             "importance_weighted": _read_importance_weighted(entries),
-            "data": ImageCounts(**entries["data"]),
+            "data": ImageCounts.from_dict(entries["data"]),
         }
         return cls(**nested, **{name: entries[name] for name in cls.__dataclass_fields__.keys() - nested.keys()})
 

@@ -9,8 +9,8 @@ _DEFINITION = (
 _COMPARABLE = "every β, latent dimension, learning rate and batch size"
 SCORE = f"{_DEFINITION}, and comparable across {_COMPARABLE}"
 SCORE_EXPLANATION = (
-    f"Trials are compared by {_DEFINITION}. It is the number of bits that the model needs for one of an image's 3,072 "
-    "colour values: the sum of the rate (the information about an image in its code) and the distortion (the "
-    "information that the code lacks). β is not part of it, since with a loss weighted by β the smallest β would win "
-    f"by construction; so one number compares {_COMPARABLE}. {PPCA_EXPLANATION}"
+    f"Trials are compared by {_DEFINITION}. It is the number of bits that the model needs for one of an image's "
+    "values (3,072 for 32x32 pixels in colour): the sum of the rate (the information about an image in its code) and "
+    "the distortion (the information that the code lacks). β is not part of it, since with a loss weighted by β the "
+    f"smallest β would win by construction; so one number compares {_COMPARABLE}. {PPCA_EXPLANATION}"
 )

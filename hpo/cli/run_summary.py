@@ -84,6 +84,6 @@ def _ppca_lines(metrics: RunMetrics, *, overfitted: bool) -> list[str]:
         on_test = f", test {ppca_bpd:.4f}"
     verdict = ppca_verdict(bpd, ppca_bpd, overfitted=overfitted).text
     return [
-        f"{capitalized(ppca_name(metrics.hyperparameters['latent_dim'], metrics.data.n_train))}: "
+        f"{capitalized(ppca_name(metrics.hyperparameters['latent_dim'], metrics.data.n_train, metrics.data.n_dims))}: "
         f"validation {metrics.ppca_val_bpd:.4f}{on_test}, {verdict}"
     ]

@@ -13,6 +13,7 @@ from model.data.cifar10 import load_cifar10
 from model.data.image_folder import load_folder
 from model.data.images import ImageData
 from model.data.locations import DATA_FOLDER
+from model.data.torchvision_sets import load_torchvision
 from model.errors import DataError, DownloadError
 
 ROOT_VARIABLE = "CIFAR10_ROOT"
@@ -115,7 +116,13 @@ def _load(named: Data) -> ImageData:
         return load_sample()
     if named.source == "folder":
         assert named.root is not None, "validated with the configuration"
-        return _load_from(named.root, "data", load_folder)
+        n_channels, size, _ = named.image_shape
+        return _load_from(named.root, "data", lambda root: load_folder(root, size, n_channels))
+    if named.source != "cifar10":
+        source = named.source
+        if named.root is None:
+            return load_torchvision(source)
+        return _load_from(named.root, "data.root", lambda root: load_torchvision(source, root))
     for origin, root in ((ROOT_VARIABLE, os.environ.get(ROOT_VARIABLE)), ("data.root", named.root)):
         if root:
             return _load_from(root, origin, load_cifar10)

@@ -28,6 +28,7 @@ def trial_config(config: StudyConfig, values: dict[str, Any], trial_number: int)
         epochs=config.training.n_epochs,
         report_every=config.training.report_every,
         seed=config.seed * 100_003 + trial_number,
+        image_shape=config.data.image_shape,
         **config.model.model_dump(),
     )
 

@@ -4,6 +4,7 @@ from optuna.study import Study
 
 from hpo.analysis.findings import findings
 from hpo.analysis.ppca_baseline import NO_BASELINE, load_ppca_baseline
+from hpo.analysis.run_metrics import ImageCounts
 from hpo.analysis.trial_table import trial_rows
 from hpo.config.schema import StudyConfig
 from hpo.dashboard.interactive_figures.learning_curves import draw_interactive_learning_curves
@@ -28,7 +29,7 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
     """Write the study's note and figures again; without any report of a trial there are no figures yet."""
     rows, baseline = trial_rows(study, config), load_ppca_baseline(paths)
     trials, front = plotted_trials(rows), pareto_front_of(((row.number, row.objectives) for row in rows), config)
-    configurations = configurations_of(study)
+    configurations, images = configurations_of(study), ImageCounts.from_dict(study.user_attrs["data"])
     with wait_for_lock(paths.overview_lock):
         if trials:
             linear = ppca_points(baseline)
@@ -38,7 +39,7 @@ def refresh(study: Study, config: StudyConfig, paths: StudyPaths) -> None:
             searched = [trial for trial in trials if trial.kind not in ("continued", "confirmation")]
             for figure_id, figure in {
                 "rate-distortion": draw_interactive_rate_distortion(
-                    shown, linear, iso_scores([trial.val_bpd for trial in shown])
+                    shown, linear, iso_scores([trial.val_bpd for trial in shown], images.n_dims)
                 ),
                 "learning-curves": draw_interactive_learning_curves(searched, marked),
                 "score-against-compute": draw_score_against_compute(trials),

@@ -21,6 +21,7 @@ _MARGIN, _TITLE_SIZE, _CAPTION_SIZE = 28, 28, 24
 _HEADING_SIZE, _HEADING_HEIGHT = 23, 40
 _TILE_TEXT_SIZE, _TILE_TEXT_HEIGHT = 21, 30
 _NOTE_SIZE, _NOTE_HEIGHT = 23, 32
+_USUAL_SIDE = 32
 # Room for the longest caption: all frames of an animation must have one width, however long their captions are.
 _LEAST_TEXT_WIDTH = 720
 
@@ -53,7 +54,7 @@ class TileRow:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Content of a picture of tiles: rows under a title and above a note; `scale` screen pixels a pixel."""
+    """Content of a picture of tiles: rows under a title and above a note; `scale` as in `tile_scale`."""
 
     rows: tuple[TileRow, ...]
     title: str
@@ -90,6 +91,7 @@ def draw_sheet(
     `progress` in [0, 1] draws a thin bar under the caption. What changes from frame to frame of an
     animation (caption, bar) lies below the tiles: a GIF then stores no unchanged row twice.
     """
+    scale = tile_scale(rows[0].images, scale)
     left = _MARGIN + max(label_width(row.label) for row in rows)
     positioned = list(_positioned(rows, scale, start=_MARGIN + (_TITLE_SIZE + 22 if title else 0)))
     bottom = positioned[-1].bottom
@@ -108,6 +110,13 @@ def draw_sheet(
     if progress is not None:
         _draw_bar(draw, (left, height - _MARGIN - 4, right, height - _MARGIN), progress)
     return np.asarray(canvas)
+
+
+def tile_scale(images: Pixels, scale: int) -> int:
+    """Return the side of a pixel's square: `scale`, and less for images of more than 32 pixels, whose tiles then have
+    about the size of others.
+    """
+    return max(1, round(scale * _USUAL_SIDE / max(_USUAL_SIDE, int(images.shape[2]))))
 
 
 def joined_tiles(images: Pixels, scale: int, gap: int) -> Pixels:

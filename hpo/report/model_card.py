@@ -6,7 +6,6 @@ from hpo.analysis.formatting import counted, format_value
 from hpo.analysis.run_metrics import RunMetrics
 from hpo.storage.paths import ModelPaths
 from model.config import TrainConfig
-from model.network.feature_maps import IMAGE_CHANNELS, IMAGE_SIZE
 
 _IMAGES = {
     "cifar10": "CIFAR-10 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html). Its authors state no licence",
@@ -14,7 +13,8 @@ _IMAGES = {
     "state no licence. Scores on them are not CIFAR-10's",
     "folder": "a folder of images. State their origin and licence here",
 }
-_USE = """Images are in [0, 1], float32 of shape (B, {channels}, {side}, {side}). Sixteen samples of the prior with ONNX
+_OTHER_SET = "the data set {name}. State its origin and licence here"
+_USE = """Images are in [0, 1], float32 of shape (B, {shape}). Sixteen samples of the prior with ONNX
 Runtime:
 
 ```python
@@ -42,7 +42,7 @@ import model
 
 with open("{settings}") as file:
     settings = json.load(file)
-network = model.ConvVAE.from_config(model.TrainConfig(**settings["config"]))
+network = model.ConvVAE.from_config(model.TrainConfig.from_dict(settings["config"]))
 network.load_state_dict(load_file("{weights}"))
 ```
 """
@@ -72,7 +72,7 @@ def _description(metrics: RunMetrics, config: TrainConfig) -> Iterator[str]:
     yield ""
     yield (
         f"Architecture `{config.architecture}`, {config.latent_dim} latent dimensions, trained for "
-        f"{counted(config.epochs, 'epoch')} on {metrics.data.n_train:,} images: {_IMAGES[metrics.data.source]}."
+        f"{counted(config.epochs, 'epoch')} on {metrics.data.n_train:,} images: {_images(metrics.data.source)}."
     )
     yield ""
     yield f"Values: {values}; seed {metrics.seed}."
@@ -81,6 +81,10 @@ def _description(metrics: RunMetrics, config: TrainConfig) -> Iterator[str]:
         "The model and its code are under the MIT licence. It is for study: samples of the prior are not natural "
         "images, and nothing is known of its behaviour on images of other kinds."
     )
+
+
+def _images(source: str) -> str:
+    return _IMAGES.get(source) or _OTHER_SET.format(name=source.rpartition(":")[2])
 
 
 def _scores(metrics: RunMetrics) -> Iterator[str]:
@@ -114,4 +118,4 @@ def _use(config: TrainConfig, paths: ModelPaths) -> Iterator[str]:
         "weights": paths.weights,
     }
     names = {key: path.name for key, path in files.items()}
-    yield _USE.format(channels=IMAGE_CHANNELS, side=IMAGE_SIZE, latent_dim=config.latent_dim, **names)
+    yield _USE.format(shape=", ".join(map(str, config.image_shape)), latent_dim=config.latent_dim, **names)

@@ -16,7 +16,7 @@ from hpo.report.embedded_pictures import Picture, embedded
 from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
 from hpo.storage.paths import TRAIN, RunPaths
 from hpo.user_commands import user_command
-from model.config import SETTINGS, TrainConfig
+from model.config import IMAGE_SHAPE, SETTINGS, TrainConfig
 
 # Options that the command of a single run shows even if they have the default value.
 _SHOWN_OPTIONS = ("beta", "latent_dim", "learning_rate", "batch_size", "epochs")
@@ -59,7 +59,7 @@ class RunPage:
     @property
     def ppca_name(self) -> str:
         """Name of the linear model that these scores are compared with, in a sentence."""
-        return ppca_name(self.training.latent_dim, self.metrics.data.n_train)
+        return ppca_name(self.training.latent_dim, self.metrics.data.n_train, self.training.n_dims)
 
     @property
     def ppca_verdict(self) -> PpcaVerdict | None:
@@ -118,8 +118,8 @@ def _train_command(config: Mapping[str, Any], metrics: RunMetrics, training: Tra
     They do not hold --device: the reader's machine may have another one. The page names the run's.
     """
     data = config["data"]
-    # Channels follow from the architecture: the command has no option for them.
-    without_effect = {"channels"}
+    # Channels follow from the architecture, and the shape from the images.
+    without_effect = {"channels", "image_shape"}
     if training.architecture != "linear_skip":
         without_effect.add("pca_start")
     if not training.starts_with_pca:
@@ -133,6 +133,8 @@ def _train_command(config: Mapping[str, Any], metrics: RunMetrics, training: Tra
     options = [_option(name, getattr(training, name)) for name in names]
     if data["source"] == "folder":
         options.append(f"--data {shlex.quote(shareable_path(data.get('root') or '/', PATH_OF_IMAGES))}")
+        shape = dict(zip(("image_channels", "image_size"), training.image_shape, strict=False))
+        options += [_option(name, value) for name, value in shape.items() if training.image_shape != IMAGE_SHAPE]
     elif data["source"] != "cifar10":
         options.append(f"--data {data['source']}")
     for name in ("reconstruction_interval", "fps"):

@@ -126,7 +126,7 @@ def read_study_page(opened: OpenStudy) -> StudyPage:
         reduction_factor=config.pruner.reduction_factor,
         objectives=objectives_notice(config),
         pareto_front=pareto_front_of(((row.number, row.objectives) for row in rows), config),
-        images=ImageCounts(**study.user_attrs["data"]),
+        images=ImageCounts.from_dict(study.user_attrs["data"]),
         rows=tuple(rows),
         results=results,
         expected_best=expected_best_of(configurations_of(study), sampler),

@@ -70,11 +70,11 @@ def _trial_drawings(page: StudyPage, trials: pd.DataFrame, best: BestTrial | Non
         drawings["history"] = lambda: score_history.draw_score_history(history)
     if learning.curves:
         drawings["learning_curves"] = lambda: learning_curves.draw_learning_curves(learning)
-    linear = page.ppca_baseline.different_models(page.largest_latent_dim, page.images.n_train)
+    linear = page.ppca_baseline.different_models(page.largest_latent_dim, page.images.n_train, page.images.n_dims)
     if best and (scores := latent_dim_scores.latent_dim_scores_data(trials, linear, best)):
         drawings["latent_dim"] = lambda: latent_dim_scores.draw_latent_dim_scores(scores)
     if rates.points:
-        drawings["rate_distortion"] = lambda: rate_distortion.draw_rate_distortion(rates)
+        drawings["rate_distortion"] = lambda: rate_distortion.draw_rate_distortion(rates, page.images.n_dims)
     return drawings
 
 

@@ -11,7 +11,7 @@ from hpo.figures.arrays import Pixels
 from hpo.figures.lazy_sequence import LazySequence
 from hpo.figures.style import save_pixels
 from hpo.storage.paths import RunPaths
-from model.data.images import LabelledImages, as_pixels
+from model.data.images import LabelledImages, as_rgb
 from model.picture_inputs import N_IMAGES, fixed_images, prior_draws
 from model.scoring.evaluation import decode, reconstruct
 from model.training.train_state import TrainState
@@ -37,10 +37,10 @@ class FrameRecorder:
             return
         n_epochs = state.config.epochs
         reconstructed = reconstruct(state.model, self._images, state.runtime)
-        pairs = (as_pixels(self._images), as_pixels(reconstructed))
+        pairs = (as_rgb(self._images), as_rgb(reconstructed))
         frame = draw_reconstruction_frame(*pairs, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd, is_pca=is_pca)
         save_pixels(frame, self._paths.frame(epoch, is_pca=is_pca))
-        samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
+        samples = as_rgb(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
         frame = draw_samples_frame(samples, epoch=epoch, n_epochs=n_epochs, val_bpd=val_bpd, is_pca=is_pca)
         save_pixels(frame, self._paths.samples_frame(epoch, is_pca=is_pca))
 

@@ -25,7 +25,6 @@ from hpo.user_commands import how_to_install
 from model.atomic_files import replacing, write_text
 from model.device import seeded_generator
 from model.errors import UserError
-from model.network.feature_maps import IMAGE_CHANNELS, IMAGE_SIZE
 from model.training.model_file import SavedModel, read_model
 
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript", "safetensors")
@@ -66,7 +65,7 @@ def export(source: RunPaths, target: ModelPaths) -> float:
 def _parts(saved: SavedModel) -> Iterator[tuple[str, nn.Module, Tensor]]:
     """Yield name, module and random inputs of the encoder and of the decoder."""
     generator = seeded_generator(0)
-    images_BCHW = torch.rand(_N_CHECKED, IMAGE_CHANNELS, IMAGE_SIZE, IMAGE_SIZE, generator=generator)
+    images_BCHW = torch.rand(_N_CHECKED, *saved.config.image_shape, generator=generator)
     yield "encoder", saved.network.encoder, images_BCHW
     yield "decoder", saved.network.decoder, torch.randn(_N_CHECKED, saved.config.latent_dim, generator=generator)
 

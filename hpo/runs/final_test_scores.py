@@ -68,7 +68,7 @@ def score(
         active_units=active_units(encode(state.model, data.validation.images, state.runtime)[0]),
         ppca_val_bpd=_ppca_bpd(linear, data.validation, config.latent_dim),
         codeless_val_bpd=_codeless_bpd(data.train, data.validation),
-        data=ImageCounts(**provenance.data_facts(data)),
+        data=ImageCounts.from_dict(provenance.data_facts(data)),
         versions=provenance.versions(),
         git_commit=provenance.git_commit(),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpo.config.dataset_with_fallback import load_images
+from hpo.config.image_source import FOLDER
 from hpo.config.schema import Data
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import write_animations
@@ -48,7 +49,11 @@ def redraw(folder: Path, fps: float | None, device: str) -> Iterator[DrawingStar
 
 
 def _load_images(record: RunRecord, paths: RunPaths) -> ImageData:
-    data, _ = load_images(Data(source=record.data.source, root=record.data.root, fallback=False))
+    named = Data(source=record.data.source, root=record.data.root, fallback=False)
+    if named.source == FOLDER:
+        n_channels, size, _ = record.training.image_shape
+        named = named.model_copy(update={"image_size": size, "image_channels": n_channels})
+    data, _ = load_images(named)
     if data.digest != record.data.digest:
         raise RunError(f"{paths.config}: was trained on other images than those found now ({data.source})")
     return data

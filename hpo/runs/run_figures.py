@@ -30,8 +30,7 @@ from hpo.figures.run import kl_per_dimension as kl_figure
 from hpo.figures.run.latent_map_data import latent_map_data
 from hpo.runs.latent_mixture import fit_mixture_of_any_size, mixture_samples
 from hpo.storage.paths import RunPaths
-from model.config import DIMENSIONS
-from model.data.images import ImageData, LabelledImages, as_pixels
+from model.data.images import ImageData, LabelledImages, as_rgb
 from model.device import Runtime, seeded_generator
 from model.network.vae import ConvVAE
 from model.picture_inputs import fixed_positions
@@ -84,14 +83,14 @@ def posterior_means(model: ConvVAE, images: Tensor, runtime: Runtime) -> Floats:
 
 
 def decode_latents(model: ConvVAE, latents: Floats, runtime: Runtime) -> Pixels:
-    """Decode latent vectors (..., Z) to images: uint8 (..., 32, 32, 3)."""
+    """Decode latent vectors (..., Z) to images: uint8 (..., H, W, 3)."""
     flat = torch.from_numpy(latents.reshape(-1, latents.shape[-1])).float()
-    images = as_pixels(decode(model, flat, runtime))
+    images = as_rgb(decode(model, flat, runtime))
     return images.reshape(*latents.shape[:-1], *images.shape[1:])
 
 
 def squared_error_per_image(images: Tensor, reconstructed: Tensor) -> Floats:
-    """Compute the mean squared error of each pair of uint8 images (N, 3, 32, 32), pixels in [0, 1], shape (N,)."""
+    """Compute the mean squared error of each pair of uint8 images (N, C, H, W), pixels in [0, 1], shape (N,)."""
     errors = [
         (originals.cpu().double() - reconstructions).div(255).square().flatten(1).mean(1)
         for originals, reconstructions in zip(images.split(500), reconstructed.split(500), strict=True)
@@ -130,7 +129,8 @@ def most_faithful(model: ConvVAE, split: LabelledImages, means_NZ: Floats, runti
 
 
 def _draw_linear_models(latent_dim: int, val_bpd: float, data: ImageData, paths: RunPaths) -> None:
-    n_directions = ppca.n_directions(DIMENSIONS, len(data.train))
+    n_dims = data.train.images[0].numel()
+    n_directions = ppca.n_directions(n_dims, len(data.train), n_dims)
     scores = ppca.score(ppca.fit(data.train.images), data.validation.images, list(range(1, n_directions + 1)))
     score_beside_linear_models.draw_score_beside_linear_models(
         sorted(scores.items()), latent_dim, val_bpd, paths.linear_models
@@ -149,7 +149,7 @@ def _draw_reconstructions(model: ConvVAE, split: LabelledImages, runtime: Runtim
     }
     groups = [
         reconstructions.ReconstructionGroup(
-            heading, as_pixels(split.images[list(chosen)]), as_pixels(reconstructed[list(chosen)])
+            heading, as_rgb(split.images[list(chosen)]), as_rgb(reconstructed[list(chosen)])
         )
         for heading, chosen in headings.items()
     ]
@@ -168,7 +168,7 @@ def _draw_interpolations(model: ConvVAE, data: ImageData, runtime: Runtime, path
     n = N_INTERPOLATIONS
     chosen = fixed_positions(data.validation, 2 * n)
     images = data.validation.images[chosen.to(runtime.device)]
-    means, pixels = posterior_means(model, images, runtime), as_pixels(images)
+    means, pixels = posterior_means(model, images, runtime), as_rgb(images)
     labels = class_labels(data.class_names)
     names = [labels[int(label)] for label in data.validation.labels[chosen]]
     real = [
@@ -200,7 +200,7 @@ def _draw_dimensions(model: ConvVAE, split: LabelledImages, runtime: Runtime, pa
         traversals.Traversal(int(dimension), float(kl[dimension]), row)
         for dimension, row in zip(dimensions, images, strict=True)
     ]
-    original = as_pixels(split.images[chosen : chosen + 1])
+    original = as_rgb(split.images[chosen : chosen + 1])
     traversals.draw_traversals(original, traversals.OFFSETS.tolist(), rows, paths.traversals)
 
 
@@ -208,7 +208,7 @@ def _draw_maps(data: ImageData, fitted: Tensor, means_NZ: Floats, paths: RunPath
     n_mapped = min(N_MAPPED, len(fitted))
     shown = ((torch.arange(n_mapped) + 0.5) * len(fitted) / n_mapped).long()
     mapped = fitted[shown]
-    images = as_pixels(data.train.images[mapped.to(data.train.images.device)])
+    images = as_rgb(data.train.images[mapped.to(data.train.images.device)])
     labels = data.train.labels[mapped].numpy()
     pca = tsne_and_pca.principal_components(means_NZ, means_NZ[shown.numpy()])
     tsne = tsne_and_pca.tsne_coordinates(means_NZ[shown.numpy()])

@@ -22,6 +22,9 @@ from model.device import resolve
 from model.errors import DataError, UserError
 from model.training.training_loop import Diverged
 
+# Options of a folder's images.
+_SHAPE_OPTIONS = ("image_size", "image_channels")
+
 
 class SingleRunConfig(StrictModel):
     """Options of `train`, validated."""
@@ -42,7 +45,7 @@ class PreparedRun:
 
 
 def read_options(options: Mapping[str, Any], data: str) -> SingleRunConfig:
-    """Validate options, by their field's name, and `data`: cifar10, sample or a path, as in a study file.
+    """Validate options, by their field's name, and `data`: a data set or a path, as in a study file.
 
     Raises: ConfigError: naming every option with a fault.
     """
@@ -55,7 +58,8 @@ def read_options(options: Mapping[str, Any], data: str) -> SingleRunConfig:
     if interval.isdecimal():
         parts["retrain"]["reconstruction_interval"] = int(interval)
     try:
-        return SingleRunConfig.model_validate({**parts, "data": data})
+        shape = {name: options[name] for name in _SHAPE_OPTIONS if options.get(name) is not None}
+        return SingleRunConfig.model_validate({**parts, "data": {"source": data, **shape} if shape else data})
     except ValidationError as error:
         raise ConfigError("\n".join(map(_describe_fault, error.errors()))) from None
 
@@ -63,9 +67,11 @@ def read_options(options: Mapping[str, Any], data: str) -> SingleRunConfig:
 def _describe_fault(fault: Any) -> str:
     """Return the line that reports a fault, with the option in place of the key."""
     if fault["type"] == ACROSS_KEYS:
+        if fault["loc"][0] == "data":
+            return f"--{str(fault['loc'][-1]).replace('_', '-')}: {fault['msg'].replace('source is', '--data is')}"
         return "--reconstruction: must be gaussian with --linear-path, which is a Gaussian model"
     section, *keys = (str(part) for part in fault["loc"] if not str(part).startswith("<"))
-    option = section if section == "data" else keys[0]
+    option = keys[0] if keys and keys != ["source"] else section
     return broken_rule(f"--{option.replace('_', '-')}", fault)
 
 
@@ -84,7 +90,7 @@ def prepare(config: SingleRunConfig, output: Path, device: str, with_test: bool)
     values = config.model.model_dump() | config.hyperparameters.entries()
     epochs = config.retrain.epochs
     assert epochs != "auto", "the option is a number"
-    training = TrainConfig(**values, epochs=epochs, seed=config.retrain.seed)
+    training = TrainConfig(**values, epochs=epochs, seed=config.retrain.seed, image_shape=data.image_shape)
     check_batch_size("--batch-size", training.batch_size, training, len(data.train))
     run = TrainingRun(
         config=training,

@@ -11,7 +11,7 @@ from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
 from hpo.user_commands import FRESH
-from model.config import FIRST_VALUES, REMOVED, TrainConfig, former_defaults
+from model.config import FIRST_VALUES, IMAGE_SHAPE, REMOVED, TrainConfig, former_defaults
 
 if TYPE_CHECKING:
     from model.data.images import ImageData
@@ -31,6 +31,8 @@ def fingerprint(config: StudyConfig, data: "ImageData") -> dict[str, str]:
     return {
         "data.source": json.dumps(data.source),
         "data.digest": json.dumps(data.digest[:16]),
+        # Left out in the shape that all images had first, so that those studies keep their fingerprints.
+        **({} if data.image_shape == IMAGE_SHAPE else {"data.image_shape": json.dumps(data.image_shape)}),
         **settings_fingerprint(config),
     }
 

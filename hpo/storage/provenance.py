@@ -13,12 +13,13 @@ _PACKAGES = ("torch", "torchvision", "optuna", "numpy")
 
 
 def data_facts(data: ImageData) -> dict[str, Any]:
-    """Return the source of the images and the sizes of the splits."""
+    """Return the source of the images, the sizes of the splits and the shape of an image."""
     return {
         "source": data.source,
         "n_train": len(data.train),
         "n_val": len(data.validation),
         "n_test": len(data.test),
+        "image_shape": list(data.image_shape),
     }
 
 

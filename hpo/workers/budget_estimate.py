@@ -91,7 +91,9 @@ def measure(config: StudyConfig, data: ImageData, runtime: Runtime) -> Speed:
     n_train, split, n_few = len(data.train), data.validation, _WARM_UP_IMAGES
     few = replace(data, validation=LabelledImages(split.images[:n_few], split.labels[:n_few]))
     network = config.model.model_dump() | {"pca_start": False}
-    probe = TrainConfig(report_every=min(0.5, _PROBE_IMAGES / n_train), epochs=1, **network)
+    probe = TrainConfig(
+        report_every=min(0.5, _PROBE_IMAGES / n_train), epochs=1, image_shape=data.image_shape, **network
+    )
     state = TrainState(probe, runtime)
     warm_up, timed = next(train(state, few)), next(train(state, data))
     n_images = timed.images_seen - warm_up.images_seen

@@ -44,7 +44,7 @@ def check_code_length(config: StudyConfig) -> None:
     Raises: ConfigError: it is longer.
     """
     model, largest = config.model, config.hyperparameters.largest("latent_dim")
-    n_values = n_features(map_shapes(model.channels, model.architecture))
+    n_values = n_features(map_shapes(model.channels, model.architecture, config.data.image_shape[1]))
     if largest > n_values:
         raise ConfigError(
             f"{config.name}: hyperparameters.latent_dim: must be at most {n_values}, the number of features that "
@@ -79,8 +79,8 @@ def with_search_space(prepared: PreparedStudy, from_study: str | None = None) ->
     if "hyperparameters" in prepared.config.model_fields_set:
         return prepared
     config = prepared.config
-    n_values = n_features(map_shapes(config.model.channels, config.model.architecture))
-    space = default_search_space(len(prepared.data.train), config.training.report_every, n_values)
+    shapes = map_shapes(config.model.channels, config.model.architecture, prepared.data.image_shape[1])
+    space = default_search_space(len(prepared.data.train), config.training.report_every, n_features(shapes))
     return replace(prepared, config=config.model_copy(update={"hyperparameters": space}))
 
 

@@ -13,7 +13,6 @@ from typing import Protocol
 import torch
 
 from hpo.config.call_arguments import RayPlacement
-from hpo.config.schema import Data
 from hpo.storage.backend import backend_of
 from hpo.storage.database import StudyError
 from hpo.workers.signals import ignored_signal
@@ -44,7 +43,7 @@ def start_workers(
     """Return this process as the only worker, a pool of `n_workers` processes, or as many workers on a Ray cluster."""
     if n_workers == 1 and ray is None:
         return SingleWorker(context, n_total, deadline)
-    data = Data(source=context.data.source, root=context.config.data.root, fallback=False)
+    data = context.config.data.model_copy(update={"source": context.data.source, "fallback": False})
     task = WorkerTask(
         context.config, context.paths, data, context.data.digest, context.runtime, n_total, deadline, context.plan
     )

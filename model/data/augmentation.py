@@ -1,6 +1,6 @@
 """Augmentation: training images mirrored and shifted at random, each time they are drawn.
 
-B batch, H W pixels.
+B batch, C channels, H W pixels.
 """
 
 import torch
@@ -15,13 +15,13 @@ def draw_batch(
     A shifted image is filled with its outermost pixels at the edge that it leaves.
 
     Args:
-        images: all images (N, 3, H, W) uint8, in channels_last memory.
+        images: all images (N, C, H, W) uint8, in channels_last memory.
         indices: which to draw, (B,).
         horizontal_flip: mirror each image with probability 1/2.
         max_shift: shift each image by -max_shift to max_shift pixels, drawn apart for rows and columns.
         generator: source of the random numbers, on the device of the images; not used if there is nothing to draw.
 
-    Returns: (B, 3, H, W) uint8, in channels_last memory.
+    Returns: (B, C, H, W) uint8, in channels_last memory.
     """
     # Several times as fast as images[indices].
     batch = images.permute(0, 2, 3, 1).index_select(0, indices).permute(0, 3, 1, 2)

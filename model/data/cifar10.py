@@ -114,17 +114,29 @@ def _download() -> None:
 
     datasets = import_datasets()
     archive = datasets.CIFAR10
+    with downloading("CIFAR-10"):
+        # CIFAR10(download=True) would not download again if batches.meta alone were damaged.
+        datasets.utils.download_and_extract_archive(
+            archive.url, DATA_FOLDER, filename=archive.filename, md5=archive.tgz_md5
+        )
+
+
+@contextmanager
+def downloading(name: str) -> Iterator[None]:
+    """Let torchvision download the data set `name` within the block, and give up if a server does not answer.
+
+    Raises:
+        DownloadError: the server cannot be reached, or sends something else.
+        OSError: the disk is full or cannot be written.
+    """
     try:
         with _connection_timeout(DOWNLOAD_TIMEOUT_S):
-            # CIFAR10(download=True) would not download again if batches.meta alone were damaged.
-            datasets.utils.download_and_extract_archive(
-                archive.url, DATA_FOLDER, filename=archive.filename, md5=archive.tgz_md5
-            )
+            yield
     except (OSError, http.client.HTTPException, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             raise
-        reason = getattr(error, "reason", error)
-        raise DownloadError(f"CIFAR-10 could not be downloaded ({reason})") from error
+        reason = " ".join(str(getattr(error, "reason", error)).split())
+        raise DownloadError(f"{name} could not be downloaded ({reason})") from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Decodes one image file as a person sees it: upright, over white, scaled to 8 bits, 32x32 RGB."""
+"""Decodes one image file as a person sees it: upright, over white, scaled to 8 bits, a small square in RGB or grey."""
 
 import logging
 import os
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, features
 
+from model.config import IMAGE_SHAPE, ImageShape
 from model.errors import DataError
 from model.printable import printable
 
-SIZE = (32, 32)
 _ALWAYS_READ = frozenset({".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _HEIF_SUFFIXES = frozenset({".heic", ".heif"})
 _TURNS = {
@@ -58,10 +58,14 @@ def decoder_of(suffix: str) -> str | None:
     return "pillow-heif" if suffix in _HEIF_SUFFIXES else "a Pillow with AVIF" if suffix == ".avif" else None
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read one image as 32x32 RGB, shape (32, 32, 3), resized to cover the square and cropped at its centre.
+def read_image(path: Path, shape: ImageShape = IMAGE_SHAPE) -> NDArray[np.uint8]:
+    """Read one image as an array (H, W, C), resized to cover the square and cropped at its centre.
 
-    The first frame of an animated file is read.
+    The first frame of an animated file is read. One channel is grey, as the luma of ITU-R 601.
+
+    Args:
+        path: its file.
+        shape: (C, H, W), with C 3 for RGB or 1 for grey.
 
     Raises: UnreadableImage: it is damaged, or of a kind that is not read.
     """
@@ -72,8 +76,10 @@ def read_image(path: Path) -> NDArray[np.uint8]:
                 image.load()
             turn = _TURNS.get(_orientation(image))
             rgb = _as_rgb(image)
-            fitted = ImageOps.fit(rgb.transpose(turn) if turn is not None else rgb, SIZE, Image.Resampling.LANCZOS)
-            return np.asarray(fitted)
+            n_channels, height, width = shape
+            upright = rgb.transpose(turn) if turn is not None else rgb
+            fitted = ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
+            return np.asarray(fitted if n_channels == 3 else fitted.convert("L")).reshape(height, width, n_channels)
     # Decoders raise whatever their code meets in damaged bytes: 3,000 damaged files raised six types of exception.
     except Exception as error:
         reason = " ".join(printable(error, keep="\n").split()) or type(error).__name__

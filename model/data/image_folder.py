@@ -1,4 +1,4 @@
-"""Image folders: a user's own images, read as 32x32 RGB."""
+"""Image folders: a user's own images, read as small squares in RGB or grey."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.config import IMAGE_SHAPE, ImageShape
 from model.data.folder_listing import list_images
-from model.data.image_file import SIZE, UnreadableImage, read_image, readable_suffixes
+from model.data.image_file import UnreadableImage, read_image, readable_suffixes
 from model.data.images import ImageData
 from model.data.splits import VALIDATION_SHARE, assemble, labelled_images, split_evenly
 from model.errors import DataError
@@ -19,12 +20,14 @@ MIN_IMAGES = 100
 _N_NAMED = 5
 
 
-def load_folder(root: str | Path) -> ImageData:
-    """Load a folder of images, resized and cropped to 32x32 RGB, split 80 / 10 / 10 within every class.
+def load_folder(root: str | Path, image_size: int = 32, image_channels: int = 3) -> ImageData:
+    """Load a folder of images, resized and cropped to a square, split 80 / 10 / 10 within every class.
 
     Args:
         root: folder of at least 100 images. Its first level of subfolders names the classes; without subfolders all
             images belong to one class.
+        image_size: side of the square in pixels.
+        image_channels: 3 for RGB, 1 for grey; coloured images become grey, and grey ones RGB.
 
     Returns: the three splits.
 
@@ -35,7 +38,7 @@ def load_folder(root: str | Path) -> ImageData:
         >>> data.class_names
         ('cats', 'dogs')
     """
-    folder = read_folder(Path(root))
+    folder = read_folder(Path(root), (image_channels, image_size, image_size))
     rest, testing = split_evenly(labelled_images(folder.pixels, folder.labels), VALIDATION_SHARE)
     training, validation = split_evenly(rest, VALIDATION_SHARE / (1 - VALIDATION_SHARE))
     return replace(assemble("folder", folder.class_names, training, validation, testing), reading=folder.reading)
@@ -43,7 +46,7 @@ def load_folder(root: str | Path) -> ImageData:
 
 @dataclass(frozen=True)
 class FolderImages:
-    """Images of a folder: pixels (N, 32, 32, 3) uint8, labels (N,) int64, names by label.
+    """Images of a folder: pixels (N, H, W, C) uint8, labels (N,) int64, names by label.
 
     `reading` says in one line how many files were read, and how many were left out and why.
     """
@@ -54,7 +57,7 @@ class FolderImages:
     reading: str
 
 
-def read_folder(root: Path) -> FolderImages:
+def read_folder(root: Path, shape: ImageShape = IMAGE_SHAPE) -> FolderImages:
     """Read a folder's images. Each is turned upright, resized to cover the square, and cropped at the centre.
 
     Raises: DataError: no such folder, fewer than MIN_IMAGES images, or corrupt ones (the message names the first five).
@@ -73,19 +76,20 @@ def read_folder(root: Path) -> FolderImages:
     labels = np.array([names.index(name) for name in classes], dtype=np.int64)
     n_classes = f"{len(names)} class{'es' if len(names) > 1 else ''}"
     reading = f"{printable(root)}: {n_images:,} images in {n_classes}; {left_out}"
-    return FolderImages(_read_all(listing.images), labels, tuple(names), reading)
+    return FolderImages(_read_all(listing.images, shape), labels, tuple(names), reading)
 
 
-def _read_all(paths: list[Path]) -> NDArray[np.uint8]:
-    """Read all images, shape (N, 32, 32, 3).
+def _read_all(paths: list[Path], shape: ImageShape) -> NDArray[np.uint8]:
+    """Read all images, shape (N, H, W, C).
 
     Raises: DataError: naming the corrupt ones, after all have been read.
     """
-    pixels = np.empty((len(paths), *SIZE, 3), dtype=np.uint8)
+    n_channels, height, width = shape
+    pixels = np.empty((len(paths), height, width, n_channels), dtype=np.uint8)
     corrupt: list[str] = []
     for index, path in enumerate(paths):
         try:
-            pixels[index] = read_image(path)
+            pixels[index] = read_image(path, shape)
         except UnreadableImage as error:
             corrupt.append(str(error))
     if corrupt:

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.config import Source
+from model.config import ImageShape, Source
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Split of a data set: images (N, 3, 32, 32) uint8 in channels_last memory, labels (N,) int64."""
+    """Split of a data set: images (N, C, H, W) uint8 in channels_last memory, labels (N,) int64."""
 
     images: Tensor
     labels: Tensor
@@ -25,7 +25,7 @@ class LabelledImages:
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """Images as an array (N, 32, 32, 3), as the methods of `TrainedModel` take them."""
+        """Images as an array (N, H, W, C), as the methods of `TrainedModel` take them."""
         return as_pixels(self.images)
 
 
@@ -56,6 +56,12 @@ class ImageData:
     digest: str
     reading: str | None = None
 
+    @property
+    def image_shape(self) -> ImageShape:
+        """Channels, height and width of an image."""
+        n_channels, height, width = self.train.images.shape[1:]
+        return n_channels, height, width
+
     def to(self, device: torch.device) -> "ImageData":
         """Return the same data with its images on `device`; the labels stay on the CPU."""
         moved = {
@@ -70,6 +76,11 @@ def to_unit(images: Tensor) -> Tensor:
     return images.float().div_(255)
 
 
+def as_rgb(images: Tensor) -> NDArray[np.uint8]:
+    """Convert images, uint8 (N, C, H, W) with 1 or 3 channels, to an array (N, H, W, 3) as pictures show them."""
+    return as_pixels(images.expand(-1, 3, -1, -1))
+
+
 def as_pixels(images: Tensor) -> NDArray[np.uint8]:
-    """Convert images, uint8 (N, 3, H, W) on any device, to an array (N, H, W, 3)."""
+    """Convert images, uint8 (N, C, H, W) on any device, to an array (N, H, W, C)."""
     return np.ascontiguousarray(images.cpu().permute(0, 2, 3, 1).numpy())

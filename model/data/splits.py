@@ -19,7 +19,7 @@ SPLIT_SEED = 10
 
 
 def labelled_images(pixels_NHWC: Any, labels: Any) -> LabelledImages:
-    """Convert arrays, pixels (N, 32, 32, 3) uint8 and labels (N,), to tensors."""
+    """Convert arrays, pixels (N, H, W, C) uint8 and labels (N,), to tensors."""
     images = torch.from_numpy(np.ascontiguousarray(pixels_NHWC)).permute(0, 3, 1, 2)
     return LabelledImages(images, torch.from_numpy(np.asarray(labels, dtype=np.int64)))
 

@@ -3,15 +3,15 @@
 Tipping & Bishop 1999, section 3.1. With orthogonal directions the exact posterior is a diagonal Gaussian, so a model
 whose convolutions add nothing scores as pPCA does.
 
-B batch, C channels, H W pixels, D = 3,072 pixel values, Z latent.
+B batch, C channels, H W pixels, D = C H W values of an image, Z latent.
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
 
-from model.config import DIMENSIONS
-
-_IMAGE_SHAPE = (3, 32, 32)
+from model.config import IMAGE_SHAPE, ImageShape
 
 
 class LinearPath(nn.Module):
@@ -23,10 +23,11 @@ class LinearPath(nn.Module):
         decode(z) = m + U(d * z)
     """
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: int, image_shape: ImageShape = IMAGE_SHAPE) -> None:
         super().__init__()
-        self.pixel_mean = _constant(DIMENSIONS)
-        self.directions = _constant(DIMENSIONS, latent_dim)
+        self.image_shape, n_dims = image_shape, math.prod(image_shape)
+        self.pixel_mean = _constant(n_dims)
+        self.directions = _constant(n_dims, latent_dim)
         self.encoding, self.decoding, self.log_variance = (_constant(latent_dim) for _ in range(3))
 
     def set_to(self, pixel_mean: Tensor, directions: Tensor, eigenvalues: Tensor, noise_variance: float) -> None:
@@ -57,10 +58,10 @@ class LinearPath(nn.Module):
             return torch.mm(x_BCHW.flatten(1) - self.pixel_mean, self.directions) * self.encoding
 
     def decode(self, z_BZ: Tensor) -> Tensor:
-        """Return the image means, (B, 3, 32, 32) in float32, not clamped to [0, 1]."""
+        """Return the image means, (B, C, H, W) in float32, not clamped to [0, 1]."""
         with torch.autocast(z_BZ.device.type, enabled=False):
             pixels_BD = torch.addmm(self.pixel_mean, z_BZ * self.decoding, self.directions.T)
-        return pixels_BD.view(-1, *_IMAGE_SHAPE)
+        return pixels_BD.view(-1, *self.image_shape)
 
 
 def _constant(*shape: int) -> nn.Parameter:

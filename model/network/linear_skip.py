@@ -1,7 +1,7 @@
 """Architecture `linear_skip`: convolutions with a linear skip connection, from the pixels to the code and back.
 
-The linear skip embeds each patch of 4x4 pixels as one pixel of an 8x8 map. Two convolutions compute a map of the same
-shape from the image, and a share c of it is added; the decoder mirrors this. (DC-AE, Chen et al. 2024,
+The linear skip embeds each patch of 4x4 pixels as one pixel of a map: 8x8 for 32x32 pixels. Two convolutions compute a
+map of the same shape from the image, and a share c of it is added; the decoder mirrors this. (DC-AE, Chen et al. 2024,
 arXiv 2410.10733, has ways of fixed weights past each of its stages.)
 
     encoder:  h = E x + c f(x),  mean = W h
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from model.network.convolution_stack import ConvolutionStack
-from model.network.feature_maps import IMAGE_CHANNELS, IMAGE_SIZE, N_BESIDE
+from model.network.feature_maps import IMAGE_CHANNELS, N_BESIDE
 from model.network.initial_weights import keep_variance
 from model.network.strided_convolution import DownConv, UpConv
 
@@ -34,13 +34,13 @@ _FIRST_LOG_VARIANCE = -4.0
 
 
 class SkipDown(nn.Module):
-    """Images (B, 3, 32, 32) around zero to features (B, N)."""
+    """Images (B, C, H, W) around zero to features (B, N)."""
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    def __init__(self, channels: tuple[int, ...], n_colours: int = IMAGE_CHANNELS) -> None:
         super().__init__()
-        self.embedding = nn.Conv2d(IMAGE_CHANNELS, channels[N_BESIDE - 1], PATCH, PATCH, bias=False)
+        self.embedding = nn.Conv2d(n_colours, channels[N_BESIDE - 1], PATCH, PATCH, bias=False)
         nn.init.orthogonal_(self.embedding.weight)
-        beside, above = (IMAGE_CHANNELS, *channels[:N_BESIDE]), channels[N_BESIDE - 1 :]
+        beside, above = (n_colours, *channels[:N_BESIDE]), channels[N_BESIDE - 1 :]
         self.beside = ConvolutionStack.of_blocks(DownConv, beside, "linear_skip")
         self.above = ConvolutionStack.of_blocks(DownConv, above, "linear_skip")
 
@@ -60,31 +60,31 @@ class _PatchUp(nn.ConvTranspose2d):
     AVX-512).
     """
 
-    def __init__(self, n_in: int) -> None:
-        super().__init__(n_in, IMAGE_CHANNELS, PATCH, PATCH, bias=False)
+    def __init__(self, n_in: int, n_colours: int) -> None:
+        super().__init__(n_in, n_colours, PATCH, PATCH, bias=False)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Return images (B, 3, 32, 32) of a map (B, C, 8, 8)."""
+        """Return images, each side four times as long, of a map (B, C, H, W)."""
         if x.device.type != "cpu" or output_size is not None:
             return super().forward(x, output_size)
         patches = x.permute(0, 2, 3, 1) @ self.weight.permute(0, 2, 3, 1).flatten(1)
         rows = patches.unflatten(3, (PATCH, -1)).transpose(2, 3).flatten(1, 2)
-        images: Tensor = rows.unflatten(3, (PATCH, IMAGE_CHANNELS)).flatten(2, 3).permute(0, 3, 1, 2)
+        images: Tensor = rows.unflatten(3, (PATCH, self.out_channels)).flatten(2, 3).permute(0, 3, 1, 2)
         return images
 
 
 class SkipUp(nn.Module):
-    """Maps (B, C, H, W) to images (B, 3, 32, 32) around zero."""
+    """Maps (B, C, H, W) to images around zero."""
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    def __init__(self, channels: tuple[int, ...], n_colours: int = IMAGE_CHANNELS) -> None:
         super().__init__()
         beside, above = channels[:N_BESIDE], channels[N_BESIDE - 1 :]
         self.above = ConvolutionStack.of_blocks(UpConv, above[::-1], "linear_skip")
         self.beside = ConvolutionStack.of_blocks(UpConv, beside[::-1], "linear_skip")
-        to_image = UpConv(beside[0], IMAGE_CHANNELS, bias=True)
+        to_image = UpConv(beside[0], n_colours, bias=True)
         keep_variance(to_image, gain=1 / PIXEL_GAIN)
         self.beside.append(to_image)
-        self.projection = _PatchUp(beside[-1])
+        self.projection = _PatchUp(beside[-1], n_colours)
 
     @property
     def output_layers(self) -> list[nn.Module]:
@@ -101,17 +101,17 @@ class SkipUp(nn.Module):
 
 @torch.no_grad()
 def begin_as_projection(
-    down: SkipDown, mean: nn.Linear, log_variance: nn.Linear, project: nn.Linear, up: SkipUp
+    down: SkipDown, mean: nn.Linear, log_variance: nn.Linear, project: nn.Linear, up: SkipUp, n_reached: int
 ) -> None:
     """Set the first weights of the layers on either side of the code, and of the decoder's linear skip.
 
-    The noise of the code begins small, so that the decoder can read it from the first update on.
+    `n_reached` is the number of values of the linear skip's map. The noise of the code begins small, so that the
+    decoder can read it from the first update on.
     """
     nn.init.zeros_(log_variance.weight)
     nn.init.constant_(log_variance.bias, _FIRST_LOG_VARIANCE)
     keep_variance(mean, gain=1.0)
     keep_variance(project, gain=1.0)
-    n_reached = down.embedding.out_channels * (IMAGE_SIZE // PATCH) ** 2
     directions = nn.init.orthogonal_(torch.empty(mean.out_features, n_reached))
     mean.weight[:, :n_reached] = directions
     project.weight[:n_reached] = directions.T

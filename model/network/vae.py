@@ -15,9 +15,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from model.config import DEFAULT_CHANNELS, Architecture, Reconstruction, TrainConfig
+from model.config import DEFAULT_CHANNELS, IMAGE_SHAPE, Architecture, ImageShape, Reconstruction, TrainConfig
 from model.network.convolution_stack import ConvolutionStack
-from model.network.feature_maps import IMAGE_CHANNELS, map_shapes, n_features
+from model.network.feature_maps import map_shapes, margin_of, n_features
+from model.network.image_margin import with_margin, without_margin
 from model.network.initial_weights import SILU_GAIN, keep_variance, set_to_zero
 from model.network.linear_path import LinearPath
 from model.network.linear_skip import SkipDown, SkipUp, begin_as_projection
@@ -36,16 +37,22 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, latent_dim: int, channels: tuple[int, ...], architecture: Architecture, linear: LinearPath | None
+        self,
+        latent_dim: int,
+        channels: tuple[int, ...],
+        architecture: Architecture,
+        linear: LinearPath | None,
+        image_shape: ImageShape,
     ) -> None:
         super().__init__()
-        self.centred = architecture != "plain"
+        self.centred, n_colours = architecture != "plain", image_shape[0]
+        self.margin = margin_of(image_shape[1], len(channels))
         self.trunk = (
-            SkipDown(channels)
+            SkipDown(channels, n_colours)
             if architecture == "linear_skip"
-            else ConvolutionStack.of_blocks(DownConv, (IMAGE_CHANNELS, *channels), architecture)
+            else ConvolutionStack.of_blocks(DownConv, (n_colours, *channels), architecture)
         )
-        shapes = map_shapes(channels, architecture)
+        shapes = map_shapes(channels, architecture, image_shape[1])
         self.mean = nn.Linear(n_features(shapes), latent_dim)
         # From the last map alone, which saves `linear_skip` a third of the work in these two layers.
         self.log_variance = nn.Linear(n_features(shapes[-1:]), latent_dim)
@@ -59,7 +66,7 @@ class Encoder(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance, each (B, Z) in float32."""
-        features = self.trunk(x_BCHW - GREY if self.centred else x_BCHW).flatten(1)
+        features = self.trunk(with_margin(x_BCHW - GREY if self.centred else x_BCHW, self.margin)).flatten(1)
         mean, raw = self.mean(features), self.log_variance(features[:, -self.log_variance.in_features :])
         mean, raw = mean.float(), raw.float()
         log_variance = LOG_VARIANCE_BOUND * torch.tanh(raw / LOG_VARIANCE_BOUND)
@@ -77,27 +84,33 @@ class Decoder(nn.Module):
         channels: tuple[int, ...],
         architecture: Architecture,
         linear: LinearPath | None,
+        image_shape: ImageShape,
         *,
         logistic: bool,
     ) -> None:
         super().__init__()
-        self.logistic = logistic
-        self.map_shapes = map_shapes(channels, architecture)
+        self.logistic, (n_colours, size, _) = logistic, image_shape
+        self.margin = margin_of(size, len(channels))
+        self.map_shapes = map_shapes(channels, architecture, size)
         self.project = nn.Linear(latent_dim, n_features(self.map_shapes))
-        self.trunk = SkipUp(channels) if architecture == "linear_skip" else _stack_to_image(channels, architecture)
+        self.trunk = (
+            SkipUp(channels, n_colours)
+            if architecture == "linear_skip"
+            else _stack_to_image(channels, architecture, n_colours)
+        )
         self.linear = linear
         if linear is not None:
             for layer in self.trunk.output_layers:
                 set_to_zero(layer)
 
     def forward(self, z_BZ: Tensor) -> Tensor:
-        """Return the image means, (B, 3, 32, 32) in float32."""
+        """Return the image means, (B, C, H, W) in float32."""
         parts = self.project(z_BZ).split([math.prod(shape) for shape in self.map_shapes], dim=1)
         maps = (
             part.unflatten(1, shape).contiguous(memory_format=torch.channels_last)
             for part, shape in zip(parts, self.map_shapes, strict=True)
         )
-        y_BCHW = self.trunk(*maps).float()
+        y_BCHW = without_margin(self.trunk(*maps), self.margin).float()
         if self.logistic:
             return torch.sigmoid(y_BCHW)
         if self.linear is not None:
@@ -106,7 +119,7 @@ class Decoder(nn.Module):
 
 
 class ConvVAE(nn.Module):
-    """Convolutional VAE of 32x32 RGB images: an encoder, a Gaussian latent vector and a decoder.
+    """Convolutional VAE of small images: an encoder, a Gaussian latent vector and a decoder.
 
     z = mean + exp(log_variance / 2) * noise (the reparameterisation of Kingma & Welling 2014).
 
@@ -120,6 +133,8 @@ class ConvVAE(nn.Module):
         architecture: `plain`, `norm_free` or `linear_skip`, see the head of this module.
         reconstruction: `gaussian` or `bce`.
         linear_path: add probabilistic PCA beside the convolutions; see `model.network.linear_path`.
+        image_shape: channels, height and width of the images; see `model.network.image_margin` for sides that cannot
+            be halved once for each convolution.
 
     Example:
         >>> network = model.ConvVAE(latent_dim=16)
@@ -136,6 +151,7 @@ class ConvVAE(nn.Module):
         reconstruction: Reconstruction = "gaussian",
         *,
         linear_path: bool = False,
+        image_shape: ImageShape = IMAGE_SHAPE,
     ) -> None:
         super().__init__()
         assert not linear_path or reconstruction == "gaussian", "pPCA is a Gaussian model"
@@ -143,19 +159,20 @@ class ConvVAE(nn.Module):
         self.latent_dim = latent_dim
         self.channels = channels = channels or DEFAULT_CHANNELS[architecture]
         # One module that encoder and decoder share, so that its tensors exist once.
-        self.linear = LinearPath(latent_dim) if linear_path else None
-        self.encoder = Encoder(latent_dim, channels, architecture, self.linear)
-        self.decoder = Decoder(latent_dim, channels, architecture, self.linear, logistic=logistic)
+        self.linear = LinearPath(latent_dim, image_shape) if linear_path else None
+        self.encoder = Encoder(latent_dim, channels, architecture, self.linear, image_shape)
+        self.decoder = Decoder(latent_dim, channels, architecture, self.linear, image_shape, logistic=logistic)
         if isinstance(self.encoder.trunk, SkipDown) and isinstance(self.decoder.trunk, SkipUp) and not linear_path:
             around_the_code = self.encoder.mean, self.encoder.log_variance, self.decoder.project
-            begin_as_projection(self.encoder.trunk, *around_the_code, self.decoder.trunk)
+            n_reached = n_features(self.decoder.map_shapes[:1])
+            begin_as_projection(self.encoder.trunk, *around_the_code, self.decoder.trunk, n_reached)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod
     def from_config(cls, config: TrainConfig) -> "ConvVAE":
         """Create the untrained model of a run; its linear path, if any, is still zero."""
         shape = config.latent_dim, config.channels, config.architecture, config.reconstruction
-        return cls(*shape, linear_path=config.linear_path)
+        return cls(*shape, linear_path=config.linear_path, image_shape=config.image_shape)
 
     @property
     def skip_weights(self) -> list[Tensor]:
@@ -167,7 +184,7 @@ class ConvVAE(nn.Module):
         return [layer.weight for layer in layers]
 
     def forward(self, x_BCHW: Tensor, noise_BZ: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return reconstructions (B, 3, 32, 32), mean (B, Z) and log-variance (B, Z) of images in [0, 1].
+        """Return reconstructions (B, C, H, W), mean (B, Z) and log-variance (B, Z) of images in [0, 1].
 
         The caller draws `noise_BZ` from N(0, I), and so controls the randomness.
         """
@@ -176,10 +193,10 @@ class ConvVAE(nn.Module):
         return self.decoder(z_BZ), mean_BZ, log_variance_BZ
 
 
-def _stack_to_image(channels: tuple[int, ...], architecture: Architecture) -> ConvolutionStack:
+def _stack_to_image(channels: tuple[int, ...], architecture: Architecture, n_colours: int) -> ConvolutionStack:
     """Create the decoder's convolutions for the other architectures."""
     stack = ConvolutionStack.of_blocks(UpConv, channels[::-1], architecture)
-    to_image = UpConv(channels[0], IMAGE_CHANNELS, bias=True)
+    to_image = UpConv(channels[0], n_colours, bias=True)
     if architecture == "norm_free":
         keep_variance(to_image, gain=1.0)
     stack.append(to_image)

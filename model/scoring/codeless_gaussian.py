@@ -1,7 +1,7 @@
 """A Gaussian without a code: what a cleverer noise alone explains, in the same bits per dimension as the VAE.
 
 An image is its mean over the training images plus noise that is independent between the frequencies of the discrete
-cosine transform, with a covariance of the three colours at each frequency. It stores nothing about an image; it knows
+cosine transform, with a covariance of the colours at each frequency. It stores nothing about an image; it knows
 how strongly neighbouring pixels resemble each other on average.
 
 N images, C colours, H W pixels; F = H W frequencies.
@@ -19,7 +19,7 @@ from model.data.images import to_unit
 from model.scoring.definitions import bits_per_dimension
 from model.scoring.elbo import DEQUANTIZATION_VARIANCE
 
-# Each frequency has three directions, one for each colour: ten images for each, as for `model.scoring.ppca`.
+# Each frequency has at most three directions, one for each colour: ten images for each, as for `model.scoring.ppca`.
 MIN_IMAGES = 30
 _CHUNK = 2500
 
@@ -35,17 +35,18 @@ class CodelessGaussian:
 # Cached: both splits are scored by one fit, which takes seconds.
 @lru_cache(maxsize=1)
 def fit(images: Tensor) -> CodelessGaussian:
-    """Fit to uint8 images (N, 3, H, W), H = W, as points in [0, 1]^D, with the dequantization noise's variance."""
+    """Fit to uint8 images (N, C, H, W), H = W, as points in [0, 1]^D, with the dequantization noise's variance."""
     mean_CF = torch.stack([chunk.sum(0) for chunk in _coefficients(images)]).sum(0) / len(images)
     return CodelessGaussian(mean_CF, _noisy(_scatter(images, mean_CF)))
 
 
 def score(model: CodelessGaussian, images: Tensor) -> float:
-    """Score uint8 images (N, 3, H, W) in bits per dimension.
+    """Score uint8 images (N, C, H, W) in bits per dimension.
 
     The transform is orthonormal, so that densities of coefficients are densities of pixels.
     """
-    return bits_per_dimension(gaussian_nats(model.covariance, _noisy(_scatter(images, model.mean))), 0.0)
+    nats = gaussian_nats(model.covariance, _noisy(_scatter(images, model.mean)))
+    return bits_per_dimension(nats, 0.0, model.mean.numel())
 
 
 def gaussian_nats(covariance_FCC: Tensor, moments_FCC: Tensor) -> float:

@@ -13,14 +13,14 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def bits_per_dimension(distortion_nats: float, rate_nats: float) -> float:
+def bits_per_dimension(distortion_nats: float, rate_nats: float, n_dims: int = DIMENSIONS) -> float:
     """Convert to the score: the negative ELBO (beta = 1) of the 8-bit image in bits per dimension. Lower is better.
 
-    (distortion + rate) / (D log 2) + log2(255)
+    (distortion + rate) / (D log 2) + log2(255), D = n_dims values of an image
     """
-    return (distortion_nats + rate_nats) / (DIMENSIONS * math.log(2)) + math.log2(255)
+    return (distortion_nats + rate_nats) / (n_dims * math.log(2)) + math.log2(255)
 
 
-def nats_at_score(bpd: float) -> float:
+def nats_at_score(bpd: float, n_dims: int = DIMENSIONS) -> float:
     """Return the sum of rate and distortion at this score, in nats: the inverse of `bits_per_dimension`."""
-    return (bpd - math.log2(255)) * DIMENSIONS * math.log(2)
+    return (bpd - math.log2(255)) * n_dims * math.log(2)

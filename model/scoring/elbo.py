@@ -40,22 +40,22 @@ def optimal_sigma(mse: float) -> float:
     return math.sqrt(max(mse, DEQUANTIZATION_VARIANCE))
 
 
-def optimal_distortion_loss(squared_errors: Tensor) -> Tensor:
+def optimal_distortion_loss(squared_errors: Tensor, n_dims: int = DIMENSIONS) -> Tensor:
     """Compute D/2 log(MSE of the batch), a scalar in nats per image, from squared errors (B,).
 
     This is the distortion at its optimal sigma without the constants.
     """
-    mse = squared_errors.mean() / DIMENSIONS
-    return DIMENSIONS / 2 * torch.log(mse.clamp(min=DEQUANTIZATION_VARIANCE))
+    mse = squared_errors.mean() / n_dims
+    return n_dims / 2 * torch.log(mse.clamp(min=DEQUANTIZATION_VARIANCE))
 
 
-def gaussian_distortion(squared_errors: Tensor, sigma: float) -> Tensor:
+def gaussian_distortion(squared_errors: Tensor, sigma: float, n_dims: int = DIMENSIONS) -> Tensor:
     """Compute -E log N(x + u; decode(z), sigma^2 I) in nats, u the dequantization noise; shape as `squared_errors`.
 
     D/2 log(2 pi sigma^2) + (squared_error + D var(u)) / (2 sigma^2)
     """
-    expected_errors = squared_errors + DIMENSIONS * DEQUANTIZATION_VARIANCE
-    return DIMENSIONS / 2 * math.log(2 * math.pi * sigma**2) + expected_errors / (2 * sigma**2)
+    expected_errors = squared_errors + n_dims * DEQUANTIZATION_VARIANCE
+    return n_dims / 2 * math.log(2 * math.pi * sigma**2) + expected_errors / (2 * sigma**2)
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:

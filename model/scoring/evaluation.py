@@ -1,17 +1,16 @@
 """Evaluation of a model: sigma calibrated on training images, then rate and distortion, always with the same noise.
 
-N images, Z latent, K importance samples.
+N images, C channels, H W pixels, Z latent, K importance samples.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, repeat
 
 import torch
 from torch import Tensor, nn
 
-from model.config import DIMENSIONS
 from model.data.images import to_unit
 from model.device import Runtime, seeded_generator
 from model.network.vae import ConvVAE
@@ -62,17 +61,17 @@ class _Sums:
 def calibrate_sigma(model: ConvVAE, train_images: Tensor, runtime: Runtime) -> float:
     """Compute the optimal sigma of these weights, in evaluation mode with sampled z: sigma^2 = MSE.
 
-    `train_images` is uint8 (N, 3, 32, 32); a fixed subset of at most 2,000 of them is used.
+    `train_images` is uint8 (N, C, H, W); a fixed subset of at most 2,000 of them is used.
     """
     images = _calibration_images(train_images)
     sums = _sum_over_images(model, images, runtime, CALIBRATION_SEED, BATCH_SIZE)
-    return elbo.optimal_sigma(sums.squared_error / len(images) / DIMENSIONS)
+    return elbo.optimal_sigma(sums.squared_error / len(images) / images[0].numel())
 
 
 def measure_statistics(model: ConvVAE, train_images: Tensor, batch_size: int, runtime: Runtime) -> None:
     """Set the running statistics of batch normalisation to those of these weights, on the images of `calibrate_sigma`.
 
-    `train_images` is uint8 (N, 3, 32, 32). The statistics are means over batches, as they are normalised in training.
+    `train_images` is uint8 (N, C, H, W). The statistics are means over batches, as they are normalised in training.
     """
     images, generator = _calibration_images(train_images), seeded_generator(CALIBRATION_SEED, device=runtime.device)
     layers = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
@@ -104,26 +103,26 @@ def _calibration_images(train_images: Tensor) -> Tensor:
 def evaluate(
     model: ConvVAE, images: Tensor, sigma: float, runtime: Runtime, *, batch_size: int = BATCH_SIZE
 ) -> Evaluation:
-    """Score uint8 images (N, 3, 32, 32) with one sampled z each, without using any other random generator."""
+    """Score uint8 images (N, C, H, W) with one sampled z each, without using any other random generator."""
     sums = _sum_over_images(model, images, runtime, NOISE_SEED, batch_size)
-    n_images = len(images)
+    n_images, n_dims = len(images), images[0].numel()
     squared_error = torch.tensor(sums.squared_error / n_images, dtype=torch.float64)
     rates = sums.rate_per_dimension / n_images
-    distortions = elbo.gaussian_distortion(sums.squared_errors, sigma)
-    distortion, rate = float(elbo.gaussian_distortion(squared_error, sigma)), float(rates.sum())
+    distortions = elbo.gaussian_distortion(sums.squared_errors, sigma, n_dims)
+    distortion, rate = float(elbo.gaussian_distortion(squared_error, sigma, n_dims)), float(rates.sum())
     return Evaluation(
         n_images=n_images,
-        bpd=bits_per_dimension(distortion, rate),
+        bpd=bits_per_dimension(distortion, rate, n_dims),
         rate_nats=rate,
         distortion_nats=distortion,
-        mse=float(squared_error) / DIMENSIONS,
+        mse=float(squared_error) / n_dims,
         rate_per_dimension=tuple(rates.tolist()),
-        bpd_per_image=tuple(map(bits_per_dimension, distortions.tolist(), sums.rates.tolist())),
+        bpd_per_image=tuple(map(bits_per_dimension, distortions.tolist(), sums.rates.tolist(), repeat(n_dims))),
     )
 
 
 def importance_weighted_bpd(model: ConvVAE, images: Tensor, sigma: float, runtime: Runtime, *, n_samples: int) -> float:
-    """Compute the importance-weighted bound of uint8 images (N, 3, 32, 32) in bits per dimension, with the same sigma.
+    """Compute the importance-weighted bound of uint8 images (N, C, H, W) in bits per dimension, with the same sigma.
 
     In expectation it is at most `evaluate`'s score, and it approaches -log p(x) with more samples (Burda et al. 2016).
     """
@@ -134,7 +133,7 @@ def importance_weighted_bpd(model: ConvVAE, images: Tensor, sigma: float, runtim
             weights = _log_weights(model, to_unit(batch), sigma, runtime, generator)
             log_weights_KB = torch.stack(list(islice(weights, n_samples)))
             bounds += float(elbo.importance_weighted_bound(log_weights_KB).sum())
-    return bits_per_dimension(-bounds / len(images), 0.0)
+    return bits_per_dimension(-bounds / len(images), 0.0, images[0].numel())
 
 
 def encode(model: ConvVAE, images: Tensor, runtime: Runtime) -> tuple[Tensor, Tensor]:
@@ -146,7 +145,7 @@ def encode(model: ConvVAE, images: Tensor, runtime: Runtime) -> tuple[Tensor, Te
 
 
 def decode(model: ConvVAE, z_NZ: Tensor, runtime: Runtime) -> Tensor:
-    """Compute the image means of latent vectors (N, Z), rounded to uint8 (N, 3, 32, 32), on the CPU."""
+    """Compute the image means of latent vectors (N, Z), rounded to uint8 (N, C, H, W), on the CPU."""
     with _evaluation_mode(model), runtime.autocast():
         parts = [model.decoder(batch) for batch in z_NZ.to(runtime.device).split(BATCH_SIZE)]
     return (torch.cat(parts) * 255).round().to(torch.uint8).cpu()
@@ -207,6 +206,6 @@ def _log_weights(
         z = mean + noise * torch.exp(0.5 * log_variance)
         with runtime.autocast():
             reconstruction = model.decoder(z)
-        log_likelihood = -elbo.gaussian_distortion(elbo.squared_error(x, reconstruction), sigma)
+        log_likelihood = -elbo.gaussian_distortion(elbo.squared_error(x, reconstruction), sigma, x[0].numel())
         log_prior = elbo.log_normal(z, torch.zeros_like(z), torch.zeros_like(z))
         yield log_likelihood + log_prior - elbo.log_normal(z, mean, log_variance)

@@ -57,10 +57,10 @@ class PPCA:
 # Cached: a fit takes seconds, and every trial with a linear path needs it.
 @lru_cache(maxsize=1)
 def fit(images: Tensor) -> PPCA:
-    """Fit to uint8 images (N, 3, 32, 32), as points in [0, 1]^D. The last fit is cached for the same tensor object."""
+    """Fit to uint8 images (N, C, H, W), as points in [0, 1]^D. The last fit is cached for the same tensor object."""
     mean = torch.stack([chunk.sum(0) for chunk in _chunks(images)]).sum(0) / len(images)
     decompose = _eigen_of_inner_products if len(images) < len(mean) else _eigen_of_covariance
-    n_used = n_directions(len(mean), len(images))
+    n_used = n_directions(len(mean), len(images), len(mean))
     eigenvalues, eigenvectors, total_variance = decompose(images, mean, n_used)
     return PPCA(mean, eigenvalues.flip(0).clamp(min=0), eigenvectors.flip(1), total_variance, len(images))
 
@@ -112,20 +112,21 @@ def _eigen_of_inner_products(images: Tensor, mean: Tensor, n: int) -> tuple[Tens
 
 @dataclass(frozen=True)
 class RateDistortion:
-    """Rate and distortion with the exact posterior, means over a split in nats per image."""
+    """Rate and distortion with the exact posterior, means over a split in nats per image, of images of D values."""
 
     rate_nats: float
     distortion_nats: float
+    n_dims: int = DIMENSIONS
 
     @property
     def bpd(self) -> float:
         """Score in bits per dimension; since the posterior is exact, this is -log p(x) itself, not a bound."""
-        return bits_per_dimension(self.distortion_nats, self.rate_nats)
+        return bits_per_dimension(self.distortion_nats, self.rate_nats, self.n_dims)
 
 
-def n_directions(latent_dim: int, n_images: int) -> int:
+def n_directions(latent_dim: int, n_images: int, n_dims: int = DIMENSIONS) -> int:
     """Return the number of principal directions that a linear model with this latent dimension can have."""
-    return min(latent_dim, DIMENSIONS - 1, n_images // IMAGES_PER_DIRECTION)
+    return min(latent_dim, n_dims - 1, n_images // IMAGES_PER_DIRECTION)
 
 
 def score(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict[int, float]:
@@ -148,7 +149,7 @@ def rate_distortion(model: PPCA, images: Tensor, latent_dims: list[int]) -> dict
     # Expectations over the dequantization noise.
     mean_squares = squared_projections / len(images) + DEQUANTIZATION_VARIANCE
     mean_squared_norm = squared_norm / len(images) + len(model.mean) * DEQUANTIZATION_VARIANCE
-    directions_of = {d: n_directions(d, model.n_images) for d in latent_dims}
+    directions_of = {d: n_directions(d, model.n_images, len(model.mean)) for d in latent_dims}
     results = {
         n: _rate_distortion(model, mean_squares[:n], mean_squared_norm, n) for n in sorted({*directions_of.values()})
     }
@@ -178,7 +179,7 @@ def _rate_distortion(model: PPCA, mean_squares: Tensor, mean_squared_norm: float
     errors = variances.square() * mean_squares + (eigenvalues - noise) * variances
     error = errors.sum() + mean_squared_norm - mean_squares.sum()
     distortion = 0.5 * (len(model.mean) * math.log(2 * math.pi * noise) + error / noise)
-    return RateDistortion(float(rate), float(distortion))
+    return RateDistortion(float(rate), float(distortion), len(model.mean))
 
 
 def _chunks(images: Tensor) -> Iterator[Tensor]:

@@ -13,7 +13,7 @@ def untrained_model(config: TrainConfig, images: Tensor | None = None) -> ConvVA
 
     Args:
         config: architecture and seed.
-        images: training images, uint8 (N, 3, 32, 32). The linear path, if the model has one, is set to their
+        images: training images, uint8 (N, C, H, W). The linear path, if the model has one, is set to their
             probabilistic PCA, with at most N / 10 directions. None leaves it at zero, for a model whose weights are
             then read from a file.
     """
@@ -22,7 +22,7 @@ def untrained_model(config: TrainConfig, images: Tensor | None = None) -> ConvVA
         model = ConvVAE.from_config(config)
     if model.linear is not None and images is not None:
         components = ppca.fit(images)
-        n_directions = ppca.n_directions(config.latent_dim, len(images))
+        n_directions = ppca.n_directions(config.latent_dim, len(images), config.n_dims)
         variances, noise_variance = components.variances[:n_directions], components.noise_variance(n_directions)
         model.linear.set_to(components.mean, components.eigenvectors[:, :n_directions], variances, noise_variance)
     return model

@@ -7,7 +7,7 @@ code, or with few images, spends most of its training on directions that are kno
 Adam changes each weight by about the learning rate, however small the weight: at the convolutions' rate it undoes what
 was set here within a hundred updates. So these weights learn more slowly (`TrainConfig.skip_learning_rate`).
 
-N images, D pixel values, n directions.
+N images, C channels, H W pixels, D = C H W values of an image, n directions.
 """
 
 import math
@@ -18,9 +18,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from model.config import DIMENSIONS
 from model.data.images import to_unit
 from model.device import seeded_generator
+from model.network.image_margin import with_margin
 from model.network.linear_skip import PIXEL_GAIN, SkipDown, SkipUp
 from model.network.vae import GREY, LOG_VARIANCE_BOUND, ConvVAE
 from model.scoring.elbo import DEQUANTIZATION_VARIANCE
@@ -49,7 +49,7 @@ def start_from_pca(state: TrainState, images: Tensor) -> bool:
 
     Args:
         state: of a training on `images`, changed in place; its clock counts the seconds that this takes.
-        images: training images, uint8 (N, 3, 32, 32).
+        images: training images, uint8 (N, C, H, W).
 
     Returns: True if the weights were changed.
     """
@@ -71,25 +71,25 @@ def set_to_principal_components(model: ConvVAE, images: Tensor, *, alone: bool) 
 
     Args:
         model: of architecture `linear_skip`, before its first update.
-        images: training images, uint8 (N, 3, 32, 32).
+        images: training images, uint8 (N, C, H, W).
         alone: let the convolutions begin by adding nothing; otherwise their random weights stay.
     """
     down, up, encoder, project = model.encoder.trunk, model.decoder.trunk, model.encoder, model.decoder.project
     assert isinstance(down, SkipDown) and isinstance(up, SkipUp)
-    n = n_directions(model.latent_dim, len(images))
+    n = n_directions(model.latent_dim, len(images), images[0].numel())
     if n == 0:
         return False
     components, device = _fit(images, 2 ** math.ceil(math.log2(n))), project.weight.device
     variances = components.variances[:n].to(device) + DEQUANTIZATION_VARIANCE
     remaining = components.total_variance - float(components.variances[:n].sum())
-    noise_variance = remaining / (DIMENSIONS - n) + DEQUANTIZATION_VARIANCE
+    noise_variance = remaining / (images[0].numel() - n) + DEQUANTIZATION_VARIANCE
     # Tipping & Bishop 1999, section 3.1, as in LinearPath.
     decoding = (variances - noise_variance).clamp(min=0).sqrt()
     encoding, log_variance = decoding / variances, (noise_variance / variances).clamp(max=1).log()
 
-    as_images = torch.cat([components.mean[None], components.directions[:, :n].T]).unflatten(1, (3, 32, 32))
+    as_images = torch.cat([components.mean[None], components.directions[:, :n].T]).unflatten(1, images.shape[1:])
     # The embedding is linear: it maps directions of images to directions of its map.
-    mean_F, *directions_nF = down.embedding(as_images.to(device)).flatten(1)
+    mean_F, *directions_nF = down.embedding(with_margin(as_images.to(device), encoder.margin)).flatten(1)
     directions = torch.stack(directions_nF)
     n_reached = directions.shape[1]
     encoder.mean.weight[:n, :n_reached] = directions * encoding[:, None] / PIXEL_GAIN

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.config import DIMENSIONS
 from model.data.augmentation import draw_batch
 from model.data.images import ImageData, to_unit
 from model.errors import UserError
@@ -132,12 +131,12 @@ def _train_until(state: TrainState, images: Tensor, last_step: int) -> _Training
     state.skipped_updates += skipped
     if skipped > MAX_SKIPPED_SHARE * n_steps:
         raise Diverged(f"{skipped} of {n_steps} updates were not finite by update {last_step}")
-    mse = squared_error / n_finite / DIMENSIONS
+    mse = squared_error / n_finite / config.n_dims
     return _TrainingMeans(mse, rate / n_finite, grad_norm / n_finite, n_steps * config.batch_size / seconds)
 
 
 def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
-    """Make one Adam step on uint8 images (B, 3, 32, 32), unless the gradient is not finite.
+    """Make one Adam step on uint8 images (B, C, H, W), unless the gradient is not finite.
 
     Minimises distortion + beta * rate: D/2 log(MSE of the batch) or the binary cross-entropy, and the KL divergence.
 
@@ -152,7 +151,7 @@ def _update(state: TrainState, batch: Tensor, learning_rate: float) -> Tensor:
     errors_B = elbo.squared_error(x_BCHW, reconstruction_BCHW)
     rate = elbo.rate_per_dimension(mean_BZ, log_variance_BZ).sum(1).mean()
     if config.reconstruction == "gaussian":
-        distortion = elbo.optimal_distortion_loss(errors_B)
+        distortion = elbo.optimal_distortion_loss(errors_B, config.n_dims)
     else:
         distortion = functional.binary_cross_entropy(reconstruction_BCHW, x_BCHW, reduction="sum") / len(x_BCHW)
     gradients = torch.autograd.grad(distortion + config.beta * rate, state.parameters)
@@ -180,12 +179,13 @@ def _step_if_finite(optimizer: torch.optim.Optimizer, finite: Tensor) -> None:
 def _metrics(
     state: TrainState, report: int, n_train: int, means: _TrainingMeans, sigma: float, validation: Evaluation
 ) -> EpochMetrics:
-    squared_error = torch.tensor(means.mse * DIMENSIONS, dtype=torch.float64)
-    train_distortion = float(elbo.gaussian_distortion(squared_error, elbo.optimal_sigma(means.mse)))
+    n_dims = state.config.n_dims
+    squared_error = torch.tensor(means.mse * n_dims, dtype=torch.float64)
+    train_distortion = float(elbo.gaussian_distortion(squared_error, elbo.optimal_sigma(means.mse), n_dims))
     return EpochMetrics(
         epoch=state.config.epoch_at(report),
         images_seen=state.step * state.config.batch_size,
-        train_bpd=bits_per_dimension(train_distortion, means.rate_nats),
+        train_bpd=bits_per_dimension(train_distortion, means.rate_nats, n_dims),
         train_rate_nats=means.rate_nats,
         train_distortion_nats=train_distortion,
         train_mse=means.mse,

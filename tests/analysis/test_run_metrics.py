@@ -30,6 +30,7 @@ SHOWN: dict[str, Any] = json.loads(SHOWCASE_FILE.read_text()) | {
     "trial_expected_bpd": 5.6,
     "trial_expected_deviation": 0.01,
 }
+SHOWN["data"] = SHOWN["data"] | {"image_shape": (3, 32, 32)}
 ENTRIES: dict[str, Any] = RunMetrics.from_dict(SHOWN).as_dict()
 
 
@@ -60,7 +61,7 @@ def test_a_file_of_an_older_version_is_read() -> None:
     metrics = read_run_metrics(OLDER_FILE)
     assert (metrics.architecture, metrics.linear_path) == ("plain", False)
     assert metrics.origin == TrialOrigin("cifar10", 0, 6.740410105578637, 3.0)
-    assert metrics.data == ImageCounts("cifar10", 45000, 5000, 10000)
+    assert metrics.data == ImageCounts("cifar10", 45000, 5000, 10000, (3, 32, 32))
     assert metrics.importance_weighted == ImportanceWeighted(64, 1000, 6.382816876601039, 6.403040536532303)
     assert metrics.test == SplitScores(
         bpd=6.393708445069441,
@@ -72,5 +73,7 @@ def test_a_file_of_an_older_version_is_read() -> None:
         codeless_bpd=None,
     )
     unknown = dict.fromkeys(LATER)
-    first = {"architecture": "plain", "linear_path": False}
-    assert metrics.as_dict() == json.loads(OLDER_FILE.read_text()) | first | unknown
+    first: dict[str, Any] = {"architecture": "plain", "linear_path": False}
+    older = json.loads(OLDER_FILE.read_text())
+    first["data"] = older["data"] | {"image_shape": (3, 32, 32)}
+    assert metrics.as_dict() == older | first | unknown

@@ -12,7 +12,10 @@ BUDGET = "budget: {trials: 3}\n"
 SEARCH = "hyperparameters: {beta: {low: 0.1, high: 1.0}}\n"
 VALID = BUDGET + SEARCH
 NAME_RULE = "must be letters, digits, dots, dashes and underscores, and begin with a letter or a digit"
-IMAGES_RULE = "must be 'cifar10', 'sample' or the path of an existing folder of images"
+IMAGES_RULE = (
+    "must be 'cifar10', 'sample', 'torchvision:CIFAR100', 'torchvision:FashionMNIST', 'torchvision:MNIST', "
+    "'torchvision:SVHN' or the path of an existing folder of images"
+)
 
 
 def with_entry(entry: str) -> str:

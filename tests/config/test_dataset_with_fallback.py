@@ -120,7 +120,7 @@ def test_a_study_of_the_sample_keeps_its_name_and_gives_no_notice(sample: ImageD
 
 
 def test_a_batch_larger_than_the_training_images_is_refused(monkeypatch: pytest.MonkeyPatch, data: ImageData) -> None:
-    monkeypatch.setattr(dataset_with_fallback, "load_folder", lambda _: data)
+    monkeypatch.setattr(dataset_with_fallback, "load_folder", lambda *_: data)
     config, n_train = study(source="folder", root=Path("images")), len(data.train)
     fitting, too_large = (
         config.model_copy(

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hpo.config.image_source import Data
+from hpo.config.search_space import trial_config
 from hpo.config.study_file import ConfigError
 from hpo.runs.train import read_options
 from model.config import SETTINGS
@@ -71,7 +72,40 @@ def test_a_mapping_may_also_name_the_folder_of_cifar10_or_of_images(text: str, e
 def test_images_stay_the_same_on_the_way_to_a_worker_process() -> None:
     config = read(f"{VALID}data: /my/images")
     assert pickle.loads(pickle.dumps(config)) == config
-    assert config.data.model_dump(mode="json") == {"source": "folder", "root": "/my/images", "fallback": True}
+    assert config.data.model_dump(mode="json") == {
+        "source": "folder",
+        "root": "/my/images",
+        "fallback": True,
+        "image_size": None,
+        "image_channels": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("cifar10", (3, 32, 32)),
+        ("torchvision:FashionMNIST", (1, 28, 28)),
+        ("{source: torchvision:SVHN, root: /data}", (3, 32, 32)),
+        ("/my/images", (3, 32, 32)),
+        ("{source: /my/images, image_size: 64}", (3, 64, 64)),
+        ("{source: /my/images, image_size: 28, image_channels: 1}", (1, 28, 28)),
+        ("{source: folder, root: /my/images, image_channels: 1}", (1, 32, 32)),
+    ],
+)
+def test_the_images_say_which_shape_a_network_has(text: str, shape: tuple[int, int, int]) -> None:
+    config = read(f"{VALID}data: {text}\ntraining: {{epochs: 2}}")
+    assert config.data.image_shape == shape
+    assert trial_config(config, config.hyperparameters.fixed() | {"beta": 1.0}, 0).image_shape == shape
+
+
+def test_an_option_of_train_sets_the_size_of_a_folders_images() -> None:
+    options = OPTIONS | {"image_size": 28, "image_channels": 1}
+    assert read_options(options, "/my/images").data.image_shape == (1, 28, 28)
+    with pytest.raises(ConfigError, match=r"^--image-size: must be left out where --data is sample: only"):
+        read_options(OPTIONS | {"image_size": 28}, "sample")
+    with pytest.raises(ConfigError, match=r"^--image-size: must be 28, 32 or 64, got 48$"):
+        read_options(OPTIONS | {"image_size": 48}, "/my/images")
 
 
 @pytest.mark.parametrize(
@@ -80,6 +114,8 @@ def test_images_stay_the_same_on_the_way_to_a_worker_process() -> None:
         ("cifar-10", "; did you mean 'cifar10'?"),
         ("CIFAR10", "; did you mean 'cifar10'?"),
         ("samples", "; did you mean 'sample'?"),
+        ("mnist", "; did you mean 'torchvision:MNIST'?"),
+        ("torchvision:fashion-mnist", "; did you mean 'torchvision:FashionMNIST'?"),
         ("imagenet", ""),
         ("folder", ""),
     ],
@@ -103,6 +139,14 @@ def test_a_value_that_is_no_name_is_refused(value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
+        (
+            "{source: /my/images, image_size: 48, image_channels: 2}",
+            ["data.image_size: must be 28, 32 or 64, got 48", "data.image_channels: must be 1 or 3, got 2"],
+        ),
+        (
+            "{source: sample, image_size: 32}",
+            ["data.image_size: must be left out where source is sample: only images of a folder are resized"],
+        ),
         ("{source: folder}", ["data.root: must name the folder of images where source is folder"]),
         (
             "{source: /my/images, root: /other}",

@@ -183,7 +183,7 @@ OPTION_FAULTS = {
     ),
     "unknown-images": (
         ("train", "--data", "cifar-10"),
-        ("--data: must be 'cifar10', 'sample' or the path of", "got 'cifar-10'; did you mean 'cifar10'?"),
+        ("--data: must be 'cifar10', 'sample', ", "got 'cifar-10'; did you mean 'cifar10'?"),
     ),
     "no-folder-of-images": (("train", "--data", "./nowhere"), ("--data: nowhere is not a folder",)),
     "decay-of-one": (("train", "--adam-beta2", "1"), ("--adam-beta2: must be < 1.0, got 1",)),

@@ -29,6 +29,12 @@ def test_joined_tiles_enlarge_every_pixel_to_a_square_and_keep_its_value() -> No
     assert np.array_equal(tile_sheet.joined_tiles(images_of_a_pixel, scale=2, gap=1), expected)
 
 
+@pytest.mark.parametrize(("side", "width"), [(28, 4 * 28), (32, 4 * 32), (64, 4 * 32)])
+def test_tiles_of_large_images_are_as_wide_as_others(side: int, width: int) -> None:
+    large = np.zeros((1, side, side, 3), np.uint8)
+    assert tile_sheet.tile_scale(large, 4) * side == width
+
+
 def test_breaks_separate_tiles_and_keep_columns_aligned() -> None:
     whole = tile_sheet.TileRow(images(4), breaks=(1,), first_column=0)
     inner = tile_sheet.TileRow(images(3, seed=1), breaks=(1,), first_column=1)

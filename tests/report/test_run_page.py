@@ -84,6 +84,14 @@ def overfit(paths: RunPaths) -> None:
 # Numbers
 
 
+def test_the_page_tells_the_size_of_its_images_and_counts_their_values(make_run: MakeRun) -> None:
+    shape = {"image_shape": [1, 28, 28]}
+    text = read(make_run(data=FOLDER | shape, training=shape)).text
+    for phrase in ("784 numbers: 28 × 28 pixels, grey", "(784 · ln 2)", "resized and cropped to 28 × 28 pixels, grey"):
+        assert phrase in text
+    assert "3,072" not in text and "32 × 32" not in text
+
+
 def test_content_of_the_page_is_that_of_the_files(make_run: MakeRun) -> None:
     paths = make_run()
     page = read_run_page(paths, FINAL)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hpo.figures.run import interpolations, traversals
 from hpo.runs import run_figures
@@ -105,3 +107,17 @@ def test_a_model_of_one_latent_dimension_has_all_pictures(
     model = ConvVAE(latent_dim=1, channels=(4, 4, 8, 8))
     draw_all(run_figures.run_drawings(model, few_images, runtime, RunPaths(tmp_path), run_history([8.0, 7.0])))
     assert len(list(tmp_path.iterdir())) == 9
+
+
+def test_a_model_of_small_grey_images_has_all_pictures(few_images: ImageData, runtime: Runtime, tmp_path: Path) -> None:
+    names = ("train", "validation", "test")
+    grey = {
+        name: replace(getattr(few_images, name), images=getattr(few_images, name).images[:, :1, 2:30, 2:30])
+        for name in names
+    }
+    model = ConvVAE(latent_dim=4, channels=(4, 4, 8), image_shape=(1, 28, 28))
+    data = replace(few_images, **grey)
+    draw_all(run_figures.run_drawings(model, data, runtime, RunPaths(tmp_path), run_history([8.0, 7.0])))
+    assert len(list(tmp_path.iterdir())) == 9
+    with Image.open(RunPaths(tmp_path).samples) as picture:
+        assert picture.mode == "RGB"

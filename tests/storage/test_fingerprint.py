@@ -54,6 +54,14 @@ def test_a_fingerprint_has_the_keys_and_texts_that_older_studies_have_stored(few
     assert searched["hyperparameters.schedule"] == '"constant"'
 
 
+def test_the_shape_of_images_is_part_of_a_fingerprint_unless_it_is_that_of_all_older_studies(
+    few_images: ImageData,
+) -> None:
+    train = replace(few_images.train, images=few_images.train.images[:, :1])
+    assert fingerprint(small_config(), replace(few_images, train=train))["data.image_shape"] == "[1, 32, 32]"
+    assert "data.image_shape" not in fingerprint(small_config(), few_images)
+
+
 def test_a_changed_setting_is_refused_with_the_remedy(context: TrialContext) -> None:
     check_unchanged(context.study, fingerprint(CONFIG, context.data), context.paths)
     for change, named in CHANGES:

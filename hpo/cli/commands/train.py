@@ -17,18 +17,22 @@ from hpo.storage.paths import TRAIN
 from hpo.storage.paths.user_folder import results_folder
 from model.config import FORMER_DEFAULTS, LATER_DEFAULTS, SETTINGS, Setting
 
-# Fields of TrainConfig without an option: a single run reports once an epoch and has the default channels.
-_WITHOUT_OPTION = ("report_every", "channels")
+# Fields of TrainConfig without an option: a single run reports once an epoch and has the default channels; the shape
+# of the images is that of its data.
+_WITHOUT_OPTION = ("report_every", "channels", "image_shape")
 _INTERVAL, _FPS, _SOURCE = (
     Retrain.model_fields["reconstruction_interval"],
     Retrain.model_fields["fps"],
     Data.model_fields["source"],
 )
+_SIZE, _CHANNELS = (Data.model_fields[name].description for name in ("image_size", "image_channels"))
 # Annotation and default of each option that is no field of TrainConfig.
 _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
     "reconstruction_interval": (Annotated[str, typer.Option(help=_INTERVAL.description)], str(_INTERVAL.default)),
     "fps": (Annotated[float, typer.Option(help=_FPS.description)], _FPS.default),
     "data": (Annotated[str, typer.Option(help=_SOURCE.description)], _SOURCE.default),
+    "image_size": (Annotated[int | None, typer.Option(help=_SIZE)], None),
+    "image_channels": (Annotated[int | None, typer.Option(help=_CHANNELS)], None),
     "device": (RunDevice, "auto"),
     "output": (
         Annotated[Path, typer.Option(help="Folder of the results; an earlier run in it is moved to another folder.")],

@@ -15,6 +15,7 @@ from hpo.dashboard.interactive_figures.plotted_trial import PlottedTrial
 from hpo.dashboard.interactive_figures.trial_marks import hover_text
 from hpo.figures.study.trial_marks import hyperparameter_label
 from hpo.figures.style import MUTED, PAPER
+from model.config import DIMENSIONS
 from model.scoring.definitions import nats_at_score
 
 # Diameters in pixels.
@@ -78,13 +79,13 @@ def ppca_points(baseline: PpcaBaseline | None) -> list[PpcaPoint]:
     return [PpcaPoint(d, point.rate_nats, point.distortion_nats, point.bpd) for d, point in sorted(curve.items())]
 
 
-def iso_scores(scores: list[float]) -> list[IsoScore]:
-    """Return up to six round scores that cover the range of the given ones."""
+def iso_scores(scores: list[float], n_dims: int = DIMENSIONS) -> list[IsoScore]:
+    """Return up to six round scores that cover the range of the given ones, of images of `n_dims` values."""
     low, high = min(scores), max(scores)
     step = next((step for step in _ISO_STEPS if (high - low) / step <= _MAX_ISO_SCORES - 2), _ISO_STEPS[-1])
     first = math.floor(low / step)
     rounded = [round((first + index) * step, 2) for index in range(_MAX_ISO_SCORES)]
-    return [IsoScore(bpd, nats_at_score(bpd)) for bpd in rounded]
+    return [IsoScore(bpd, nats_at_score(bpd, n_dims)) for bpd in rounded]
 
 
 def marker_sizes(latent_dims: Sequence[int]) -> list[float]:

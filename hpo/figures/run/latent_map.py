@@ -18,14 +18,15 @@ from hpo.figures.arrays import Pixels
 from hpo.figures.class_labels import label_entries
 from hpo.figures.run.latent_map_data import N_CELLS, LatentMap
 from hpo.figures.style import DPI, INK, MUTED, PAPER, in_own_style, new_figure, save_figure, style_axes
-from hpo.figures.tile_sheet import joined_tiles
+from hpo.figures.tile_sheet import joined_tiles, tile_scale
 
 _SCALE, _CELL_GAP = 2, 2
 # Pixels: margins around and between the two panels and above them (titles); from the panels down to legend and, with
 # two lines of it, caption; height of a line.
 _MARGIN, _LEFT, _BETWEEN, _RIGHT, _ABOVE = 30, 130, 60, 40, 140
 _TO_LEGEND, _TO_CAPTION, _LINE = 80, 220, 36
-_CAPTION_CHARACTERS = 170
+# Width of a character of the caption, on average.
+_CHARACTER = 13.75
 _LEGEND_COLUMNS = 5
 
 
@@ -34,10 +35,11 @@ def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
     """Draw points by class and, on the same plane, the images (N, H, W, 3) themselves, every pixel a square."""
     tiles = mosaic(data, images)
     panel = len(tiles)
-    lines = textwrap.wrap(data.caption, _CAPTION_CHARACTERS)
+    width = _LEFT + _BETWEEN + _RIGHT + 2 * panel
+    lines = textwrap.wrap(data.caption, int(width / _CHARACTER))
     to_caption = _TO_CAPTION + _LINE * max(0, math.ceil(len(data.classes) / _LEGEND_COLUMNS) - 2)
     below = to_caption + _LINE * len(lines) + _MARGIN
-    width, height = _LEFT + _BETWEEN + _RIGHT + 2 * panel, _ABOVE + panel + below
+    height = _ABOVE + panel + below
     figure = new_figure(data.title, width / DPI, height / DPI)
     figure.set_layout_engine("none")
     figure.texts[0].set_position((_MARGIN / width, 1 - _MARGIN / height))
@@ -64,13 +66,14 @@ def draw_latent_map(data: LatentMap, images: Pixels, path: Path) -> None:
 
 def mosaic(data: LatentMap, images: Pixels) -> Pixels:
     """Place the thumbnails in their cells on a white square, RGB (S, S, 3)."""
-    side = images.shape[1] * _SCALE
+    scale = tile_scale(images, _SCALE)
+    side = images.shape[1] * scale
     cell = side + _CELL_GAP
     canvas = np.full((N_CELLS * cell, N_CELLS * cell, 3), 255, np.uint8)
     for thumbnail in data.thumbnails:
         top, left = (index * cell + _CELL_GAP // 2 for index in (thumbnail.row, thumbnail.column))
         canvas[top : top + side, left : left + side] = joined_tiles(
-            images[thumbnail.index : thumbnail.index + 1], _SCALE, 0
+            images[thumbnail.index : thumbnail.index + 1], scale, 0
         )
     return canvas
 

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from hpo.figures.study.rate_distortion_data import RateDistortionData, RatePoint
 from hpo.figures.study.trial_marks import MAX_VECTOR_MARKS, hyperparameter_label
 from hpo.figures.style import FAINT, INK, MUTED, PAPER, legend_below, mark_values, new_figure, style_axes
+from model.config import DIMENSIONS
 from model.scoring.definitions import nats_at_score
 
 # Latent dimensions that are labelled on the curve of pPCA.
@@ -23,8 +24,11 @@ _LABELLED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 _COLOURS = "viridis"
 
 
-def draw_rate_distortion(data: RateDistortionData) -> Figure:
-    """Draw each trial at its rate and distortion, coloured by beta, sized by latent dimension, pruned ones hollow."""
+def draw_rate_distortion(data: RateDistortionData, n_dims: int = DIMENSIONS) -> Figure:
+    """Draw each trial at its rate and distortion, coloured by beta, sized by latent dimension, pruned ones hollow.
+
+    `n_dims`: number of values of an image, on which the lines of equal score depend.
+    """
     figure = new_figure(_headline(data), width_in=13, height_in=8.6)
     axes = figure.subplots()
     style_axes(
@@ -37,7 +41,7 @@ def draw_rate_distortion(data: RateDistortionData) -> Figure:
     _draw_trials(axes, [point for point in data.points if not point.is_finished], norm, filled=False)
     _fit_to(axes, data)
     _draw_ppca(axes, data)
-    _draw_scores(axes)
+    _draw_scores(axes, n_dims)
     _mark_best(axes, data)
     _legend(figure, data)
     if norm is not None:
@@ -121,11 +125,11 @@ def _draw_ppca(axes: Axes, data: RateDistortionData) -> None:
             )
 
 
-def _draw_scores(axes: Axes) -> None:
+def _draw_scores(axes: Axes, n_dims: int) -> None:
     """Draw straight lines of equal score: the distortion that a nat of rate must save to be worth it."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for score in np.arange(2, 12, 0.1):
-        total = nats_at_score(score)
+        total = nats_at_score(score, n_dims)
         axes.plot([left, right], [total - left, total - right], color=FAINT, linewidth=1.2, zorder=1)
         if bottom < total - right < top:
             offset = {"xytext": (-4, 3), "textcoords": "offset points", "ha": "right", "va": "bottom"}

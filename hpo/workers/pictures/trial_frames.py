@@ -12,7 +12,7 @@ import numpy as np
 from hpo.figures.arrays import Pixels
 from hpo.storage.paths import TrialPaths
 from model.atomic_files import replacing
-from model.data.images import LabelledImages, as_pixels
+from model.data.images import LabelledImages, as_rgb
 from model.picture_inputs import N_IMAGES, fixed_images, prior_draws
 from model.scoring.evaluation import decode, reconstruct
 from model.training.train_state import TrainState
@@ -36,7 +36,7 @@ class TrialFrameRecorder:
     def __init__(self, validation: LabelledImages, paths: TrialPaths) -> None:
         self._images = fixed_images(validation, N_IMAGES)
         self._paths = paths
-        self.originals = as_pixels(self._images)
+        self.originals = as_rgb(self._images)
 
     def start(self, state: TrainState) -> None:
         """Remove earlier frames and record the untrained model."""
@@ -45,8 +45,8 @@ class TrialFrameRecorder:
 
     def record(self, state: TrainState, report: int) -> None:
         """Record the model's reconstructions and samples. Training continues exactly as without this call."""
-        reconstructed = as_pixels(reconstruct(state.model, self._images, state.runtime))
-        samples = as_pixels(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
+        reconstructed = as_rgb(reconstruct(state.model, self._images, state.runtime))
+        samples = as_rgb(decode(state.model, prior_draws(state.config.latent_dim), state.runtime))
         # Through a buffer: when NumPy writes to a full disk itself, its error has no error number.
         buffer = io.BytesIO()
         np.save(buffer, np.concatenate([reconstructed, samples]))

@@ -45,6 +45,16 @@ def test_a_flat_folder_is_one_class_split_80_10_10_in_uint8(folder: Path) -> Non
     assert data.train.images.shape[1:] == (3, 32, 32)
 
 
+@pytest.mark.parametrize(("size", "n_channels"), [(28, 1), (32, 1), (64, 3)])
+def test_images_are_read_at_any_size_in_colour_or_grey(tmp_path: Path, size: int, n_channels: int) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (size, size), dtype=np.uint8)
+    for index in range(100):
+        Image.fromarray(grey).convert(("L", "RGB")[index % 2]).save(tmp_path / f"{index:03d}.png")
+    data = load_folder(tmp_path, size, n_channels)
+    assert data.image_shape == (n_channels, size, size)
+    assert np.array_equal(data.train.pixels, np.broadcast_to(grey[..., None], (80, size, size, n_channels)))
+
+
 def test_deeper_folders_belong_to_the_class_of_the_first_level(tmp_path: Path) -> None:
     write_images(tmp_path / "cats" / "2024" / "june", 50)
     write_images(tmp_path / "cats", 50, seed=1)

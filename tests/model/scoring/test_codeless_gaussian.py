@@ -32,8 +32,7 @@ def test_the_score_is_the_density_of_the_pixels_and_their_noise() -> None:
     # The noise is uniform over a level: its expected effect follows from its variance.
     noise = 0.5 * DEQUANTIZATION_VARIANCE * torch.linalg.inv(covariance).trace()
     nats = float(noise - density.log_prob(to_unit(other).double().flatten(1)).mean())
-    # `bits_per_dimension` counts the dimensions of a whole image.
-    assert codeless_gaussian.score(model, other) == pytest.approx(nats / 3072 / math.log(2) + math.log2(255))
+    assert codeless_gaussian.score(model, other) == pytest.approx(nats / 48 / math.log(2) + math.log2(255))
 
 
 def test_photographs_are_explained_better_without_a_code_than_by_a_linear_model(data: ImageData) -> None:

@@ -25,7 +25,6 @@ def noisy() -> torch.Tensor:
 def test_score_agrees_with_scikit_learn(noisy: torch.Tensor, latent_dim: int, n_images: int) -> None:
     train, held_out = noisy[:n_images], noisy[600:]
     score = ppca.score(ppca.fit(train), held_out, [latent_dim])[latent_dim]
-    # bits_per_dimension's 3,072 dimensions are on both sides.
     # Dequantized as the score is: the bins' variance on the diagonal of the data's covariance and of the test's.
     n_components = ppca.n_directions(latent_dim, n_images)
     reference = PCA(n_components=n_components, svd_solver="covariance_eigh").fit(train.flatten(1).numpy() / 255.0)
@@ -34,7 +33,7 @@ def test_score_agrees_with_scikit_learn(noisy: torch.Tensor, latent_dim: int, n_
     centred = held_out.flatten(1).numpy() / 255.0 - reference.mean_
     squares = (centred @ precision * centred).sum(1).mean() + elbo.DEQUANTIZATION_VARIANCE * np.trace(precision)
     nats = 0.5 * (192 * np.log(2 * np.pi) - np.linalg.slogdet(precision)[1] + squares)
-    assert score == pytest.approx(definitions.bits_per_dimension(nats, 0.0), abs=1e-6)
+    assert score == pytest.approx(definitions.bits_per_dimension(nats, 0.0, 192), abs=1e-6)
 
 
 def test_more_dimensions_explain_the_training_images_better(noisy: torch.Tensor) -> None:

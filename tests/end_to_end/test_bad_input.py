@@ -132,13 +132,13 @@ def test_every_command_refuses_a_study_file_that_is_no_yaml(command: str) -> Non
 
 @pytest.mark.parametrize("command", COMMANDS_ON_A_STUDY)
 def test_every_command_reports_an_absent_study_file_with_the_names_that_exist(command: str) -> None:
-    expected = "no study file nowhere or study_configs/nowhere.yaml; available: mine"
+    expected = "no study file nowhere or study_configs/nowhere.yaml; available: cifar10, gpu, mine, pareto, quick"
     assert refusal(command, "nowhere") == expected
 
 
 @pytest.mark.parametrize("argument", ["study_configs/nowhere.yaml", "study_configs", ""])
 def test_an_argument_that_is_no_study_file_is_reported_with_the_names_that_exist(argument: str) -> None:
-    assert refusal("tune", argument).endswith("available: mine")
+    assert refusal("tune", argument).endswith("available: cifar10, gpu, mine, pareto, quick")
 
 
 # Options

@@ -247,7 +247,8 @@ def test_metrics_agree_with_a_fresh_evaluation_of_the_saved_model(best: Path, fo
     assert metrics["codeless_val_bpd"] == pytest.approx(codeless_gaussian.score(without_code, data.validation.images))
     weighted = metrics["test_importance_weighted"]
     assert weighted["bpd"] < weighted["elbo_bpd_of_the_same_images"] == metrics["test_bpd"]
-    assert metrics["data"] == {"source": "folder", "n_train": 480, "n_val": 60, "n_test": 60}
+    counts = {"source": "folder", "n_train": 480, "n_val": 60, "n_test": 60}
+    assert metrics["data"] == counts | {"image_shape": [3, 32, 32]}
 
 
 def test_metrics_csv_has_every_epoch_from_the_untrained_one(best: Path) -> None:

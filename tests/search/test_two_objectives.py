@@ -172,7 +172,8 @@ def test_the_results_name_the_trial_of_lowest_score_as_such_and_the_front(four_t
     lines = findings(study, config, NO_BASELINE, four_trials.paths)
     assert lines[0].startswith("Best by val_bpd: trial 1, val_bpd 6.5000")
     assert "On the Pareto front of val_bpd and latent_dim: trial 1 (6.5000, 64), trial 2 (6.9000, 16)" in lines
-    assert "of lowest val_bpd; TRIAL=N for another of the front" in next_command(study, config, "small")
+    other = "of lowest val_bpd; another of the front: make best-retrain STUDY=small TRIAL=N"
+    assert other in next_command(study, config, "small")
 
 
 def test_the_page_shows_and_lists_the_front_and_explains_why_nothing_is_pruned(four_trials: OpenStudy) -> None:

@@ -106,12 +106,14 @@ def option_rows(schema: Schema) -> Iterator[str]:
     data = mapping_of(sections["data"])
     assert data is not None
     keys: Schema = {"data": data["properties"]["source"], "device": sections["training"]["properties"]["device"]}
+    keys |= {name: data["properties"][name] for name in ("image_size", "image_channels")}
     for section in ("retrain", "model", "hyperparameters"):
         keys |= sections[section]["properties"]
     command = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
     for option in command.params:
         key, setting = keys.get(option.name), SETTINGS.get(option.name)
-        default, values = yaml_code(str(option.default)), describe_values(value_of(key)) if key else "path"
+        default = "none" if option.default is None else yaml_code(str(option.default))
+        values = describe_values(value_of(key)) if key else "path"
         values = VALUES.get(option.opts[0], values)
         if option.is_flag:
             default, values = ("on" if option.default else "off"), "flag"

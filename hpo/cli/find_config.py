@@ -2,7 +2,7 @@
 
 from hpo.config.call_arguments import Location
 from hpo.config.schema import StudyConfig
-from hpo.config.study_file import NoStudyFile, load_config
+from hpo.config.study_file import load_config, own_file
 
 
 def config_of(name_or_path: str, location: Location | None) -> StudyConfig:
@@ -10,10 +10,9 @@ def config_of(name_or_path: str, location: Location | None) -> StudyConfig:
 
     Raises: ConfigError: there is neither such a file nor such a study, or the file has faults.
     """
-    try:
+    if own_file(name_or_path):
         return load_config(name_or_path)
-    except NoStudyFile:
-        # Imported late: it needs Optuna, for which a faulty file must not wait.
-        from hpo.storage.open_study import study_config
+    # Imported late: it needs Optuna, for which a faulty file must not wait.
+    from hpo.storage.open_study import study_config
 
-        return study_config(name_or_path, location)
+    return study_config(name_or_path, location)

@@ -85,15 +85,24 @@ def load_config(name_or_path: str | PathLike[str]) -> StudyConfig:
     return read_config(find_config(str(name_or_path)))
 
 
+def own_file(name_or_path: str) -> Path | None:
+    """Return the file that a path (`study_configs/quick.yaml`) or a name (`quick`) refers to in the current folder."""
+    return next((path for path in _candidates(name_or_path) if path.is_file()), None)
+
+
+def _candidates(name_or_path: str) -> tuple[Path, Path]:
+    return Path(name_or_path), CONFIG_FOLDER / f"{name_or_path}.yaml"
+
+
 def find_config(name_or_path: str) -> Path:
-    """Return the file that a path (`study_configs/quick.yaml`) or a study's name (`quick`) refers to.
+    """Return the file that a path or a study's name refers to, in the current folder or among those that are shipped.
 
     Raises: NoStudyFile: there is no such file; the message lists the names of all studies.
     """
-    candidates = (Path(name_or_path), CONFIG_FOLDER / f"{name_or_path}.yaml")
-    for path in (*candidates, _SHIPPED / candidates[1].name):
-        if path.is_file():
-            return path
+    candidates = _candidates(name_or_path)
+    shipped = _SHIPPED / candidates[1].name
+    if path := own_file(name_or_path) or (shipped if shipped.is_file() else None):
+        return path
     folders = CONFIG_FOLDER, _SHIPPED
     names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml") if path.is_file()})
     raise NoStudyFile(f"no study file {candidates[0]} or {candidates[1]}; available: {', '.join(names)}")

@@ -1,14 +1,16 @@
 """Opening a study for reading: from its file and its database, without its images."""
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from optuna.study import Study
 
 from hpo.config.call_arguments import Location
 from hpo.config.schema import SAMPLE_SUFFIX, StudyConfig, is_study_name
-from hpo.config.study_file import NoStudyFile, load_config
+from hpo.config.study_file import NoStudyFile, load_config, own_file
 from hpo.storage.backend import existing_study
-from hpo.storage.database import no_study
+from hpo.storage.database import StudyError, no_study
 from hpo.storage.fingerprint import as_trained, check_unchanged, settings_fingerprint, stored_fingerprint
 from hpo.storage.paths import RESULTS, StudyPaths, study_names
 
@@ -27,7 +29,7 @@ class OpenStudy:
 
 
 def study_config(name_or_path: str, location: Location | None = None) -> StudyConfig:
-    """Return the configuration of a study from its file, or from its database if only its name is known here.
+    """Return the configuration of a study: from a file in this folder, its database, or a file that is shipped.
 
     Args:
         name_or_path: path of a study's file, name of one in `study_configs/`, or name of a study that has run.
@@ -35,21 +37,38 @@ def study_config(name_or_path: str, location: Location | None = None) -> StudyCo
 
     Raises: ConfigError: there is neither such a file nor such a study, or the file has faults.
     """
+    is_name = is_study_name(name_or_path)
+    if is_name and own_file(name_or_path) is None and (stored := _stored_config(name_or_path, location)):
+        return stored
     try:
         return load_config(name_or_path)
     except NoStudyFile as error:
-        if not is_study_name(name_or_path):
-            raise
-        for name in (name_or_path, f"{name_or_path}{SAMPLE_SUFFIX}"):
-            study = existing_study(name, StudyPaths.of(name, location))
-            if study is not None and CONFIG in study.user_attrs:
-                return StudyConfig.model_validate_json(study.user_attrs[CONFIG])
-        names = ", ".join(study_names())
+        names = ", ".join(study_names()) if is_name else ""
         raise NoStudyFile(f"{error}; in {RESULTS}: {names}" if names else str(error)) from None
+
+
+def _stored_config(name: str, location: Location | None) -> StudyConfig | None:
+    """Return the configuration of the last search of a study; None if it has not run, or with an earlier version."""
+    for candidate in (name, f"{name}{SAMPLE_SUFFIX}"):
+        paths = StudyPaths.of(candidate, location)
+        try:
+            study = existing_study(candidate, paths)
+        except StudyError:
+            # Reported where the study is opened; --fresh moves it aside.
+            if location:
+                raise
+            continue
+        if study is not None and CONFIG in study.user_attrs:
+            return StudyConfig.model_validate_json(study.user_attrs[CONFIG])
+    return None
 
 
 def remember_config(study: Study, config: StudyConfig) -> None:
     """Store the configuration that a search runs with, so that commands find the study by its name alone."""
+    if config.data.root is not None:
+        # From another folder, a relative path would lead elsewhere.
+        root = Path(os.path.abspath(os.path.expanduser(config.data.root)))
+        config = config.model_copy(update={"data": config.data.model_copy(update={"root": root})})
     stored = config.model_dump_json(exclude_unset=True)
     if study.user_attrs.get(CONFIG) != stored:
         study.set_user_attr(CONFIG, stored)

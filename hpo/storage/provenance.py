@@ -1,5 +1,6 @@
 """Provenance of results: images, package versions and commit."""
 
+import hashlib
 import platform
 import subprocess
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from typing import Any
 from model.data.images import ImageData
 from model.data.locations import IS_CHECKOUT
 
+_PROGRAM = "convvae-hpo"
 _PACKAGES = ("torch", "torchvision", "optuna", "numpy")
 
 
@@ -25,7 +27,8 @@ def data_facts(data: ImageData) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    program = {} if IS_CHECKOUT else {_PROGRAM: version(_PROGRAM)}
+    return {"python": platform.python_version(), **program, **{name: version(name) for name in _PACKAGES}}
 
 
 def git_commit() -> str | None:
@@ -43,5 +46,12 @@ def git_commit() -> str | None:
 
 
 def program_version() -> str | None:
-    """Return what tells versions of this program apart: a checkout's commit, or the version that is installed."""
-    return git_commit() if IS_CHECKOUT else version("convvae-hpo")
+    """Return what tells versions of this program apart: a checkout's commit, or version and digest of what is
+    installed, which may have been built from any commit.
+    """
+    if IS_CHECKOUT:
+        return git_commit()
+    digest, packages = hashlib.sha256(), Path(__file__).resolve().parents[2]
+    for path in sorted(path for name in ("hpo", "model") for path in (packages / name).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return f"{version(_PROGRAM)}+{digest.hexdigest()[:12]}"

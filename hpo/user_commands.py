@@ -29,5 +29,5 @@ def user_command(command: str, study: str | None = None, **options: object) -> s
 def how_to_install(extra: str) -> str:
     """Return how the packages of requirements-<extra>.txt are installed."""
     if IS_CHECKOUT:
-        return f"pip install -r requirements-{extra}.txt"
+        return f".venv/bin/pip install -r requirements-{extra}.txt"
     return f"install the program with [{extra}]"

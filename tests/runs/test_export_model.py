@@ -99,7 +99,7 @@ def test_a_model_that_onnx_runtime_computes_differently_is_not_written(
 def test_what_is_missing_is_one_line(run: RunPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_model, "find_spec", lambda name: None if name == "onnx" else True)
     with pytest.raises(
-        UserError, match=r"^export-model needs packages that are not installed \(onnx\); pip install -r"
+        UserError, match=r"^export-model needs packages that are not installed \(onnx\); \.venv/bin/pip install -r"
     ):
         export(run, ModelPaths(tmp_path / "export"))
     monkeypatch.setattr(export_model, "find_spec", lambda _: True)

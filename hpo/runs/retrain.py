@@ -16,7 +16,13 @@ from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
 from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
-from hpo.search.best_trial import Prediction, best_at_length, best_trial_of, expected_best_of
+from hpo.search.best_trial import (
+    Prediction,
+    best_at_length,
+    best_trial_of,
+    expected_best_of,
+    predicted_share,
+)
 from hpo.search.configurations import Configuration, configurations_of, end_of, is_pruned
 from hpo.search.samplers import sampler_of
 from hpo.storage.backend import backend_of, existing_study
@@ -213,7 +219,8 @@ def expected_score(study: Study, config: StudyConfig, trial: FrozenTrial, n_epoc
     None if they are fewer than a trial's, and for a finished trial if they are as many.
     """
     configurations = configurations_of(study)
-    trained, share = _configuration_of(trial, configurations), n_epochs / config.training.n_epochs
+    trained = _configuration_of(trial, configurations)
+    share = predicted_share(n_epochs, config.training.n_epochs)
     if share < 1 or (share == 1 and trained.value is not None):
         return None
     return sampler_of(study, config).predict_scores_at(configurations, share).get(trained.number)

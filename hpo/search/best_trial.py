@@ -13,6 +13,9 @@ from hpo.search.configurations import Configuration
 from hpo.search.missing_confirmations import INDISTINCT
 from hpo.search.successive_halving import candidates_of
 
+# In lengths of a trial. Farther away, the Gaussian process returns to the mean of all curves: scores would rise.
+_FARTHEST = 2.0
+
 
 @dataclass(frozen=True)
 class BestTrial:
@@ -163,6 +166,11 @@ class BestAtLength:
         )
 
 
+def predicted_share(n_epochs: int, trial_epochs: int) -> float:
+    """Return the length of a training, in lengths of a trial, that predictions are made for: _FARTHEST at most."""
+    return min(n_epochs / trial_epochs, _FARTHEST)
+
+
 def best_at_length(
     configurations: Sequence[Configuration], sampler: BaseSampler | None, n_epochs: int, trial_epochs: int
 ) -> BestAtLength | None:
@@ -170,11 +178,12 @@ def best_at_length(
 
     It has the lowest predicted score with the prediction's standard deviation added: a short steep curve may promise
     most, and is known least. In a search of the sample (12 configurations of 8 epochs, retrained for 14), a trial that
-    was paused at epoch 4 promised 6.01 ± 0.09 and came to 6.039; the best finished one comes to 6.029.
+    was paused at epoch 4 promised 6.01 ± 0.09 and came to 6.039; the best finished one comes to 6.029. A training of
+    more than _FARTHEST times a trial's length is predicted as one of this length.
     """
     if n_epochs <= trial_epochs or not isinstance(sampler, LengthPredictor):
         return None
-    predicted = sampler.predict_scores_at(configurations, n_epochs / trial_epochs)
+    predicted = sampler.predict_scores_at(configurations, predicted_share(n_epochs, trial_epochs))
     trainable = [
         configuration
         for configuration in configurations

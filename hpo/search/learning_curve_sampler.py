@@ -31,6 +31,10 @@ _FIRST_RADII, _LAST_RADII = (0.05, 0.15), (0.1, 0.05, 0.02)
 _N_KNOWN, _N_NEW_UNIFORM, _N_NEW_AROUND = 50, 200, 30
 
 
+# Changes with the process's kernel and priors: hyperparameters of another version do not fit.
+_FITS = b"1"
+
+
 class LearningCurveSampler:
     """Sampler that decides from a study's configurations, whose learning curves have `n_reports` points.
 
@@ -229,7 +233,7 @@ class LearningCurveSampler:
             return None
         key = _bytes_of(scores)
         if self._kept is None or self._kept[0] != key:
-            self._kept = key, self._shared_or_fitted(scores, sha256(key).hexdigest())
+            self._kept = key, self._shared_or_fitted(scores, sha256(_FITS + key).hexdigest())
         return self._kept[1]
 
     def _shared_or_fitted(self, scores: Scores, key: str) -> Array:

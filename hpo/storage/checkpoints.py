@@ -11,7 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import Pruner
-from hpo.search.configurations import CONTINUES, Configuration, group_trials, val_bpd_of
+from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, group_trials, val_bpd_of
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import replacing
 
@@ -97,9 +97,12 @@ def _has_checkpoint(paths: StudyPaths) -> Callable[[FrozenTrial], bool]:
 def needed_checkpoints(
     trials: list[FrozenTrial], has_checkpoint: Callable[[FrozenTrial], bool], n_best: int, pruner: Pruner
 ) -> set[int]:
-    """Return the numbers of the trials whose checkpoints are needed; those of the `n_best` best are."""
+    """Return the numbers of the trials whose checkpoints are needed; those of the `n_best` best are.
+
+    Trials that confirm others are not among the best: nothing continues them, not even where trials become longer.
+    """
     unfinished = [trial for trial in trials if not trial.state.is_finished()]
-    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE and CONFIRMS not in trial.user_attrs]
     best = sorted(finished, key=lambda trial: (val_bpd_of(trial), trial.number))[:n_best]
     without_checkpoint = [trial for trial in unfinished if not has_checkpoint(trial)]
     to_inherit = {trial.user_attrs[CONTINUES] for trial in without_checkpoint if CONTINUES in trial.user_attrs}

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Attribute: `pruner.warmup_epochs` as it was settled when the study was created; older studies have no such attribute.
 PRUNER_WARMUP, _FORMER_WARMUP_EPOCHS = "pruner_warmup_epochs", 1.0
-# Length of a retraining in studies that are older than `auto`, which came with this setting.
 EPOCHS = "training.epochs"
+# Length of a retraining in studies that are older than `auto`, which came with this setting.
 _FORMER_RETRAIN_EPOCHS, _AUTO_CAME_WITH = 20, "hyperparameters.horizontal_flip"
 
 
@@ -99,7 +99,12 @@ def why_not_longer(config: StudyConfig, n_epochs: int) -> str | None:
         warmup_epochs=hyperparameters.largest("warmup_epochs"),
         schedule="schedule_free",
     )
-    return None if trial.can_be_longer else "than a warm-up, or a last report, that ended early"
+    return None if trial.can_be_longer else "since their warm-up or their last report was cut off by their end"
+
+
+def has_other_length(study: Study, config: StudyConfig) -> bool:
+    """Return True if the trials of a study have become longer since a process opened it with this configuration."""
+    return _n_epochs(stored_fingerprint(study)) != config.training.n_epochs
 
 
 def longer_epochs(stored: Mapping[str, str], current: Mapping[str, str]) -> int | None:
@@ -150,7 +155,8 @@ def as_created(study: Study, config: StudyConfig) -> StudyConfig:
     # A study whose trials have become longer goes on so, whatever its file says.
     n_epochs = _n_epochs(stored)
     is_shorter = training.epochs != "auto" and training.epochs < n_epochs
-    if training.epochs == "auto" or (is_shorter and why_not_longer(config, training.epochs) is None):
+    searched = config.model_copy(update={"hyperparameters": hyperparameters})
+    if training.epochs == "auto" or (is_shorter and why_not_longer(searched, training.epochs) is None):
         training = training.model_copy(update={"epochs": n_epochs})
     if retrain.epochs == "auto" and _AUTO_CAME_WITH not in study.user_attrs[FINGERPRINT]:
         retrain = retrain.model_copy(update={"epochs": _FORMER_RETRAIN_EPOCHS})
@@ -158,11 +164,11 @@ def as_created(study: Study, config: StudyConfig) -> StudyConfig:
     model = {name: value for name, value in kept.items() if name in Model.model_fields}
     if "architecture" in kept and "channels" not in config.model.model_fields_set:
         model["channels"] = Model.model_validate_json(stored["model"]).channels
-    searched = {name: value for name, value in kept.items() if name in Hyperparameters.model_fields}
+    kept_entries = {name: value for name, value in kept.items() if name in Hyperparameters.model_fields}
     return config.model_copy(
         update={
             "model": config.model.model_copy(update=model),
-            "hyperparameters": hyperparameters.model_copy(update=searched),
+            "hyperparameters": hyperparameters.model_copy(update=kept_entries),
             "training": training,
             "pruner": pruner,
             "retrain": retrain,

@@ -206,7 +206,10 @@ def open_tuning_session(
             if kept := former_defaults_of(study, prepared.config):
                 settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in kept.items())
                 on_notice(f"The study keeps what was the default when it was created: {settings}.")
+            named = prepared.config.training.epochs
             prepared = replace(prepared, config=as_created(study, prepared.config))
+            if named not in ("auto", n_epochs := prepared.config.training.epochs):
+                on_notice(f"Trials of this study have become longer: they have {n_epochs} epochs, not {named}.")
             study = with_growth(study, prepared, paths, joins=joins, on_notice=on_notice)
         if moved:
             on_notice(f"The earlier study was moved to {moved}.")

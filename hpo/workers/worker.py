@@ -13,6 +13,7 @@ from hpo.search.configurations import ENDED_OUTSIDE, group_trials
 from hpo.search.scheduler import limit_of, next_step
 from hpo.storage.backend import backend_of
 from hpo.storage.database import StudyError
+from hpo.storage.fingerprint import has_other_length
 from hpo.storage.interface import Claim, Fenced
 from hpo.storage.paths import StudyPaths
 from hpo.workers.crash_retries import count_loss
@@ -69,7 +70,8 @@ def run_trials(
     A running trial stops at the report point nearest to the deadline and can be resumed later, as can the trial of a
     caller that closes this generator. Interrupted trials come first, each under its own number.
 
-    Raises: TooManyFailures: several trials failed in a row; StudyError: the study was removed.
+    Raises: TooManyFailures: several trials failed in a row; StudyError: the study was removed, or its trials have
+        become longer on another machine.
     """
     streak, database = FailureStreak(context.paths), backend_of(context.paths).database
     while not _is_past(deadline) and (claim := claim_next(context, n_total, deadline, should_stop)):
@@ -77,6 +79,8 @@ def run_trials(
         with contextlib.suppress(Fenced), contextlib.ExitStack() as stack:
             # However it ends; only a killed worker leaves its claim behind.
             stack.callback(claim.release)
+            if context.paths.location and has_other_length(context.study, context.config):
+                raise StudyError(f"{context.paths.address}: its trials have become longer; run the same command again")
             _count_loss(claim, context)
             # Closed before the claim is released: the trial's last report may still be on its way.
             events = stack.enter_context(contextlib.closing(run_trial(claim.trial, context)))

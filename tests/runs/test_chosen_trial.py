@@ -90,6 +90,10 @@ def test_for_a_longer_retraining_it_is_the_one_with_the_lowest_upper_bound_of_th
         f"its standard deviation added. Of trials of {length} epochs, the best is 3."
     ]
     assert chosen(*trials, sampler=sampler, n_epochs=length) == (3, [])
+    (much_longer,) = chosen(*trials, sampler=sampler, n_epochs=20 * length)[1]
+    assert f"After {20 * length} epochs, trial 3 is expected to score 5.3000" in much_longer, (
+        "as after twice the length"
+    )
     assert chosen(*PAUSED, sampler=sampler, n_epochs=2 * length)[0] == 1
     assert chosen(*PAUSED, sampler=sampler, number=0, n_epochs=2 * length) == (0, [])
     assert chosen(*PAUSED, n_epochs=2 * length)[0] == 2, "a sampler that predicts nothing"

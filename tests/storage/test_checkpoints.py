@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from hpo.config.schema import Pruner
-from hpo.search.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS, CONTINUES
 from hpo.storage.checkpoints import (
     clean_checkpoints,
     inherit_checkpoint,
@@ -122,6 +122,11 @@ def test_the_best_the_running_and_the_best_paused_trials_keep_their_checkpoints(
     without_frames = [number for number in range(10) if not paths.trial(number).folder.exists()]
     assert without_frames == unneeded
     assert remove_unneeded_checkpoints(study, paths, 1, settings) == 0
+
+
+def test_trials_that_confirm_the_best_keep_no_checkpoint_in_its_place(paths: StudyPaths) -> None:
+    study = make_study(("finished", [6.6], {}), ("finished", [6.5], {CONFIRMS: 0}), ("finished", [6.4], {CONFIRMS: 0}))
+    assert numbers(paths, unneeded_checkpoints(study, paths, 1, Pruner())) == [1, 2]
 
 
 def test_a_study_without_checkpoints_has_none_to_remove(tmp_path: Path) -> None:

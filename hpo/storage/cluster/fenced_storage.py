@@ -81,6 +81,8 @@ class FencedStorage(BulkReadingStorage):
             # Several processes may create tables at once, in which PostgreSQL fails.
             with plain.begin() as connection:
                 connection.execute(_CREATION_LOCK)
+                # It is idle while Optuna creates its tables by another connection.
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
                 is_new = not inspect(connection).has_table("version_info")
                 super().__init__(
                     url.render_as_string(hide_password=False),

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import pytest
+
 from hpo.search.configurations import CONTINUES, RESTARTED, configurations_of
+from hpo.storage.database import StudyError
 from hpo.storage.tables.growing_study import adopt_growth
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import TrialEnded
+from hpo.workers.worker import run_trials
 from tests.storage.tables.test_growing_study import begin_with, with_epochs
-from tests.tools.small_study import reopen, run_until
+from tests.tools.small_study import reopen, run_to, run_until
 
 
 def test_finished_trials_go_on_from_their_checkpoints_in_the_object_store(shared: TrialContext) -> None:
@@ -22,3 +26,13 @@ def test_finished_trials_go_on_from_their_checkpoints_in_the_object_store(shared
     assert best.number in finished and sorted(best.scores) == [1, 2, 3, 4]
     attributes = best.last_trial.user_attrs
     assert CONTINUES in attributes and RESTARTED not in attributes
+
+
+def test_a_worker_whose_study_has_grown_between_two_trials_stops_and_trains_none(shared: TrialContext) -> None:
+    begun = begin_with(shared, with_epochs(2))
+    adopt_growth(begun.study, with_epochs(4), begun.paths)
+    with pytest.raises(StudyError, match=r"its trials have become longer; run the same command again$"):
+        list(run_trials(begun, 1, None))
+    assert not begun.study.trials[0].intermediate_values
+    ended = run_to(run_trials(reopen(replace(begun, config=with_epochs(4))), 1, None), TrialEnded)
+    assert isinstance(ended, TrialEnded) and ended.number == 0, "the claim was released"

@@ -183,7 +183,7 @@ def test_finished_trials_of_a_study_whose_trials_become_longer_are_paused_and_go
     [
         ({"pruner": Pruner(name="median")}, "with pruner median"),
         ({"hyperparameters": SPACE.model_copy(update={"schedule": "cosine"})}, "with schedule cosine"),
-        ({"hyperparameters": SPACE.model_copy(update={"warmup_epochs": 3.0})}, "than a warm-up"),
+        ({"hyperparameters": SPACE.model_copy(update={"warmup_epochs": 3.0})}, "since their warm-up"),
     ],
 )
 def test_a_study_whose_trials_cannot_become_longer_says_why(

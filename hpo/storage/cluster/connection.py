@@ -119,8 +119,10 @@ def is_outage(error: BaseException) -> bool:
     """Return True if an error says that the database could not be reached, or has just stopped."""
     cause = _driver_error(error)
     code = getattr(cause, "sqlstate", None)
-    # A connection that could not be made, or was lost, has no code.
-    return type(cause).__name__ == "OperationalError" if code is None else code.startswith(_OUTAGE_CODES)
+    if code is not None:
+        return bool(code.startswith(_OUTAGE_CODES))
+    # A connection that could not be made in time, or was lost, has no code.
+    return any(kind.__name__ == "OperationalError" for kind in type(cause).__mro__)
 
 
 def surviving_outages(function: Callable[_P, _R], url: URL) -> Callable[_P, _R]:

@@ -50,7 +50,7 @@ def test_a_call_waits_for_a_database_and_gives_up_after_ten_minutes(monkeypatch:
 
     clock = [0.0]
     pass_time(monkeypatch, clock)
-    failures = [psycopg.OperationalError("gone")] * 5
+    failures = [psycopg.OperationalError("gone"), psycopg.errors.ConnectionTimeout("expired")] * 3
 
     def answer() -> str:
         if failures:

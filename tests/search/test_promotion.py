@@ -115,7 +115,8 @@ def test_the_checkpoints_of_the_best_and_of_paused_trials_are_kept(
     context, _ = search
     paths, configurations = context.paths, configurations_of(context.study)
     paused = {paths.checkpoint(entry.last_trial.number).name for entry in configurations if entry.is_paused}
-    complete = [trial for trial in context.study.trials if trial.state == TrialState.COMPLETE]
+    finished = [trial for trial in context.study.trials if trial.state == TrialState.COMPLETE]
+    complete = [trial for trial in finished if CONFIRMS not in trial.user_attrs]
     best = sorted(complete, key=lambda trial: (trial.value, trial.number))[:N_BEST_KEPT]
     kept = {path.name for path in paths.checkpoints.glob("*.pt")}
     assert kept == paused | {paths.checkpoint(trial.number).name for trial in best}

@@ -7,14 +7,14 @@ import typer
 # The commands import Optuna and torch when they run: `--help` answers at once, a faulty file without torch.
 from hpo.cli.commands.clean import clean
 from hpo.cli.commands.copy import copy
-from hpo.cli.commands.dashboard import dashboard
 from hpo.cli.commands.export import export
 from hpo.cli.commands.export_model import export_model
-from hpo.cli.commands.figures import figures
-from hpo.cli.commands.report import report
 from hpo.cli.commands.retrain import retrain
 from hpo.cli.commands.schema import schema
-from hpo.cli.commands.status import status
+from hpo.cli.commands.show.dashboard import dashboard
+from hpo.cli.commands.show.figures import figures
+from hpo.cli.commands.show.report import report
+from hpo.cli.commands.show.status import status
 from hpo.cli.commands.train import train
 from hpo.cli.commands.tune import tune
 from hpo.cli.commands.work import work

@@ -6,7 +6,7 @@ from hpo.analysis.findings import findings, next_command
 from hpo.analysis.ppca_baseline import NO_BASELINE, PpcaBaseline
 from hpo.analysis.results import study_results
 from hpo.analysis.status import status_of
-from hpo.cli.commands.status import status_lines
+from hpo.cli.commands.show.status import status_lines
 from model.scoring.definitions import nats_at_score
 from model.scoring.ppca import RateDistortion
 from tests.tools import synthetic

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from hpo.analysis.findings import findings, next_command
 from hpo.analysis.ppca_baseline import ppca_baseline_of
 from hpo.analysis.status import status_of
-from hpo.cli.commands.status import status_lines
+from hpo.cli.commands.show.status import status_lines
 from hpo.search.samplers import ConfigurationSampler
 from hpo.storage.artifacts import artifact_store
 from hpo.storage.call_log import Call, record_call

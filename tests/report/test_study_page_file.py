@@ -13,7 +13,7 @@ import pytest
 import typer
 import yaml
 
-from hpo.cli.commands.report import report as report_command
+from hpo.cli.commands.show.report import report as report_command
 from hpo.report.study_page import PAGE_BYTES, try_to_write_report, write_report
 from hpo.storage.database import StudyError
 from hpo.storage.open_study import OpenStudy, open_study

@@ -1,0 +1,1 @@
+"""Commands that show what a study has done, one module each."""

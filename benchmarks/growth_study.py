@@ -24,8 +24,9 @@ from PIL import Image
 
 from hpo.config.search_space import distributions
 from hpo.config.study_file import read_config
-from hpo.search.configurations import CONSTRAINT, CONTINUES, END
-from hpo.search.successive_halving import halving_of
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONSTRAINT, END
+from hpo.search.pruners import halving_of
 from hpo.storage.backend import existing_study
 from hpo.storage.create_study import create_study
 from hpo.storage.database import FINGERPRINT

@@ -14,8 +14,9 @@ from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, read_history, read_run_metrics
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
 from hpo.search.best_trial import BestTrial, MarkedTrial, best_trial_of, expected_best_of
-from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of, end_of, ended_trials
+from hpo.search.configurations import CONFIRMS, Configuration, configurations_of, end_of, ended_trials
 from hpo.search.samplers import sampler_of
 from hpo.storage.database import StudyError
 from hpo.storage.open_study import open_study

@@ -17,7 +17,8 @@ from benchmarks.scale.postgres import running_postgres
 from benchmarks.scale.workers import Load, Measured, run_workers
 from hpo.config.call_arguments import Location
 from hpo.config.schema import StudyConfig
-from hpo.search.configurations import CONFIRMS, CONTINUES, group_trials
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS, group_trials
 from hpo.storage.create_study import create_study
 from hpo.storage.database import FINGERPRINT
 from hpo.storage.fingerprint import settings_fingerprint

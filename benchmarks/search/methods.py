@@ -99,12 +99,15 @@ def _syne_tune_kde(seed: int, space: Space) -> Search:
     return SyneTune(space, seed, "kde")
 
 
+_SHARED = "hpo.optunahub.samplers.learning_curves"
 _PROMOTION = (
     "benchmarks.search.ours",
     "hpo.search.configurations",
-    "hpo.search.successive_halving",
     "hpo.search.scheduler",
     "hpo.search.samplers",
+    f"{_SHARED}.configurations",
+    f"{_SHARED}.pruner",
+    f"{_SHARED}.successive_halving",
 )
 METHODS: dict[str, Method] = {
     OURS: Method(
@@ -112,9 +115,10 @@ METHODS: dict[str, Method] = {
         "ours: a Gaussian process of learning curves, halving with promotion by what it expects, reduction factor 3",
         (
             *_PROMOTION,
-            "hpo.search.learning_curve_sampler",
-            "hpo.search.learning_curve_gp",
-            "hpo.search.learning_curves.scores_to_fit",
+            f"{_SHARED}.sampler",
+            f"{_SHARED}.learning_curve_model",
+            f"{_SHARED}.learning_curve_gp",
+            f"{_SHARED}.scores_to_fit",
         ),
     ),
     "random": Method(_random, "random search"),

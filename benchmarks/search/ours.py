@@ -13,11 +13,11 @@ from benchmarks.search.protocol import Call, Job, Space, Values
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import TUTORIAL, Hyperparameters, Range
 from hpo.config.schema import Budget, Confirmation, Pruner, StudyConfig, Training
-from hpo.search.configurations import CONTINUES, END, NEVER_PRUNED, configurations_of
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES, NEVER_PRUNED
+from hpo.search.configurations import END, configurations_of
 from hpo.search.pruners import HalvingPruner
 from hpo.search.samplers import MAX_STARTUP_TRIALS, ConfigurationSampler
 from hpo.search.scheduler import Plan, next_step
-from hpo.search.successive_halving import halving_of
 
 # Something must be searched for a study's file to be one; the space itself comes from the simulator.
 _SEARCHED = Hyperparameters(beta=Range[float](low=0.3, high=3.0, log=True))
@@ -51,10 +51,8 @@ class Ours:
             pruner=pruner,
             confirmation=Confirmation(top=0),
         )
-        halving = halving_of(pruner, self._config.training)
-        assert halving is not None
         sampler = ConfigurationSampler(self.sampler, self.space, self.seed, MAX_STARTUP_TRIALS, N_EPOCHS)
-        self.study: Study = optuna.create_study(sampler=sampler, pruner=HalvingPruner(halving))
+        self.study: Study = optuna.create_study(sampler=sampler, pruner=HalvingPruner(pruner, self._config.training))
         # As every study does that admits them.
         self.study.enqueue_trial({name: getattr(TUTORIAL, name) for name in self.space})
 

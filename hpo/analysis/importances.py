@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 
-from hpo.optuna_logging import in_memory_study
-from hpo.search.configurations import as_single_trial, configurations_of
+from hpo.optunahub.samplers.learning_curves.configurations import as_single_trial
+from hpo.optunahub.samplers.learning_curves.in_memory_studies import in_memory_study
+from hpo.search.configurations import configurations_of
 
 # Importances compare the distribution of the best trials with that of all trials. Five trials make a distribution, ten
 # make two that differ.

@@ -9,7 +9,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import StudyConfig, Training
-from hpo.search.configurations import CONFIRMS, CONTINUES, RESTARTED, end_of, is_pruned
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS, RESTARTED, end_of, is_pruned
 
 # Kind of a trial: the first words of its `end` attribute, and `running` before its end. `continued`: pruned, and
 # another trial continues it. `confirmation`: finished, with the values of another trial and a new seed.

@@ -24,8 +24,8 @@ from hpo.report.shareable_text import PATH_OF_IMAGES, shareable_path
 from hpo.search.best_trial import BestAtLength, ExpectedBest, expected_best_of
 from hpo.search.configurations import configurations_of
 from hpo.search.pareto import ParetoFront, objectives_notice, pareto_front_of
+from hpo.search.pruners import halving_of
 from hpo.search.samplers import sampler_of
-from hpo.search.successive_halving import halving_of
 from hpo.search.warm_start import WarmStart, warm_start_of
 from hpo.storage.call_log import Call, calls_of
 from hpo.storage.fingerprint import stored_fingerprint

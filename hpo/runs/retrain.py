@@ -15,9 +15,9 @@ from hpo.config.prepared_study import PreparedStudy, prepare_study
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import trial_config
 from hpo.dashboard.study_overview import attach_run, try_to_refresh
+from hpo.optunahub.samplers.learning_curves.interfaces import Prediction
 from hpo.runs.full_length_run import RunEvent, RunFinished, TrainingRun, execute
 from hpo.search.best_trial import (
-    Prediction,
     best_at_length,
     best_trial_of,
     expected_best_of,

@@ -9,9 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
+from hpo.optunahub.samplers.learning_curves.interfaces import Prediction
+from hpo.optunahub.samplers.learning_curves.successive_halving import candidates_of
 from hpo.search.configurations import Configuration
 from hpo.search.missing_confirmations import INDISTINCT
-from hpo.search.successive_halving import candidates_of
 
 # In lengths of a trial. Farther away, the Gaussian process returns to the mean of all curves: scores would rise.
 _FARTHEST = 2.0
@@ -121,19 +122,6 @@ def expected_best_of(configurations: Sequence[Configuration], sampler: BaseSampl
     best = min(begun, key=rank)
     last_trained = [trial for trial in best.trials if trial.intermediate_values][-1]
     return ExpectedBest(last_trained, predicted[best.number], best.scores[max(best.scores)])
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A predicted val_bpd and its standard deviation, in bits per dimension, without the luck of another seed."""
-
-    score: float
-    deviation: float
-
-    @property
-    def upper(self) -> float:
-        """The score with its standard deviation added."""
-        return self.score + self.deviation
 
 
 @runtime_checkable

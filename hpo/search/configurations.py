@@ -6,18 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from statistics import mean
-from typing import Any
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
-# Attributes of a trial; the value is the number of the trial that it continues from its checkpoint, or whose
-# hyperparameters it trains with a new seed.
-CONTINUES, CONFIRMS = "continues", "confirms"
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import Configuration as TrainedConfiguration
+
+# Attribute of a trial: the number of the trial whose hyperparameters it trains with a new seed.
+CONFIRMS = "confirms"
 # Attribute of a trial that continues another one without its checkpoint, and so trained all of it again.
 RESTARTED = "begun_anew"
-# Attribute of a trial that no pruner may stop.
-NEVER_PRUNED = "unstopped"
 # Attribute of an ended trial: how it ended, in one phrase.
 END = "end"
 # `end` of a trial that the dashboard or another program has ended.
@@ -27,50 +26,20 @@ CONSTRAINT = "finite"
 
 
 @dataclass
-class Configuration:
-    """A choice of hyperparameters, the trials that train it in their order, and the trials that confirm it."""
+class Configuration(TrainedConfiguration):
+    """A configuration of one of our studies: its trials tell how they ended, and further ones confirm it."""
 
-    trials: list[FrozenTrial]
     confirmations: list[FrozenTrial] = field(default_factory=list)
 
     @property
-    def number(self) -> int:
-        """Number of the first trial, from which the seed follows."""
-        return self.trials[0].number
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Values of the searched hyperparameters, from the first trial: a waiting one has no values yet."""
-        return self.trials[0].params
-
-    @property
-    def last_trial(self) -> FrozenTrial:
-        """The trial that has been trained furthest."""
-        return self.trials[-1]
-
-    @property
-    def scores(self) -> dict[int, float]:
-        """Learning curve: val_bpd by report point. A trial that continues another starts with that one's reports."""
-        scores: dict[int, float] = {}
-        for trial in self.trials:
-            scores.update(trial.intermediate_values)
-        return scores
+    def all_trials(self) -> list[FrozenTrial]:
+        """All trials that belong to the configuration."""
+        return [*self.trials, *self.confirmations]
 
     @property
     def is_paused(self) -> bool:
         """True if the pruner stopped it; then another trial can continue it."""
         return is_pruned(end_of(self.last_trial))
-
-    @property
-    def is_infeasible(self) -> bool:
-        """True if it diverged or ran out of memory; False if it failed, since the cause may be fixed by now."""
-        has_failed = self.last_trial.state == TrialState.FAIL
-        return not has_failed and any(violation > 0 for violation in self.last_trial.constraints.values())
-
-    @property
-    def is_running(self) -> bool:
-        """True while its last trial is being trained or waits to be."""
-        return not self.last_trial.state.is_finished()
 
     @property
     def value(self) -> float | None:
@@ -106,7 +75,7 @@ def val_bpd_of(trial: FrozenTrial) -> float | None:
     return trial.values[0] if trial.values else None
 
 
-def group_trials(trials: Iterable[FrozenTrial]) -> list[Configuration]:
+def group_trials(trials: Iterable[FrozenTrial], sign: int = 1) -> list[Configuration]:
     """Group all trials of a study by configuration, in the order of the configurations' first trials."""
     by_trial: dict[int, Configuration] = {}
     for trial in trials:
@@ -116,7 +85,7 @@ def group_trials(trials: Iterable[FrozenTrial]) -> list[Configuration]:
         elif (confirmed := trial.user_attrs.get(CONFIRMS)) is not None:
             by_trial[confirmed].confirmations.append(trial)
         else:
-            by_trial[trial.number] = Configuration([trial])
+            by_trial[trial.number] = Configuration([trial], sign)
     return list({id(configuration): configuration for configuration in by_trial.values()}.values())
 
 
@@ -155,18 +124,3 @@ def ended_trials(study: Study) -> list[FrozenTrial]:
 def running_trials(trials: Iterable[FrozenTrial]) -> dict[int, FrozenTrial]:
     """Return the trials that have started and not ended, by number."""
     return {trial.number: trial for trial in trials if trial.state == TrialState.RUNNING}
-
-
-def as_single_trial(configuration: Configuration) -> FrozenTrial:
-    """Merge the trials that trained one configuration into one trial, for samplers and importances."""
-    last = configuration.last_trial
-    state = TrialState.RUNNING if last.state == TrialState.WAITING else last.state
-    return create_trial(
-        # It may have finished at a length that trials no longer have.
-        state=TrialState.PRUNED if configuration.is_paused else state,
-        values=last.values,
-        params=configuration.params,
-        distributions=configuration.trials[0].distributions,
-        intermediate_values=configuration.scores,
-        constraints=last.constraints,
-    )

@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import create_trial
 
 from hpo.config.schema import StudyConfig
-from hpo.optuna_logging import in_memory_study
+from hpo.optunahub.samplers.learning_curves.in_memory_studies import in_memory_study
 
 
 @dataclass(frozen=True)

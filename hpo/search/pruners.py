@@ -1,6 +1,5 @@
 """Pruners of a study, and the text that tells why a trial was pruned."""
 
-from collections.abc import Sequence
 from statistics import median
 
 import optuna
@@ -8,36 +7,29 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import Pruner, Training
-from hpo.optuna_logging import in_memory_study
-from hpo.search.configurations import CONFIRMS, Configuration, configurations_of
-from hpo.search.successive_halving import Halving, candidates_of, halving_of
+from hpo.optunahub.samplers.learning_curves.in_memory_studies import in_memory_study
+from hpo.optunahub.samplers.learning_curves.pruner import PausingPruner, with_last_trial
+from hpo.optunahub.samplers.learning_curves.successive_halving import Halving
+from hpo.search.configurations import CONFIRMS, group_trials
 
 
-class HalvingPruner(optuna.pruners.BasePruner):
-    """Pruner that pauses a trial at a rung that it does not pass. Another trial can continue a paused one."""
+class HalvingPruner(PausingPruner):
+    """Pruner of our studies that pauses a trial at a rung that it does not pass, and can tell why."""
 
-    def __init__(self, halving: Halving) -> None:
-        self.halving = halving
-
-    def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Return True if the trial pauses at its last report point.
-
-        False at the rung that it was promoted from, whatever other trials have scored since.
-        """
-        if trial.last_step not in self.halving.rungs:
-            return False
-        configurations = configurations_of(study)
-        configuration = _with_last_trial(configurations, trial.number)
-        if len(configuration.trials) > 1 and trial.last_step in configuration.trials[-2].intermediate_values:
-            return False
-        candidates = candidates_of(configurations, study.sampler)
-        return not self.halving.passes(configuration.number, trial.last_step, candidates)
+    def __init__(self, pruner: Pruner, training: Training) -> None:
+        """Create the pruner that a study's file describes; its steps are the report points."""
+        super().__init__(
+            training.n_reports,
+            first_rung=max(1, round(pruner.first_epoch(training.n_epochs) / training.report_every)),
+            rung_spacing=pruner.rung_spacing,
+            reduction_factor=pruner.reduction_factor,
+            group=group_trials,
+        )
 
     def reason(self, study: Study, trial_number: int, rung: int) -> str:
         """Return the text that tells why a trial pauses at a rung."""
-        configurations = configurations_of(study)
-        number = _with_last_trial(configurations, trial_number).number
-        return self.halving.describe_rank(number, rung, candidates_of(configurations, study.sampler))
+        number = with_last_trial(self.configurations_of(study), trial_number).number
+        return self.halving.describe_rank(number, rung, self.candidates_of(study))
 
 
 def pruning_reason(study: Study, number: int, epoch: float, scores: list[float]) -> str:
@@ -61,8 +53,8 @@ def decides_at(pruner: optuna.pruners.BasePruner, step: int) -> bool:
 
 def make_pruner(pruner: Pruner, training: Training) -> optuna.pruners.BasePruner:
     """Create the pruner that a study's file names; its steps are the report points 1, 2, ..."""
-    if halving := halving_of(pruner, training):
-        return HalvingPruner(halving)
+    if pruner.name == "halving":
+        return HalvingPruner(pruner, training)
     if pruner.name == "none":
         return optuna.pruners.NopPruner()
     n_warmup = round(pruner.first_epoch(training.n_epochs) / training.report_every)
@@ -79,13 +71,11 @@ class SearchMedianPruner(optuna.pruners.MedianPruner):
         return super().prune(view, trial)
 
 
-def _with_last_trial(configurations: Sequence[Configuration], trial_number: int) -> Configuration:
-    (configuration,) = (
-        configuration for configuration in configurations if configuration.last_trial.number == trial_number
-    )
-    return configuration
-
-
 def _finished_search(study: Study) -> list[FrozenTrial]:
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return [trial for trial in finished if CONFIRMS not in trial.user_attrs]
+
+
+def halving_of(pruner: Pruner, training: Training) -> Halving | None:
+    """Return a study's rungs; None if it uses another pruner."""
+    return HalvingPruner(pruner, training).halving if pruner.name == "halving" else None

@@ -8,8 +8,8 @@ from optuna.study import Study
 from hpo.config.schema import StudyConfig
 from hpo.search.configurations import configurations_of
 from hpo.search.missing_confirmations import to_confirm
+from hpo.search.pruners import halving_of
 from hpo.search.scheduler import Plan, affordable_confirmation, completion_step, promotion_step
-from hpo.search.successive_halving import halving_of
 from hpo.user_commands import user_command
 
 

@@ -5,10 +5,8 @@ of them as an independent sample would be drawn to values that it has already tr
 """
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import Study
@@ -16,21 +14,22 @@ from optuna.trial import FrozenTrial
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import distributions
-from hpo.optuna_logging import in_memory_study
-from hpo.search.best_trial import Prediction
-from hpo.search.configurations import Configuration, as_single_trial, group_trials
-from hpo.search.learning_curves.shared_fits import SharedFits
-from hpo.search.learning_curves.wider_ranges import WiderRange
+from hpo.optunahub.samplers.learning_curves.configurations import Configuration as TrainedConfiguration
+from hpo.optunahub.samplers.learning_curves.expected_gain import WiderRange
+from hpo.optunahub.samplers.learning_curves.in_memory_studies import in_memory_study
+from hpo.optunahub.samplers.learning_curves.interfaces import Prediction, SharedFits
+from hpo.optunahub.samplers.learning_curves.sampler import LearningCurveSampler
+from hpo.search.configurations import group_trials
 from hpo.search.warm_start import warm_start_of
-
-if TYPE_CHECKING:
-    from hpo.search.learning_curve_sampler import LearningCurveSampler
+from model.config import SETTINGS
 
 MAX_STARTUP_TRIALS = 10
+# Bits per dimension: differences among good scores are judged against this one.
+_GAP = 0.3
 
 
-class ConfigurationSampler(BaseSampler):
-    """Sampler by name: curves, tpe, gp or random.
+class ConfigurationSampler(LearningCurveSampler):
+    """Sampler by name: curves, tpe, gp or random. The last three predict nothing.
 
     Its seed for each trial follows from (study seed, trial number), so that a study suggests the same values whether
     its trials run in one call or in several.
@@ -57,100 +56,66 @@ class ConfigurationSampler(BaseSampler):
             other_trials: trials of another study whose scores compare with this one's.
             shared_fits: where processes share what one of them has fitted.
         """
+        super().__init__(
+            n_reports,
+            search_space=space,
+            n_startup_trials=n_startup_trials,
+            seed=seed,
+            other_trials=other_trials,
+            gap=_GAP,
+            bounds={name: setting.bounds for name, setting in SETTINGS.items()},
+            group=group_trials,
+            shared_fits=shared_fits,
+        )
         self._name = name
-        self._space = space
-        self._seed = seed
-        self._n_startup_trials = n_startup_trials
-        self._other_trials = other_trials
-        self._n_reports = n_reports
-        self._shared_fits = shared_fits
 
-    @cached_property
-    def _curves(self) -> "LearningCurveSampler":
-        # Imported late: `status` of a study without scores needs no SciPy.
-        from hpo.search.learning_curve_sampler import LearningCurveSampler
-
-        other_configurations = [Configuration([trial]) for trial in self._other_trials]
-        arguments = self._n_reports, self._n_startup_trials, self._seed, other_configurations, self._shared_fits
-        return LearningCurveSampler(self._space, *arguments)
-
-    def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
+    def predict_final_scores(self, configurations: Sequence[TrainedConfiguration]) -> dict[int, float]:
         """Predict val_bpd at the end of training, by the configurations' numbers; empty except for `curves`."""
-        if self._name != "curves" or not any(configuration.scores for configuration in configurations):
-            return {}
-        return self._curves.predict_final_scores(configurations)
+        return super().predict_final_scores(configurations) if self._name == "curves" else {}
 
-    def predict_scores_at(self, configurations: Sequence[Configuration], share: float) -> dict[int, Prediction]:
+    def predict_scores_at(self, configurations: Sequence[TrainedConfiguration], share: float) -> dict[int, Prediction]:
         """Predict val_bpd after `share` times the length of a training, by number; empty except for `curves`."""
-        return self._curves.predict_scores_at(configurations, share) if self._name == "curves" else {}
+        return super().predict_scores_at(configurations, share) if self._name == "curves" else {}
 
-    def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
+    def predict_gain(self, configurations: Sequence[TrainedConfiguration], n_new: int) -> float | None:
         """Predict by how much `n_new` further configurations lower the best finished score, in bits per dimension.
 
         Returns: None except for `curves`, and before a configuration has finished.
         """
-        if self._name != "curves" or all(configuration.value is None for configuration in configurations):
-            return None
-        return self._curves.predict_gain(configurations, n_new)
+        return super().predict_gain(configurations, n_new) if self._name == "curves" else None
 
-    def predict_wider(self, configurations: Sequence[Configuration], n_new: int) -> list[WiderRange]:
+    def predict_wider(self, configurations: Sequence[TrainedConfiguration], n_new: int) -> list[WiderRange]:
         """Predict what `n_new` configurations beyond each end of each range bring, in bits per dimension.
 
         Returns: nothing except for `curves`, and before a configuration has finished.
         """
-        if self._name != "curves" or all(configuration.value is None for configuration in configurations):
-            return []
-        return self._curves.predict_wider(configurations, n_new)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return the whole search space; an empty one for a trial whose values are given."""
-        return {} if self._space.keys() <= trial.system_attrs.get("fixed_params", {}).keys() else self._space
+        return super().predict_wider(configurations, n_new) if self._name == "curves" else []
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Sample values as the sampler does given the study's configurations, without this trial.
-
-        Where `curves` expects nothing new, TPE takes its place.
-        """
+        """Sample values as the named sampler does given the study's configurations, without this trial."""
         if not search_space:
             return {}
+        if self._name == "curves":
+            return super().sample_relative(study, trial, search_space)
         if self._name == "random":
             # It needs no trials, of which the copies below take 0.06 s at a thousand.
-            return in_memory_study(sampler=self._random(trial.number)).ask(search_space).params
-        others = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
-        if self._name == "curves" and (values := self._curves.propose(group_trials(others), trial.number)) is not None:
-            return values
-        view = in_memory_study(directions=study.directions, sampler=self._sampler(trial.number))
-        own_trials = [
-            as_single_trial(configuration)
-            for configuration in group_trials(others)
-            if configuration.params.keys() == search_space.keys()
-        ]
-        samples = [*self._other_trials, *own_trials]
-        if len(study.directions) > 1:
-            for sample in samples:
-                # TPE ranks pruned trials, which another program may have left, by these, and fails with two objectives.
-                sample.intermediate_values = {}
-        view.add_trials(samples)
-        return view.ask(search_space).params
+            return in_memory_study(sampler=self._sampler(trial.number)).ask(search_space).params
+        return self.sample_by(self._sampler(trial.number), study, trial, search_space)
 
     def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:
         """Sample at random a parameter that is not in the search space."""
-        return self._random(trial.number).sample_independent(study, trial, name, distribution)
+        return RandomSampler(seed=self._seed_of(trial.number, name)).sample_independent(
+            study, trial, name, distribution
+        )
 
     def _sampler(self, number: int) -> BaseSampler:
         if self._name == "random":
-            return self._random(number)
+            return RandomSampler(seed=self._seed_of(number))
         if self._name == "gp":
             return GPSampler(seed=self._seed_of(number), n_startup_trials=self._n_startup_trials)
         return TPESampler(seed=self._seed_of(number), n_startup_trials=self._n_startup_trials)
-
-    def _random(self, number: int) -> RandomSampler:
-        return RandomSampler(seed=self._seed_of(number))
-
-    def _seed_of(self, number: int) -> int:
-        return int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
 
 
 def make_sampler(study: Study, config: StudyConfig, shared_fits: SharedFits | None = None) -> ConfigurationSampler:

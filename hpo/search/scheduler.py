@@ -10,10 +10,12 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from hpo.config.schema import Confirmation, StudyConfig
-from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration, end_of, is_first
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES, NEVER_PRUNED
+from hpo.optunahub.samplers.learning_curves.successive_halving import Halving, best_finished_prediction, candidates_of
+from hpo.search.configurations import CONFIRMS, Configuration, end_of, is_first
 from hpo.search.learning_curves.further_search import is_settled
 from hpo.search.missing_confirmations import INDISTINCT, missing_confirmations
-from hpo.search.successive_halving import Halving, best_finished_prediction, candidates_of, halving_of
+from hpo.search.pruners import halving_of
 
 # Largest parts of a call's time that are reserved for its end, and for new seeds among that.
 _MAX_RESERVED_SHARE, _MAX_CONFIRMATION_SHARE = 1 / 3, 1 / 5

@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import admits, searched
-from hpo.search.configurations import as_single_trial, configurations_of
+from hpo.optunahub.samplers.learning_curves.configurations import as_single_trial
+from hpo.search.configurations import configurations_of
 from model.errors import UserError
 
 N_BEST = 3

@@ -11,7 +11,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import Pruner
-from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, group_trials, val_bpd_of
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS, Configuration, group_trials, val_bpd_of
 from hpo.storage.paths import StudyPaths
 from model.atomic_files import replacing
 

@@ -6,7 +6,8 @@ from optuna.study import Study, StudyDirection
 
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import tutorial_values, untuned_values
-from hpo.search.configurations import NEVER_PRUNED, configurations_of
+from hpo.optunahub.samplers.learning_curves.configurations import NEVER_PRUNED
+from hpo.search.configurations import configurations_of
 from hpo.search.pruners import make_pruner
 from hpo.search.samplers import make_sampler
 from hpo.search.warm_start import warm_start_of

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from hpo.analysis.formatting import counted, format_duration
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.schema import Budget, StudyConfig, Training
+from hpo.optunahub.samplers.learning_curves.successive_halving import Halving
 from hpo.search.configurations import Configuration
+from hpo.search.pruners import halving_of
 from hpo.search.scheduler import Plan, affordable_confirmation, reserved_s
-from hpo.search.successive_halving import Halving, halving_of
 from hpo.storage.checkpoints import N_PAUSED_KEPT
 from model.config import TrainConfig
 from model.data.images import ImageData, LabelledImages

@@ -3,7 +3,7 @@
 import optuna
 
 from hpo.analysis.earlier_best import Row
-from hpo.search.configurations import NEVER_PRUNED
+from hpo.optunahub.samplers.learning_curves.configurations import NEVER_PRUNED
 from hpo.search.pruners import decides_at, pruning_reason
 from hpo.storage.backend import backend_of
 from hpo.workers.trial_context import TrialContext

@@ -11,10 +11,10 @@ from optuna.trial import TrialState
 from hpo.analysis.earlier_best import earlier_best
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.search_space import suggest, trial_config
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
 from hpo.search.configurations import (
     CONFIRMS,
     CONSTRAINT,
-    CONTINUES,
     END,
     RESTARTED,
     configurations_of,

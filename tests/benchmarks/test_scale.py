@@ -10,7 +10,7 @@ from benchmarks.scale.measure import PrunerName, count_doubled, count_lost, meas
 from benchmarks.scale.postgres import IS_INSTALLED
 from benchmarks.scale.workers import Load, Measured
 from benchmarks.tables import RESULTS
-from hpo.search.configurations import CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
 
 LOAD = Load(workers=2, trials=2, reports=2)
 

@@ -1,6 +1,7 @@
 """The house as it is drawn: imports point downward only, and each privilege belongs to one module."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -16,6 +17,7 @@ LAYERS = (
     {"model.scoring"},
     {"model.training"},
     {"model.picture_inputs", "model.trained_model"},
+    {"hpo.optunahub"},
     {"hpo.config", "hpo.optuna_logging", "hpo.user_commands"},
     {"hpo.search"},
     {"hpo.storage", "hpo.figures"},
@@ -35,7 +37,23 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-SOURCES = {name_of(path): path.read_text() for package in ("model", "hpo") for path in (ROOT / package).rglob("*.py")}
+# For other programs, which load it under another name: it imports its own modules relatively.
+HUB = "hpo.optunahub.samplers.learning_curves"
+# An example that is run by itself.
+EXAMPLE = f"{HUB}.example"
+
+
+def absolute(module: str, source: str) -> str:
+    """Return the source of a module with absolute imports in place of relative ones."""
+    return re.sub(r"^( *from )\.(?=\w+ import)", rf"\1{HUB}.", source, flags=re.M) if module.startswith(HUB) else source
+
+
+SOURCES = {
+    name: absolute(name, path.read_text())
+    for package in ("model", "hpo")
+    for path in (ROOT / package).rglob("*.py")
+    if (name := name_of(path)) != EXAMPLE
+}
 OURS = sorted(SOURCES)
 SETUP_SCRIPT = (ROOT / "scripts" / "setup_venv.py").read_text()
 
@@ -132,6 +150,15 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 def test_the_model_knows_no_study_plot_or_terminal(module: str) -> None:
     foreign = {"hpo", "optuna", "yaml", "matplotlib", "rich", "typer", "imageio", "imageio_ffmpeg", "plotly", "pandas"}
     assert packages_imported(module) & foreign == set()
+
+
+@pytest.mark.parametrize("module", below(HUB))
+def test_the_package_for_optunahub_needs_optuna_and_scipy_alone(module: str) -> None:
+    packages = packages_imported(module) - sys.stdlib_module_names
+    assert packages <= {"hpo", "numpy", "optuna", "scipy"}
+    assert {
+        name for name in imports_of(SOURCES[module]) if name.startswith("hpo.") and not name.startswith(HUB)
+    } == set()
 
 
 @pytest.mark.parametrize("module", below("hpo.figures"))

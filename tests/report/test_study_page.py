@@ -12,13 +12,13 @@ from hpo.analysis.further_search import outlook
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
 from hpo.config.search_space import untuned_values
 from hpo.figures.study.learning_curves import LearningCurves, draw_learning_curves
+from hpo.optunahub.samplers.learning_curves.expected_gain import WiderRange
+from hpo.optunahub.samplers.learning_curves.search_space_transform import RangeEnd
 from hpo.report.study_page_data import SearchedSetting, read_study_page
 from hpo.report.study_page_figures import draw_figures
 from hpo.search.best_trial import best_at_length
 from hpo.search.configurations import configurations_of
-from hpo.search.learning_curves.wider_ranges import WiderRange
 from hpo.search.samplers import ConfigurationSampler, make_sampler
-from hpo.search.search_space_transform import RangeEnd
 from hpo.storage.open_study import OpenStudy
 from tests.report.conftest import RETRAINED, Begin, add_retrained_model, study_page
 from tests.tools import synthetic

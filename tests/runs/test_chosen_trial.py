@@ -9,9 +9,9 @@ import pytest
 from hpo.config.schema import Sampler
 from hpo.config.search_space import distributions
 from hpo.config.study_file import find_config, read_config
+from hpo.optunahub.samplers.learning_curves.configurations import Configuration
+from hpo.optunahub.samplers.learning_curves.interfaces import Prediction
 from hpo.runs.retrain import choose_trial, expected_score, open_retraining
-from hpo.search.best_trial import Prediction
-from hpo.search.configurations import Configuration
 from hpo.search.samplers import ConfigurationSampler
 from hpo.storage.database import StudyError
 from tests.search.trial_lists import SPACE, Description, make_trials, small_config

@@ -5,8 +5,9 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from hpo.config.schema import Retrain, Training
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
 from hpo.runs.retrain import retraining_epochs
-from hpo.search.configurations import CONTINUES, END
+from hpo.search.configurations import END
 from tests.search.trial_lists import small_config
 
 CONFIG = small_config().model_copy(update={"training": Training(epochs=4, report_every=0.5), "retrain": Retrain()})

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 from optuna.trial import TrialState
 
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES, as_single_trial
 from hpo.search.best_trial import BestTrial, best_trial_of
 from hpo.search.configurations import (
     CONFIRMS,
     CONSTRAINT,
-    CONTINUES,
     ENDED_OUTSIDE,
-    as_single_trial,
     end_of,
     is_first,
     is_started,

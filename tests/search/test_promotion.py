@@ -11,8 +11,9 @@ from optuna.trial import TrialState
 from hpo.analysis.trial_table import trial_row
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.schema import Confirmation, Pruner, Training
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
 from hpo.search.best_trial import best_trial_of
-from hpo.search.configurations import CONFIRMS, CONTINUES, configurations_of, is_first
+from hpo.search.configurations import CONFIRMS, configurations_of, is_first
 from hpo.storage.paths import StudyPaths
 from hpo.workers.trial_context import TrialContext
 from hpo.workers.trial_events import Notice, TrialEvent, TrialReported, TrialStarted
@@ -36,8 +37,8 @@ from tests.tools.small_study import CONFIG, create_context, reopen, running
 N_CONFIGURATIONS = 6
 HALVING = CONFIG.model_copy(
     update={
-        # With this seed three trials are promoted.
-        "seed": 1,
+        # With this seed a trial is promoted, and the best one stays the best while it is confirmed.
+        "seed": 2,
         "training": Training(epochs=4),
         "pruner": Pruner(name="halving", reduction_factor=2),
         "confirmation": Confirmation(top=1, seeds=2),

@@ -5,9 +5,9 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from hpo.config.schema import Pruner, Training
-from hpo.search.configurations import CONFIRMS, CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS
 from hpo.search.pruners import HalvingPruner, make_pruner, pruning_reason
-from hpo.search.successive_halving import Halving
 from tests.search.trial_lists import Description, make_trials
 
 
@@ -92,7 +92,8 @@ def test_a_trial_pauses_at_a_rung_that_it_does_not_pass_except_for_the_one_it_wa
     trial: Description, pauses: bool, study: optuna.Study
 ) -> None:
     study.add_trials(make_trials(*PAUSED, trial))
-    assert HalvingPruner(Halving((1, 3), 3)).prune(study, study.trials[3]) is pauses
+    pruner = HalvingPruner(Pruner(warmup_epochs=1, rung_spacing=3, reduction_factor=3), Training(epochs=9))
+    assert pruner.prune(study, study.trials[3]) is pauses
 
 
 def test_the_reason_for_a_pause_names_the_last_score_and_the_configurations_rank(study: optuna.Study) -> None:

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import create_trial
 
 from hpo.analysis.importances import find_importances
-from hpo.optuna_logging import in_memory_study
+from hpo.optunahub.samplers.learning_curves.in_memory_studies import in_memory_study
 from hpo.search.pareto import ParetoTrial, pareto_front_data
 from hpo.search.pruners import SearchMedianPruner
 from hpo.search.samplers import ConfigurationSampler

@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.search_space import distributions, suggest
-from hpo.search.configurations import CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
 from hpo.search.samplers import ConfigurationSampler, make_sampler, startup_trials
 from hpo.search.warm_start import WARM_START, WarmStart
 from tests.search.trial_lists import SPACE as LIST_SPACE
@@ -171,6 +171,6 @@ def test_a_studys_sampler_has_its_files_settings_and_its_warm_start() -> None:
         4,
         distributions(config.hyperparameters),
     )
-    assert plain._curves is not None and plain._curves._scores._n_reports == 9
+    assert (plain._n_steps, plain._gap) == (9, 0.3)
     assert list(plain._other_trials) == []
     assert [trial.intermediate_values for trial in warm._other_trials] == [{9: 6.5}]

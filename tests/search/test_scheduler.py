@@ -8,7 +8,9 @@ import optuna
 
 from hpo.config.schema import Budget, Confirmation, Sampler
 from hpo.config.search_space import distributions
-from hpo.search.configurations import CONFIRMS, CONTINUES, NEVER_PRUNED, Configuration
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES, NEVER_PRUNED
+from hpo.optunahub.samplers.learning_curves.configurations import Configuration as TrainedConfiguration
+from hpo.search.configurations import CONFIRMS, Configuration
 from hpo.search.missing_confirmations import missing_confirmations, to_confirm
 from hpo.search.remaining_work import RemainingWork, remaining_work
 from hpo.search.samplers import ConfigurationSampler, make_sampler
@@ -41,7 +43,7 @@ class _Predictions(ConfigurationSampler):
         super().__init__("tpe", distributions(SPACE), seed=0, n_startup_trials=1, n_reports=9)
         self._scores = scores or {}
 
-    def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
+    def predict_final_scores(self, configurations: Sequence[TrainedConfiguration]) -> dict[int, float]:
         return {configuration.number: self._scores.get(configuration.number, 6.0) for configuration in configurations}
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from hpo.config.schema import Pruner, Training
 from hpo.config.search_space import distributions
+from hpo.optunahub.samplers.learning_curves.successive_halving import Candidate, Halving, candidates_of
+from hpo.search.pruners import halving_of
 from hpo.search.samplers import ConfigurationSampler
-from hpo.search.successive_halving import Candidate, Halving, candidates_of, halving_of
 from tests.search.trial_lists import SPACE, make_configurations
 
 

@@ -8,7 +8,8 @@ import pytest
 from optuna.trial import TrialState
 
 from hpo.config.schema import Pruner
-from hpo.search.configurations import CONFIRMS, CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS
 from hpo.storage.checkpoints import (
     clean_checkpoints,
     inherit_checkpoint,

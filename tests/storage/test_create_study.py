@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from hpo.config.call_arguments import N_BEST_KEPT
 from hpo.config.hyperparameters import Range
 from hpo.config.search_space import suggest
-from hpo.search.configurations import NEVER_PRUNED
+from hpo.optunahub.samplers.learning_curves.configurations import NEVER_PRUNED
 from hpo.search.pruners import HalvingPruner
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.warm_start import WARM_START, WarmStart

@@ -18,7 +18,7 @@ from PIL import Image
 
 from hpo.config.search_space import trial_config
 from hpo.config.study_file import read_config
-from hpo.search.configurations import CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
 from hpo.storage.local.file_locks import is_locked
 from hpo.storage.paths import StudyPaths
 from model.data.image_folder import load_folder

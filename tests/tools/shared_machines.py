@@ -12,7 +12,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.call_arguments import Location
-from hpo.search.configurations import CONFIRMS, CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS
 from tests.tools.fault_injection import EPOCHS, ROOT, checkout, uninterrupted_scores
 from tests.tools.warm_process import WarmProcess
 

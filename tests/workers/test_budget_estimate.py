@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hpo.config.schema import Budget, Training
-from hpo.search.successive_halving import Halving
+from hpo.optunahub.samplers.learning_curves.successive_halving import Halving
 from hpo.workers.budget_estimate import BudgetEstimate, Speed, describe, disk_bytes, expected_share
 from model.device import Runtime
 from tests.search.trial_lists import make_configurations, small_config

@@ -1,1 +1,1 @@
-"""Choice of the scores from which learning curves are predicted."""
+"""What a further search and wider ranges are expected to bring."""

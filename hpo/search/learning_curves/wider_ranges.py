@@ -1,36 +1,11 @@
-"""Expected gain of a wider range of a hyperparameter.
-
-Legend: F features of a configuration, M configurations.
-"""
+"""Wider ranges of hyperparameters that are worth showing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import numpy as np
-
+from hpo.optunahub.samplers.learning_curves.expected_gain import WiderRange
 from hpo.search.configurations import Configuration
-from hpo.search.learning_curves.further_search import SMALL_GAIN, FurtherSearch, expected_gain
-from hpo.search.search_space_transform import Array, RangeEnd, SearchSpaceTransform
-
-# `status` of a study without scores needs no SciPy.
-if TYPE_CHECKING:
-    from hpo.search.learning_curve_gp import LearningCurveGP
-
-# Share of its width by which a range is widened at one end: the process knows little of values farther from all scores.
-WIDER_BY = 0.25
-
-
-@dataclass(frozen=True)
-class WiderRange:
-    """A range that goes on beyond one end.
-
-    As many configurations there as a further search makes are expected to lower the best score by `gain` bits per
-    dimension.
-    """
-
-    end: RangeEnd
-    gain: float
+from hpo.search.learning_curves.further_search import SMALL_GAIN, FurtherSearch
 
 
 @runtime_checkable
@@ -64,28 +39,3 @@ def wider_ranges(
         if edges.get(wider.end.name) == ("upper" if wider.end.is_upper else "lower")
         or wider.gain >= further.gain + SMALL_GAIN
     ]
-
-
-def gain_beyond(
-    gp: "LearningCurveGP",
-    transform: SearchSpaceTransform,
-    end: RangeEnd,
-    points_MF: Array,
-    best_F: Array,
-    n_new: int,
-    generator: np.random.Generator,
-) -> WiderRange:
-    """Compute what `n_new` configurations beyond an end are expected to bring.
-
-    Args:
-        gp: process fitted to the study's scores.
-        transform: of the search space.
-        end: an end of a range.
-        points_MF: configurations within the ranges; beyond the end they differ in its hyperparameter alone.
-        best_F: the best finished configuration.
-        n_new: number of configurations.
-        generator: source of the points and samples.
-    """
-    beyond_MF = points_MF.copy()
-    beyond_MF[:, end.column] = transform.coordinates_beyond(end, generator.random(len(points_MF)))
-    return WiderRange(end, expected_gain(gp, np.vstack([best_F, beyond_MF]), 0, n_new, generator))

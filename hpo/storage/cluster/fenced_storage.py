@@ -20,7 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from hpo.search.configurations import CONFIRMS, CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS
 from hpo.search.scheduler import Step
 from hpo.storage.cluster import leases
 from hpo.storage.cluster.connection import (

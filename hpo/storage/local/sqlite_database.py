@@ -13,7 +13,7 @@ import sqlalchemy
 from optuna.storages._rdb import models
 from optuna.study import Study, StudyDirection
 
-from hpo.optuna_logging import quiet_optuna
+from hpo.optunahub.samplers.learning_curves.in_memory_studies import quiet_optuna
 from hpo.storage.database import FINGERPRINT, START_OVER, StudyError, reason_of, removed_study, sqlite_error
 from hpo.storage.paths import StudyPaths
 from hpo.storage.tables.bulk_reading_storage import BulkReadingStorage

@@ -10,10 +10,13 @@ import pytest
 from hpo.analysis.further_search import further_search_sentence
 from hpo.config.schema import Budget, StudyConfig
 from hpo.config.search_space import distributions
-from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration
-from hpo.search.learning_curve_gp import LearningCurveGP, Scores
-from hpo.search.learning_curve_sampler import LearningCurveSampler
-from hpo.search.learning_curves.further_search import FurtherSearch, expected_gain, further_search
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.optunahub.samplers.learning_curves.configurations import Configuration as TrainedConfiguration
+from hpo.optunahub.samplers.learning_curves.expected_gain import expected_gain
+from hpo.optunahub.samplers.learning_curves.learning_curve_gp import LearningCurveGP, Scores
+from hpo.optunahub.samplers.learning_curves.learning_curve_model import LearningCurveModel
+from hpo.search.configurations import CONFIRMS
+from hpo.search.learning_curves.further_search import FurtherSearch, further_search
 from hpo.search.samplers import ConfigurationSampler
 from hpo.search.scheduler import Plan, Step, next_step
 from tests.search.trial_lists import SPACE as LIST_SPACE
@@ -32,7 +35,7 @@ def gain(gp: LearningCurveGP, points: Sequence[float], n_new: int) -> float:
 
 
 def test_joint_samples_have_the_means_and_deviations_of_the_predictions_and_agree_at_equal_points() -> None:
-    gp = LearningCurveGP(SCORES, THETA)
+    gp = LearningCurveGP(SCORES, THETA, gap=0.3)
     points = np.array([[0.3], [0.02], [0.8], [0.8]])
     samples = gp.sample_final(points, 20_000, np.random.default_rng(0))
     mean, deviation = gp.predict_final(points)
@@ -42,14 +45,14 @@ def test_joint_samples_have_the_means_and_deviations_of_the_predictions_and_agre
 
 
 def test_the_gain_of_one_new_configuration_is_its_expected_improvement() -> None:
-    gp = LearningCurveGP(SCORES, THETA)
+    gp = LearningCurveGP(SCORES, THETA, gap=0.3)
     mean, deviation = gp.predict_final(np.array([[1.0]]))
     scores = gp.unstandardize(mean + deviation * np.random.default_rng(1).standard_normal(200_000))
     assert gain(gp, [0.0, 0.3, 1.0], 1) == pytest.approx(np.maximum(6.5 - scores, 0).mean(), rel=0.2)
 
 
 def test_more_configurations_bring_more_and_known_ones_nothing() -> None:
-    gp, others = LearningCurveGP(SCORES, THETA), np.linspace(0.6, 1.0, 40).tolist()
+    gp, others = LearningCurveGP(SCORES, THETA, gap=0.3), np.linspace(0.6, 1.0, 40).tolist()
     one, three, many = (gain(gp, [0.0, 0.3, *others], n_new) for n_new in (1, 3, 1000))
     assert 0.005 < one < 0.8 * three < 0.8 * many
     assert gain(gp, [0.0, 0.3, 0.3], 5) == pytest.approx(0, abs=1e-4)
@@ -59,7 +62,7 @@ def test_more_configurations_bring_more_and_known_ones_nothing() -> None:
 def test_the_sampler_expects_less_the_more_it_knows() -> None:
     def predicted(n_configurations: int) -> float | None:
         configurations = [finished(number, values) for number, values in enumerate(sobol_values(n_configurations))]
-        sampler = LearningCurveSampler(SPACE, 8, n_startup=3, seed=0)
+        sampler = LearningCurveModel(SPACE, 8, n_startup=3, seed=0, gap=0.3)
         found = sampler.predict_gain(configurations, 10)
         assert found == sampler.predict_gain(configurations, 10)
         return found
@@ -76,7 +79,7 @@ class _Predicting(ConfigurationSampler):
         super().__init__("tpe", SPACE, seed=0, n_startup_trials=1, n_reports=9)
         self._gain_each = gain_each
 
-    def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
+    def predict_gain(self, configurations: Sequence[TrainedConfiguration], n_new: int) -> float | None:
         return n_new * self._gain_each
 
 
@@ -126,10 +129,12 @@ def test_nothing_is_predicted_before_a_configuration_has_finished() -> None:
     with_finished = make_configurations(*paused, ("finished", [7.0, 6.9], {}))
     further = further_search(with_finished, sampler, 2.0, 1)
     assert further is not None and further.gain > 0
-    asked = sampler._curves._compute_gain
-    sampler._curves._compute_gain = None  # type: ignore[method-assign, assignment]
+    assert sampler._last_model
+    model = sampler._last_model[1]
+    asked = model._compute_gain
+    model._compute_gain = None  # type: ignore[method-assign, assignment]
     assert further_search(with_finished, sampler, 2.0, 1) == further, "not computed again"
-    sampler._curves._compute_gain = asked  # type: ignore[method-assign]
+    model._compute_gain = asked  # type: ignore[method-assign]
     assert further_search(with_finished, sampler, 20.0, 1) != further
 
 

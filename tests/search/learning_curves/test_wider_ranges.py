@@ -8,11 +8,12 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import qmc
 
+from hpo.optunahub.samplers.learning_curves.expected_gain import WiderRange
+from hpo.optunahub.samplers.learning_curves.learning_curve_model import LearningCurveModel
+from hpo.optunahub.samplers.learning_curves.search_space_transform import RangeEnd, SearchSpaceTransform
 from hpo.search.configurations import Configuration
-from hpo.search.learning_curve_sampler import LearningCurveSampler
 from hpo.search.learning_curves.further_search import FurtherSearch
-from hpo.search.learning_curves.wider_ranges import WiderRange, wider_ranges
-from hpo.search.search_space_transform import RangeEnd, SearchSpaceTransform
+from hpo.search.learning_curves.wider_ranges import wider_ranges
 from tests.tools.synthetic_curves import SPACE, finished
 
 N = 24
@@ -24,7 +25,7 @@ def predicted(**ranges: Any) -> tuple[float, dict[tuple[str, bool], WiderRange]]
     space = {**SPACE, **ranges}
     cube, points = SearchSpaceTransform(space), qmc.Sobol(d=4, rng=1).random(32)[:N]
     configurations = [finished(number, cube.values(point), space) for number, point in enumerate(points)]
-    sampler = LearningCurveSampler(space, 8, n_startup=3, seed=0)
+    sampler = LearningCurveModel(space, 8, n_startup=3, seed=0)
     within = sampler.predict_gain(configurations, 10)
     found = sampler.predict_wider(configurations, 10)
     assert within is not None and found == sampler.predict_wider(configurations, 10)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from hpo.search.configurations import CONTINUES, RESTARTED, configurations_of
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import RESTARTED, configurations_of
 from hpo.storage.database import StudyError
 from hpo.storage.tables.growing_study import adopt_growth
 from hpo.workers.trial_context import TrialContext

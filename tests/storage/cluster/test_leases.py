@@ -12,7 +12,8 @@ import sqlalchemy
 from optuna.trial import TrialState
 
 from benchmarks.scale.postgres import Postgres
-from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, configurations_of
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS, Configuration, configurations_of
 from hpo.search.scheduler import Step, limit_of, n_alike
 from hpo.storage.backend import backend_of, interrupted_trials
 from hpo.storage.cluster import connection, leases

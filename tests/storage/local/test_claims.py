@@ -5,7 +5,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.search.configurations import CONFIRMS, Configuration
 from hpo.search.scheduler import Step
 from hpo.storage.backend import interrupted_trials
 from hpo.storage.local.claims import PARENT_DIED, LocalClaims, parent_died

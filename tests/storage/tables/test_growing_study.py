@@ -14,7 +14,8 @@ from hpo.analysis.trial_table import trial_rows
 from hpo.config.hyperparameters import Choices, Hyperparameters, Range
 from hpo.config.schema import Confirmation, Pruner, StudyConfig
 from hpo.config.search_space import distributions, trial_config
-from hpo.search.configurations import CONFIRMS, CONTINUES, RESTARTED, as_single_trial, configurations_of
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES, as_single_trial
+from hpo.search.configurations import CONFIRMS, RESTARTED, configurations_of
 from hpo.storage.backend import existing_study
 from hpo.storage.database import StudyError
 from hpo.storage.fingerprint import (

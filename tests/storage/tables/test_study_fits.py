@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hpo.optunahub.samplers.learning_curves.learning_curve_gp import LearningCurveGP
 from hpo.search.configurations import configurations_of
-from hpo.search.learning_curve_gp import LearningCurveGP
 from hpo.search.samplers import ConfigurationSampler
 from hpo.storage.create_study import attach_sampler_and_pruner
 from hpo.storage.tables.study_fits import StudyFits
@@ -59,7 +59,7 @@ def test_of_the_workers_of_a_large_study_one_fits_for_all(
     context: TrialContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("MAX_REFITTED", 2), ("_FIRST_PREFIX", 2), ("_PREFIX_GROWTH", 0.5)):
-        monkeypatch.setattr(f"hpo.search.learning_curves.scores_to_fit.{name}", value)
+        monkeypatch.setattr(f"hpo.optunahub.samplers.learning_curves.scores_to_fit.{name}", value)
     n_fits, maximize = 0, LearningCurveGP._maximize_posterior
 
     def count(gp: LearningCurveGP, priors: Any) -> Any:

@@ -7,22 +7,21 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from scipy.stats import spearmanr
+from scipy.stats import qmc, spearmanr
 
 from benchmarks.search.table import N_EPOCHS
 from hpo.config.hyperparameters import Hyperparameters, Range
-from hpo.config.schema import Budget, Sampler, StudyConfig
+from hpo.config.schema import Budget, Pruner, Sampler, StudyConfig, Training
 from hpo.config.search_space import distributions
-from hpo.search.configurations import CONSTRAINT, Configuration, as_single_trial, group_trials
-from hpo.search.learning_curve_gp import LearningCurveGP
-from hpo.search.learning_curve_sampler import N_SPREAD, LearningCurveSampler
+from hpo.optunahub.samplers.learning_curves.configurations import as_single_trial
+from hpo.optunahub.samplers.learning_curves.learning_curve_gp import LearningCurveGP
+from hpo.optunahub.samplers.learning_curves.learning_curve_model import N_SPREAD, LearningCurveModel
+from hpo.optunahub.samplers.learning_curves.search_space_transform import SearchSpaceTransform, Values
+from hpo.search.configurations import CONSTRAINT, Configuration, group_trials
 from hpo.search.pruners import HalvingPruner
 from hpo.search.samplers import ConfigurationSampler
-from hpo.search.search_space_transform import SearchSpaceTransform, Values
-from hpo.search.successive_halving import Halving
 from hpo.search.warm_start import WarmStart, _to_plain_values
 from tests.search.trial_lists import SPACE as LIST_SPACE
 from tests.search.trial_lists import Description, make_configurations
@@ -54,7 +53,7 @@ def make_trial(
     return trial
 
 
-def propose(sampler: LearningCurveSampler, configurations: Sequence[Configuration], number: int) -> Values:
+def propose(sampler: LearningCurveModel, configurations: Sequence[Configuration], number: int) -> Values:
     values = sampler.propose(configurations, number)
     assert values is not None
     return values
@@ -75,8 +74,8 @@ def paused(n: int, n_epochs: int, n_finished: int) -> tuple[Configuration, ...]:
     )
 
 
-def make_sampler(space: Any = SPACE, seed: int = 0, n_reports: int = N_EPOCHS) -> LearningCurveSampler:
-    return LearningCurveSampler(space, n_reports, n_startup=10, seed=seed)
+def make_sampler(space: Any = SPACE, seed: int = 0, n_steps: int = N_EPOCHS) -> LearningCurveModel:
+    return LearningCurveModel(space, n_steps, n_startup=10, seed=seed, gap=0.3)
 
 
 def distance(values: dict[str, Any], other: dict[str, Any]) -> float:
@@ -161,17 +160,19 @@ def test_of_very_many_configurations_the_best_and_some_of_the_others_are_fitted(
         for number in range(900)
     ]
     scores = make_sampler()._scores.collect(many)
-    assert 500 < len(scores.val_bpd) <= 600
+    assert 500 < len(scores.values) <= 600
     # From full curves only the last score: all 200 of them are among the best.
     assert (scores.shares == 1.0).sum() == 200
-    assert (scores.val_bpd < 7.3).sum() == 300
-    assert scores.val_bpd.max() == pytest.approx(7.899)
+    assert (scores.values < 7.3).sum() == 300
+    assert scores.values.max() == pytest.approx(7.899)
 
 
 def test_at_a_rung_the_configurations_with_the_best_predictions_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = ConfigurationSampler("curves", SPACE, seed=0, n_startup_trials=4, n_reports=N_EPOCHS)
     monkeypatch.setattr(sampler, "predict_final_scores", lambda _: {0: 6.3, 1: 6.2, 2: 6.1})
-    study = optuna.create_study(sampler=sampler, pruner=HalvingPruner(Halving((1,), 3)))
+    study = optuna.create_study(
+        sampler=sampler, pruner=HalvingPruner(Pruner(warmup_epochs=1, reduction_factor=3), Training(epochs=2))
+    )
     for number, (values, score) in enumerate(zip(sobol_values(3), (6.5, 6.6, 6.7), strict=True)):
         study.enqueue_trial(values)
         trial = study.ask(SPACE)
@@ -221,7 +222,7 @@ def test_near_the_well_known_best_values_another_sampler_is_asked_every_other_ti
     distances = []
     for number in range(20, 40):
         best = min(configurations, key=lambda configuration: configuration.value or 0.0)
-        values = make_sampler(n_reports=1).propose(configurations, number)
+        values = make_sampler(n_steps=1).propose(configurations, number)
         distances.append(None if values is None else distance(values, best.params))
         values = values or others[number]
         configurations.append(make_configuration(number, values, [true_curve(values)[-1]], "finished"))
@@ -276,14 +277,14 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return fits
 
 
-def beta_sampler(n_startup: int = 10, others: Sequence[Configuration] = ()) -> LearningCurveSampler:
-    return LearningCurveSampler(BETA, 2, n_startup, seed=0, other_configurations=others)
+def beta_sampler(n_startup: int = 10, others: Sequence[Configuration] = ()) -> LearningCurveModel:
+    return LearningCurveModel(BETA, 2, n_startup, seed=0, other_configurations=others)
 
 
 class Minimization:
     """Stand-in for the search for the lowest bound, which records what it is asked for."""
 
-    def __init__(self, sampler: LearningCurveSampler, monkeypatch: pytest.MonkeyPatch, share_of_noise: float) -> None:
+    def __init__(self, sampler: LearningCurveModel, monkeypatch: pytest.MonkeyPatch, share_of_noise: float) -> None:
         self.n_asked = 0
         self._share_of_noise = share_of_noise
         monkeypatch.setattr(sampler, "_minimize_bound", self)
@@ -326,7 +327,7 @@ def test_the_process_is_used_after_the_startup_configurations_if_one_has_a_score
 
 
 def test_the_startup_configurations_are_a_scrambled_sobol_sequence() -> None:
-    points = torch.quasirandom.SobolEngine(1, scramble=True, seed=0).draw(3).double().numpy()
+    points = qmc.Sobol(1, rng=0).random_base2(2)[:3]
     proposed = [propose(beta_sampler(), make_configurations(*CURVES[:n]), number=n) for n in range(3)]
     assert proposed == [SearchSpaceTransform(BETA).values(point) for point in points]
 
@@ -370,7 +371,7 @@ def test_in_a_large_study_new_scores_do_not_change_the_fitted_hyperparameters(
     fits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("MAX_REFITTED", 8), ("_FIRST_PREFIX", 8), ("_PREFIX_GROWTH", 0.5)):
-        monkeypatch.setattr(f"hpo.search.learning_curves.scores_to_fit.{name}", value)
+        monkeypatch.setattr(f"hpo.optunahub.samplers.learning_curves.scores_to_fit.{name}", value)
     sampler, descriptions = beta_sampler(), [*CURVES, *CURVES, *CURVES, CURVES[2]]
     for n_configurations in (9, 10):
         assert len(sampler.predict_final_scores(make_configurations(*descriptions[:n_configurations]))) > 8
@@ -405,7 +406,7 @@ def test_candidates_lie_around_all_configurations_or_in_a_large_study_around_the
     features = sampler._scores.features(configurations)
     propose(sampler, configurations, number=9)
     assert minimization.known.tolist() == sorted(features.tolist())
-    monkeypatch.setattr("hpo.search.learning_curve_sampler.MAX_REFITTED", 3)
+    monkeypatch.setattr("hpo.optunahub.samplers.learning_curves.learning_curve_model.MAX_REFITTED", 3)
     propose(sampler, configurations, number=9)
     assert minimization.known.tolist() == sorted(features[:3].tolist())
 
@@ -456,7 +457,7 @@ def test_of_a_few_choices_the_last_untried_one_is_proposed_although_it_promises_
         make_trial(number, {"batch_size": size}, [score], "finished", space)
         for number, (size, score) in enumerate(((16, 6.5), (32, 7.5), (16, 6.5)))
     )
-    sampler = LearningCurveSampler(space, 1, n_startup=1, seed=0)
+    sampler = LearningCurveModel(space, 1, n_startup=1, seed=0)
     assert {propose(sampler, configurations, number)["batch_size"] for number in range(3, 6)} == {64}
 
 

@@ -32,7 +32,7 @@ class SearchSpaceTransform:
 
     A number v in [low, high] becomes (v - low) / (high - low), on a log scale with the logarithms of all three. The
     i-th smallest of n numeric choices becomes i / (n - 1), i = 0, 1, ... Other choices are encoded one-hot, with a
-    feature for each.
+    feature for each. Of a range with a step, only its multiples are values.
     """
 
     def __init__(self, space: Mapping[str, BaseDistribution]) -> None:
@@ -109,7 +109,7 @@ class SearchSpaceTransform:
     def _encode(self, name: str, value: Any) -> list[float]:
         if name not in self._choices:
             low, high = self._ends[name]
-            return [(_scale(self._space[name], value) - low) / (high - low)]
+            return [(_scale(self._space[name], value) - low) / (high - low) if high > low else 0.0]
         index, n_choices = self._choices[name].index(value), len(self._choices[name])
         if _is_numeric(self._space[name]):
             return [index / max(1, n_choices - 1)]
@@ -123,6 +123,8 @@ class SearchSpaceTransform:
         low, high = _bounds(entry)
         scaled = _scale(entry, low) + part[0] * (_scale(entry, high) - _scale(entry, low))
         value = min(max(math.exp(scaled) if getattr(entry, "log", False) else scaled, low), high)
+        if step := getattr(entry, "step", None):
+            value = min(low + round((value - low) / step) * step, high)
         return round(value) if isinstance(entry, IntDistribution) else float(value)
 
 

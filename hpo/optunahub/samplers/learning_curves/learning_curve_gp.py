@@ -15,11 +15,8 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.linalg.lapack import dpotri
 
-from hpo.search.search_space_transform import Array
+from .search_space_transform import Array
 
-# The logarithm is taken of a score's distance to a floor, which lies this many bits per dimension below the best score:
-# differences among good scores are then not lost beside those among bad ones.
-_FLOOR_BELOW_BEST = 0.3
 _MAX_OPTIMIZER_STEPS = 60
 # Added to the noise variance, so that the Cholesky decomposition exists.
 _JITTER = 1e-6
@@ -56,13 +53,13 @@ _NOISE_SIGMA = _Prior(0.05, 1.0, 0.003, 0.5)
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores `val_bpd` (N,) in bits per dimension, each of a configuration with `features` (N, F) after a share of its
+    """Scores `values` (N,), to be minimised, each of a configuration with `features` (N, F) after a share of its
     training, `shares` (N,) in (0, 1].
     """
 
     features: Array
     shares: Array
-    val_bpd: Array
+    values: Array
 
 
 class LearningCurveGP:
@@ -81,15 +78,17 @@ class LearningCurveGP:
     Hyperparameters are θ = (log l_1, ..., log l_F, log l_t, log σ_c, log σ_o, log σ_p, log σ_r, log σ_n), (F + 6,).
     """
 
-    def __init__(self, scores: Scores, hyperparameters: Array | None = None) -> None:
+    def __init__(self, scores: Scores, hyperparameters: Array | None = None, gap: float | None = None) -> None:
         """Fit the process to scores.
 
         Args:
             scores: the observations.
             hyperparameters: θ of another process; by default θ maximises the posterior density.
+            gap: distance of the floor to the best score, see `standardize`; by default the interquartile range.
         """
-        self._floor = float(scores.val_bpd.min()) - _FLOOR_BELOW_BEST
-        logarithms = np.log(scores.val_bpd - self._floor)
+        self.gap = gap or _interquartile_range(scores.values)
+        self._floor = float(scores.values.min()) - self.gap
+        logarithms = np.log(scores.values - self._floor)
         self._mean, self._deviation = float(logarithms.mean()), float(logarithms.std()) + 1e-9
         self._x = _points(scores.features, scores.shares)
         self._y = (logarithms - self._mean) / self._deviation
@@ -143,16 +142,17 @@ class LearningCurveGP:
         """Standard deviation of a standardised score around what its neighbours predict: that of its run and σ_n."""
         return float(np.sqrt(np.exp(2 * self.hyperparameters[-2:]).sum()))
 
-    def standardize(self, val_bpd: Array) -> Array:
-        """Return z = (log(val_bpd - floor) - mean) / deviation, which keeps the order of scores.
+    def standardize(self, values: Array) -> Array:
+        """Return z = (log(value - floor) - mean) / deviation, which keeps the order of scores.
 
-        The floor lies 0.3 bits per dimension below the best observed score; mean and deviation are those of the
-        logarithms of the observed scores.
+        The floor lies `gap` below the best observed score: differences among good scores are then not lost beside those
+        among bad ones. Mean and deviation are those of the logarithms of the observed scores.
         """
-        return np.asarray((np.log(np.maximum(val_bpd - self._floor, 1e-6)) - self._mean) / self._deviation)
+        above = np.maximum(values - self._floor, 1e-6)
+        return np.asarray((np.log(above) - self._mean) / self._deviation)
 
     def unstandardize(self, z: Array) -> Array:
-        """Return val_bpd = exp(z deviation + mean) + floor, the inverse of `standardize`."""
+        """Return exp(z deviation + mean) + floor, the inverse of `standardize`."""
         return np.asarray(np.exp(z * self._deviation + self._mean) + self._floor)
 
     def _maximize_posterior(self, priors: Sequence[_Prior]) -> Array:
@@ -230,6 +230,12 @@ class _Kernel:
         yield 2 * self._own * self._k_x
         yield 2 * self._product * self._k_x * self._k_t
         yield 2 * self.of_run
+
+
+def _interquartile_range(values: Array) -> float:
+    """Return the distance between the quartiles; 1 if they are equal."""
+    low, high = np.quantile(values, (0.25, 0.75))
+    return float(high - low) or 1.0
 
 
 def _with_noise(covariance: Array, theta: Array) -> Array:

@@ -1,23 +1,21 @@
-"""Sampler `curves`: proposes new values by a Gaussian process over learning curves, and predicts final scores.
+"""Model of a study's learning curves: predicts final scores, and proposes the values to try next.
 
 Legend: F features of a configuration, M configurations to judge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from types import MappingProxyType
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from hpo.search.best_trial import Prediction
-from hpo.search.configurations import Configuration
-from hpo.search.learning_curve_gp import LearningCurveGP, Scores
-from hpo.search.learning_curves.further_search import expected_gain
-from hpo.search.learning_curves.scores_to_fit import MAX_REFITTED, ScoreCollector
-from hpo.search.learning_curves.shared_fits import SharedFits
-from hpo.search.learning_curves.wider_ranges import WIDER_BY, WiderRange, gain_beyond
-from hpo.search.search_space_transform import Array, SearchSpaceTransform, Values
-from model.config import SETTINGS
+from .configurations import Configuration
+from .expected_gain import WIDER_BY, WiderRange, expected_gain, gain_beyond
+from .interfaces import Prediction, SharedFits
+from .learning_curve_gp import LearningCurveGP, Scores
+from .scores_to_fit import MAX_REFITTED, ScoreCollector
+from .search_space_transform import Array, SearchSpaceTransform, Values
 
 # Configurations before the process is used: those that were not enqueued are spread evenly over the space.
 N_SPREAD = 3
@@ -35,8 +33,8 @@ _N_KNOWN, _N_NEW_UNIFORM, _N_NEW_AROUND = 50, 200, 30
 _FITS = b"1"
 
 
-class LearningCurveSampler:
-    """Sampler that decides from a study's configurations, whose learning curves have `n_reports` points.
+class LearningCurveModel:
+    """Model of a study's configurations, whose learning curves have `n_steps` points.
 
     A proposal minimises the lower confidence bound of the final score (Srinivas et al. 2010)
 
@@ -48,26 +46,32 @@ class LearningCurveSampler:
 
     def __init__(
         self,
-        space: dict[str, BaseDistribution],
-        n_reports: int,
+        space: Mapping[str, BaseDistribution],
+        n_steps: int,
         n_startup: int,
         seed: int,
         other_configurations: Sequence[Configuration] = (),
         shared_fits: SharedFits | None = None,
+        gap: float | None = None,
+        bounds: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     ) -> None:
-        """Create a sampler whose proposals follow from `seed`, the configurations and the trial number alone.
+        """Create a model whose proposals follow from `seed`, the configurations and the trial number alone.
 
         Args:
             space: searched hyperparameters.
-            n_reports: report points of a full training.
+            n_steps: steps of a full training, the last one that is reported.
             n_startup: configurations spread evenly over the space, N_SPREAD at most.
             seed: of the study.
             other_configurations: configurations of another study whose scores compare with this one's.
             shared_fits: where processes share what one of them has fitted.
+            gap: differences of scores are judged against this one, see `LearningCurveGP`.
+            bounds: values that a hyperparameter may have at all, by its name: `ge` or `gt`, `le` or `lt`.
         """
         self._space = space
         self._transform = SearchSpaceTransform(space)
-        self._scores = ScoreCollector(self._transform, n_reports)
+        self._scores = ScoreCollector(self._transform, n_steps)
+        self._gap = gap
+        self._bounds = bounds
         self._n_startup = min(n_startup, N_SPREAD)
         self._seed = seed
         self._other_configurations = other_configurations
@@ -79,7 +83,7 @@ class LearningCurveSampler:
         self._wider: tuple[tuple[LearningCurveGP, int], list[WiderRange]] | None = None
 
     def predict_final_scores(self, configurations: Sequence[Configuration]) -> dict[int, float]:
-        """Predict val_bpd at the end of training for each configuration that has a score, by its number."""
+        """Predict the score at the end of training for each configuration that has a score, by its number."""
         configurations = self._within_space(configurations)
         scored = [configuration for configuration in configurations if configuration.scores]
         if not scored:
@@ -89,7 +93,7 @@ class LearningCurveSampler:
         return {configuration.number: float(score) for configuration, score in zip(scored, final_scores, strict=True)}
 
     def predict_scores_at(self, configurations: Sequence[Configuration], share: float) -> dict[int, Prediction]:
-        """Predict val_bpd after `share` times the length of a training, by the numbers of those that have a score."""
+        """Predict the score after `share` times the length of a training, by the numbers of those that have a score."""
         configurations = self._within_space(configurations)
         scored = [configuration for configuration in configurations if configuration.scores]
         if not scored:
@@ -103,7 +107,7 @@ class LearningCurveSampler:
         }
 
     def predict_gain(self, configurations: Sequence[Configuration], n_new: int) -> float | None:
-        """Predict by how much `n_new` further configurations lower the best finished score, in bits per dimension.
+        """Predict by how much `n_new` further configurations lower the best finished score.
 
         It follows from the seed and the configurations alone.
 
@@ -139,7 +143,7 @@ class LearningCurveSampler:
     def _compute_wider(self, gp: LearningCurveGP, best_1F: Array, n_new: int) -> list[WiderRange]:
         generator = np.random.default_rng([self._seed, n_new])
         points_MF = self._features(self._draw_candidates(best_1F, _N_NEW_UNIFORM, _N_NEW_AROUND, generator))
-        ends = self._transform.ends_of_ranges(WIDER_BY, {name: setting.bounds for name, setting in SETTINGS.items()})
+        ends = self._transform.ends_of_ranges(WIDER_BY, self._bounds)
         return [gain_beyond(gp, self._transform, end, points_MF, best_1F[0], n_new, generator) for end in ends]
 
     def _compute_gain(self, gp: LearningCurveGP, scored_MF: Array, best_F: Array, n_new: int) -> float:
@@ -167,7 +171,7 @@ class LearningCurveSampler:
         ]
         if running:
             fantasies = _with_fantasies(scores, self._scores.features(running), gp)
-            gp = LearningCurveGP(fantasies, gp.hyperparameters)
+            gp = LearningCurveGP(fantasies, gp.hyperparameters, gp.gap)
         tried = {tuple(features) for features in self._scores.features(configurations)}
         # Of a large study those whose scores are fitted, the best among them: all others would only cost time.
         known_MF = np.array(sorted(tried)) if len(tried) <= MAX_REFITTED else np.unique(scores.features, axis=0)
@@ -223,7 +227,7 @@ class LearningCurveSampler:
         hyperparameters = self._kept_hyperparameters(configurations)
         key = _bytes_of(scores) + (b"" if hyperparameters is None else hyperparameters.tobytes())
         if self._fitted is None or self._fitted[0] != key:
-            self._fitted = key, LearningCurveGP(scores, hyperparameters), scores
+            self._fitted = key, LearningCurveGP(scores, hyperparameters, self._gap), scores
         return self._fitted[1:]
 
     def _kept_hyperparameters(self, configurations: Sequence[Configuration]) -> Array | None:
@@ -238,7 +242,7 @@ class LearningCurveSampler:
 
     def _shared_or_fitted(self, scores: Scores, key: str) -> Array:
         def fit() -> list[float]:
-            hyperparameters: list[float] = LearningCurveGP(scores).hyperparameters.tolist()
+            hyperparameters: list[float] = LearningCurveGP(scores, gap=self._gap).hyperparameters.tolist()
             return hyperparameters
 
         return np.array(self._shared_fits.get_or_fit(key, fit) if self._shared_fits else fit())
@@ -251,8 +255,8 @@ class LearningCurveSampler:
         return self._predicted[2]
 
     def _within_space(self, configurations: Sequence[Configuration]) -> list[Configuration]:
-        """Leave out configurations without values yet, and those of other hyperparameters, from another program."""
-        return [configuration for configuration in configurations if configuration.params.keys() == self._space.keys()]
+        """Leave out configurations without values yet, and those that lack one of the searched hyperparameters."""
+        return [configuration for configuration in configurations if configuration.params.keys() >= self._space.keys()]
 
 
 def _draw_around(center_F: Array, radius: float, n_points: int, generator: np.random.Generator) -> Array:
@@ -261,7 +265,7 @@ def _draw_around(center_F: Array, radius: float, n_points: int, generator: np.ra
 
 
 def _bytes_of(scores: Scores) -> bytes:
-    return b"".join(part.tobytes() for part in (scores.features, scores.shares, scores.val_bpd))
+    return b"".join(part.tobytes() for part in (scores.features, scores.shares, scores.values))
 
 
 def _with_fantasies(scores: Scores, running_MF: Array, gp: LearningCurveGP) -> Scores:
@@ -272,12 +276,12 @@ def _with_fantasies(scores: Scores, running_MF: Array, gp: LearningCurveGP) -> S
     """
     fantasies = gp.unstandardize(gp.predict_final(running_MF)[0])
     shares = np.concatenate([scores.shares, np.ones(len(fantasies))])
-    return Scores(np.vstack([scores.features, running_MF]), shares, np.concatenate([scores.val_bpd, fantasies]))
+    return Scores(np.vstack([scores.features, running_MF]), shares, np.concatenate([scores.values, fantasies]))
 
 
 def _spread_point(index: int, n_features: int, seed: int) -> Array:
     """Return a point of a scrambled Sobol sequence in the unit cube, shape (F,)."""
-    # Imported late: only the first proposals need torch.
-    from torch.quasirandom import SobolEngine
+    # Imported late: only the first proposals need it, and it takes half a second.
+    from scipy.stats.qmc import Sobol
 
-    return np.asarray(SobolEngine(n_features, scramble=True, seed=seed).draw(index + 1)[-1].double().numpy())
+    return np.asarray(Sobol(n_features, rng=seed).random_base2(index.bit_length())[index])

@@ -7,18 +7,19 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
-from hpo.search.configurations import CONFIRMS, CONTINUES, Configuration, group_trials
-from hpo.search.learning_curve_gp import LearningCurveGP
-from hpo.search.learning_curve_sampler import LearningCurveSampler
-from hpo.search.learning_curves.scores_to_fit import (
+from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
+from hpo.optunahub.samplers.learning_curves.learning_curve_gp import LearningCurveGP
+from hpo.optunahub.samplers.learning_curves.learning_curve_model import LearningCurveModel
+from hpo.optunahub.samplers.learning_curves.scores_to_fit import (
     ScoreCollector,
     _before,
     _count_leading_ended,
     _prefix_size,
     _subsample,
 )
-from hpo.search.search_space_transform import SearchSpaceTransform
-from tests.search.test_learning_curve_sampler import make_configuration, make_trial
+from hpo.optunahub.samplers.learning_curves.search_space_transform import SearchSpaceTransform
+from hpo.search.configurations import CONFIRMS, Configuration, group_trials
+from tests.optunahub.test_learning_curve_model import make_configuration, make_trial
 from tests.tools.synthetic_curves import SPACE, configurations, true_curve
 
 
@@ -33,7 +34,7 @@ def study(n: int, last: str = "pruned") -> tuple[Configuration, ...]:
 
 def collected(configurations: tuple[Configuration, ...]) -> list[float] | None:
     scores = ScoreCollector(SearchSpaceTransform(SPACE), 2).collect_for_hyperparameters(configurations, [])
-    return None if scores is None else scores.val_bpd.tolist()
+    return None if scores is None else scores.values.tolist()
 
 
 def test_hyperparameters_are_fitted_again_when_the_study_has_grown_by_a_tenth() -> None:
@@ -51,9 +52,9 @@ def test_predictions_of_a_large_study_do_not_depend_on_what_the_process_has_seen
 ) -> None:
     # They differ with the scores that they are fitted to.
     monkeypatch.setattr(LearningCurveGP, "_maximize_posterior", lambda gp, _: gp._priors[:, 0] + 1e-2 * gp._mean)
-    old = LearningCurveSampler(SPACE, 2, n_startup=10, seed=0)
+    old = LearningCurveModel(SPACE, 2, n_startup=10, seed=0)
     for grown in (study(109, "running"), study(109), study(110, "running"), study(110)):
-        new = LearningCurveSampler(SPACE, 2, n_startup=10, seed=0)
+        new = LearningCurveModel(SPACE, 2, n_startup=10, seed=0)
         assert old.predict_final_scores(grown) == new.predict_final_scores(grown)
 
 
@@ -77,11 +78,11 @@ def steps(curve_lengths: list[int], n_reports: int) -> list[int]:
 def test_of_long_curves_evenly_spaced_scores_and_the_last_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert steps([8], 8) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert steps([20, 7], 20) == [3, 6, 9, 12, 15, 18, 20, 3, 6, 7]
-    monkeypatch.setattr("hpo.search.learning_curves.scores_to_fit._MAX_SCORES", 16)
+    monkeypatch.setattr("hpo.optunahub.samplers.learning_curves.scores_to_fit._MAX_SCORES", 16)
     assert steps([8] * 2, 8) == list(range(1, 9)) * 2
     assert steps([8] * 4, 8) == [2, 4, 6, 8] * 4
     assert steps([8] * 5, 8) == [3, 6, 8] * 5
-    monkeypatch.setattr("hpo.search.learning_curves.scores_to_fit._MAX_SCORES", 2)
+    monkeypatch.setattr("hpo.optunahub.samplers.learning_curves.scores_to_fit._MAX_SCORES", 2)
     assert steps([8, 8, 8], 8) == [8, 8, 8]
 
 
@@ -93,7 +94,7 @@ def test_a_diverged_configuration_ends_with_the_worst_score_of_all() -> None:
         make_configuration(2, third, [], "diverged"),
     ]
     scores = ScoreCollector(SearchSpaceTransform(SPACE), 4).collect(curves)
-    assert list(zip(scores.shares, scores.val_bpd, strict=True)) == [
+    assert list(zip(scores.shares, scores.values, strict=True)) == [
         (0.25, 7.0),
         (0.5, 6.9),
         (0.25, 7.5),

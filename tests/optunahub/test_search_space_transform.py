@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hpo.search.search_space_transform import SearchSpaceTransform
+from hpo.optunahub.samplers.learning_curves.search_space_transform import SearchSpaceTransform
 
 MIXED = SearchSpaceTransform(
     {

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import multivariate_normal, norm
 
-from hpo.search.learning_curve_gp import LearningCurveGP, Scores
+from hpo.optunahub.samplers.learning_curves.learning_curve_gp import LearningCurveGP, Scores
 
 RNG = np.random.default_rng(0)
 SCORES = Scores(RNG.random((12, 2)), RNG.choice([0.125, 0.25, 0.5, 1.0], 12), 6.5 + RNG.random(12))
@@ -35,7 +35,7 @@ def test_predictions_are_the_posterior_of_the_documented_kernel(share: float) ->
     k = kernel(np.vstack([SCORES.features, new]), np.log2(np.concatenate([SCORES.shares, [share] * 3])) / 3)
     observed, cross = k[:12, :12] + sigma_n**2 * np.eye(12), k[12:, :12]
     mean, deviation = gp.predict_final(new, share)
-    assert mean == pytest.approx(cross @ np.linalg.solve(observed, gp.standardize(SCORES.val_bpd)), abs=1e-3)
+    assert mean == pytest.approx(cross @ np.linalg.solve(observed, gp.standardize(SCORES.values)), abs=1e-3)
     variance = np.diag(k[12:, 12:] - cross @ np.linalg.solve(observed, cross.T)) - sigma_r**2
     assert deviation == pytest.approx(np.sqrt(variance), abs=1e-3)
 
@@ -46,7 +46,7 @@ def test_the_posterior_density_is_that_of_a_normal_distribution_with_log_normal_
     deviation = [0.3, 0.3, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0]
 
     def expected(theta: NDArray[np.float64]) -> float:
-        scores, covariance = gp.standardize(SCORES.val_bpd), gp._covariance(theta)
+        scores, covariance = gp.standardize(SCORES.values), gp._covariance(theta)
         prior = norm.logpdf(theta, np.log(median), deviation).sum()
         return -float(multivariate_normal.logpdf(scores, np.zeros(12), covariance) + prior)
 
@@ -59,12 +59,21 @@ def test_the_posterior_density_is_that_of_a_normal_distribution_with_log_normal_
 
 
 def test_the_process_sees_scores_of_mean_zero_and_deviation_one_above_a_floor() -> None:
-    gp = LearningCurveGP(SCORES, np.zeros(8))
-    logarithms = np.log(SCORES.val_bpd - SCORES.val_bpd.min() + 0.3)
-    z = gp.standardize(SCORES.val_bpd)
+    gp = LearningCurveGP(SCORES, np.zeros(8), gap=0.3)
+    logarithms = np.log(SCORES.values - SCORES.values.min() + 0.3)
+    z = gp.standardize(SCORES.values)
     assert z == pytest.approx((logarithms - logarithms.mean()) / logarithms.std())
-    assert np.isfinite(gp.standardize(np.array([SCORES.val_bpd.min() - 1.0]))).all(), "also below the floor"
+    assert np.isfinite(gp.standardize(np.array([SCORES.values.min() - 1.0]))).all(), "also below the floor"
     assert gp.noise == pytest.approx(2**0.5), "of a score, and of its run"
+
+
+def test_by_default_the_floor_follows_the_scale_of_the_scores() -> None:
+    theta = np.zeros(8)
+    thousandths = Scores(SCORES.features, SCORES.shares, SCORES.values / 1000)
+    z, small = LearningCurveGP(SCORES, theta), LearningCurveGP(thousandths, theta)
+    assert small.standardize(thousandths.values) == pytest.approx(z.standardize(SCORES.values))
+    equal = LearningCurveGP(Scores(SCORES.features, SCORES.shares, np.ones(12)), theta)
+    assert np.isfinite(equal.standardize(np.array([1.0]))).all(), "scores without a scale"
 
 
 def test_hyperparameters_stay_within_their_bounds() -> None:
@@ -77,7 +86,7 @@ def test_a_prediction_follows_the_configurations_own_curve_where_its_neighbours_
     x, shares = np.repeat(np.linspace(0, 1, 9), 2), np.tile([0.25, 0.5], 9)
     scores = 7.0 - 0.3 * shares
     scores[8:10] -= 0.1
-    gp = LearningCurveGP(Scores(x[:, None], shares, scores))
+    gp = LearningCurveGP(Scores(x[:, None], shares, scores), gap=0.3)
     means = gp.unstandardize(gp.predict_final_means(np.array([[0.375], [0.5], [0.501], [0.625]])))
     assert means[1] < means[[0, 3]].mean() - 0.08
     assert means[2] > means[1] + 0.04, "another run"

@@ -4,13 +4,14 @@ Legend: F features of a configuration, M configurations.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 
-from hpo.search.configurations import Configuration
-from hpo.search.learning_curve_gp import Scores
-from hpo.search.search_space_transform import Array, SearchSpaceTransform
+from .configurations import Configuration
+from .learning_curve_gp import Scores
+from .search_space_transform import Array, SearchSpaceTransform
 
 # With more scores, a proposal would take seconds. From long curves only every second, third, ... score is used, and the
 # last; from very many configurations only the best ones and some of the others.
@@ -23,11 +24,11 @@ _FIRST_PREFIX, _PREFIX_GROWTH, _N_FITTED = 100, 0.1, 80
 
 
 class ScoreCollector:
-    """Collector of the scores of curves of `n_reports` points."""
+    """Collector of the scores of curves of `n_steps` points."""
 
-    def __init__(self, transform: SearchSpaceTransform, n_reports: int) -> None:
+    def __init__(self, transform: SearchSpaceTransform, n_steps: int) -> None:
         self._transform = transform
-        self._n_reports = n_reports
+        self._n_steps = n_steps
         self._points: dict[tuple[object, ...], Array] = {}
 
     def features(self, configurations: Iterable[Configuration]) -> Array:
@@ -43,18 +44,18 @@ class ScoreCollector:
             [configuration for configuration in configurations if configuration.scores or configuration.is_infeasible],
             n_configurations,
         )
-        worst = max(score for configuration in informative for score in configuration.scores.values())
-        stride = -(-self._n_reports // _MAX_SCORES_PER_CURVE)
-        while stride < self._n_reports and _count_scores(informative, stride) > _MAX_SCORES:
+        worst = max((score for configuration in informative for score in configuration.scores.values()), default=0.0)
+        stride = -(-self._n_steps // _MAX_SCORES_PER_CURVE)
+        while stride < self._n_steps and _count_scores(informative, stride) > _MAX_SCORES:
             stride += 1
         rows = []
         for configuration in informative:
             features, curve = self._features(configuration), configuration.scores
-            rows += [(features, step / self._n_reports, curve[step]) for step in _used_steps(configuration, stride)]
+            rows += [(features, step / self._n_steps, curve[step]) for step in _used_steps(configuration, stride)]
             if configuration.is_infeasible:
                 rows.append((features, 1.0, worst))
-        features, shares, val_bpd = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
-        return Scores(features, shares, val_bpd)
+        features, shares, values = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+        return Scores(features, shares, values)
 
     def collect_for_hyperparameters(
         self, configurations: Sequence[Configuration], others: Sequence[Configuration]
@@ -83,9 +84,7 @@ class ScoreCollector:
 
 def _count_leading_ended(configurations: Sequence[Configuration]) -> int:
     """Return the number of a study's first trial that has not ended; one more than the last number if all have."""
-    trials = [
-        trial for configuration in configurations for trial in (*configuration.trials, *configuration.confirmations)
-    ]
+    trials = [trial for configuration in configurations for trial in configuration.all_trials]
     unfinished = [trial.number for trial in trials if not trial.state.is_finished()]
     return min(unfinished, default=1 + max(trial.number for trial in trials))
 
@@ -101,10 +100,14 @@ def _prefix_size(n_trials: int) -> int:
 def _before(number: int, configurations: Sequence[Configuration]) -> list[Configuration]:
     """Return the configurations as they were before a trial."""
     earlier = [[trial for trial in configuration.trials if trial.number < number] for configuration in configurations]
-    return [Configuration(trials) for trials in earlier if trials]
+    return [
+        replace(configuration, trials=trials)
+        for configuration, trials in zip(configurations, earlier, strict=True)
+        if trials
+    ]
 
 
-def _subsample(configurations: list[Configuration], n_kept: int) -> list[Configuration]:
+def _subsample(configurations: Sequence[Configuration], n_kept: int) -> Sequence[Configuration]:
     """Keep at most `n_kept` configurations: half of them the best so far, the others evenly from the rest."""
     if len(configurations) <= n_kept:
         return configurations

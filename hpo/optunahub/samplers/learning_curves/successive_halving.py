@@ -5,19 +5,18 @@ and which paused ones are promoted later.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Protocol, runtime_checkable
 
 from optuna.samplers import BaseSampler
 
-from hpo.config.schema import Pruner, Training
-from hpo.search.configurations import Configuration
+from .configurations import Configuration
+from .interfaces import FinalScorePredictor
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A configuration as successive halving sees it.
 
-    `scores` are by report point; `is_paused` is True if it waits at its last one for a promotion. `predicted_score` is
+    `scores` are by step; `is_paused` is True if it waits at its last one for a promotion. `predicted_score` is
     the final score that the sampler predicts, None if it predicts none. `has_finished` is True after its full training.
     """
 
@@ -38,7 +37,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Halving:
-    """Rungs are report points below the last one; the best 1 in `factor` of all that came to a rung may continue.
+    """Rungs are steps below the last one; the best 1 in `factor` of all that came to a rung may continue.
 
     The best are those with the best predicted final scores; without predictions, those with the best scores at the
     rung. A paused configuration is not promoted if its predicted score is no better than that of a finished one.
@@ -48,11 +47,11 @@ class Halving:
     factor: int
 
     @classmethod
-    def of(cls, first_rung: int, spacing: int, factor: int, n_reports: int) -> "Halving":
-        """Create rungs at r, r s, r s^2, ... < `n_reports`, with r = max(1, `first_rung`) and s = `spacing`."""
+    def of(cls, first_rung: int, spacing: int, factor: int, n_steps: int) -> "Halving":
+        """Create rungs at r, r s, r s^2, ... < `n_steps`, with r = max(1, `first_rung`) and s = `spacing`."""
         rungs = []
         rung = max(1, first_rung)
-        while rung < n_reports:
+        while rung < n_steps:
             rungs.append(rung)
             rung *= spacing
         return cls(tuple(rungs), factor)
@@ -102,22 +101,6 @@ def best_finished_prediction(candidates: Iterable[Candidate]) -> float:
 def _ranked(candidates: Iterable[Candidate], rung: int) -> list[Candidate]:
     at_rung = [candidate for candidate in candidates if rung in candidate.scores]
     return sorted(at_rung, key=lambda candidate: (candidate.ranking_score(rung), candidate.number))
-
-
-def halving_of(pruner: Pruner, training: Training) -> Halving | None:
-    """Return a study's rungs; None if it uses another pruner."""
-    if pruner.name != "halving":
-        return None
-    first_rung = round(pruner.first_epoch(training.n_epochs) / training.report_every)
-    return Halving.of(first_rung, pruner.rung_spacing, pruner.reduction_factor, training.n_reports)
-
-
-@runtime_checkable
-class FinalScorePredictor(Protocol):
-    """A sampler that predicts final scores."""
-
-    def predict_final_scores(self, configurations: Sequence[Configuration]) -> Mapping[int, float]:
-        """Predict val_bpd at the end of training, by the configurations' numbers."""
 
 
 def candidates_of(configurations: Sequence[Configuration], sampler: BaseSampler | None) -> list[Candidate]:

@@ -1,0 +1,1 @@
+"""Packages for OptunaHub, laid out as its registry asks: they import nothing of this project."""

@@ -26,7 +26,7 @@ from benchmarks.search.regret_page import BUDGETS, UNTUNED, OfMethod, Regrets, r
 from benchmarks.search.replays import Ground, Task, quiet, replay
 from benchmarks.search.simulator import Trace
 from benchmarks.search.summary import quartiles, regrets
-from benchmarks.search.table import N_EPOCHS, TABLES, CurveTable
+from benchmarks.search.table import N_EPOCHS, REPLAYED, CurveTable
 from hpo.config.schema import Model, StudyConfig
 from hpo.config.search_space import tutorial_values, untuned_values
 
@@ -47,11 +47,12 @@ def main(
     """Run what is missing, and write numbers and page."""
     os.environ["OMP_NUM_THREADS"] = "1"
     quiet()
-    if unknown := [name for name in tables or () if name not in TABLES]:
-        raise typer.BadParameter(f"must be one of {', '.join(TABLES)}, but got {unknown[0]}", param_hint="--table")
+    replayed: dict[str, CurveTable] = {table.name: table for table in REPLAYED}
+    if unknown := [name for name in tables or () if name not in replayed]:
+        raise typer.BadParameter(f"must be one of {', '.join(replayed)}, but got {unknown[0]}", param_hint="--table")
     found: Regrets = read_regrets()
-    for name in tables or TABLES:
-        table = TABLES[name]
+    for name in tables or replayed:
+        table = replayed[name]
         if table.outstanding(table.read()):
             remedy = f"make them with `python -m benchmarks.search.grow --table {name}`"
             typer.echo(f"{table.path}: lacks runs; {remedy}", err=True)

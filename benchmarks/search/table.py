@@ -20,8 +20,8 @@ from hpo.config.search_space import distributions, searched
 from model.config import Architecture, TrainConfig
 
 Images = Literal["cifar10", "sample"]
-TableName = Literal["cifar10", "sample", "plain"]
-# As many as the device at hand had time for, with all of CIFAR-10.
+TableName = Literal["cifar10", "sample", "plain", "long"]
+# Of the tables on which searches are replayed: as many as the device at hand had time for, with all of CIFAR-10.
 N_EPOCHS = 8
 SEEDS = (0, 1, 2)
 
@@ -31,7 +31,7 @@ class Curve:
     """One run: scores after each epoch, and what the epoch took on the device that it was trained on, in seconds.
 
     Evaluation is included; of models that were trained side by side, each has its share. `val_bpd` is shorter than
-    N_EPOCHS where the run diverged.
+    the table's number of epochs where the run diverged.
     """
 
     index: int
@@ -58,6 +58,7 @@ class CurveTable:
     seeds: tuple[int, ...]
     architecture: Architecture
     hyperparameters: Hyperparameters
+    n_epochs: int = N_EPOCHS
 
     @property
     def space(self) -> dict[str, BaseDistribution]:
@@ -73,7 +74,7 @@ class CurveTable:
         """Return the training configuration of a run; no two runs share their random numbers."""
         return TrainConfig(
             **{**self.hyperparameters.fixed(), **configuration(index, self.hyperparameters)},
-            epochs=N_EPOCHS,
+            epochs=self.n_epochs,
             seed=10 * index + seed,
             architecture=self.architecture,
         )
@@ -92,7 +93,7 @@ class CurveTable:
         missing = [(index, first) for index in range(self.n_configurations) if (index, first) not in done]
         if missing:
             return missing
-        whole = [curve for curve in curves if curve.seed == first and len(curve.val_bpd) == N_EPOCHS]
+        whole = [curve for curve in curves if curve.seed == first and len(curve.val_bpd) == self.n_epochs]
         best = sorted(whole, key=lambda curve: curve.val_bpd[-1])[: self.n_configurations // 4]
         return [run for seed in further for curve in best if (run := (curve.index, seed)) not in done]
 
@@ -142,7 +143,27 @@ PLAIN = replace(
         update={"learning_rate": Range[float](low=3e-4, high=1e-2, log=True), "max_shift": 0, "horizontal_flip": False}
     ),
 )
-TABLES: dict[str, CurveTable] = {table.name: table for table in (CIFAR10, SAMPLE, PLAIN)}
+# The default study: its network, space, schedule and length, with all of CIFAR-10. Not yet complete.
+LONG = CurveTable(
+    name="long",
+    path=RESULTS / "search_curves_long.jsonl",
+    source="cifar10",
+    n_configurations=48,
+    seeds=SEEDS[:2],
+    architecture="linear_skip",
+    hyperparameters=Hyperparameters(
+        beta=Range[float](low=0.3, high=3.0, log=True),
+        latent_dim=Range[int](low=32, high=512, log=True),
+        learning_rate=Range[float](low=1e-3, high=3e-2, log=True),
+        batch_size=Choices[int](choices=(32, 64, 128)),
+        schedule="schedule_free",
+        warmup_epochs=0.2,
+    ),
+    n_epochs=20,
+)
+TABLES: dict[str, CurveTable] = {table.name: table for table in (CIFAR10, SAMPLE, PLAIN, LONG)}
+# Those that searches are replayed on.
+REPLAYED = (CIFAR10, SAMPLE, PLAIN)
 
 
 def configuration(index: int, hyperparameters: Hyperparameters) -> dict[str, Any]:

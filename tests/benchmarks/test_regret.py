@@ -32,7 +32,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         architecture="norm_free",
         hyperparameters=CIFAR10.hyperparameters,
     )
-    values: dict[str, Any] = {"TABLES": {"cifar10": made}, "COMPARED": METHODS, "BUDGETS": (4, 48)}
+    values: dict[str, Any] = {"REPLAYED": (made,), "COMPARED": METHODS, "BUDGETS": (4, 48)}
     for name, value in values.items():
         monkeypatch.setattr(regret, name, value)
     monkeypatch.setattr(regret, "OURS", "promotion_tpe")

@@ -10,7 +10,7 @@ from hpo.config.hyperparameters import Choices, Hyperparameters
 from hpo.config.schema import Model, StudyConfig
 from hpo.storage.database import FINGERPRINT, StudyError
 from hpo.storage.paths import StudyPaths
-from hpo.user_commands import FRESH
+from hpo.user_commands import FRESH, user_command
 from model.config import FIRST_VALUES, IMAGE_SHAPE, REMOVED, TrainConfig, former_defaults
 
 if TYPE_CHECKING:
@@ -71,16 +71,18 @@ def check_unchanged(
     if config is not None and longer_epochs(stored, current):
         why_not = why_not_longer(config, _n_epochs(stored))
         grown |= set() if why_not else {EPOCHS}
-    changes = [
-        f"{key} was {stored.get(key, 'not there')}, is now {current.get(key, 'not there')}"
-        for key in sorted((stored.keys() | current.keys()) - grown)
-        if stored.get(key) != current.get(key)
-    ]
-    if changes:
+    changed = [key for key in sorted((stored.keys() | current.keys()) - grown) if stored.get(key) != current.get(key)]
+    if changed:
+        changes = [
+            f"{key} was {stored.get(key, 'not there')}, is now {current.get(key, 'not there')}" for key in changed
+        ]
+        remedy = "Change them back"
+        if changed == [EPOCHS]:
+            remedy = f"Go on with {user_command('tune', study.study_name, epochs=_n_epochs(stored))}"
         raise StudyError(
             f"{paths.address}: this study has different settings: {'; '.join(changes)}"
-            f"{f' (trials cannot become longer {why_not})' if why_not else ''}. Change them back, "
-            f"give the new study another name, or start over with {FRESH}, which moves the old study aside"
+            f"{f' (trials cannot become longer {why_not})' if why_not else ''}. "
+            f"{remedy}, give the new study another name, or start over with {FRESH}, which moves the old study aside"
         )
 
 

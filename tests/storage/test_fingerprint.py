@@ -112,6 +112,15 @@ def test_the_refusal_names_all_differences_also_of_settings_that_one_of_both_lac
     )
 
 
+def test_a_study_of_another_length_alone_is_told_how_to_go_on(few_images: ImageData) -> None:
+    study, stored = optuna.create_study(study_name="small"), fingerprint(CONFIG, few_images)
+    study.set_user_attr(FINGERPRINT, stored)
+    with pytest.raises(
+        StudyError, match=r"training.epochs was 3, is now 2. Go on with make tune STUDY=small EPOCHS=3,"
+    ):
+        check_unchanged(study, stored | {"training.epochs": "2"}, StudyPaths(Path("results/small")))
+
+
 def test_a_study_keeps_its_own_network_where_its_file_leaves_it_open(context: TrialContext) -> None:
     own = CONFIG.model_copy(update={"model": Model(architecture="norm_free", channels=(8, 8, 16, 16))})
     context.study.set_user_attr(FINGERPRINT, fingerprint(own, context.data))

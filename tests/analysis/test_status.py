@@ -64,7 +64,7 @@ def test_while_no_trial_has_finished_the_one_that_is_expected_to_end_best_is_nam
 
 
 def test_trials_are_counted_by_how_they_ended_and_the_best_is_named(context: TrialContext) -> None:
-    list(run_trials(context, 5, None))
+    list(run_trials(context, 8, None))
     status = status_of(context.study, CONFIG, context.paths)
     states = [trial.state for trial in context.study.trials]
     n_finished, n_pruned = states.count(TrialState.COMPLETE), states.count(TrialState.PRUNED)

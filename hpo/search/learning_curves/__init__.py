@@ -1,1 +1,1 @@
-"""What a further search and wider ranges are expected to bring."""
+"""Gains that are expected of further search and of wider ranges."""

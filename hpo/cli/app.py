@@ -1,6 +1,7 @@
 """Command-line application: every command, in the order of `--help`."""
 
 import signal
+from typing import Annotated
 
 import typer
 
@@ -18,17 +19,39 @@ from hpo.cli.commands.show.status import status
 from hpo.cli.commands.train import train
 from hpo.cli.commands.tune import tune
 from hpo.cli.commands.work import work
+from hpo.cli.console import print_lines
 from hpo.user_commands import PROGRAM
 
 COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, export_model, clean, work, copy, schema)
+
+
+def _print_version(is_asked: bool) -> None:
+    if not is_asked:
+        return
+    from hpo.storage.provenance import program_version
+    from model.data.locations import IS_CHECKOUT
+
+    print_lines(f"hpo {'of commit ' if IS_CHECKOUT else ''}{program_version() or 'unknown'}")
+    raise typer.Exit
+
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Search for the best hyperparameters of a convolutional VAE, retrain the best trial and show its results.",
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Search for the best hyperparameters of a convolutional VAE, retrain the best trial and show its results."""
+
+
 for command in COMMANDS:
     app.command()(command)
 

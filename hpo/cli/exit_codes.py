@@ -1,5 +1,6 @@
 """Exit codes of the commands, and the messages that go with them."""
 
+import contextlib
 import functools
 import traceback
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from typing import Any, NoReturn
 import typer
 
 from hpo.cli.console import errors
+from hpo.cli.json_lines.events import Error
+from hpo.cli.json_lines.output import emit, json_lines
 from hpo.workers.signals import sigterm_as_keyboard_interrupt
 from model.errors import FIX_AND_RUN_AGAIN, UserError
 from model.printable import printable
@@ -27,30 +30,36 @@ def reports_errors(stopped: str) -> Callable[[Callable[..., None]], Callable[...
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(*args: Any, **kwargs: Any) -> None:
-            try:
-                with sigterm_as_keyboard_interrupt():
-                    # Imported late, as below: `--help` is answered without Optuna and torch.
-                    from hpo.optuna_logging import silence_optuna
-
-                    silence_optuna()
-                    command(*args, **kwargs)
-            except UserError as error:
-                _fail(str(error), USER_ERROR)
-            except OSError as error:
-                _fail(_file_message(error), USER_ERROR)
-            except KeyboardInterrupt:
-                _fail(stopped, INTERRUPTED)
-            except typer.Exit:
-                raise
-            except Exception as error:
-                message = _message(error)
-                if message is None:
-                    _fail(f"{traceback.format_exc()}{_BUG}", INTERNAL_ERROR)
-                _fail(message, USER_ERROR)
+            with json_lines(kwargs.get("as_json", False)):
+                _run(lambda: command(*args, **kwargs), stopped)
 
         return run
 
     return decorate
+
+
+def _run(command: Callable[[], None], stopped: str) -> None:
+    """Run a command; turn an exception into a message and an exit code."""
+    try:
+        with sigterm_as_keyboard_interrupt():
+            # Imported late, as below: `--help` is answered without Optuna and torch.
+            from hpo.optuna_logging import silence_optuna
+
+            silence_optuna()
+            command()
+    except UserError as error:
+        _fail(str(error), USER_ERROR)
+    except OSError as error:
+        _fail(_file_message(error), USER_ERROR)
+    except KeyboardInterrupt:
+        _fail(stopped, INTERRUPTED)
+    except typer.Exit:
+        raise
+    except Exception as error:
+        message = _message(error)
+        if message is None:
+            _fail(f"{traceback.format_exc()}{_BUG}", INTERNAL_ERROR)
+        _fail(message, USER_ERROR)
 
 
 def _file_message(error: OSError) -> str:
@@ -77,4 +86,7 @@ def _memory_message(error: Exception) -> str:
 
 def _fail(message: str, code: int) -> NoReturn:
     errors.print(printable(message if code != USER_ERROR else f"error: {message}", keep="\n"), markup=False)
+    # Whoever reads the events may have gone.
+    with contextlib.suppress(OSError):
+        emit(Error(printable(message, keep="\n"), code))
     raise typer.Exit(code)

@@ -1,9 +1,12 @@
 """Follow one training run in the terminal."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from hpo.cli.console import STOPPING, print_lines
+from hpo.cli.console import STOPPING, print_lines, print_notices
+from hpo.cli.json_lines.events import Drawing, RunReported
+from hpo.cli.json_lines.output import emit, is_json
 
 if TYPE_CHECKING:
     from hpo.runs.drawing_steps import DrawingStarted
@@ -20,11 +23,11 @@ def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
     from hpo.runs.full_length_run import RunFinished
     from hpo.workers.signals import catch_stop_signals
 
-    with catch_stop_signals(lambda: print_lines(STOPPING)) as request:
+    with catch_stop_signals(lambda: print_notices(STOPPING)) as request:
         for event in events:
             if isinstance(event, RunFinished):
                 return event
-            print_lines(*_lines(event, n_epochs))
+            _show(event, n_epochs)
             if request.requested:
                 raise KeyboardInterrupt
             # Scoring and drawing, which follow the last epoch, start again from the beginning after an interruption.
@@ -32,13 +35,17 @@ def follow_run(events: "Iterator[RunEvent]", n_epochs: int) -> "RunFinished":
     raise AssertionError("a run ends with RunFinished")
 
 
-def _lines(event: "RunStarted | EpochMetrics | DrawingStarted", n_epochs: int) -> list[str]:
+def _show(event: "RunStarted | EpochMetrics | DrawingStarted", n_epochs: int) -> None:
+    """Print an event, as JSON or as lines."""
     from hpo.runs.drawing_steps import DrawingStarted
     from hpo.runs.full_length_run import RunStarted
 
-    if isinstance(event, DrawingStarted):
-        return [f"drawing {event.name}"]
-    return _start_lines(event) if isinstance(event, RunStarted) else [_epoch_line(event, n_epochs)]
+    if isinstance(event, RunStarted):
+        print_notices(*_start_lines(event))
+    elif is_json():
+        emit(Drawing(event.name) if isinstance(event, DrawingStarted) else RunReported(asdict(event)))
+    else:
+        print_lines(f"drawing {event.name}" if isinstance(event, DrawingStarted) else _epoch_line(event, n_epochs))
 
 
 def _start_lines(started: "RunStarted") -> list[str]:

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from hpo.cli.console import STOPPING, console
+from hpo.cli.json_lines.output import is_json
 
 if TYPE_CHECKING:
     from hpo.workers.tuning_session import TuningSession
@@ -14,13 +15,18 @@ def follow_trials(session: "TuningSession", *, shows_results: bool = True) -> bo
 
     With `shows_results`, the dashboard's overview of the study follows them.
     """
+    from hpo.cli.json_lines.trial_lines import TrialLines
     from hpo.cli.live_table import LiveTable
     from hpo.cli.plain_log import PlainLog
     from hpo.cli.progress import progress_of
     from hpo.workers.signals import catch_stop_signals
 
     progress = progress_of(session)
-    screen = LiveTable(console, progress) if console.is_terminal else PlainLog(console, progress)
+    screen: LiveTable | PlainLog | TrialLines
+    if is_json():
+        screen = TrialLines(session)
+    else:
+        screen = LiveTable(console, progress) if console.is_terminal else PlainLog(console, progress)
     workers = session.start_workers()
 
     def stop() -> None:

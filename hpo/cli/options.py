@@ -36,4 +36,7 @@ Files = Annotated[
         show_envvar=False,
     ),
 ]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON objects for scripts, one a line; other text goes to standard error.")
+]
 RunDevice = Annotated[str, typer.Option(help=Training.model_fields["device"].description)]

@@ -10,6 +10,9 @@ from hpo.analysis.formatting import capitalized, counted
 from hpo.analysis.ppca_baseline import ppca_name, ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, TrialOrigin
 from hpo.cli.console import print_lines
+from hpo.cli.json_lines.events import Notice, RunEnded
+from hpo.cli.json_lines.output import emit
+from hpo.runs.full_length_run import RunFinished
 from hpo.storage.paths import RunPaths
 from hpo.user_commands import PROGRAM
 
@@ -51,6 +54,13 @@ def print_drawn(paths: RunPaths, failures: Sequence[str]) -> None:
         return
     print_lines(*failures, f"The model and its metrics are complete. Next: {PROGRAM} figures {paths.folder}")
     raise typer.Exit(1)
+
+
+def emit_run_end(paths: RunPaths, finished: RunFinished) -> None:
+    """Print the result of a run as an event, if the command prints JSON."""
+    for notice in finished.notices:
+        emit(Notice(notice))
+    emit(RunEnded(paths.folder, paths.page, finished.metrics, finished.failures))
 
 
 def _interval(interval: tuple[float, float] | None, n_images: int) -> str:

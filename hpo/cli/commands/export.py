@@ -8,7 +8,9 @@ import typer
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.find_config import config_of
-from hpo.cli.options import Config, Files, Storage
+from hpo.cli.json_lines.events import Exported
+from hpo.cli.json_lines.output import emit
+from hpo.cli.options import AsJson, Config, Files, Storage
 from hpo.config.call_arguments import location_of
 from hpo.storage.paths.user_folder import check_is_no_file, expanded
 
@@ -21,6 +23,7 @@ def export(
     ] = None,
     storage: Storage = None,
     files: Files = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a study's trials and epochs as CSV and Parquet.
 
@@ -40,4 +43,5 @@ def export(
     target = ExportPaths(output) if output else opened.paths.export
     n_trials, n_reports = write_tables(opened, target)
     print_lines(f"{n_trials} trials and {n_reports} of their reports, each as CSV and Parquet, in {target.folder}")
+    emit(Exported(target.folder, target.all_files()))
     print_lines(f"Next: pandas.read_parquet({str(target.trials_parquet)!r}), or open {target.trials_csv}")

@@ -7,6 +7,9 @@ import typer
 
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.cli.json_lines.events import Exported
+from hpo.cli.json_lines.output import emit
+from hpo.cli.options import AsJson
 from hpo.storage.paths import ModelPaths, RunPaths
 from hpo.storage.paths.user_folder import check_is_no_file, expanded
 
@@ -19,6 +22,7 @@ def export_model(
     output: Annotated[
         Path | None, typer.Option(help="Folder of the files; export/ in the run if left out.", show_default=False)
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a trained model for other programs: safetensors, ONNX, torch.export, and a model card.
 
@@ -32,6 +36,7 @@ def export_model(
     source = RunPaths(expanded(run))
     target = ModelPaths(output) if output else ModelPaths.of_run(source.folder)
     difference = export(source, target)
+    emit(Exported(target.folder, target.all_files()))
     print_lines(
         f"Encoder and decoder as ONNX and torch.export, weights as safetensors, and a model card, in {target.folder}",
         f"ONNX Runtime differs from PyTorch by at most {difference:.1e}",

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal, get_origin
 import typer
 
 from hpo.analysis.formatting import counted
-from hpo.cli.console import print_lines
+from hpo.cli.console import print_lines, print_notices
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.follow_run import follow_run
-from hpo.cli.options import RunDevice
+from hpo.cli.json_lines.events import RunStarted
+from hpo.cli.json_lines.output import emit
+from hpo.cli.options import AsJson, RunDevice
 from hpo.config.json_schema import describe_bounds
 from hpo.config.schema import Data, Retrain
 from hpo.storage.paths import TRAIN
@@ -39,6 +41,7 @@ _RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
         TRAIN,
     ),
     "test": (Annotated[bool, typer.Option("--test", help="Also score the test split at the end.")], False),
+    "as_json": (AsJson, False),
 }
 
 
@@ -86,8 +89,9 @@ def train(context: typer.Context, **options: Any) -> None:
     Ctrl-C stops after the current epoch; run the same command to continue.
     """
     data, device, output, test = (options.pop(name) for name in ("data", "device", "output", "test"))
+    del options["as_json"]
     output = results_folder("--output", output)
-    from hpo.cli.run_summary import print_drawn, run_summary
+    from hpo.cli.run_summary import emit_run_end, print_drawn, run_summary
     from hpo.runs import train as single_run
 
     for name in (*FORMER_DEFAULTS, *LATER_DEFAULTS):
@@ -96,10 +100,21 @@ def train(context: typer.Context, **options: Any) -> None:
             # Left open, so that a run of an earlier version continues with its own.
             del options[name]
     prepared = single_run.prepare(single_run.read_options(options, data), output, device, test)
-    print_lines(*prepared.notices)
+    print_notices(*prepared.notices)
     n_epochs = prepared.run.config.epochs
     length = counted(n_epochs, "epoch")
     print_lines(f"Training for {length} ({prepared.run.runtime.describe()}) into {prepared.paths.folder}")
+    emit(
+        RunStarted(
+            folder=prepared.paths.folder,
+            epochs=n_epochs,
+            study=None,
+            trial=None,
+            params={name: getattr(prepared.run.config, name) for name in SETTINGS},
+            device=prepared.run.runtime.describe(),
+        )
+    )
     finished = follow_run(single_run.run_single(prepared), n_epochs)
     print_lines(*run_summary(finished.metrics, finished.history), *finished.notices)
+    emit_run_end(prepared.paths, finished)
     print_drawn(prepared.paths, finished.failures)

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from hpo.cli.console import print_lines
+from hpo.cli.console import print_lines, print_notices
 from hpo.cli.exit_codes import INTERRUPTED, reports_errors
 from hpo.cli.find_config import config_of
 from hpo.cli.follow_trials import follow_trials
-from hpo.cli.options import Config, Device, Files, Storage
+from hpo.cli.options import AsJson, Config, Device, Files, Storage
 from hpo.config.call_arguments import MAX_WORKERS, RayPlacement, location_of
 
 
@@ -46,6 +46,7 @@ def tune(
     ] = None,
     cpus_per_worker: Annotated[float, typer.Option(min=0, help="With --ray: cores of a worker.")] = 1.0,
     gpus_per_worker: Annotated[float, typer.Option(min=0, help="With --ray: GPUs of a worker, such as 0.25.")] = 0.0,
+    as_json: AsJson = False,
 ) -> None:
     """Search for the best hyperparameters; run it again to continue.
 
@@ -69,7 +70,7 @@ def tune(
         fresh=fresh,
         location=location,
         ray=RayPlacement(ray, cpus_per_worker, gpus_per_worker) if ray else None,
-        on_notice=print_lines,
+        on_notice=print_notices,
     ) as session:
         study = session.opened
         try:
@@ -88,6 +89,11 @@ def tune(
         baseline = ppca_baseline_of(study.study, study.paths)
         print_lines(*findings(study.study, session.context.config, baseline, study.paths))
         print_lines(*outlook(study.study, session.context.config))
-        print_lines(try_to_write_report(study), next_command(study.study, session.context.config, config))
+        what_next = next_command(study.study, session.context.config, config)
+        print_lines(try_to_write_report(study), what_next)
+        if as_json:
+            from hpo.cli.json_lines.trial_lines import emit_end
+
+            emit_end(session, what_next, interrupted=interrupted)
     if interrupted:
         raise typer.Exit(INTERRUPTED)

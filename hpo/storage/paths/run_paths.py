@@ -87,6 +87,11 @@ class ModelPaths:
         """Return the path of the encoder or the decoder as torch.export saves it."""
         return self.folder / f"{part}.pt2"
 
+    def all_files(self) -> tuple[Path, ...]:
+        """Return the paths of all of them."""
+        of_parts = (path for part in ("encoder", "decoder") for path in (self.onnx(part), self.program(part)))
+        return self.weights, self.settings, self.card, *of_parts
+
 
 @dataclass(frozen=True)
 class RunPaths(_TrainingPaths):

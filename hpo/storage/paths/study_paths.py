@@ -146,6 +146,10 @@ class ExportPaths:
         """The same table as a data frame."""
         return self.folder / "epochs.parquet"
 
+    def all_files(self) -> tuple[Path, ...]:
+        """Return the paths of all of them."""
+        return self.trials_csv, self.trials_parquet, self.epochs_csv, self.epochs_parquet
+
 
 def study_names() -> list[str]:
     """Return the names of the studies in `results/` of the current folder."""

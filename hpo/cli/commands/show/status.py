@@ -11,7 +11,9 @@ from hpo.analysis.formatting import counted, format_megabytes, format_value
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
 from hpo.cli.find_config import config_of
-from hpo.cli.options import Config, Files, Storage
+from hpo.cli.json_lines import events
+from hpo.cli.json_lines.output import emit
+from hpo.cli.options import AsJson, Config, Files, Storage
 from hpo.config.call_arguments import location_of
 from hpo.storage.paths import StudyPaths
 from hpo.user_commands import user_command
@@ -34,6 +36,7 @@ def status(
     follow: Annotated[
         bool, typer.Option("--follow", help="Print it again whenever it changes, until nobody works on the study.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the state of a study.
 
@@ -49,17 +52,46 @@ def status(
     paths, study = find_study(study_config.name, config, location)
     study_config = as_trained(study, study_config)
     shown: list[str] = []
+    emitted: events.Status | None = None
     n_idle = 0
     while True:
         found = status_of(study, study_config, paths)
         lines = status_lines(found, study_config, config)
         # What changes is printed, not the whole of it.
-        print_lines(*(line for line in lines if line not in shown))
+        if not as_json:
+            print_lines(*(line for line in lines if line not in shown))
+        elif (event := _as_event(found, study.study_name, config)) != emitted:
+            emit(event)
+            emitted = event
         shown, n_idle = lines, 0 if found.is_running else n_idle + 1
         # A worker is between two trials for an instant.
         if not follow or n_idle == _N_IDLE:
             return
         time.sleep(_PAUSE_S)
+
+
+def _as_event(status: Status, study: str, config_name: str) -> events.Status:
+    further = status.further
+    return events.Status(
+        study=study,
+        address=status.address,
+        images=status.source,
+        configurations=status.n_configurations,
+        configurations_in_all=status.n_total,
+        trials=status.counts,
+        waiting=status.n_waiting,
+        running=tuple(
+            events.RunningTrial(trial.number, trial.epoch, trial.has_worker, trial.has_checkpoint)
+            for trial in status.running
+        ),
+        best=events.Best.of(status.best),
+        outlook=events.Outlook(further.minutes, further.n_configurations, further.gain) if further else None,
+        is_running=status.is_running,
+        is_retrained=status.is_retrained,
+        disk_bytes=sum(use.n_bytes for use in status.disk),
+        attention=tuple(_attention(status, config_name)),
+        next=_next_command(status, config_name),
+    )
 
 
 def status_lines(status: Status, config: StudyConfig, config_name: str) -> list[str]:

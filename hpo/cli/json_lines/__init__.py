@@ -1,0 +1,1 @@
+"""Output for scripts: with `--json`, a command prints JSON objects, one a line."""

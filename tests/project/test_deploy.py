@@ -137,6 +137,21 @@ def test_the_image_starts_our_program_and_passes_signals_on() -> None:
     assert json.loads(entrypoint) == ["tini", "--", "python", "-m", "hpo"]
 
 
+def test_the_development_container_is_a_stage_of_the_image_with_what_make_and_the_tests_need() -> None:
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    build, folder = container["build"], ROOT / ".devcontainer"
+    assert (folder / build["dockerfile"]).resolve() == DEPLOY / "Dockerfile"
+    assert (folder / build["context"]).resolve() == ROOT
+    stages = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
+    names = [stage.split()[2] for stage in stages]
+    # Without a target, the last stage is built.
+    assert names[-1] == "program" and build["target"] in names
+    stage = stages[names.index(build["target"])]
+    assert {"chromium", "make", "postgresql"} <= set(stage.split()) and f"USER {container['remoteUser']}" in stage
+    command, target = container["postCreateCommand"].split()
+    assert command == "make" and f"\n{target}:" in (ROOT / "Makefile").read_text()
+
+
 def test_the_image_has_every_requirements_file_that_it_installs() -> None:
     (copied,) = re.findall(r"^COPY (requirements.+) /tmp/$", DOCKERFILE, re.MULTILINE)
     named = set(re.findall(r"-[rc] /tmp/(\S+)", DOCKERFILE))

@@ -55,6 +55,9 @@ class Configuration:
             scores.update(trial.intermediate_values)
         if not scores and self.value is not None:
             return {1: self.value}
+        if self.sign == 1 and all(map(isfinite, scores.values())):
+            # Of a large study, a decision asks for thousands.
+            return scores
         return {step: self.sign * score for step, score in scores.items() if isfinite(score)}
 
     @property

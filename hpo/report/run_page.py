@@ -1,7 +1,7 @@
 """The page of one run: index.html, a single file that contains its pictures and opens from disk."""
 
 from hpo.report.run_page_data import RunPage, read_run_page
-from hpo.report.template_filters import template_environment
+from hpo.report.template_filters import page_script, template_environment
 from hpo.storage.paths import RunPaths
 from model.atomic_files import write_text
 
@@ -18,4 +18,5 @@ def write_page(paths: RunPaths, final: RunPaths | None = None) -> None:
 
 def render(page: RunPage, paths: RunPaths) -> str:
     """Return the page as HTML. `paths` gives the file names that the text mentions."""
-    return template_environment().get_template("run_page.html").render(page=page, files=paths)
+    script = page_script("run_page_sliders.js")
+    return template_environment().get_template("run_page.html").render(page=page, files=paths, script=script)

@@ -1,5 +1,6 @@
 """Content of a run's page, read from the files of the run."""
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from markupsafe import Markup
 
 from hpo.analysis.earlier_best import describe_earlier_best, earlier_best
 from hpo.analysis.ppca_baseline import PpcaVerdict, ppca_name, ppca_verdict
@@ -20,6 +22,15 @@ from model.config import IMAGE_SHAPE, SETTINGS, TrainConfig
 
 # Options that the command of a single run shows even if they have the default value.
 _SHOWN_OPTIONS = ("beta", "latent_dim", "learning_rate", "batch_size", "epochs")
+
+
+@dataclass(frozen=True)
+class Sliders:
+    """Sliders of the page: codes to start from, dimensions, and the JSON that its script reads."""
+
+    starts: list[dict[str, Any]]
+    dimensions: list[dict[str, Any]]
+    content: Markup
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class RunPage:
     folder: str
     command: str
     pictures: Mapping[str, Picture | None]
+    sliders: Sliders | None
 
     @property
     def settings(self) -> list[tuple[str, Any]]:
@@ -88,7 +100,18 @@ def read_run_page(paths: RunPaths, final: RunPaths) -> RunPage:
         folder=folder,
         command=_retrain_command(metrics) if metrics.origin else _train_command(config, metrics, training, folder),
         pictures={name: embedded(path) for name, path in _picture_files(paths).items()},
+        sliders=_read_sliders(paths.code_sliders),
     )
+
+
+def _read_sliders(path: Path) -> Sliders | None:
+    """Read the sliders of a run; None for a run of an earlier version, and if they could not be made."""
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    # "<" as an escape, so that no text ends the page's script.
+    escaped = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+    return Sliders(content["starts"], content["dimensions"], Markup(escaped))
 
 
 def _validation_scores(last: dict[str, float], metrics: RunMetrics) -> SplitScores:

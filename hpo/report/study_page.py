@@ -1,16 +1,12 @@
 """The page of a study: report/index.html, a single file that opens from disk and loads nothing."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
-
-from markupsafe import Markup
 
 from hpo.figures.study.trial_points import MAX_SHOWN
 from hpo.report.embedded_pictures import Picture
 from hpo.report.study_page_data import StudyPage, read_study_page
 from hpo.report.study_page_figures import draw_figures
-from hpo.report.template_filters import read_template_file, template_environment
+from hpo.report.template_filters import page_script, template_environment
 from hpo.report.trial_gallery import TrialCard, trial_cards
 from hpo.storage.error_log import attempt
 from hpo.storage.open_study import OpenStudy
@@ -56,9 +52,6 @@ def render(
     page: StudyPage, figures: Mapping[str, Picture | None], cards: tuple[TrialCard, ...], paths: StudyPaths
 ) -> str:
     """Return the page as HTML. `paths` gives the file names that the text mentions."""
-    script = read_template_file("study_page.js")
-    # The browser runs only a script with this digest.
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return (
         template_environment()
         .get_template("study_page.html")
@@ -67,8 +60,7 @@ def render(
             figures=figures,
             cards=cards,
             paths=paths,
-            script=Markup(script),
-            script_sha256=digest,
+            script=page_script("study_page.js"),
             max_shown=MAX_SHOWN,
         )
     )

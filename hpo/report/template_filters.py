@@ -1,8 +1,11 @@
 """Jinja environment of the pages: filters that format numbers, and functions that several templates use."""
 
+import base64
+import hashlib
 import json
 import math
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -90,6 +93,15 @@ def device_name(device_type: str) -> str:
     return _DEVICES.get(device_type, device_type)
 
 
-def read_template_file(name: str) -> str:
-    """Return the text of a file in the template folder, unrendered."""
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
+@dataclass(frozen=True)
+class PageScript:
+    """Script of a page. The browser runs only one with this digest, which the page's head names."""
+
+    text: Markup
+    sha256: str
+
+
+def page_script(name: str) -> PageScript:
+    """Read a script in the template folder."""
+    text = (_TEMPLATES / name).read_text(encoding="utf-8")
+    return PageScript(Markup(text), base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii"))

@@ -13,6 +13,7 @@ from hpo.analysis.run_metrics import TrialOrigin, read_history
 from hpo.config.schema import Interval
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import FrameRecorder, frame_epochs, write_animations
+from hpo.runs.code_sliders import write_code_sliders
 from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted, draw_each
 from hpo.runs.final_test_scores import score, test_split_entries
 from hpo.runs.run_figures import run_drawings
@@ -129,6 +130,7 @@ def _train_into(final: RunPaths, run: TrainingRun) -> Iterator[RunEvent]:
     table = _write_results(unfinished, run, state, history, numbers)
     notices: list[str] = []
     steps = run_drawings(state.model, run.data, run.runtime, unfinished, table) | {
+        "sliders": lambda: write_code_sliders(state.model, run.data, run.runtime, unfinished),
         "animations": lambda: notices.extend(write_animations(unfinished, run.fps)),
         "page": lambda: write_page(unfinished, final),
     }

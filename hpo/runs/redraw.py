@@ -10,6 +10,7 @@ from hpo.config.image_source import FOLDER
 from hpo.config.schema import Data
 from hpo.report.run_page import write_page
 from hpo.runs.animation_frames import write_animations
+from hpo.runs.code_sliders import write_code_sliders
 from hpo.runs.drawing_steps import DrawingFailed, DrawingStarted, draw_each
 from hpo.runs.run_figures import run_drawings
 from hpo.storage.local.file_locks import hold_lock
@@ -35,12 +36,14 @@ def redraw(folder: Path, fps: float | None, device: str) -> Iterator[DrawingStar
     if not paths.metrics_csv.exists():
         raise RunError(f"{folder}: holds no finished run (there is no {paths.metrics_csv.name} in it)")
     runtime = resolve(device, record.precision)
-    model = read_model(paths.model).network
+    model = read_model(paths.model).network.to(runtime.device)
     data = _load_images(record, paths)
     with hold_lock(paths.lock, str(folder)):
         notices = [data.reading] if data.reading else []
         history = pd.read_csv(paths.metrics_csv)
-        steps = run_drawings(model.to(runtime.device), data.to(runtime.device), runtime, paths, history) | {
+        on_device = data.to(runtime.device)
+        steps = run_drawings(model, on_device, runtime, paths, history) | {
+            "sliders": lambda: write_code_sliders(model, on_device, runtime, paths),
             "animations": lambda: notices.extend(_write_animations(paths, record, fps)),
             "page": lambda: write_page(paths),
         }

@@ -158,6 +158,11 @@ class RunPaths(_TrainingPaths):
         return self.folder / "traversals.png"
 
     @property
+    def code_sliders(self) -> Path:
+        """Decoder, codes and strongest dimensions, with which the page decodes what a reader sets."""
+        return self.folder / "code_sliders.json"
+
+    @property
     def latent_pca(self) -> Path:
         """Posterior means along their two principal components."""
         return self.folder / "latent_pca.png"

@@ -4,7 +4,7 @@
 #|   make best-retrain    retrain the best trial at full length; draw all figures and the animation
 #|   make train           train one model with given values, by default the tutorial's, and draw it
 #|   make figures         redraw a finished run from its files: RUN=results/cifar10/best FPS=4
-#|   make dashboard       browse the study in optuna-dashboard
+#|   make dashboard       browse the study in optuna-dashboard; without STUDY= all of them
 #|   make report          rewrite the study's page: results/<study>/report/index.html
 #|
 #|   make test            run the tests, except for the long suites
@@ -96,6 +96,8 @@ option  = $(if $(strip $(value $2)), $1 $(call quoted,$2))
 # $(call flag,--fresh,FRESH) likewise, and also if FRESH is 0, no or false.
 flag    = $(if $(filter-out 0 no false,$($2)), $1)
 # Broken inside of calls, where make reads a line end as the space that is there anyway.
+# The study that is named on the command line, if one is.
+named_study = $(if $(filter command,$(origin STUDY)),$(if $(strip $(value STUDY)), $(call quoted,STUDY)))
 shared_options = $(call option,--storage,STORAGE)$(call option,--files,FILES)
 tune_options = $(call option,--trials,TRIALS)$(call option,--timeout,TIMEOUT)$(call \
   option,--epochs,EPOCHS)$(call option,--workers,WORKERS)$(call option,--device,DEVICE)$(call \
@@ -128,7 +130,7 @@ figures: .packages
 	$(python) -m hpo figures $(call quoted,RUN)$(call option,--fps,FPS)$(call option,--device,DEVICE)
 
 dashboard: .packages
-	$(python) -m hpo dashboard $(call quoted,STUDY)$(call option,--host,HOST)$(call option,--port,PORT)$(call flag,--read-only,READ_ONLY)$(shared_options)
+	$(python) -m hpo dashboard$(named_study)$(call option,--host,HOST)$(call option,--port,PORT)$(call flag,--read-only,READ_ONLY)$(shared_options)
 
 report: .packages
 	$(python) -m hpo report $(call quoted,STUDY)$(shared_options)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.dashboard.access_token import has_token, headers_that_move_token_into_cookie, token_is_in_address
+from hpo.user_commands import user_command
 
 # A file of 24 MB, uploaded in base64. The largest artifact of this project has less than one.
 MAX_BODY_BYTES = 32 * 2**20
+_ONE_STUDY = user_command("dashboard", "quick")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HOST = re.compile(r"(\[[\da-f:.]+\]|[^\[\]:/@,\s]+)(?::\d{1,5})?", re.IGNORECASE)
 # More digits than any length has; int() refuses thousands of them.
@@ -26,12 +28,13 @@ Headers = list[tuple[str, str]]
 @dataclass(frozen=True)
 class Access:
     """Rules of a dashboard: the `host` it was told to listen on, its token (None: none is needed), and whether it only
-    shows the study.
+    shows the study. One that `shows_all` studies changes none.
     """
 
     host: str
     token: str | None = None
     is_read_only: bool = False
+    shows_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ def guard_reply(environ: Environ, access: Access) -> Reply | None:
 def _refused_change(environ: Environ, access: Access) -> Reply | None:
     if _is_foreign(environ):
         return _refuse(environ, "403 Forbidden", "Another website may not change the study.")
+    if access.shows_all:
+        reason = f"All studies are shown and none is changed: to change one, name it ({_ONE_STUDY})."
+        return _refuse(environ, "403 Forbidden", reason)
     if access.is_read_only:
         reason = "This dashboard is read-only: start it without --read-only (READ_ONLY=1) to change the study."
         return _refuse(environ, "403 Forbidden", reason)

@@ -1,52 +1,29 @@
-"""Serves a study in optuna-dashboard."""
+"""Serves a study, or all studies, in optuna-dashboard."""
 
 import contextlib
 import ipaddress
 import socket
 import time
+from dataclasses import replace
 from socketserver import ThreadingMixIn
-from typing import Any, BinaryIO
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import WSGIApplication
 
 import optuna_dashboard
-from bottle import HTTPError
-from optuna.artifacts.exceptions import ArtifactNotFound
 
 from hpo.dashboard.access_token import new_token, with_token
+from hpo.dashboard.all_studies_app import app_of_all
 from hpo.dashboard.guarded_app import guarded
 from hpo.dashboard.request_guard import Access
+from hpo.dashboard.served_files import ServedFiles
 from hpo.storage.backend import backend_of
 from hpo.storage.database import StudyError
-from hpo.storage.interface import WritableStore
 from hpo.storage.paths import StudyPaths
+from hpo.storage.side_by_side.studies_in_results import StudiesInResults
 
 # Seconds for a client to read an answer. A body of 32 MiB takes 0.1 s on the loopback interface.
 _CLOSING_S = 2.0
-
-
-class ServedFiles:
-    """The artifact store for the server: a lost file is a `404`, not an internal error."""
-
-    def __init__(self, store: WritableStore) -> None:
-        self._store = store
-
-    def open_reader(self, artifact_id: str) -> BinaryIO:
-        """Open a file of the store.
-
-        Raises: HTTPError: the file does not exist.
-        """
-        try:
-            return self._store.open_reader(artifact_id)
-        except ArtifactNotFound:
-            raise HTTPError(404, "This file is lost.") from None
-
-    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Write a file that a browser sends."""
-        self._store.write(artifact_id, content_body)
-
-    def remove(self, artifact_id: str) -> None:
-        """Remove a file that is deleted in a browser."""
-        self._store.remove(artifact_id)
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -101,9 +78,21 @@ def listen(paths: StudyPaths, host: str, port: int, *, is_read_only: bool = Fals
     Raises: StudyError: the host cannot be bound.
     """
     backend = backend_of(paths)
-    app = optuna_dashboard.wsgi(
-        backend.database.open_storage(), artifact_store=ServedFiles(backend.files.artifact_store())
-    )
+    files = ServedFiles(backend.files.artifact_store())
+    app = optuna_dashboard.wsgi(backend.database.open_storage(), artifact_store=files)
+    return _listen(app, port, Access(host, is_read_only=is_read_only))
+
+
+def listen_with_all(studies: StudiesInResults, host: str, port: int) -> Server:
+    """Return a server of all studies below `results/`, which changes none; else as `listen`.
+
+    Raises: StudyError: the host cannot be bound.
+    """
+    return _listen(app_of_all(studies), port, Access(host, shows_all=True))
+
+
+def _listen(app: WSGIApplication, port: int, access: Access) -> Server:
+    host = access.host
     server_class = _IPv6Server if ":" in host else Server
     for candidate in (port, 0):
         try:
@@ -112,7 +101,7 @@ def listen(paths: StudyPaths, host: str, port: int, *, is_read_only: bool = Fals
             last_error = error
             continue
         is_loopback = ipaddress.ip_address(str(server.server_address[0])).is_loopback
-        server.access = Access(host, None if is_loopback else new_token(), is_read_only)
+        server.access = replace(access, token=None if is_loopback else new_token())
         server.set_app(guarded(app, server.access))
         return server
     raise StudyError(f"--host {host}: cannot be bound ({last_error}); use 127.0.0.1")
@@ -122,8 +111,9 @@ def notice(access: Access) -> str | None:
     """Return a notice on what others can do if other machines can reach the dashboard, else None."""
     if access.token is None:
         return None
-    can = "see" if access.is_read_only else "see, change and delete"
+    can = "see" if access.is_read_only or access.shows_all else "see, change and delete"
+    what = "all studies" if access.shows_all else "the study"
     return (
-        f"Other machines can reach this dashboard: whoever has its address with the token can {can} the study. "
+        f"Other machines can reach this dashboard: whoever has its address with the token can {can} {what}. "
         "The connection is not encrypted."
     )

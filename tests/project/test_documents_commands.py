@@ -73,8 +73,8 @@ def parse(arguments: list[str]) -> dict[str, Any]:
     name, *rest = arguments
     assert name in commands().commands, f"no command {name}"
     values = commands().commands[name].make_context(name, rest).params
-    for name in values.keys() & {"config", "study"}:
-        find_config(values[name])
+    for name in filter(None, (values.get(argument) for argument in ("config", "study"))):
+        find_config(name)
     return values
 
 

@@ -45,11 +45,13 @@ def test_help_lists_every_target_and_every_variable_in_one_column(checkout: Chec
             ["best-retrain", "STUDY=quick", "TRIAL=3", "EPOCHS=50", "DEVICE=cuda"],
             "retrain 'quick' --trial '3' --epochs '50' --device 'cuda'",
         ),
-        (["dashboard"], "dashboard 'cifar10'"),
+        (["dashboard"], "dashboard"),
+        (["dashboard", "STUDY="], "dashboard"),
+        (["dashboard", "STUDY=quick"], "dashboard 'quick'"),
         (["figures", "RUN=results/a b/best", "FPS=4"], "figures 'results/a b/best' --fps '4'"),
         (["report", "STUDY=quick"], "report 'quick'"),
-        (["dashboard", "READ_ONLY=1"], "dashboard 'cifar10' --read-only"),
-        (["dashboard", "HOST=0.0.0.0", "PORT=8081"], "dashboard 'cifar10' --host '0.0.0.0' --port '8081'"),
+        (["dashboard", "STUDY=quick", "READ_ONLY=1"], "dashboard 'quick' --read-only"),
+        (["dashboard", "HOST=0.0.0.0", "PORT=8081"], "dashboard --host '0.0.0.0' --port '8081'"),
     ],
 )
 def test_variables_are_passed_to_the_command_line(checkout: Checkout, arguments: list[str], command: str) -> None:

@@ -1,0 +1,1 @@
+"""Many studies, each in a database of its own, as one storage of Optuna."""

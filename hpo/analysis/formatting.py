@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hpo.config.hyperparameters import Choices, Range
+
 
 def format_value(value: Any, n_digits: int = 3) -> str:
     """Format a hyperparameter's value: a float with so many significant digits, anything else as it is."""
@@ -26,3 +28,10 @@ def counted(n: float, noun: str) -> str:
 def capitalized(text: str) -> str:
     """Return the text with a capital first letter, the others as they are."""
     return text[0].upper() + text[1:]
+
+
+def search_range(entry: Range[Any] | Choices[Any]) -> str:
+    """Return what is searched of a hyperparameter, in words: `0.3 to 3, log scale` or `one of 32, 64`."""
+    if isinstance(entry, Choices):
+        return "one of " + ", ".join(f"{choice}" for choice in entry.choices)
+    return f"{entry.low:g} to {entry.high:g}" + (", log scale" if entry.log else "")

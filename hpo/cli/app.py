@@ -12,6 +12,7 @@ from hpo.cli.commands.export import export
 from hpo.cli.commands.export_model import export_model
 from hpo.cli.commands.retrain import retrain
 from hpo.cli.commands.schema import schema
+from hpo.cli.commands.show.compare import compare
 from hpo.cli.commands.show.dashboard import dashboard
 from hpo.cli.commands.show.figures import figures
 from hpo.cli.commands.show.report import report
@@ -22,7 +23,22 @@ from hpo.cli.commands.work import work
 from hpo.cli.console import print_lines
 from hpo.user_commands import PROGRAM
 
-COMMANDS = (tune, retrain, train, figures, status, dashboard, report, export, export_model, clean, work, copy, schema)
+COMMANDS = (
+    tune,
+    retrain,
+    train,
+    figures,
+    status,
+    dashboard,
+    report,
+    compare,
+    export,
+    export_model,
+    clean,
+    work,
+    copy,
+    schema,
+)
 
 
 def _print_version(is_asked: bool) -> None:

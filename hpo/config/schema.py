@@ -26,6 +26,7 @@ from hpo.config.sections import (
 from hpo.config.strict_model import ACROSS_KEYS, Seed, StrictModel
 
 __all__ = [
+    "COMPARE_NAME",
     "RESERVED_NAMES",
     "SAMPLE_SUFFIX",
     "SHOWCASE_NAME",
@@ -47,8 +48,8 @@ __all__ = [
 ]
 
 # Folders in results/ that hold other things than studies.
-TRAIN_NAME, SHOWCASE_NAME = "train", "showcase"
-RESERVED_NAMES = (TRAIN_NAME, SHOWCASE_NAME)
+TRAIN_NAME, SHOWCASE_NAME, COMPARE_NAME = "train", "showcase", "compare"
+RESERVED_NAMES = (TRAIN_NAME, SHOWCASE_NAME, COMPARE_NAME)
 # Suffix of the name of a study that runs on the bundled sample because CIFAR-10 could not be downloaded.
 SAMPLE_SUFFIX = "-sample"
 
@@ -63,7 +64,8 @@ def is_study_name(text: str) -> bool:
 
 def _not_reserved(name: str) -> str:
     if name in RESERVED_NAMES:
-        folders = " and ".join(f"results/{reserved}" for reserved in RESERVED_NAMES)
+        *others, last = (f"results/{reserved}" for reserved in RESERVED_NAMES)
+        folders = f"{', '.join(others)} and {last}"
         message = "must be another name, because {folders} hold other things"
         raise PydanticCustomError("reserved", message, {"folders": folders})
     return name

@@ -5,8 +5,12 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
+from hpo.figures.style import as_svg
+
+_POINTS_PER_INCH = 72
 THUMBNAIL_WIDTH = 300
 
 
@@ -48,9 +52,10 @@ def thumbnail(path: Path, width: int = THUMBNAIL_WIDTH) -> Picture:
     return Picture(_data_uri(buffer.getvalue(), "image/webp"), *small.size)
 
 
-def embedded_svg(content: bytes, width: int, height: int) -> Picture:
-    """Wrap an SVG drawing of this size in pixels."""
-    return Picture(_data_uri(content, "image/svg+xml"), width, height)
+def embedded_figure(figure: Figure) -> Picture:
+    """Draw a figure as SVG."""
+    width, height = (round(_POINTS_PER_INCH * inches) for inches in figure.get_size_inches())
+    return Picture(_data_uri(as_svg(figure), "image/svg+xml"), width, height)
 
 
 def _last_frame(image: Image.Image) -> str | None:

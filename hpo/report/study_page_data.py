@@ -10,13 +10,14 @@ from optuna.study import Study
 
 from hpo.analysis.cost import Cost, count_cost
 from hpo.analysis.findings import best_when_retrained
+from hpo.analysis.formatting import search_range
 from hpo.analysis.further_search import further_search_of, further_search_sentence, wider_range_sentences
 from hpo.analysis.importances import Importances, find_importances
 from hpo.analysis.ppca_baseline import PpcaBaseline, ppca_baseline_of
 from hpo.analysis.results import StudyResults, study_results
 from hpo.analysis.run_metrics import ImageCounts, RunMetrics, read_run_metrics
 from hpo.analysis.trial_table import TrialRow, trial_rows
-from hpo.config.hyperparameters import TUTORIAL, Choices
+from hpo.config.hyperparameters import TUTORIAL
 from hpo.config.schema import StudyConfig
 from hpo.config.search_space import searched, untuned_values
 from hpo.config.study_file import CONFIG_FOLDER
@@ -159,18 +160,12 @@ def _searched_settings(results: StudyResults, config: StudyConfig) -> tuple[Sear
         SearchedSetting(
             name=name,
             value=results.best_row.values[name],
-            searched=_in_words(entry),
+            searched=search_range(entry),
             tutorial=getattr(TUTORIAL, name),
             is_at_edge=name in results.at_edge,
         )
         for name, entry in searched(config.hyperparameters).items()
     )
-
-
-def _in_words(entry: Any) -> str:
-    if isinstance(entry, Choices):
-        return "one of " + ", ".join(f"{choice}" for choice in entry.choices)
-    return f"{entry.low:g} to {entry.high:g}" + (", log scale" if entry.log else "")
 
 
 def _retrained_metrics(paths: StudyPaths) -> RunMetrics | None:

@@ -22,14 +22,13 @@ from hpo.figures.study import (
 )
 from hpo.figures.study.rate_distortion_data import rate_distortion_data
 from hpo.figures.study.trial_points import SearchAxis
-from hpo.figures.style import as_svg, in_own_style
-from hpo.report.embedded_pictures import Picture, embedded_svg
+from hpo.figures.style import in_own_style
+from hpo.report.embedded_pictures import Picture, embedded_figure
 from hpo.report.study_page_data import StudyPage
 from hpo.search.best_trial import BestTrial
 from hpo.storage.open_study import OpenStudy
 
 FIGURES = ("history", "learning_curves", "importances", "slices", "parallel", "pareto", "latent_dim", "rate_distortion")
-_POINTS_PER_INCH = 72
 _Drawings = dict[str, Callable[[], Figure]]
 
 
@@ -43,7 +42,7 @@ def draw_figures(page: StudyPage, opened: OpenStudy) -> Mapping[str, Picture | N
         drawings["importances"] = lambda: importances.draw_importances(shares.shares, shares.n_top, shares.n_finished)
     if front := page.pareto_front:
         drawings["pareto"] = lambda: pareto_front.draw_pareto_front(front)
-    return {name: _embedded(drawings[name]()) if name in drawings else None for name in FIGURES}
+    return {name: embedded_figure(drawings[name]()) if name in drawings else None for name in FIGURES}
 
 
 def axes_of(config: StudyConfig) -> tuple[SearchAxis, ...]:
@@ -89,8 +88,3 @@ def _search_space_drawings(trials: pd.DataFrame, axes: tuple[SearchAxis, ...], b
     if len(axes) > 1:
         drawings["parallel"] = lambda: parallel_coordinates.draw_parallel_coordinates(lines)
     return drawings
-
-
-def _embedded(figure: Figure) -> Picture:
-    width, height = (round(_POINTS_PER_INCH * inches) for inches in figure.get_size_inches())
-    return embedded_svg(as_svg(figure), width, height)

@@ -62,7 +62,7 @@ def test_a_name_that_would_leave_its_folder_or_need_quoting_is_refused(name: str
 
 def test_a_name_that_is_too_long_or_reserved_is_refused() -> None:
     assert faults(f"{VALID}name: {'a' * 101}")[0].startswith("name: must have at most 100 characters, got 'aaa")
-    rule = "must be another name, because results/train and results/showcase hold other things"
+    rule = "must be another name, because results/train, results/showcase and results/compare hold other things"
     assert faults(f"{VALID}name: train") == [f"name: {rule}, got 'train'"]
 
 

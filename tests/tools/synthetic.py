@@ -41,7 +41,7 @@ FILE: dict[str, Any] = {
     "budget": {"trials": 200},
 }
 TUTORIAL = {"beta": 1.0, "latent_dim": 128, "learning_rate": 1e-3, "batch_size": 64}
-ATTRIBUTES = {
+ATTRIBUTES: dict[str, Any] = {
     "startup_trials": 10,
     "precision": "float32",
     "data": {"source": "cifar10", "n_train": 45000, "n_val": 5000, "n_test": 10000},
@@ -55,14 +55,15 @@ STARTED = datetime.datetime(2026, 1, 2, 3, 4, 5)
 def create(folder: Path, name: str = "small", file: dict[str, Any] | None = None, **attributes: Any) -> OpenStudy:
     """Create an empty study in `folder`/results, with its file in `folder`/study_configs; commands run in `folder`.
 
-    `file` replaces keys of FILE, `attributes` replaces attributes of the study.
+    `file` replaces keys of FILE, `attributes` replaces attributes of the study, but `digest` that of the images.
     """
     path = folder / "study_configs" / f"{name}.yaml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(yaml.safe_dump(FILE | (file or {})))
     config = read_config(path)
     paths = StudyPaths(folder / "results" / name)
-    images = {"data.source": '"cifar10"', "data.digest": '"d1ge57"'}
+    digest, source = attributes.pop("digest", "d1ge57"), (ATTRIBUTES | attributes)["data"]["source"]
+    images = {"data.source": json.dumps(source), "data.digest": json.dumps(digest)}
     fingerprint = {FINGERPRINT: images | settings_fingerprint(config)}
     study = create_study(config, paths, ATTRIBUTES | attributes | fingerprint)
     return OpenStudy(study, config_as_run(config, study), paths, name)

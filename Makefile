@@ -110,7 +110,7 @@ train_options = $(call option,--beta,BETA)$(call option,--latent-dim,LATENT_DIM)
   option,--architecture,ARCHITECTURE)$(call flag,--linear-path,LINEAR_PATH)$(call \
   option,--device,DEVICE)$(call option,--output,OUTPUT)$(call flag,--test,TEST)
 
-.PHONY: help tune best-retrain train figures dashboard report bench bench-search bench-scale showcase test test-long test-all lint check .packages .dev-packages .cluster-packages .s3-server .peer-packages .share-packages
+.PHONY: help tune best-retrain train figures dashboard report bench bench-search bench-scale showcase test test-long test-all lint check .packages .dev-packages .cluster-packages .s3-server .peer-packages .share-packages .track-packages .mlflow-server
 # With -j, too, one target after the other: showcase needs tune before best-retrain.
 .NOTPARALLEL:
 
@@ -185,6 +185,14 @@ check: lint test
 # What python -m hpo export-model needs.
 .share-packages:
 	@$(set_up) requirements-share.txt
+
+# What python -m hpo export --to needs.
+.track-packages:
+	@$(set_up) requirements-track.txt
+
+# The server for the tests with MLflow, in a .venv of its own, for the same reason.
+.mlflow-server: .dev-packages
+	@test -x .venv/mlflow/bin/mlflow || { $(python) -m venv .venv/mlflow && .venv/mlflow/bin/pip install --quiet 'mlflow~=3.17.0'; }
 
 define set_up
 command -v $(call quoted,PYTHON) >/dev/null || { \

@@ -31,3 +31,8 @@ def how_to_install(extra: str) -> str:
     if IS_CHECKOUT:
         return f".venv/bin/pip install -r requirements-{extra}.txt"
     return f"install the program with [{extra}]"
+
+
+def in_venv(program: str) -> str:
+    """Return how a program is started that is installed beside this one."""
+    return f".venv/bin/{program}" if IS_CHECKOUT else program

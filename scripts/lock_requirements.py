@@ -51,7 +51,8 @@ def main(options: list[str]) -> None:
     # Each may be installed beside the others.
     cluster = _write("cluster", pins, options, kept=dev)
     share = _write("share", [*pins, *dev], options, kept=cluster)
-    _write("peers", [*pins, *dev], options, kept=[*cluster, *share])
+    track = _write("track", [*pins, *dev], options, kept=[*cluster, *share])
+    _write("peers", [*pins, *dev], options, kept=[*cluster, *share, *track])
 
 
 def _write(kind: str, pins: list[str], options: list[str], kept: Sequence[str] = ()) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-_EXTRAS = {"cluster": "requirements-cluster.in", "share": "requirements-share.in", "dev": "requirements-dev.in"}
+_EXTRAS = {name: f"requirements-{name}.in" for name in ("cluster", "share", "track", "dev")}
 
 
 class RequirementsHook(MetadataHookInterface):

@@ -25,7 +25,7 @@ def test_net() -> None:
 def test_late_skip() -> None:
     pytest.skip("no ffmpeg")
 """
-MAKEFILE = """lint .peer-packages .cluster-packages .share-packages .s3-server:
+MAKEFILE = """lint .peer-packages .cluster-packages .share-packages .track-packages .s3-server .mlflow-server:
 	@echo $@
 test test-long:
 	@.venv/bin/python -m pytest -q -p no:cacheprovider tests/$@

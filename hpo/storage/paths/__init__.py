@@ -4,6 +4,7 @@ from hpo.storage.paths.comparison_path import comparison_page
 from hpo.storage.paths.move_aside import move_aside
 from hpo.storage.paths.run_paths import RESULTS, SHOWCASE, TRAIN, ModelPaths, RunPaths, TrialPaths
 from hpo.storage.paths.study_paths import ExportPaths, StudyPaths, study_names
+from hpo.storage.paths.tracker_paths import Tracker, TrackerPaths
 
 __all__ = [
     "RESULTS",
@@ -13,6 +14,8 @@ __all__ = [
     "ModelPaths",
     "RunPaths",
     "StudyPaths",
+    "Tracker",
+    "TrackerPaths",
     "TrialPaths",
     "comparison_page",
     "move_aside",

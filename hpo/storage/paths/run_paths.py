@@ -52,6 +52,10 @@ class TrialPaths(_TrainingPaths):
         """Score, rate, error and learning rate over the epochs."""
         return self.folder / "learning_curve.png"
 
+    def pictures(self) -> tuple[Path, ...]:
+        """Return the pictures that become artifacts."""
+        return self.reconstructions, self.samples, self.learning_curve, self.animation_gif
+
 
 @dataclass(frozen=True)
 class ModelPaths:

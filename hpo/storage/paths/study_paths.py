@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hpo.config.call_arguments import Location
 from hpo.storage.paths.run_paths import RESULTS, RunPaths, TrialPaths
+from hpo.storage.paths.tracker_paths import Tracker, TrackerPaths
 
 _DATABASE = "study.db"
 
@@ -149,6 +150,10 @@ class ExportPaths:
     def all_files(self) -> tuple[Path, ...]:
         """Return the paths of all of them."""
         return self.trials_csv, self.trials_parquet, self.epochs_csv, self.epochs_parquet
+
+    def tracker(self, name: Tracker) -> TrackerPaths:
+        """Return the paths of the study for a tracker."""
+        return TrackerPaths(self.folder / name)
 
 
 def study_names() -> list[str]:

@@ -1,0 +1,1 @@
+"""A study for other programs that show trainings: TensorBoard, MLflow, Weights & Biases."""

@@ -1,0 +1,1 @@
+"""A study as trackers read it back."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 import sqlalchemy
+from optuna.storages import BaseStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.study import Study
 
@@ -64,6 +65,12 @@ def sqlite_error(error: BaseException) -> sqlite3.Error | None:
     while cause is not None and not isinstance(cause, sqlite3.Error):
         cause = getattr(cause, "orig", None) or cause.__cause__
     return cause
+
+
+def uncached(study: Study) -> BaseStorage:
+    """Return a study's storage without Optuna's cache, which knows ended trials as they were when it read them."""
+    storage = study._storage
+    return storage._backend if isinstance(storage, _CachedStorage) else storage
 
 
 def report_score(trial: optuna.trial.Trial, val_bpd: float, step: int) -> None:

@@ -16,7 +16,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PACKAGES = packages_distributions()
+# Those of requirements-share.txt and -track.txt need not be installed; this one has another name than its module.
+PACKAGES = {"mlflow": ["mlflow-skinny"], **packages_distributions()}
 FOLDERS = ("hpo", "model", "scripts", "benchmarks", "examples", "data")
 FILES = ("requirements.txt", "requirements-cuda.txt", "requirements-cluster.txt", "requirements-dev.txt")
 # With --storage and --files alone, the second is needed.
@@ -51,7 +52,7 @@ def imported_packages(*folders: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             modules.add(node.module.partition(".")[0])
     of_project = {path.name for path in ROOT.iterdir() if path.is_dir()}
-    return {canonicalize_name(PACKAGES[name][0]) for name in modules - sys.stdlib_module_names - of_project}
+    return {canonicalize_name(PACKAGES.get(name, [name])[0]) for name in modules - sys.stdlib_module_names - of_project}
 
 
 def needed(package: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import BaseStorage
 
 from hpo.storage.backend import backend_of, existing_study
-from hpo.storage.database import StudyError
+from hpo.storage.database import StudyError, uncached
 from hpo.storage.interface import WritableStore
 from hpo.storage.paths import StudyPaths, study_names
 
@@ -70,9 +70,8 @@ class StudiesInResults:
                 return None
             shown = f"{name} (bundled sample)" if study.user_attrs["data"]["source"] == "sample" else name
             n_found = sum(earlier is not None for earlier in self._found.values())
-            backend = backend_of(paths)
             self._found[key] = NumberedStudy(
-                n_found + 1, shown, backend.database.open_storage(), study._study_id, backend.files.artifact_store()
+                n_found + 1, shown, uncached(study), study._study_id, backend_of(paths).files.artifact_store()
             )
         return self._found[key]
 

@@ -44,10 +44,9 @@ COMMANDS = (
 def _print_version(is_asked: bool) -> None:
     if not is_asked:
         return
-    from hpo.storage.provenance import program_version
-    from model.data.locations import IS_CHECKOUT
+    from hpo.storage.provenance import described_version
 
-    print_lines(f"hpo {'of commit ' if IS_CHECKOUT else ''}{program_version() or 'unknown'}")
+    print_lines(f"hpo {described_version()}")
     raise typer.Exit
 
 

@@ -1,7 +1,8 @@
 """Exit codes of the commands, and the messages that go with them."""
 
-import contextlib
 import functools
+import os
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from model.errors import FIX_AND_RUN_AGAIN, UserError
 from model.printable import printable
 
 INTERNAL_ERROR, USER_ERROR, INTERRUPTED = 1, 2, 130
+# As Rich has it where lines for people cannot be printed.
+CLOSED_OUTPUT = 1
 _BUG = "This is a bug in this program; please report these lines."
 
 
@@ -47,6 +50,10 @@ def _run(command: Callable[[], None], stopped: str) -> None:
 
             silence_optuna()
             command()
+    except BrokenPipeError:
+        # Whoever read the output has gone. Python would complain when it flushes the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(CLOSED_OUTPUT) from None
     except UserError as error:
         _fail(str(error), USER_ERROR)
     except OSError as error:
@@ -86,7 +93,5 @@ def _memory_message(error: Exception) -> str:
 
 def _fail(message: str, code: int) -> NoReturn:
     errors.print(printable(message if code != USER_ERROR else f"error: {message}", keep="\n"), markup=False)
-    # Whoever reads the events may have gone.
-    with contextlib.suppress(OSError):
-        emit(Error(printable(message, keep="\n"), code))
+    emit(Error(printable(message, keep="\n"), code))
     raise typer.Exit(code)

@@ -78,6 +78,7 @@ def val_bpd_of(trial: FrozenTrial) -> float | None:
 def group_trials(trials: Iterable[FrozenTrial], sign: int = 1) -> list[Configuration]:
     """Group all trials of a study by configuration, in the order of the configurations' first trials."""
     by_trial: dict[int, Configuration] = {}
+    found: list[Configuration] = []
     for trial in trials:
         if (continued := trial.user_attrs.get(CONTINUES)) is not None:
             by_trial[trial.number] = by_trial[continued]
@@ -86,7 +87,8 @@ def group_trials(trials: Iterable[FrozenTrial], sign: int = 1) -> list[Configura
             by_trial[confirmed].confirmations.append(trial)
         else:
             by_trial[trial.number] = Configuration([trial], sign)
-    return list({id(configuration): configuration for configuration in by_trial.values()}.values())
+            found.append(by_trial[trial.number])
+    return found
 
 
 def configurations_of(study: Study) -> list[Configuration]:

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.config.schema import Pruner, Training
 from hpo.optunahub.samplers.learning_curves.in_memory_studies import in_memory_study
-from hpo.optunahub.samplers.learning_curves.pruner import PausingPruner, with_last_trial
+from hpo.optunahub.samplers.learning_curves.pruner import PausingPruner, containing_trial
 from hpo.optunahub.samplers.learning_curves.successive_halving import Halving
 from hpo.search.configurations import CONFIRMS, group_trials
 
@@ -28,7 +28,7 @@ class HalvingPruner(PausingPruner):
 
     def reason(self, study: Study, trial_number: int, rung: int) -> str:
         """Return the text that tells why a trial pauses at a rung."""
-        number = with_last_trial(self.configurations_of(study), trial_number).number
+        number = containing_trial(self.configurations_of(study), trial_number).number
         return self.halving.describe_rank(number, rung, self.candidates_of(study))
 
 

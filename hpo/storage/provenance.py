@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import subprocess
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,15 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return completed.stdout.strip()
+
+
+def described_version() -> str:
+    """Return the version for people: `1.0.0, commit ...` in a checkout, `1.0.0+digest` where it is installed."""
+    if not IS_CHECKOUT:
+        return str(program_version())
+    root = Path(__file__).resolve().parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return f"{project['version']}, commit {git_commit() or 'unknown'}"
 
 
 def program_version() -> str | None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -154,6 +155,52 @@ def test_a_retraining_prints_its_epochs_and_its_scores(searched: Searched) -> No
 
 
 @pytest.mark.slow
+def test_a_single_run_prints_json_alone_also_after_ctrl_c(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command("train", "--data", "sample", "--latent-dim", "8", "--batch-size", "128", "--epochs", "50"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    lines: list[dict[str, Any]] = []
+    for text in process.stdout:
+        lines += parsed(text)
+        if kinds(lines).count("run_reported") == 1 and lines[-1]["event"] == "run_reported":
+            process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert kinds(lines)[0] == "run_started" and {"notice", "run_reported"} <= set(kinds(lines))
+    assert (lines[-1]["event"], lines[-1]["exit_code"]) == ("error", 130)
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_gone_stops_the_command_without_a_word(searched: Searched) -> None:
+    process = subprocess.Popen(
+        command("status", "mini"),
+        cwd=searched.folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(timeout=60)) == (b"", 1)
+
+
+@pytest.mark.slow
+def test_a_followed_status_is_printed_again_only_if_it_has_changed(searched: Searched) -> None:
+    code, lines, _ = run(searched.folder, "status", "mini", "--follow")
+    assert (code, kinds(lines)) == (0, ["status"])
+
+
+def test_the_version_is_printed() -> None:
+    done = subprocess.run([sys.executable, "-m", "hpo", "--version"], cwd=ROOT, capture_output=True, text=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert done.returncode == 0 and done.stdout.startswith(f"hpo {project['version']}, commit ")
+
+
+@pytest.mark.slow
 def test_after_ctrl_c_all_lines_are_whole_and_the_last_one_says_so(tmp_path: Path) -> None:
     (tmp_path / "mini.yaml").write_text(yaml.safe_dump(STUDY | {"training": {"epochs": 50}}))
     process = subprocess.Popen(
@@ -166,4 +213,5 @@ def test_after_ctrl_c_all_lines_are_whole_and_the_last_one_says_so(tmp_path: Pat
         if lines[-1]["event"] == "trial_reported" and kinds(lines).count("trial_reported") == 1:
             process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
+    assert any(line.get("text", "").startswith("Stopping after the current epoch") for line in lines)
     assert (lines[-1]["event"], lines[-1]["interrupted"], lines[-1]["best"]) == ("search_ended", True, None)

@@ -3,19 +3,22 @@
 import runpy
 import subprocess
 import sys
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hpo.optunahub.samplers import learning_curves
 from hpo.optunahub.samplers.learning_curves import (
     CONTINUES,
     LearningCurveSampler,
     PausingPruner,
+    configurations_of,
     continued_trial,
     enqueue_completion,
     enqueue_promotion,
@@ -75,7 +78,8 @@ def test_a_study_that_maximises_proposes_the_same_as_one_that_minimises_the_nega
 
 def test_the_most_promising_paused_trial_is_trained_to_the_end() -> None:
     study = search(Objective(), n_trials=4)
-    study.optimize(lambda trial: 9.0 + trial.suggest_float("x", -2.0, 3.0), n_trials=1)
+    study.enqueue_trial({"x": 3.0})
+    study.optimize(lambda trial: 1.0 + trial.suggest_float("x", -2.0, 3.0) ** 2, n_trials=1)
     paused = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
     continued = enqueue_completion(study)
     assert continued == min(paused, key=lambda trial: (abs(trial.params["x"]), -trial.number)).number
@@ -102,7 +106,81 @@ def test_a_report_that_is_not_finite_pauses_for_good_and_counts_as_the_worst() -
     assert all(abs(trial.params["x"]) > 0.01 for trial in study.trials[7:])
 
 
+def trial_of(number: int, state: TrialState, x: float, scores: list[float], **attributes: int) -> FrozenTrial:
+    trial = create_trial(
+        state=state,
+        value=scores[-1] if state == TrialState.COMPLETE else None,
+        params={"x": x},
+        distributions={"x": FloatDistribution(-2.0, 3.0)},
+        intermediate_values=dict(enumerate(scores, start=1)),
+        user_attrs=attributes,
+    )
+    trial.number = number
+    return trial
+
+
+def test_a_trial_that_two_processes_have_continued_at_once_pauses_and_goes_on_in_both() -> None:
+    study = optuna.create_study(pruner=PausingPruner(N_STEPS))
+    paused = [trial_of(n, TrialState.PRUNED, x, [3.0 + x]) for n, x in enumerate((1.0, 1.1, 0.0))]
+    study.add_trials([*paused, trial_of(3, TrialState.RUNNING, 0.0, [3.0, 2.0], continues=2)])
+    study.add_trial(trial_of(4, TrialState.RUNNING, 0.0, [3.0], continues=2))
+    first, second = study.trials[3], study.trials[4]
+    assert study.pruner.prune(study, first) and not study.pruner.prune(study, second)
+
+
+def test_a_continuation_that_fails_is_tried_twice_more() -> None:
+    for n_failed in range(4):
+        study = optuna.create_study(pruner=PausingPruner(N_STEPS, reduction_factor=2))
+        study.add_trials([trial_of(n, TrialState.PRUNED, n, [3.0 + n]) for n in range(2)])
+        study.add_trials([trial_of(2 + n, TrialState.FAIL, 0.0, [], continues=0) for n in range(n_failed)])
+        enqueue_promotion(study)
+        waiting = study.get_trials(states=[TrialState.WAITING])
+        assert [trial.user_attrs[CONTINUES] for trial in waiting] == ([0] if n_failed < 3 else [])
+
+
+def test_trials_of_a_former_study_of_this_sampler_count_and_copied_ones_do_not_mix() -> None:
+    former = search(Objective(), 15)
+    assert any(CONTINUES in trial.user_attrs for trial in former.trials)
+    sampler = LearningCurveSampler(N_STEPS, seed=0, other_trials=former.trials)
+    study = optuna.create_study(sampler=sampler, pruner=PausingPruner(N_STEPS))
+    study.optimize(Objective(), n_trials=2)
+    assert all(abs(trial.params["x"]) < 1 for trial in study.trials), "as good as after fifteen trials"
+    copied = search(Objective(), 3)
+    copied.add_trials(former.trials)
+    for configuration in configurations_of(copied):
+        assert len({trial.params["x"] for trial in configuration.trials if trial.params}) == 1
+
+
+def test_a_trial_without_reports_is_a_whole_training() -> None:
+    study = optuna.create_study(sampler=LearningCurveSampler(20, seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", -2.0, 3.0) ** 2, n_trials=4)
+    sampler = study.sampler
+    assert isinstance(sampler, LearningCurveSampler)
+    predicted = sampler.predict_final_scores(configurations_of(study))
+    assert [predicted[trial.number] for trial in study.trials] == pytest.approx(
+        [trial.value for trial in study.trials], abs=0.2
+    )
+
+
+def test_reports_at_step_0_and_enqueued_values_outside_of_the_range_are_survived() -> None:
+    study = optuna.create_study(sampler=LearningCurveSampler(N_STEPS, seed=0), pruner=optuna.pruners.MedianPruner())
+    study.enqueue_trial({"x": 10.0})
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", -2.0, 3.0)
+        for step in range(N_STEPS):
+            trial.report(x**2 + 1 / (step + 1), step)
+        return x**2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study.optimize(objective, n_trials=30)
+    assert study.best_value < 0.01
+
+
 def test_what_is_wrongly_used_is_named() -> None:
+    with pytest.raises(ValueError, match="`seed` must be at least 0, but got -1"):
+        LearningCurveSampler(seed=-1)
     with pytest.raises(ValueError, match="`n_steps` must be at least 1, but got 0"):
         LearningCurveSampler(0)
     with pytest.raises(ValueError, match="`reduction_factor` must be at least 2, but got 1"):

@@ -5,7 +5,6 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import asdict
 from enum import Enum
 from pathlib import PurePath
@@ -13,22 +12,26 @@ from typing import Any
 
 from hpo.cli.json_lines.events import EVENTS, SCHEMA, Event
 
-_IS_ON: ContextVar[bool] = ContextVar("json_lines", default=False)
+
+class _Mode:
+    """Output of the command that runs. Not a context variable: a thread prints the answer to Ctrl-C."""
+
+    is_json = False
 
 
 @contextmanager
 def json_lines(is_on: bool) -> Iterator[None]:
     """Print events as JSON while the block runs, if `is_on`."""
-    token = _IS_ON.set(is_on)
+    before, _Mode.is_json = _Mode.is_json, is_on
     try:
         yield
     finally:
-        _IS_ON.reset(token)
+        _Mode.is_json = before
 
 
 def is_json() -> bool:
     """Return True if the command prints JSON."""
-    return _IS_ON.get()
+    return _Mode.is_json
 
 
 def emit(event: Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,14 +61,19 @@ def status(
         # What changes is printed, not the whole of it.
         if not as_json:
             print_lines(*(line for line in lines if line not in shown))
-        elif (event := _as_event(found, study.study_name, config)) != emitted:
+        elif _without_size(event := _as_event(found, study.study_name, config)) != emitted:
             emit(event)
-            emitted = event
+            emitted = _without_size(event)
         shown, n_idle = lines, 0 if found.is_running else n_idle + 1
         # A worker is between two trials for an instant.
         if not follow or n_idle == _N_IDLE:
             return
         time.sleep(_PAUSE_S)
+
+
+def _without_size(event: events.Status) -> events.Status:
+    """Leave out what changes at every moment of a running study."""
+    return replace(event, disk_bytes=0)
 
 
 def _as_event(status: Status, study: str, config_name: str) -> events.Status:

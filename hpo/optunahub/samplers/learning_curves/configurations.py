@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -14,14 +15,16 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 CONTINUES = "continues"
 # User attribute of a trial that no pruner may stop.
 NEVER_PRUNED = "unstopped"
+# A configuration of which more continuations have failed is not continued any more.
+_MAX_FAILURES = 2
 
 
 @dataclass
 class Configuration:
     """A choice of hyperparameters, and the trials that train it, in their order.
 
-    `sign` is -1 in a study that maximises: the scores of a configuration are always minimised. A finished trial without
-    reports counts as a training of one step.
+    `sign` is -1 in a study that maximises: the scores of a configuration are always minimised. A report at step 0 does
+    not count.
     """
 
     trials: list[FrozenTrial]
@@ -49,16 +52,24 @@ class Configuration:
 
     @property
     def scores(self) -> dict[int, float]:
-        """Learning curve: finite scores by step. A trial that continues another starts with that one's reports."""
+        """Learning curve: finite scores by step. A trial that continues another starts with that one's reports.
+
+        A finished trial without reports has its value at step 1.
+        """
         scores: dict[int, float] = {}
         for trial in self.trials:
             scores.update(trial.intermediate_values)
         if not scores and self.value is not None:
             return {1: self.value}
-        if self.sign == 1 and all(map(isfinite, scores.values())):
+        if self.sign == 1 and 0 not in scores and all(map(isfinite, scores.values())):
             # Of a large study, a decision asks for thousands.
             return scores
-        return {step: self.sign * score for step, score in scores.items() if isfinite(score)}
+        return {step: self.sign * score for step, score in scores.items() if step > 0 and isfinite(score)}
+
+    @property
+    def has_reports(self) -> bool:
+        """True if a trial has reported a score; otherwise a finished one has its value alone."""
+        return any(trial.intermediate_values for trial in self.trials)
 
     @property
     def is_paused(self) -> bool:
@@ -96,15 +107,26 @@ class GroupTrials(Protocol):
 
 
 def group_trials(trials: Iterable[FrozenTrial], sign: int = 1) -> list[Configuration]:
-    """Group all trials of a study by configuration, in the order of the configurations' first trials."""
+    """Group all trials of a study by configuration, in the order of the configurations' first trials.
+
+    A trial that continues one that is missing, or one of other values, as after copying trials from study to study, is
+    a configuration of its own.
+    """
     by_trial: dict[int, Configuration] = {}
+    found: list[Configuration] = []
+    n_failed: Counter[int] = Counter()
     for trial in trials:
-        if (continued := trial.user_attrs.get(CONTINUES)) is not None:
-            by_trial[trial.number] = by_trial[continued]
-            by_trial[continued].trials.append(trial)
-        else:
+        configuration = by_trial.get(trial.user_attrs.get(CONTINUES, -1))
+        if configuration is None or (trial.params and trial.params != configuration.params):
             by_trial[trial.number] = Configuration([trial], sign)
-    return list({id(configuration): configuration for configuration in by_trial.values()}.values())
+            found.append(by_trial[trial.number])
+            continue
+        by_trial[trial.number] = configuration
+        n_failed[configuration.number] += trial.state == TrialState.FAIL
+        # Without a failed continuation, the trial before it is still paused, and can be continued once more.
+        if trial.state != TrialState.FAIL or n_failed[configuration.number] > _MAX_FAILURES:
+            configuration.trials.append(trial)
+    return found
 
 
 def sign_of(study: Study) -> int:

@@ -43,7 +43,13 @@ def enqueue_promotion(study: Study, trial: FrozenTrial | None = None) -> None:
 def enqueue_completion(study: Study) -> int | None:
     """Enqueue a trial that trains the most promising paused configuration to the end, without another pause.
 
-    It is for the end of a search, when no trial may have finished, or a paused one is expected to end better.
+    It is for the end of a search, when no trial may have finished, or a paused one is expected to end better. A
+    promotion may wait, too: run all trials that wait.
+
+    Example:
+        >>> enqueue_completion(study)
+        >>> while study.get_trials(states=[TrialState.WAITING]):
+        ...     study.optimize(objective, n_trials=1)
 
     Returns: the number of the trial to continue; None if there is none.
 
@@ -58,10 +64,10 @@ def enqueue_completion(study: Study) -> int | None:
     return _enqueue(study, pruner, min(paused, key=_promise).number, {NEVER_PRUNED: True})
 
 
-def _promise(candidate: Candidate) -> tuple[float, int, float]:
-    """Return what is smallest for the most promising: the predicted score, or the longest training's last score."""
-    last_step = max(candidate.scores)
-    return candidate.predicted_score or 0.0, -last_step, candidate.scores[last_step]
+def _promise(candidate: Candidate) -> tuple[bool, float, int, float]:
+    """Return the sort key, smallest for the most promising: by predicted score, else by length and last score."""
+    last_step, predicted = max(candidate.scores), candidate.predicted_score
+    return predicted is None, 0.0 if predicted is None else predicted, -last_step, candidate.scores[last_step]
 
 
 def _pruner_of(study: Study) -> PausingPruner:

@@ -54,7 +54,8 @@ def search(n_trials: int) -> optuna.Study:
         pruner=curves.PausingPruner(n_steps=N_EPOCHS),
     )
     study.optimize(objective, n_trials, callbacks=[curves.enqueue_promotion])
-    if curves.enqueue_completion(study) is not None:
+    curves.enqueue_completion(study)
+    while study.get_trials(states=[optuna.trial.TrialState.WAITING]):
         study.optimize(objective, n_trials=1)
     return study
 

@@ -14,7 +14,7 @@ from .search_space_transform import Array, RangeEnd, SearchSpaceTransform
 if TYPE_CHECKING:
     from .learning_curve_gp import LearningCurveGP
 
-# Half of the samples choose the configurations, the other half tell what these bring.
+# Half of the samples choose the configurations, the other half measure what these bring.
 _N_SAMPLES = 2000
 # More would take seconds, and hardly bring more.
 _MAX_NEW = 100
@@ -53,14 +53,14 @@ def expected_gain(
         generator: source of the samples.
     """
     samples_SM = gp.unstandardize(gp.sample_final(points_MF, _N_SAMPLES, generator))
-    choosing_SM, telling_SM = np.array_split(samples_SM, 2)
-    lowest_S, told_S = choosing_SM[:, best], telling_SM[:, best]
+    choosing_SM, measuring_SM = np.array_split(samples_SM, 2)
+    lowest_S, measured_S = choosing_SM[:, best], measuring_SM[:, best]
     for _ in range(min(n_new, _MAX_NEW)):
         gains_M = np.maximum(lowest_S[:, None] - choosing_SM, 0).mean(0)
         chosen = int(gains_M.argmax())
         lowest_S = np.minimum(lowest_S, choosing_SM[:, chosen])
-        told_S = np.minimum(told_S, telling_SM[:, chosen])
-    return float((telling_SM[:, best] - told_S).mean())
+        measured_S = np.minimum(measured_S, measuring_SM[:, chosen])
+    return float((measuring_SM[:, best] - measured_S).mean())
 
 
 def gain_beyond(

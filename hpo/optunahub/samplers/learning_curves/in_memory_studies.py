@@ -1,4 +1,4 @@
-"""Studies in memory that a sampler makes for another sampler, and of which a user should read nothing."""
+"""Studies in memory, made without log messages: a sampler makes them for another sampler."""
 
 import threading
 import warnings

@@ -8,7 +8,7 @@ from optuna.pruners import BasePruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from .configurations import NEVER_PRUNED, Configuration, GroupTrials, configurations_of, group_trials
+from .configurations import CONTINUES, NEVER_PRUNED, Configuration, GroupTrials, configurations_of, group_trials
 from .successive_halving import Candidate, Halving, candidates_of
 
 
@@ -64,8 +64,9 @@ class PausingPruner(BasePruner):
         if step not in self.halving.rungs or trial.user_attrs.get(NEVER_PRUNED):
             return False
         configurations = self.configurations_of(study)
-        configuration = with_last_trial(configurations, trial.number)
-        if len(configuration.trials) > 1 and step in configuration.trials[-2].intermediate_values:
+        configuration = containing_trial(configurations, trial.number)
+        continued = [other for other in configuration.trials if other.number == trial.user_attrs.get(CONTINUES)]
+        if continued and step in continued[0].intermediate_values:
             return False
         # A score that is not finite has no rank.
         return step not in configuration.scores or not self.halving.passes(
@@ -81,9 +82,11 @@ class PausingPruner(BasePruner):
         return configurations_of(study, self._group)
 
 
-def with_last_trial(configurations: Sequence[Configuration], trial_number: int) -> Configuration:
-    """Return the configuration whose last trial has this number."""
+def containing_trial(configurations: Sequence[Configuration], trial_number: int) -> Configuration:
+    """Return the configuration that a trial trains. Two processes may have continued the same trial at once."""
     (configuration,) = (
-        configuration for configuration in configurations if configuration.last_trial.number == trial_number
+        configuration
+        for configuration in configurations
+        if any(trial.number == trial_number for trial in configuration.trials)
     )
     return configuration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,12 @@ class LearningCurveSampler(BaseSampler):
             group: function that tells which trials train one configuration.
             shared_fits: where processes share what one of them has fitted.
 
-        Raises: ValueError: a number of steps below 1.
+        Raises: ValueError: a number of steps below 1, or a negative seed.
         """
         if n_steps < 1:
             raise ValueError(f"`n_steps` must be at least 1, but got {n_steps}.")
+        if seed is not None and seed < 0:
+            raise ValueError(f"`seed` must be at least 0, but got {seed}.")
         self._n_steps = n_steps
         self._space = search_space
         self._n_startup_trials = n_startup_trials
@@ -115,12 +118,12 @@ class LearningCurveSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Sample values by another sampler, which sees each configuration of the study as one trial."""
         view = in_memory_study(directions=study.directions, sampler=sampler)
-        own_trials = [
-            as_single_trial(configuration)
-            for configuration in self._others(study, trial)
-            if configuration.params.keys() >= search_space.keys()
-        ]
-        samples = [*self._other_trials, *own_trials]
+        samples = list(self._other_trials)
+        for configuration in self._others(study, trial):
+            # A value outside of its range, which users can enqueue, has no place in a study of its own.
+            with suppress(ValueError):
+                if configuration.params.keys() >= search_space.keys():
+                    samples.append(as_single_trial(configuration))
         if len(study.directions) > 1:
             for sample in samples:
                 # TPE ranks pruned trials by these, and fails with several objectives.
@@ -183,7 +186,7 @@ class LearningCurveSampler(BaseSampler):
                 self._n_steps,
                 self._n_startup_trials,
                 self._seed,
-                other_configurations=[found for trial in self._other_trials for found in self._group([trial], sign)],
+                other_configurations=self._group(self._other_trials, sign),
                 shared_fits=self._shared_fits,
                 gap=self._gap,
                 bounds=self._bounds,

@@ -51,6 +51,9 @@ class ScoreCollector:
         rows = []
         for configuration in informative:
             features, curve = self._features(configuration), configuration.scores
+            if configuration.value is not None and not configuration.has_reports:
+                rows.append((features, 1.0, configuration.value))
+                continue
             rows += [(features, step / self._n_steps, curve[step]) for step in _used_steps(configuration, stride)]
             if configuration.is_infeasible:
                 rows.append((features, 1.0, worst))

@@ -11,8 +11,6 @@ from mlflow.entities import Metric, Param, RunTag
 from hpo.report.trackers.tracked_trials import TrackedTrial
 from hpo.storage.paths import TrackerPaths
 
-# MLflow's pages show training runs first, not traces of language models.
-_KIND = {"mlflow.experimentKind": "custom_model_development"}
 # What MLflow takes in one call.
 _MAX_METRICS = 1000
 
@@ -24,8 +22,7 @@ def write(trials: Iterable[TrackedTrial], study_name: str, target: TrackerPaths)
         database = TrackerPaths(Path(folder)).mlflow_database
         client = MlflowClient(tracking_uri=f"sqlite:///{database}")
         # `mlflow server` finds files with such an address below the folder where it starts, wherever that is.
-        address = f"mlflow-artifacts:/{study_name}"
-        experiment = client.create_experiment(study_name, artifact_location=address, tags=_KIND)
+        experiment = client.create_experiment(study_name, artifact_location=f"mlflow-artifacts:/{study_name}")
         for trial in trials:
             run_id = _write_run(client, experiment, trial)
             _copy_pictures(trial, target.mlflow_artifacts(study_name, run_id))

@@ -8,11 +8,13 @@ from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from hpo.report.trackers.tracked_trials import FINAL_SCORE, TrackedTrial
 from hpo.storage.paths import TrackerPaths
 
+# First entry of an event file.
+_VERSION = "brain.Event:2"
 # Of a Summary.Image: RGB.
 _COLOURSPACE = 3
 
@@ -22,19 +24,19 @@ def write(trials: Iterable[TrackedTrial], study_name: str, target: TrackerPaths)
     names: dict[str, None] = {}
     for trial in trials:
         names |= dict.fromkeys(trial.values)
-        _write_events(target.tensorboard_run(trial.name), _events(trial))
+        _write_events(target.tensorboard_events(trial.name), _events(trial))
     metrics = [summary_v2.Metric(FINAL_SCORE, display_name="final val_bpd"), summary_v2.Metric("val_bpd")]
     config = summary_v2.hparams_config_pb([summary_v2.HParam(name) for name in names], metrics)
-    _write_events(target.folder, [Event(summary=config)])
+    _write_events(target.tensorboard_config, [Event(summary=config)])
 
 
-def _write_events(folder: Path, events: Iterable[Event]) -> None:
-    writer = EventFileWriter(str(folder))
-    try:
-        for event in events:
-            writer.add_event(event)
-    finally:
-        writer.close()
+def _write_events(path: Path, events: Iterable[Event]) -> None:
+    # Not TensorBoard's EventFileWriter, which writes in a thread that Ctrl-C does not end.
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        for event in (Event(file_version=_VERSION), *events):
+            writer.write(event.SerializeToString())
 
 
 def _events(trial: TrackedTrial) -> Iterator[Event]:

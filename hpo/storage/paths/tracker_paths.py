@@ -6,6 +6,9 @@ from typing import Literal
 
 Tracker = Literal["tensorboard", "mlflow", "wandb-offline"]
 
+# TensorBoard reads files with `tfevents` in their names.
+_EVENTS = "events.out.tfevents.0"
+
 
 @dataclass(frozen=True)
 class TrackerPaths:
@@ -32,9 +35,14 @@ class TrackerPaths:
         """Folder of the runs, which wandb names."""
         return self.folder / "wandb"
 
-    def tensorboard_run(self, trial_name: str) -> Path:
-        """Return the folder of a trial's events."""
-        return self.folder / trial_name
+    @property
+    def tensorboard_config(self) -> Path:
+        """Names of the hyperparameters and scores that TensorBoard compares."""
+        return self.folder / _EVENTS
+
+    def tensorboard_events(self, trial_name: str) -> Path:
+        """Return the file of a trial's events, alone in its folder, which TensorBoard calls a run."""
+        return self.folder / trial_name / _EVENTS
 
     def all_files(self) -> tuple[Path, ...]:
         """Return every file that was written."""

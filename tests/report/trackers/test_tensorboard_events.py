@@ -29,7 +29,7 @@ def read(folder: Path) -> Any:
 
 def test_curves_are_those_of_the_study(study: OpenStudy, target: TrackerPaths) -> None:
     for trial in tracked_trials(study):
-        found = read(target.tensorboard_run(trial.name))
+        found = read(target.folder / trial.name)
         scalars = {tag: [(e.step, e.wall_time, e.value) for e in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
         names = {name for report in trial.reports for name in report.metrics}
         assert scalars.keys() == names | trial.final.keys()
@@ -45,7 +45,7 @@ def test_curves_are_those_of_the_study(study: OpenStudy, target: TrackerPaths) -
 
 def test_pictures_are_the_stored_files_and_of_their_size(study: OpenStudy, target: TrackerPaths) -> None:
     trial = next(tracked_trials(study))
-    found = read(target.tensorboard_run(trial.name))
+    found = read(target.folder / trial.name)
     assert set(found.Tags()["images"]) == {f"pictures/{name}" for name in trial.pictures}
     for name, path in trial.pictures.items():
         (image,) = found.Images(f"pictures/{name}")
@@ -58,7 +58,7 @@ def test_values_and_ends_are_those_of_the_trials(study: OpenStudy, target: Track
     from tensorboard.plugins.hparams import api_pb2, metadata
 
     for trial in tracked_trials(study):
-        found = read(target.tensorboard_run(trial.name))
+        found = read(target.folder / trial.name)
         contents = found.summary_metadata
         start = metadata.parse_session_start_info_plugin_data(
             contents[metadata.SESSION_START_INFO_TAG].plugin_data.content

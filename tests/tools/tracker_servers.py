@@ -57,7 +57,7 @@ def _running(command: list[str], folder: Path) -> Iterator[str]:
 
 
 def _wait_for(address: str) -> None:
-    for _ in range(1200):
+    for _ in range(3000):
         with suppress(OSError), urlopen(address):
             return
         time.sleep(0.1)

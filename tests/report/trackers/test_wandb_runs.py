@@ -83,6 +83,7 @@ def test_a_second_export_has_the_same_runs(study: OpenStudy, target: TrackerPath
     assert len(before) == 4 and ids() == before
 
 
+@pytest.mark.slow
 def test_nothing_is_sent(study: OpenStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -14,6 +14,7 @@ from hpo.analysis.ppca_baseline import ppca_verdict
 from hpo.analysis.run_metrics import RunMetrics, read_history, read_run_metrics
 from hpo.cli.console import print_lines
 from hpo.cli.exit_codes import reports_errors
+from hpo.config.dataset_with_fallback import load_images
 from hpo.optunahub.samplers.learning_curves.configurations import CONTINUES
 from hpo.search.best_trial import BestTrial, MarkedTrial, best_trial_of, expected_best_of
 from hpo.search.configurations import CONFIRMS, Configuration, configurations_of, end_of, ended_trials
@@ -22,6 +23,7 @@ from hpo.storage.database import StudyError
 from hpo.storage.open_study import open_study
 from hpo.storage.paths import SHOWCASE, ExportPaths, RunPaths
 from model.atomic_files import replacing, write_text
+from scripts.half_weights import write_half_weights
 
 _CAPTIONS = {
     "loss_curves": "score, rate, error and learning rate, epoch by epoch",
@@ -158,6 +160,9 @@ def main(study_name: str) -> None:
             f"best-retrain STUDY={study_name}, without TRIAL"
         )
     publish(study, paths.best, SHOWCASE)
+    data, _ = load_images(opened.config.data)
+    moved = write_half_weights(paths.best.model, RunPaths(SHOWCASE).model, data.validation.pixels)
+    print_lines(f"The weights have 16 bits there: the validation score moves by {moved:.1e} bits per dimension")
     print_lines(f"Next: look at {SHOWCASE}, and let README.md follow its numbers (make test tells which)")
 
 

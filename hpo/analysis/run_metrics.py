@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from hpo.storage.run_record import RunError
 from model.config import FIRST_VALUES, IMAGE_SHAPE, ImageShape
 from model.scoring.definitions import bits
 
@@ -169,8 +170,14 @@ class RunMetrics:
 
 
 def read_run_metrics(path: Path) -> RunMetrics:
-    """Read a metrics.json of this or an earlier version."""
-    return RunMetrics.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    """Read a metrics.json of this or an earlier version.
+
+    Raises: RunError: it is damaged.
+    """
+    try:
+        return RunMetrics.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: is damaged ({error}); move its folder away, and retrain") from error
 
 
 def read_history(path: Path) -> list[dict[str, float]]:

@@ -16,6 +16,7 @@ from hpo.analysis.run_metrics import (
     read_run_metrics,
 )
 from hpo.storage.paths import SHOWCASE, RunPaths
+from hpo.storage.run_record import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWCASE_FILE = RunPaths(ROOT / SHOWCASE).metrics_json
@@ -77,3 +78,10 @@ def test_a_file_of_an_older_version_is_read() -> None:
     older = json.loads(OLDER_FILE.read_text())
     first["data"] = older["data"] | {"image_shape": (3, 32, 32)}
     assert metrics.as_dict() == older | first | unknown
+
+
+@pytest.mark.parametrize("text", ['{"a":', "[]", '{"study": null}'])
+def test_a_damaged_file_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(text)
+    with pytest.raises(RunError, match=r"metrics.json: is damaged .*; move its folder away, and retrain"):
+        read_run_metrics(tmp_path / "metrics.json")
